@@ -1,0 +1,221 @@
+//! What happens, as typed values: log line, metric and audit row are derived from one of them.
+//!
+//! No event holds a password or an attribute's value.
+
+use crate::domain::observation::UnknownReason;
+use crate::domain::policy::Switch;
+use crate::domain::record::UserKey;
+use crate::domain::time::Timestamp;
+use crate::proto::op::Operation;
+use crate::proto::result::ResultCode;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A client connection's number, as logs show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Why a client connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Closed {
+    /// The client sent an unbind.
+    Unbind,
+    /// The client closed, or the network did.
+    ByClient,
+    /// The client sent something that is not LDAP.
+    ProtocolError,
+    /// A limit of the gateway; its name is the configuration key.
+    Limit(&'static str),
+    /// The client was idle for too long.
+    Idle,
+    /// The upstream connection was lost.
+    UpstreamLost,
+    /// The TLS handshake failed.
+    Tls,
+    /// The gateway is shutting down.
+    Shutdown,
+}
+
+impl Closed {
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unbind => "unbind",
+            Self::ByClient => "by-client",
+            Self::ProtocolError => "protocol-error",
+            Self::Limit(_) => "limit",
+            Self::Idle => "idle",
+            Self::UpstreamLost => "upstream-lost",
+            Self::Tls => "tls",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// What a sign-on did to the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignOnOutcome {
+    /// It was up to date.
+    Unchanged,
+    /// It was made.
+    Created,
+    /// It was changed.
+    Changed,
+    /// The switch is off: it was left alone.
+    SwitchedOff,
+    /// The entry belongs to no user type.
+    NotAUser,
+    /// The user gets no record.
+    NotProvisioned,
+    /// The entry could not be read, or its groups could not; memberships are untouched.
+    Unknown(UnknownReason),
+}
+
+impl SignOnOutcome {
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::SwitchedOff => "switched-off",
+            Self::NotAUser => "not-a-user",
+            Self::NotProvisioned => "not-provisioned",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// A client connected.
+    Connected {
+        /// Its number.
+        conn: ConnectionId,
+        /// Where from.
+        peer: SocketAddr,
+        /// Whether over TLS.
+        tls: bool,
+    },
+    /// A client's connection ended.
+    Disconnected {
+        /// Its number.
+        conn: ConnectionId,
+        /// Why.
+        reason: Closed,
+    },
+    /// A bind was answered.
+    Bind {
+        /// The connection.
+        conn: ConnectionId,
+        /// The operation's number on it, from 0.
+        op: u64,
+        /// The name that was bound as; bytes that are not UTF-8 are replaced.
+        name: &'a [u8],
+        /// The result.
+        code: ResultCode,
+        /// From the whole request to the answer.
+        elapsed: Duration,
+    },
+    /// Another operation was answered.
+    Answered {
+        /// The connection.
+        conn: ConnectionId,
+        /// The operation's number on it, from 0.
+        op: u64,
+        /// The request.
+        operation: Operation,
+        /// The result.
+        code: ResultCode,
+        /// Entries and references on the way.
+        entries: u64,
+        /// From the whole request to the answer.
+        elapsed: Duration,
+    },
+    /// A sign-on's flight ended.
+    SignOn {
+        /// The directory.
+        directory: &'a str,
+        /// The user type, if one took the entry.
+        user_type: Option<&'a str>,
+        /// The DN that the directory gave, or the name that was bound as.
+        user: &'a str,
+        /// What it did.
+        outcome: SignOnOutcome,
+        /// Memberships that began.
+        added: usize,
+        /// Memberships that ended.
+        removed: usize,
+        /// From the flight's start to its end, commit included.
+        elapsed: Duration,
+    },
+    /// A switch was changed at run time.
+    SwitchChanged {
+        /// The directory.
+        directory: &'a str,
+        /// The user type.
+        user_type: &'a str,
+        /// Who did it: a token's name.
+        who: &'a str,
+        /// The value in force before.
+        old: Switch,
+        /// The value in force now.
+        new: Switch,
+    },
+    /// A server of a directory was lost or cannot be reached.
+    UpstreamDown {
+        /// The directory.
+        directory: &'a str,
+        /// The server's URL.
+        url: &'a str,
+        /// What went wrong.
+        error: &'a str,
+    },
+    /// A server of a directory answers again.
+    UpstreamUp {
+        /// The directory.
+        directory: &'a str,
+        /// The server's URL.
+        url: &'a str,
+    },
+    /// An upstream connection was found dead before a byte of the answer, and the operation was
+    /// sent again on a fresh one.
+    UpstreamRetried {
+        /// The directory.
+        directory: &'a str,
+    },
+    /// A limit was hit; its name is the configuration key.
+    LimitHit {
+        /// The limit.
+        limit: &'static str,
+        /// Where from, if a client did it.
+        peer: Option<SocketAddr>,
+    },
+    /// The store could not write.
+    StoreFailed {
+        /// What went wrong.
+        error: &'a str,
+    },
+    /// The store writes again.
+    StoreRecovered,
+}
+
+/// A row of the audit: what changed or was refused, why, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// The row's number; 0 until it is stored.
+    pub sequence: i64,
+    /// When.
+    pub at: Timestamp,
+    /// `sign-on`, `admin` or `reconcile`.
+    pub cause: &'static str,
+    /// Who: a token's name; empty for a sign-on.
+    pub actor: String,
+    /// What happened: `created`, `changed`, `switch-changed`.
+    pub action: &'static str,
+    /// Whose record it is about, if it is about one.
+    pub user: Option<UserKey>,
+    /// What changed, as text for a person: one line a change, without attribute values.
+    pub detail: String,
+}

@@ -1,0 +1,7 @@
+//! The use cases, and the ports that the floor above implements.
+
+pub mod events;
+pub mod flights;
+pub mod observe;
+pub mod ports;
+pub mod sign_on;

@@ -1,0 +1,287 @@
+//! What the use cases need of the world: traits that floor 4 implements.
+//!
+//! Ports on the hot path are generic parameters: no boxed future and no dynamic call per message.
+
+use super::events::{AuditEntry, Event};
+use crate::domain::change::Change;
+use crate::domain::observation::UnknownReason;
+use crate::domain::policy::Switch;
+use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
+use crate::domain::time::Timestamp;
+use crate::proto::result::ResultCode;
+use crate::proto::search::{Entry, Search};
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The set of implementations that a gateway is made of.
+pub trait Ports: Send + Sync + 'static {
+    /// Exclusive upstream connections.
+    type Links: Links;
+    /// The gateway's own searches.
+    type Lookups: Lookups;
+    /// The records.
+    type Records: Records;
+    /// Time and new ids.
+    type Clock: Clock;
+    /// Where events go.
+    type Events: Events;
+}
+
+/// What a connection has to be good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The next message on it is a bind; an earlier bind on it may have been anybody's.
+    Bind,
+    /// It was never bound: it is anonymous to the directory.
+    Anonymous,
+}
+
+/// What a connection may still be used for when its session has done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fitness {
+    /// Nothing is outstanding and nothing odd was seen: another bind may be sent on it.
+    Binds,
+    /// It was never bound and nothing is outstanding: still anonymous to the directory.
+    Anonymous,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LinkError {
+    /// No server of the directory could be reached.
+    #[error("directory cannot be reached")]
+    Unreachable,
+    /// All connections are taken and none came free within the time-out.
+    #[error("no connection came free in time")]
+    TimedOut,
+    /// The queue of those who wait is full.
+    #[error("too many wait for a connection")]
+    QueueFull,
+    /// The gateway is shutting down.
+    #[error("gateway is shutting down")]
+    Closed,
+}
+
+/// What asking for a connection gives: at once, or later.
+pub enum Leased<L, W> {
+    /// A warm connection was there.
+    Now(L),
+    /// One has to be made or waited for.
+    Later(W),
+}
+
+/// Exclusive connections to one directory. A handle belongs to one worker and is cheap to clone.
+pub trait Links: Clone + Send + Sync + 'static {
+    /// A connection that is leased out.
+    type Link: Link;
+    /// The wait for one; dropping it gives the place in the queue up.
+    type Wait: Future<Output = Result<Self::Link, LinkError>> + Send + Unpin + 'static;
+
+    /// Asks for a connection on behalf of a client at `source`.
+    fn lease(&self, purpose: Purpose, source: IpAddr) -> Leased<Self::Link, Self::Wait>;
+}
+
+/// One exclusive upstream connection under lease. Dropping it closes the connection (after an
+/// unbind, where that can be sent without waiting).
+pub trait Link: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Whether it came warm from the pool, so that finding it dead justifies one retry.
+    fn is_reused(&self) -> bool;
+
+    /// Tells the pool that this lease may be asked back: the session has sent nothing but binds
+    /// and nothing is outstanding. The lease starts out as not recallable.
+    fn set_recallable(&mut self, recallable: bool);
+
+    /// Ready once somebody waits for this connection and it is recallable.
+    fn poll_recalled(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()>;
+
+    /// Gives the connection back to the pool.
+    fn give_back(self, fitness: Fitness);
+}
+
+/// Why a search of the gateway's own has no complete answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LookupError {
+    /// The directory ended it with another code than success.
+    #[error("directory answered {0}")]
+    Result(ResultCode),
+    /// The answer held references, so part of it lies elsewhere.
+    #[error("answer holds references")]
+    Referral,
+    /// No answer in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The connection was lost before the answer was whole.
+    #[error("connection lost")]
+    Disconnected,
+    /// No server could be reached.
+    #[error("directory cannot be reached")]
+    Unreachable,
+    /// The service account's bind was refused, or its password could not be read.
+    #[error("service account was refused")]
+    ServiceAccount,
+    /// More entries or bytes than the gateway takes.
+    #[error("answer exceeds the gateway's limit")]
+    TooLarge,
+    /// The answer was not LDAP.
+    #[error("answer is malformed")]
+    Malformed,
+}
+
+impl LookupError {
+    /// The reason that an observation gives.
+    pub fn reason(self) -> UnknownReason {
+        match self {
+            Self::Result(ResultCode::SIZE_LIMIT_EXCEEDED | ResultCode::ADMIN_LIMIT_EXCEEDED)
+            | Self::TooLarge => UnknownReason::SizeLimit,
+            Self::Result(ResultCode::TIME_LIMIT_EXCEEDED) => UnknownReason::TimeLimit,
+            Self::Result(ResultCode::BUSY | ResultCode::UNAVAILABLE) => UnknownReason::Busy,
+            Self::Result(ResultCode::NO_SUCH_OBJECT) => UnknownReason::NoSuchBase,
+            Self::Result(ResultCode::INSUFFICIENT_ACCESS_RIGHTS) => UnknownReason::Access,
+            Self::Result(ResultCode::REFERRAL) | Self::Referral => UnknownReason::Referral,
+            Self::Result(code) => UnknownReason::ResultCode(code.0),
+            Self::Timeout => UnknownReason::Timeout,
+            Self::Disconnected => UnknownReason::Disconnected,
+            Self::Unreachable => UnknownReason::Unreachable,
+            Self::ServiceAccount => UnknownReason::ServiceAccount,
+            Self::Malformed => UnknownReason::Malformed,
+        }
+    }
+}
+
+/// Searches with the service account on shared connections. A handle belongs to one worker.
+pub trait Lookups: Clone + Send + Sync + 'static {
+    /// All entries that a search finds, or why they are not all there.
+    fn search(
+        &self,
+        search: Search,
+    ) -> impl Future<Output = Result<Vec<Entry>, LookupError>> + Send;
+}
+
+/// Why the store did not do as asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// The record is at another version than the commit was made for.
+    #[error("record changed meanwhile")]
+    Conflict,
+    /// The changes do not fit the record.
+    #[error(transparent)]
+    Misfit(#[from] crate::domain::change::Misfit),
+    /// The queue of commits is full.
+    #[error("store is overloaded")]
+    Overloaded,
+    /// The disk is full, read-only or broken.
+    #[error("store failed: {0}")]
+    Failed(String),
+    /// The store is shut.
+    #[error("store is closed")]
+    Closed,
+}
+
+/// What one sign-on writes, all or nothing.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Whose record.
+    pub key: UserKey,
+    /// The version that the changes were made for; `None` if there was no record.
+    pub base_version: Option<u64>,
+    /// The changes.
+    pub changes: Vec<Change>,
+    /// Groups to be kept first.
+    pub groups: Vec<Group>,
+    /// What the sign-on moved.
+    pub mark: Mark,
+    /// The row of the audit.
+    pub audit: AuditEntry,
+}
+
+/// A record with what every sign-on moves.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The record.
+    pub record: Arc<Record>,
+    /// What every sign-on moves.
+    pub mark: Mark,
+}
+
+/// Where the value of a switch comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredSwitch {
+    /// The value.
+    pub value: Switch,
+    /// Since when.
+    pub set_at: Timestamp,
+}
+
+/// The records as the sign-on path uses them: reads answer at once, from memory.
+pub trait Records: Clone + Send + Sync + 'static {
+    /// The record of a user.
+    fn find(&self, key: &UserKey) -> Option<Stored>;
+    /// A group that is kept.
+    fn group(&self, directory: &str, id: &UpstreamId) -> Option<Arc<Group>>;
+    /// The run-time value of a user type's switch, if one is stored.
+    fn switch(&self, directory: &str, user_type: &str) -> Option<StoredSwitch>;
+    /// Moves a mark in memory; it reaches the disk with the next commit or within a bounded time.
+    fn mark(&self, key: &UserKey, mark: Mark);
+    /// Writes a commit; the answer comes once it is on disk.
+    fn commit(
+        &self,
+        commit: Commit,
+    ) -> impl Future<Output = Result<Arc<Record>, StoreError>> + Send;
+}
+
+/// A page of a listing, ordered by record id.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// What to ask the next page with.
+    pub next: Option<String>,
+}
+
+/// The records as administration uses them.
+pub trait Catalogue: Records {
+    /// A page of records after `cursor`, at most `limit` of them.
+    fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored>;
+    /// The records of that name (compared without regard to case), in one user type or in all.
+    fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored>;
+    /// The records of that DN, in any spelling.
+    fn by_dn(&self, dn: &crate::proto::dn::NormalizedDn) -> Vec<Stored>;
+    /// The records of that upstream id, in any directory.
+    fn by_upstream_id(&self, id: &str) -> Vec<Stored>;
+    /// The record of that id.
+    fn by_record_id(&self, id: &str) -> Option<Stored>;
+    /// Sets or, with `None`, clears a switch's run-time value together with its audit row; the
+    /// answer comes once it is on disk.
+    fn set_switch(
+        &self,
+        directory: &str,
+        user_type: &str,
+        value: Option<Switch>,
+        audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// The newest audit rows before `cursor`, newest first.
+    fn audit(
+        &self,
+        cursor: Option<i64>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<AuditEntry>, StoreError>> + Send;
+    /// Whether the last write reached the disk.
+    fn is_healthy(&self) -> bool;
+}
+
+/// Time and new ids.
+pub trait Clock: Clone + Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Timestamp;
+    /// An id that nobody else has.
+    fn new_record_id(&self) -> RecordId;
+}
+
+/// Where events go.
+pub trait Events: Clone + Send + Sync + 'static {
+    /// Takes one event: log line and metrics are derived from it.
+    fn emit(&self, event: &Event<'_>);
+}

@@ -1,0 +1,16 @@
+//! Decisions, and nothing else: no async, no I/O, no clock, no randomness, no locks, no logging.
+//!
+//! Time and new ids are arguments; what is to be done comes back as a value.
+
+pub mod change;
+pub mod identity;
+pub mod matching;
+pub mod membership;
+pub mod observation;
+pub mod plan;
+pub mod policy;
+pub mod record;
+pub mod secret;
+pub mod session;
+pub mod time;
+pub mod walk;

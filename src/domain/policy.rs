@@ -1,0 +1,129 @@
+//! What the configuration says about the users of a directory.
+
+use crate::proto::dn::DistinguishedName;
+use crate::proto::filter::Filter;
+use std::sync::Arc;
+
+/// When the directory's groups are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupSync {
+    /// At every sign-on.
+    Always,
+    /// When the record is made, and not later.
+    FirstSignOn,
+    /// Not at all.
+    Never,
+}
+
+/// What happens to a bind whose observation is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// The answer stays as it is.
+    Keep,
+    /// The answer is unavailable.
+    Deny,
+}
+
+/// How groups are flattened for those who read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flatten {
+    /// The groups that hold the user.
+    Direct,
+    /// All groups of the closure.
+    Ancestors,
+    /// Up to this many levels above the direct group.
+    Depth(usize),
+    /// Groups of the closure below which no other group of it lies.
+    Leaf,
+    /// The groups that a mapping names.
+    Mapped,
+}
+
+/// Whether a stored run-time value stands over the file's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// Records follow the directory at every sign-on.
+    On,
+    /// Records are made at the first sign-on and then left alone.
+    Off,
+}
+
+impl Switch {
+    /// `On` for true.
+    pub fn from_bool(on: bool) -> Self {
+        if on { Self::On } else { Self::Off }
+    }
+
+    /// Whether this is `On`.
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
+/// An attribute that a record keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttributeMapping {
+    /// The name in the record.
+    pub local: String,
+    /// The attribute description in the directory.
+    pub upstream: String,
+}
+
+/// Which entries are users of one kind, and what applies to them.
+#[derive(Debug, Clone)]
+pub struct UserType {
+    /// The name, unique in its directory.
+    pub name: Arc<str>,
+    /// Entries at or below this are candidates.
+    pub base: DistinguishedName,
+    /// Entries that match this are taken.
+    pub filter: Filter,
+    /// The attribute that holds the user name.
+    pub username: String,
+    /// The attributes that a record keeps.
+    pub attributes: Vec<AttributeMapping>,
+    /// The file's value of the switch.
+    pub update_on_sign_on: Switch,
+    /// When groups are taken over.
+    pub groups: GroupSync,
+    /// What happens to a bind whose observation is unknown.
+    pub on_unknown: OnUnknown,
+    /// Whether a first sign-on makes a record.
+    pub create: bool,
+}
+
+/// How the groups of a directory are found.
+#[derive(Debug, Clone)]
+pub struct GroupPolicy {
+    /// Where the groups are.
+    pub base: DistinguishedName,
+    /// Which entries there are groups.
+    pub filter: Filter,
+    /// The attribute that names the members by DN.
+    pub member_attribute: String,
+    /// The attribute that holds a group's name.
+    pub name_attribute: String,
+    /// The most levels that a walk follows; what lies beyond makes it unknown.
+    pub max_depth: usize,
+    /// The most groups of one user; more makes the observation unknown.
+    pub max_groups_per_user: usize,
+    /// How groups are flattened for readers.
+    pub flatten: Flatten,
+}
+
+/// One directory as the rules see it.
+#[derive(Debug, Clone)]
+pub struct DirectoryPolicy {
+    /// The configured name.
+    pub name: Arc<str>,
+    /// The suffixes that lead here.
+    pub suffixes: Vec<DistinguishedName>,
+    /// Where names that no suffix holds go.
+    pub is_default: bool,
+    /// The service account's DN: it is never a user.
+    pub service_account: DistinguishedName,
+    /// How groups are found; `None` if the directory has no group section.
+    pub groups: Option<GroupPolicy>,
+    /// The user types, in order: the first that matches an entry wins.
+    pub user_types: Vec<UserType>,
+}

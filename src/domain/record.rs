@@ -1,0 +1,228 @@
+//! The gateway's durable copy of a user.
+
+use super::observation::UnknownReason;
+use super::time::Timestamp;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// An immutable id that the directory gave to an entry (entryUUID, objectGUID, nsUniqueId or
+/// ipaUniqueID) in its canonical text form. Users and groups are keyed by it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UpstreamId(pub Arc<str>);
+
+impl UpstreamId {
+    /// An id from its canonical text.
+    pub fn new(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UpstreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The gateway's own id of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(pub Arc<str>);
+
+/// What a record is found by: a directory's name and the upstream id in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserKey {
+    /// The directory's configured name.
+    pub directory: Arc<str>,
+    /// The user's id there.
+    pub upstream_id: UpstreamId,
+}
+
+/// A group of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Group {
+    /// The group's upstream id.
+    pub id: UpstreamId,
+    /// Its DN as the directory spells it.
+    pub dn: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Who says that a user is in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Provenance {
+    /// The directory.
+    Managed,
+    /// An admin, as an addition.
+    Local,
+    /// The configuration: at creation, or always.
+    Default,
+    /// An admin, whatever the directory says.
+    PinAllow,
+    /// An admin, as a "no" that lasts.
+    PinDeny,
+}
+
+impl Provenance {
+    /// Every provenance.
+    pub const ALL: [Self; 5] =
+        [Self::Managed, Self::Local, Self::Default, Self::PinAllow, Self::PinDeny];
+
+    /// The name in JSON, in the store and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Managed => "managed",
+            Self::Local => "local",
+            Self::Default => "default",
+            Self::PinAllow => "pin-allow",
+            Self::PinDeny => "pin-deny",
+        }
+    }
+
+    /// The provenance of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|provenance| provenance.name() == name)
+    }
+}
+
+/// How a user came to be in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The groups from the one that holds the user to this one, both included; so its length is
+    /// the depth: 1 for a direct membership.
+    pub path: Vec<UpstreamId>,
+    /// Whether the user is also a direct member.
+    pub direct: bool,
+}
+
+impl Route {
+    /// The least number of steps from the user to the group; 1 is direct.
+    pub fn depth(&self) -> usize {
+        self.path.len()
+    }
+}
+
+/// What a membership is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MembershipKey {
+    /// The group.
+    pub group: UpstreamId,
+    /// Who says so.
+    pub provenance: Provenance,
+}
+
+/// What is kept of a membership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// How the user came to be in the group.
+    pub route: Route,
+    /// Since when the gateway knows it.
+    pub since: Timestamp,
+}
+
+/// Why a record is not active. Reasons add up, and only who set one lifts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum InactiveReason {
+    /// The directory says that the account is disabled.
+    Upstream,
+    /// An admin.
+    Admin,
+    /// A policy of the gateway.
+    Policy,
+    /// The entry matches no user type any more.
+    Scope,
+    /// The entry is gone.
+    Missing,
+}
+
+impl InactiveReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::Upstream, Self::Admin, Self::Policy, Self::Scope, Self::Missing];
+
+    /// The name in JSON and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Admin => "admin",
+            Self::Policy => "policy",
+            Self::Scope => "scope",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// The reason of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// What the last observation said of the groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupsOutcome {
+    /// They were read completely.
+    Known,
+    /// They were not, for this reason.
+    Unknown(UnknownReason),
+}
+
+/// What every sign-on moves: kept beside the record, written to disk at bounded intervals only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The instant of the last sign-on.
+    pub last_sign_on: Timestamp,
+    /// When the reads of the last Known observation were sent, if there was one.
+    pub observed_at: Option<Timestamp>,
+    /// What the last observation said of the groups.
+    pub groups: GroupsOutcome,
+}
+
+/// The gateway's durable copy of a user. It changes by [`super::change::Change`] alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The gateway's own id.
+    pub id: RecordId,
+    /// The directory and the id there.
+    pub key: UserKey,
+    /// The user type that took the entry.
+    pub user_type: Arc<str>,
+    /// The user name.
+    pub name: String,
+    /// The DN as the directory spells it.
+    pub dn: String,
+    /// The name for people.
+    pub display_name: Option<String>,
+    /// The mapped attributes by their local name.
+    pub attributes: BTreeMap<String, Vec<Vec<u8>>>,
+    /// Why the record is not active; active if empty. `Missing` carries its moment in `missing_since`.
+    pub inactive: std::collections::BTreeSet<InactiveReason>,
+    /// Since when the entry is gone.
+    pub missing_since: Option<Timestamp>,
+    /// The memberships.
+    pub memberships: BTreeMap<MembershipKey, Membership>,
+    /// When the record was made.
+    pub created_at: Timestamp,
+    /// Grows by one at every commit; commits compare it.
+    pub version: u64,
+}
+
+impl Record {
+    /// Whether nothing makes the record inactive.
+    pub fn is_active(&self) -> bool {
+        self.inactive.is_empty()
+    }
+
+    /// Whether this membership counts: the record is active, the row is no denial, and no denial
+    /// of the same group stands beside it.
+    pub fn is_effective(&self, key: &MembershipKey) -> bool {
+        let denial = MembershipKey { group: key.group.clone(), provenance: Provenance::PinDeny };
+        self.is_active()
+            && key.provenance != Provenance::PinDeny
+            && !self.memberships.contains_key(&denial)
+    }
+}

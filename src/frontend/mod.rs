@@ -1,0 +1,43 @@
+//! The clients' side: listeners, TLS, one task a connection.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Certificate and key of the LDAPS listeners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// The private key, PEM.
+    pub private_key: PathBuf,
+}
+
+/// What the clients' side is configured with: the section `[listen]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Addresses for plain LDAP.
+    pub ldap: Vec<SocketAddr>,
+    /// Addresses for LDAPS.
+    pub ldaps: Vec<SocketAddr>,
+    /// The certificate.
+    pub tls: Option<TlsConfig>,
+    /// The most bytes of one message from a client (`max_message_size`).
+    pub max_message_size: usize,
+    /// The most operations that a client may have outstanding (`max_outstanding`).
+    pub max_outstanding: usize,
+    /// The most controls of one message (`max_controls`).
+    pub max_controls: usize,
+    /// The most client connections (`max_clients`).
+    pub max_clients: usize,
+    /// The most bytes that wait for a client that does not read (`max_unread`).
+    pub max_unread: usize,
+    /// How long a client may take for its TLS handshake (`handshake_timeout`).
+    pub handshake_timeout: Duration,
+    /// How long a client may be silent with nothing outstanding; zero is for ever (`idle_timeout`).
+    pub idle_timeout: Duration,
+    /// How long clients have to finish at a shutdown (`drain_timeout`).
+    pub drain_timeout: Duration,
+    /// How many worker threads serve clients; 0 is one a core (`workers`).
+    pub workers: usize,
+}

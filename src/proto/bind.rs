@@ -1,0 +1,87 @@
+//! Bind requests and responses (RFC 4511 section 4.2).
+
+use super::ber::{self, BerError, INTEGER, OCTET_STRING, Reader};
+use super::envelope::{MessageId, write_message};
+use super::op::Operation;
+use super::result::LdapResult;
+
+const SIMPLE: u8 = 0x80;
+const SASL: u8 = 0xa3;
+const SERVER_SASL_CREDENTIALS: u8 = 0x87;
+
+/// A bind request, borrowed from its message. It has no `Debug`: it holds a password.
+#[derive(Clone, Copy)]
+pub struct BindRequest<'a> {
+    /// The protocol version; 3 is the only one that is served.
+    pub version: i64,
+    /// The name to bind as: a DN, or what the directory takes in its place.
+    pub name: &'a [u8],
+    /// How the client proves that it is who it says.
+    pub authentication: Authentication<'a>,
+}
+
+/// The authentication choice of a bind. It has no `Debug`: it holds a password.
+#[derive(Clone, Copy)]
+pub enum Authentication<'a> {
+    /// A password in clear.
+    Simple(&'a [u8]),
+    /// One step of a SASL exchange.
+    Sasl {
+        /// The mechanism's name.
+        mechanism: &'a [u8],
+        /// The client's credentials; absent and empty are different things (RFC 4513 section 5.2).
+        credentials: Option<&'a [u8]>,
+    },
+    /// A choice that RFC 4511 does not define.
+    Unknown(u8),
+}
+
+impl<'a> BindRequest<'a> {
+    /// Decodes the content of a bind request.
+    pub fn decode(content: &'a [u8]) -> Result<Self, BerError> {
+        let mut reader = Reader::new(content);
+        let version = reader.integer()?;
+        let name = reader.octets()?;
+        let choice = reader.element()?;
+        let authentication = match choice.tag {
+            SIMPLE => Authentication::Simple(choice.content),
+            SASL => {
+                let mut sasl = Reader::new(choice.content);
+                let mechanism = sasl.octets()?;
+                let credentials = sasl.optional(OCTET_STRING)?.map(|element| element.content);
+                Authentication::Sasl { mechanism, credentials }
+            }
+            other => Authentication::Unknown(other),
+        };
+        Ok(Self { version, name, authentication })
+    }
+}
+
+/// Appends a simple bind.
+pub fn write_simple(out: &mut Vec<u8>, id: MessageId, name: &[u8], password: &[u8]) {
+    write_message(out, id, Operation::BindRequest.tag(), |out| {
+        ber::write_integer(out, INTEGER, 3);
+        ber::write_element(out, OCTET_STRING, name);
+        ber::write_element(out, SIMPLE, password);
+    });
+}
+
+/// A bind response, borrowed from its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BindResponse<'a> {
+    /// The result.
+    pub result: LdapResult<'a>,
+    /// The server's SASL credentials.
+    pub sasl_credentials: Option<&'a [u8]>,
+}
+
+impl<'a> BindResponse<'a> {
+    /// Decodes the content of a bind response.
+    pub fn decode(content: &'a [u8]) -> Result<Self, BerError> {
+        let mut reader = Reader::new(content);
+        let result = LdapResult::read(&mut reader)?;
+        let sasl_credentials =
+            reader.optional(SERVER_SASL_CREDENTIALS)?.map(|element| element.content);
+        Ok(Self { result, sasl_credentials })
+    }
+}

@@ -1,0 +1,16 @@
+//! Object identifiers that the gateway knows by name.
+
+/// Notice of Disconnection (RFC 4511 section 4.4.1).
+pub const NOTICE_OF_DISCONNECTION: &[u8] = b"1.3.6.1.4.1.1466.20036";
+/// StartTLS (RFC 4511 section 4.14).
+pub const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
+/// Who Am I (RFC 4532).
+pub const WHO_AM_I: &[u8] = b"1.3.6.1.4.1.4203.1.11.3";
+/// Password Modify (RFC 3062).
+pub const PASSWORD_MODIFY: &[u8] = b"1.3.6.1.4.1.4203.1.11.1";
+/// Cancel (RFC 3909).
+pub const CANCEL: &[u8] = b"1.3.6.1.1.8";
+/// Simple paged results (RFC 2696).
+pub const PAGED_RESULTS: &[u8] = b"1.2.840.113556.1.4.319";
+/// Proxied authorisation (RFC 4370).
+pub const PROXIED_AUTHORISATION: &[u8] = b"2.16.840.1.113730.3.4.18";

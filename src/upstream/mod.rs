@@ -1,0 +1,81 @@
+//! The directory's side: connections, the pool of exclusive ones, the gateway's own searches.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a secret comes from; it is read anew for every connection, so a rotated one is taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A file; one trailing newline is dropped.
+    File(PathBuf),
+    /// An environment variable.
+    Environment(String),
+}
+
+/// How a URL is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain LDAP, or StartTLS if that is configured.
+    Ldap,
+    /// LDAP over TLS.
+    Ldaps,
+}
+
+/// One server of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerUrl {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// How servers are authenticated: the section `[directory.tls]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsConfig {
+    /// Certificates to trust, PEM; the system's if none is given (`ca`).
+    pub ca: Option<PathBuf>,
+    /// Whether `ldap://` URLs are upgraded before anything is sent (`start_tls`).
+    pub start_tls: bool,
+    /// The name to verify instead of the URL's host (`server_name`).
+    pub server_name: Option<String>,
+}
+
+/// What the directory's side is configured with: part of a `[[directory]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The directory's name.
+    pub name: String,
+    /// Its servers, in order of preference.
+    pub urls: Vec<ServerUrl>,
+    /// TLS towards them.
+    pub tls: TlsConfig,
+    /// The service account's DN.
+    pub service_dn: String,
+    /// The service account's password.
+    pub service_password: SecretSource,
+    /// The most exclusive connections (`max_connections`).
+    pub max_connections: usize,
+    /// How many exclusive connections are kept warm without being asked for (`min_connections`).
+    pub min_connections: usize,
+    /// The most clients that wait for a connection (`max_waiting`).
+    pub max_waiting: usize,
+    /// How long they wait (`queue_timeout`).
+    pub queue_timeout: Duration,
+    /// The most operations on one shared connection (`max_outstanding_upstream`).
+    pub max_outstanding_upstream: usize,
+    /// How long connecting, TLS included, may take (`connect_timeout`).
+    pub connect_timeout: Duration,
+    /// How long a bind may take (`bind_timeout`).
+    pub bind_timeout: Duration,
+    /// How long one of the gateway's own searches may take (`search_timeout`).
+    pub search_timeout: Duration,
+    /// The most bytes of one message from a server (`max_message_size`).
+    pub max_message_size: usize,
+    /// The most entries that one of the gateway's own searches may return (`max_lookup_entries`).
+    pub max_lookup_entries: usize,
+    /// How long an exclusive connection above the minimum is kept warm unused (`idle_timeout`).
+    pub idle_timeout: Duration,
+}

@@ -5,3 +5,4 @@ pub mod flights;
 pub mod observe;
 pub mod ports;
 pub mod sign_on;
+pub mod switches;

@@ -97,9 +97,8 @@ pub(super) const REASONS: [UnknownReason; 19] = [
 
 /// The position of a reason in [`REASONS`].
 pub(super) fn reason_index(reason: UnknownReason) -> usize {
-    let same = |known: &UnknownReason| {
-        std::mem::discriminant(known) == std::mem::discriminant(&reason)
-    };
+    let same =
+        |known: &UnknownReason| std::mem::discriminant(known) == std::mem::discriminant(&reason);
     REASONS.iter().position(same).unwrap_or(REASONS.len() - 1)
 }
 
@@ -195,9 +194,8 @@ impl PerDirectory {
     fn new(recorder: &PrometheusRecorder, name: &str) -> Self {
         Self {
             name: name.into(),
-            sign_ons: OUTCOMES.map(|outcome| {
-                counter(recorder, table::SIGN_ONS_TOTAL, &[name, outcome.name()])
-            }),
+            sign_ons: OUTCOMES
+                .map(|outcome| counter(recorder, table::SIGN_ONS_TOTAL, &[name, outcome.name()])),
             retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
             up: gauge(recorder, table::UPSTREAM_UP, &[name], 1.0),
             servers_down: gauge(recorder, table::UPSTREAM_SERVERS_DOWN, &[name], 0.0),

@@ -91,7 +91,9 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "LIMIT {} hit by {peer}", Word(limit))
         }
         Event::LimitHit { limit, peer: None } => write!(f, "LIMIT {} hit", Word(limit)),
-        Event::StoreFailed { error } => write!(f, "STORE failed error={}", Quoted(error.as_bytes())),
+        Event::StoreFailed { error } => {
+            write!(f, "STORE failed error={}", Quoted(error.as_bytes()))
+        }
         Event::StoreRecovered => f.write_str("STORE recovered"),
         Event::AdminRefused => f.write_str("ADMIN request without a valid token refused"),
         _ => Ok(()),

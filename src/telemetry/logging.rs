@@ -115,14 +115,16 @@ mod tests {
 
     #[test]
     fn a_text_line_is_one_line() {
-        let line = fields().line(LogFormat::Text, jiff::Timestamp::UNIX_EPOCH, &tracing::Level::WARN);
+        let line =
+            fields().line(LogFormat::Text, jiff::Timestamp::UNIX_EPOCH, &tracing::Level::WARN);
         let expected = "1970-01-01T00:00:00.000000Z WARN  STORE \"failed\" error=broken\\x0apipe";
         assert_eq!(line, expected);
     }
 
     #[test]
     fn a_json_line_is_one_object() {
-        let line = fields().line(LogFormat::Json, jiff::Timestamp::UNIX_EPOCH, &tracing::Level::INFO);
+        let line =
+            fields().line(LogFormat::Json, jiff::Timestamp::UNIX_EPOCH, &tracing::Level::INFO);
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["message"], "STORE \"failed\"");
         assert_eq!(value["level"], "INFO");

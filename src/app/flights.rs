@@ -108,7 +108,7 @@ where
     ) -> Ride<T>
     where
         F: Fn(A) -> Fut + Send + 'static,
-        Fut: Future<Output = T> + Send,
+        Fut: Future<Output = T> + Send + 'static,
     {
         let board = {
             let mut lane = match self.lanes.entry(key.clone()) {

@@ -66,6 +66,6 @@ impl<P: Ports> Gateway<P> {
         let root = || DistinguishedName::parse("").expect("the empty name is a name");
         let name = DistinguishedName::from_bytes(name).unwrap_or_else(|_| root());
         let policies = self.directories.iter().map(|directory| &*directory.policy);
-        identity::directory_for(policies, &name)
+        identity::directory_for(policies, &name).unwrap_or(0)
     }
 }

@@ -137,7 +137,7 @@ fn found_group(
         _ => members_of(policy, entry),
     };
     let group = Group { id, dn: entry.dn.clone(), name };
-    Ok(FoundGroup { group, dn: dn.normalized().clone(), members })
+    Ok(FoundGroup { group, dn, members })
 }
 
 /// The members that are names; a value that is none (a placeholder) cannot be one that was asked.

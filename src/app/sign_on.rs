@@ -10,7 +10,7 @@ use crate::domain::identity;
 use crate::domain::observation::{Observation, Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{KnownGroups, Plan, Question, plan};
 use crate::domain::policy::{DirectoryPolicy, GroupSync, OnUnknown, Switch, UserType};
-use crate::domain::record::{Group, GroupsOutcome, Mark, RecordId, UpstreamId, UserKey};
+use crate::domain::record::{Group, GroupsOutcome, Mark, UpstreamId, UserKey};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -368,33 +368,32 @@ impl<P: Ports> Flight<P> {
         key: &UserKey,
         observation: &Observation,
     ) -> Report {
-        let groups = KeptGroups { records: &self.shared.records, directory: &key.directory };
         let new_id = self.shared.clock.new_record_id();
         for _ in 0..=MAX_REPLANS {
             let stored = self.shared.records.find(key);
-            let question = Question {
+            let now = self.shared.clock.now();
+            let planned = plan(&Question {
                 record: stored.as_ref().map(|stored| &*stored.record),
                 key,
                 observation,
                 user_type,
                 update_on_sign_on: switch,
-                groups: &groups,
+                groups: &KeptGroups { records: &self.shared.records, directory: &key.directory },
                 new_id: &new_id,
-                now: self.shared.clock.now(),
-            };
-            let Ok(plan) = plan(&question) else {
+                now,
+            });
+            let Ok(plan) = planned else {
                 return Report::plain(SignOnOutcome::NotProvisioned);
             };
-            let mark = mark(stored.as_ref(), observation, question.now);
+            let mark = mark(stored.as_ref(), observation, now);
             if plan.is_empty() {
                 self.shared.records.mark(key, mark);
                 return Report::plain(settled(observation, SignOnOutcome::Unchanged));
             }
-            match self.commit(&new_id, key, stored.as_ref(), &plan, mark).await {
+            let (added, removed) = (plan.added(), plan.removed());
+            match self.commit(key, stored.as_ref(), plan, mark).await {
                 Ok(made) => {
-                    let outcome = settled(observation, made);
-                    let (added, removed) = (plan.added(), plan.removed());
-                    return Report { outcome, added, removed };
+                    return Report { outcome: settled(observation, made), added, removed };
                 }
                 Err(StoreError::Conflict) => {}
                 Err(_) => break,
@@ -405,10 +404,9 @@ impl<P: Ports> Flight<P> {
 
     async fn commit(
         &self,
-        _new_id: &RecordId,
         key: &UserKey,
         stored: Option<&Stored>,
-        plan: &Plan,
+        plan: Plan,
         mark: Mark,
     ) -> Result<SignOnOutcome, StoreError> {
         let (action, made) = match stored {
@@ -427,8 +425,8 @@ impl<P: Ports> Flight<P> {
         let commit = Commit {
             key: key.clone(),
             base_version: stored.map(|stored| stored.record.version),
-            changes: plan.changes.clone(),
-            groups: plan.groups.clone(),
+            changes: plan.changes,
+            groups: plan.groups,
             mark,
             audit,
         };

@@ -280,21 +280,21 @@ impl<P: Ports> Connection<P> {
 
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> bool {
         let max_unread = self.config.max_unread;
-        let Some(upstream) = self.upstream.as_mut() else {
-            return false;
-        };
         // A client that does not read stops the reading of its own answers.
         if self.outbound.waiting() >= max_unread {
             return false;
         }
         scratch::with(|bytes| {
+            let Some(upstream) = self.upstream.as_mut() else {
+                return false;
+            };
             let mut buffer = ReadBuf::new(bytes);
-            match Pin::new(upstream.link()).poll_read(cx, &mut buffer) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    self.receive_responses(buffer.filled());
-                }
-                Poll::Ready(_) => self.upstream_lost(),
+            let Poll::Ready(read) = Pin::new(upstream.link()).poll_read(cx, &mut buffer) else {
+                return false;
+            };
+            match (read, buffer.filled()) {
+                (Ok(()), received) if !received.is_empty() => self.receive_responses(received),
+                _ => self.upstream_lost(),
             }
             true
         })

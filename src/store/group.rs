@@ -39,18 +39,19 @@ pub(super) enum Outcome {
     Failed(String),
 }
 
-/// Writes all of them in one transaction, takes those that fit over into memory, and answers each.
+/// Writes all of them in one transaction. The answers are the caller's to give, once whoever asks
+/// for the store's health is told the truth.
 pub(super) fn write(
     connection: &Connection,
     memory: &Memory,
     writes: Vec<Write>,
     max_audit_rows: u64,
-) -> Outcome {
+) -> (Outcome, Answers) {
     let mut group = Group { connection, memory, records: HashMap::new(), ids: HashMap::new() };
     let mut staged = Vec::with_capacity(writes.len());
-    let mut writes = writes.into_iter();
+    let mut rest = writes.into_iter();
     let written = begin(connection).and_then(|()| {
-        for write in writes.by_ref() {
+        for write in rest.by_ref() {
             let (step, fault) = group.stage(write);
             staged.push(step);
             fault.map_or(Ok(()), Err)?;
@@ -64,16 +65,33 @@ pub(super) fn write(
         Ok(Outcome::Written)
     });
     match written {
-        Ok(outcome) => {
-            staged.into_iter().for_each(|step| step.settle(memory));
-            outcome
-        }
+        Ok(outcome) => (outcome, Answers { staged, failed: None }),
         Err(error) => {
             let reason = error.to_string();
             roll_back(connection);
-            staged.into_iter().for_each(|step| step.fail(&reason));
-            writes.for_each(|write| write.refuse(StoreError::Failed(reason.clone())));
-            Outcome::Failed(reason)
+            let failed = Some((rest.collect(), reason.clone()));
+            (Outcome::Failed(reason), Answers { staged, failed })
+        }
+    }
+}
+
+/// The answers to a group of writes; to be given.
+#[must_use]
+pub(super) struct Answers {
+    staged: Vec<Staged>,
+    /// Writes that were not looked at any more, and why.
+    failed: Option<(Vec<Write>, String)>,
+}
+
+impl Answers {
+    /// Takes what was written over into memory and answers each.
+    pub(super) fn give(self, memory: &Memory) {
+        match self.failed {
+            None => self.staged.into_iter().for_each(|step| step.settle(memory)),
+            Some((rest, reason)) => {
+                self.staged.into_iter().for_each(|step| step.fail(&reason));
+                rest.into_iter().for_each(|write| write.refuse(StoreError::Failed(reason.clone())));
+            }
         }
     }
 }

@@ -135,8 +135,10 @@ impl<E: Events> Writer<E> {
             }
         }
         if !writes.is_empty() {
-            let outcome = group::write(&self.connection, &self.memory, writes, self.max_audit_rows);
+            let (outcome, answers) =
+                group::write(&self.connection, &self.memory, writes, self.max_audit_rows);
             self.health.note(outcome);
+            answers.give(&self.memory);
         }
         others.into_iter().for_each(|job| self.do_other(job));
         course

@@ -93,7 +93,9 @@ impl Connection<'_> {
             }
             Misbehaviour::CloseAfterEntries(count) => {
                 if request.operation == Operation::SearchRequest {
-                    self.answer(request, Some(Cut { count: *count, end: None })).await?;
+                    // Whatever the answer says, the connection ends.
+                    let _flow =
+                        self.answer(request, Some(Cut { count: *count, end: None })).await?;
                 }
                 Ok(ControlFlow::Break(()))
             }

@@ -94,7 +94,8 @@ impl Bench<'_> {
         Ok(match target {
             Target::Direct => None,
             Target::Haproxy => {
-                Some(peers::haproxy(folder, upstream, self.arguments.haproxy_threads)?)
+                let Arguments { connections, haproxy_threads, .. } = self.arguments;
+                Some(peers::haproxy(folder, upstream, *connections, *haproxy_threads)?)
             }
             Target::Relay => Some(peers::gateway(folder, upstream, SignOn::Off)?),
             Target::Jit => {

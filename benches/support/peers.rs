@@ -17,6 +17,9 @@ const GATEWAY: &str = include_str!("../peers/gateway.conf");
 const SCHEMAS: [&str; 2] = ["/etc/ldap/schema", "/etc/openldap/schema"];
 const MODULES: [&str; 3] = ["/usr/lib/ldap", "/usr/lib/openldap", "/usr/lib64/openldap"];
 
+/// Connections beyond those of the load: the probe at the start, and those that end late.
+const SPARE_CONNECTIONS: u32 = 64;
+
 /// A server that runs.
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -67,10 +70,12 @@ pub(crate) fn slapd(folder: &Folder, users: u32) -> Result<Peer, BenchError> {
     Ok(Peer { address, process })
 }
 
-/// Starts HAProxy as a plain TCP proxy before `directory`.
+/// Starts HAProxy as a plain TCP proxy before `directory`, for so many connections at a time: it
+/// does not start if the system does not let it have the descriptors.
 pub(crate) fn haproxy(
     folder: &Folder,
     directory: SocketAddr,
+    connections: u16,
     threads: Option<u16>,
 ) -> Result<Peer, BenchError> {
     let program = installed("haproxy", "apt-get install haproxy (make bench does)")?;
@@ -78,8 +83,12 @@ pub(crate) fn haproxy(
     let address = free_address()?;
     let threads = threads.map_or_else(String::new, |count| format!("nbthread {count}"));
     let config = folder.join("haproxy.cfg");
-    let values: [(&str, &dyn ToString); 3] =
-        [("LISTEN", &address), ("DIRECTORY", &directory), ("THREADS", &threads)];
+    let values: [(&str, &dyn ToString); 4] = [
+        ("LISTEN", &address),
+        ("DIRECTORY", &directory),
+        ("THREADS", &threads),
+        ("CONNECTIONS", &(u32::from(connections) + SPARE_CONNECTIONS)),
+    ];
     write(&config, &render(HAPROXY, &values))?;
     let mut command = bound_to_bench(program);
     command.arg("-db").arg("-f").arg(&config);

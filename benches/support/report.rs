@@ -119,7 +119,7 @@ impl Report {
     /// The medians, and a line on how to read them.
     pub(crate) fn text(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        table.load_preset(presets::ASCII_MARKDOWN).set_header([
             "",
             "binds/s",
             "x direct",

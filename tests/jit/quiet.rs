@@ -1,0 +1,107 @@
+//! What is no sign-on, and what is nothing new, leaves the store as it was (rules S3.6 and S3.7).
+
+use crate::support::gateway::Gateway;
+use crate::support::slapd::Slapd;
+use crate::support::tree;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+const ANN: &str = "uid=ann,ou=people,dc=example,dc=com";
+
+/// A gateway that writes marks (the last sign-on) so rarely that a test sees none of it.
+fn gateway(slapd: &Slapd) -> Gateway {
+    Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[store]", "mark_interval", "\"1h\"");
+    })
+}
+
+/// The store's files with what is in them. Shared memory beside the database is no part of it.
+fn store(gateway: &Gateway) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = std::fs::read_dir(gateway.store()).expect("the store is a folder");
+    files
+        .filter_map(|file| Some(file.ok()?.path()))
+        .filter(|path| path.is_file() && !path.to_string_lossy().ends_with("-shm"))
+        .map(|path| (path.clone(), std::fs::read(&path).expect("it can be read")))
+        .collect()
+}
+
+#[track_caller]
+fn expect_same_store(gateway: &Gateway, before: &BTreeMap<PathBuf, Vec<u8>>) {
+    let after = store(gateway);
+    let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&after), names(before));
+    for (path, bytes) in before {
+        assert!(after[path] == *bytes, "{} was written", path.display());
+    }
+}
+
+#[test]
+fn a_change_is_written_and_the_same_again_is_not() {
+    let slapd = Slapd::start();
+    let gateway = gateway(&slapd);
+    let empty = store(&gateway);
+    assert!(!empty.is_empty(), "a store has files");
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    let made = store(&gateway);
+    assert_ne!(made, empty, "a new record is on disk when the answer is out");
+    let rows = gateway.audit().len();
+    for _ in 0..20 {
+        assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    }
+    expect_same_store(&gateway, &made);
+    assert_eq!(gateway.audit().len(), rows);
+    slapd.admin().leave(&tree::group("B"), ANN);
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    assert_ne!(store(&gateway), made);
+    assert_eq!(gateway.audit().len(), rows + 1);
+}
+
+#[test]
+fn a_wrong_password_changes_nothing_even_if_the_directory_changed() {
+    let slapd = Slapd::start();
+    let gateway = gateway(&slapd);
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    let (before, user) = (store(&gateway), gateway.user("ann"));
+    slapd.admin().leave(&tree::group("B"), ANN);
+    for password in ["wrong", "PW-ANN", "pw-ann ", ""] {
+        assert_ne!(gateway.sign_on(ANN, password), 0);
+    }
+    assert_ne!(gateway.sign_on(&tree::person("bob"), "wrong"), 0);
+    expect_same_store(&gateway, &before);
+    assert_eq!(gateway.user("ann"), user);
+    assert!(!gateway.knows("bob"));
+}
+
+#[test]
+fn binds_by_those_who_are_no_users_leave_no_record() {
+    let slapd = Slapd::start();
+    let gateway = gateway(&slapd);
+    let before = store(&gateway);
+    let printer = format!("cn=printer,{}", tree::PEOPLE);
+    for (dn, password) in [
+        ("", ""),
+        (tree::SERVICE, tree::SERVICE_PASSWORD),
+        (tree::ADMIN, tree::ADMIN_PASSWORD),
+        (printer.as_str(), "pw-printer"),
+    ] {
+        assert_eq!(gateway.sign_on(dn, password), 0, "{dn}");
+    }
+    expect_same_store(&gateway, &before);
+    let listed = gateway.json("/api/v1/users");
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn many_sign_ons_of_one_user_at_once_are_one_record_and_one_row() {
+    let slapd = Slapd::start();
+    let gateway = gateway(&slapd);
+    let rows = gateway.audit().len();
+    let mut clients: Vec<_> = (0..40).map(|_| gateway.connect()).collect();
+    let request = crate::support::pdu::bind(ANN, b"pw-ann");
+    let ids: Vec<i64> = clients.iter_mut().map(|raw| raw.start(&request)).collect();
+    for (raw, id) in clients.iter_mut().zip(ids) {
+        assert_eq!(raw.answers_to(id)[0].code(), 0);
+    }
+    assert_eq!(gateway.managed_groups("ann"), ["A", "B"]);
+    assert_eq!(gateway.audit().len(), rows + 1);
+}

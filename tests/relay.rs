@@ -1,0 +1,19 @@
+//! The relay: what a client sends reaches the directory, as the user that it is bound as, and what
+//! the directory answers comes back.
+//!
+//! Goal: a client cannot tell the gateway from the directory by the result of any operation, and
+//! a hostile one can neither keep an identity nor cost more than a closed connection. Method: raw
+//! messages, OpenLDAP's tools and the `ldap3` crate against the gateway before a real slapd.
+
+mod support;
+
+#[path = "relay/binds.rs"]
+mod binds;
+#[path = "relay/clients.rs"]
+mod clients;
+#[path = "relay/hostile.rs"]
+mod hostile;
+#[path = "relay/limits.rs"]
+mod limits;
+#[path = "relay/operations.rs"]
+mod operations;

@@ -1,0 +1,235 @@
+//! The real gateway: the binary as it is shipped, with a folder and ports of its own.
+
+use super::folder::TestFolder;
+use super::process::Process;
+use super::raw::Raw;
+use super::settings::Settings;
+use super::tools::{Said, Tools};
+use super::{PATIENCE, eventually};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+/// The binary under test.
+pub const BINDGATE: &str = env!("CARGO_BIN_EXE_bindgate");
+
+/// A running gateway.
+pub struct Gateway {
+    // The process goes before the folder that it works in.
+    process: Process,
+    settings: Settings,
+    folder: TestFolder,
+}
+
+impl Gateway {
+    /// A gateway in front of the directory at that port, configured as the sample is.
+    pub fn before(upstream: u16) -> Self {
+        Self::configured(upstream, |_, _| {})
+    }
+
+    /// A gateway whose settings were changed by `change`, which is also given its folder.
+    pub fn configured(upstream: u16, change: impl FnOnce(&mut Settings, &TestFolder)) -> Self {
+        let folder = TestFolder::new("gateway");
+        let mut settings = Settings::new(upstream, &folder);
+        change(&mut settings, &folder);
+        let process = launch(&folder, &settings);
+        let mut gateway = Self { process, settings, folder };
+        gateway.wait_until_ready();
+        gateway
+    }
+
+    /// The port for plain LDAP.
+    pub fn port(&self) -> u16 {
+        self.settings.ldap_port
+    }
+
+    /// The folder with configuration, store, token and logs.
+    pub fn folder(&self) -> &TestFolder {
+        &self.folder
+    }
+
+    /// The store's folder.
+    pub fn store(&self) -> PathBuf {
+        self.folder.file("store")
+    }
+
+    /// A client's connection.
+    #[track_caller]
+    pub fn connect(&self) -> Raw {
+        Raw::connect(self.port())
+    }
+
+    /// OpenLDAP's tools, talking to this gateway.
+    pub fn tools(&self) -> Tools {
+        Tools::at(self.port())
+    }
+
+    /// Binds a person on a connection that is then closed; gives the result code.
+    #[track_caller]
+    pub fn sign_on(&self, dn: &str, password: impl AsRef<[u8]>) -> u32 {
+        self.connect().bind(dn, password)
+    }
+
+    /// Everything that it has logged since the first start.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Kills it without warning.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Sends SIGTERM and does not wait.
+    pub fn terminate(&self) {
+        self.process.terminate();
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
+    }
+
+    /// Ends it as a service manager does; panics unless it ends well.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.terminate();
+        let status = self.wait();
+        assert_eq!(status.code(), Some(0), "a gateway that is asked to end ends well");
+    }
+
+    /// Starts it again on the same store, also with `change`d settings.
+    pub fn restart(&mut self, change: impl FnOnce(&mut Settings)) {
+        self.process.kill();
+        change(&mut self.settings);
+        self.process = launch(&self.folder, &self.settings);
+        self.wait_until_ready();
+    }
+
+    /// Starts a second one on this one's store and waits until it has ended.
+    pub fn rival(&mut self) -> Said {
+        self.settings.move_to_other_ports();
+        run_until_end(&self.folder, "rival.toml", &self.settings)
+    }
+
+    /// Runs one of the gateway's commands the way an operator does.
+    #[track_caller]
+    pub fn command(&self, args: &[&str]) -> Said {
+        let output = Command::new(BINDGATE)
+            .args(args)
+            .env_remove("BINDGATE_CONFIG")
+            .env("BINDGATE_ADMIN_URL", self.admin_url())
+            .env("BINDGATE_ADMIN_TOKEN_FILE", self.folder.file("admin.token"))
+            .output()
+            .expect("the gateway's binary can be started");
+        Said::from_output(output)
+    }
+
+    /// `bindgate user show USER --json`.
+    #[track_caller]
+    pub fn user(&self, user: &str) -> Value {
+        let out = self.command(&["user", "show", user, "--json"]).expect_code(0);
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
+    }
+
+    /// The managed groups of a user by name, sorted; panics if there is no record.
+    #[track_caller]
+    pub fn managed_groups(&self, user: &str) -> Vec<String> {
+        group_names(&self.user(user))
+    }
+
+    /// Whether there is a record of that user.
+    #[track_caller]
+    pub fn knows(&self, user: &str) -> bool {
+        let said = self.command(&["user", "show", user, "--json"]);
+        assert!(matches!(said.code, 0 | 1), "{}{}", said.out, said.err);
+        said.code == 0
+    }
+
+    /// An answer of the admin API: status and body.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let token = std::fs::read_to_string(self.folder.file("admin.token")).unwrap_or_default();
+        let authorization = format!("Bearer {}", token.trim());
+        http_get(&format!("{}{path}", self.admin_url()), &authorization)
+            .expect("the admin API answers")
+    }
+
+    /// An answer of the admin API that has to be a success.
+    #[track_caller]
+    pub fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    /// The audit's rows, newest first.
+    #[track_caller]
+    pub fn audit(&self) -> Vec<Value> {
+        let answer = self.json("/api/v1/audit");
+        answer["items"].as_array().expect("a list has items").clone()
+    }
+
+    /// The metrics as text.
+    pub fn metrics(&self) -> String {
+        self.get("/metrics").1
+    }
+
+    /// Where the admin API is.
+    pub fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.settings.admin_port)
+    }
+
+    #[track_caller]
+    fn wait_until_ready(&mut self) {
+        let url = format!("{}/readyz", self.admin_url());
+        eventually("the gateway is ready", || {
+            if let Some(status) = self.process.exited() {
+                panic!("the gateway ended with {status}");
+            }
+            http_get(&url, "").filter(|(status, _)| *status == 200)
+        });
+    }
+}
+
+/// The names of the managed groups in what `user show --json` printed, sorted.
+pub fn group_names(user: &Value) -> Vec<String> {
+    let memberships = user["memberships"].as_array().expect("a user has memberships");
+    let managed = memberships.iter().filter(|row| row["provenance"] == "managed");
+    let mut names: Vec<String> =
+        managed.map(|row| row["group"]["name"].as_str().unwrap_or("?").to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Starts a gateway with these settings and waits until it has ended by itself.
+pub fn run_until_end(folder: &TestFolder, file: &str, settings: &Settings) -> Said {
+    let config = folder.write(file, settings.text()).display().to_string();
+    let log = folder.file(&format!("{file}.log"));
+    let args = ["run", "--config", &config];
+    let mut process = Process::start("a gateway that ends", Path::new(BINDGATE), &args, &log);
+    let code = process.wait().code().unwrap_or(-1);
+    Said { code, out: String::new(), err: process.log() }
+}
+
+fn launch(folder: &TestFolder, settings: &Settings) -> Process {
+    let config = folder.write("bindgate.toml", settings.text()).display().to_string();
+    let log = folder.file("gateway.log");
+    Process::start("bindgate", Path::new(BINDGATE), &["run", "--config", &config], &log)
+}
+
+/// Status and body of a GET; `None` if nobody answers.
+pub fn http_get(url: &str, authorization: &str) -> Option<(u16, String)> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into();
+    let mut request = agent.get(url);
+    if !authorization.is_empty() {
+        request = request.header("authorization", authorization);
+    }
+    let mut response = request.call().ok()?;
+    let body = response.body_mut().read_to_string().ok()?;
+    Some((response.status().as_u16(), body))
+}

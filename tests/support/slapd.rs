@@ -1,0 +1,158 @@
+//! A real slapd with a folder and a port of its own.
+
+use super::folder::{TestFolder, free_port};
+use super::process::Process;
+use super::raw::Raw;
+use super::tree::{self, ADMIN, ADMIN_PASSWORD, Extra, GROUPS, PEOPLE, SERVICE, SUFFIX};
+use super::{PATIENCE, eventually};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+
+const SLAPD: &str = "/usr/sbin/slapd";
+const HINT: &str = "slapd is missing: run `make test`, or `apt-get install slapd ldap-utils`";
+
+/// How often slapd is started on another port when its own was snatched away.
+const TRIES: usize = 3;
+
+/// What a test may want different about its directory.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// People and groups beside the named ones.
+    pub extra: Extra,
+    /// The most entries that the service account gets from one search.
+    pub service_size_limit: Option<usize>,
+    /// Lines for the end of the database's section: more overlays and their settings.
+    pub database_lines: Vec<String>,
+}
+
+/// A running directory.
+pub struct Slapd {
+    port: u16,
+    // The process goes before the folder that it works in.
+    process: Process,
+    folder: TestFolder,
+}
+
+impl Slapd {
+    /// A directory with the tree as it is.
+    pub fn start() -> Self {
+        Self::with(&Options::default())
+    }
+
+    /// A directory with some things different.
+    pub fn with(options: &Options) -> Self {
+        assert!(Path::new(SLAPD).exists(), "{HINT}");
+        let folder = TestFolder::new("slapd");
+        std::fs::create_dir_all(folder.file("db")).expect("the temporary folder can be written");
+        folder.write("slapd.conf", configuration(&folder, options));
+        load(&folder, &tree::ldif(options.extra));
+        let (port, process) = (0..TRIES)
+            .find_map(|_| {
+                let port = free_port();
+                launch(&folder, port).map(|process| (port, process))
+            })
+            .unwrap_or_else(|| panic!("slapd did not start: {}", log_of(&folder)));
+        Self { port, process, folder }
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("ldap://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills it; what was written stays.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on the same data and port.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        self.process = launch(&self.folder, self.port)
+            .unwrap_or_else(|| panic!("slapd did not start again: {}", self.process.log()));
+    }
+
+    /// A connection that is bound as the directory's administrator.
+    pub fn admin(&self) -> Raw {
+        let mut raw = Raw::connect(self.port);
+        assert_eq!(raw.bind(ADMIN, ADMIN_PASSWORD), 0, "the administrator may bind");
+        raw
+    }
+}
+
+fn configuration(folder: &TestFolder, options: &Options) -> String {
+    let folder = folder.path().display();
+    let limits = options.service_size_limit.map_or_else(String::new, |limit| {
+        format!("limits dn.exact=\"{SERVICE}\" size.soft={limit} size.hard={limit}\n")
+    });
+    let lines: String = options.database_lines.iter().map(|line| format!("{line}\n")).collect();
+    format!(
+        "include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/nis.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+moduleload syncprov
+pidfile {folder}/slapd.pid
+argsfile {folder}/slapd.args
+sizelimit 500
+threads 4
+database mdb
+suffix \"{SUFFIX}\"
+rootdn \"{ADMIN}\"
+rootpw {ADMIN_PASSWORD}
+directory {folder}/db
+maxsize 67108864
+dbnosync
+index objectClass,uid,cn,member,entryUUID,entryCSN eq
+{limits}access to attrs=userPassword by self write by anonymous auth by * none
+access to dn.subtree=\"{GROUPS}\" by dn.exact=\"{SERVICE}\" read by * none
+access to dn.subtree=\"{PEOPLE}\" by dn.exact=\"{SERVICE}\" read by self write by users read \
+         by anonymous auth by * none
+access to * by users read by anonymous auth by * none
+overlay syncprov
+syncprov-checkpoint 1000 60
+{lines}"
+    )
+}
+
+fn load(folder: &TestFolder, ldif: &str) {
+    let ldif = folder.write("tree.ldif", ldif);
+    let output = Command::new("/usr/sbin/slapadd")
+        .args(["-q", "-w", "-f"])
+        .arg(folder.file("slapd.conf"))
+        .arg("-l")
+        .arg(ldif)
+        .output()
+        .unwrap_or_else(|error| panic!("slapadd cannot be started ({error}): {HINT}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "slapadd failed: {said}");
+}
+
+/// Starts slapd and waits until it takes connections; `None` if it ended instead.
+fn launch(folder: &TestFolder, port: u16) -> Option<Process> {
+    let config = folder.file("slapd.conf").display().to_string();
+    let url = format!("ldap://127.0.0.1:{port}");
+    let args = ["-d", "0", "-h", &url, "-f", &config];
+    let log = folder.file("slapd.log");
+    let mut process = Process::start("slapd", Path::new(SLAPD), &args, &log);
+    let running = eventually("slapd takes connections", || {
+        if process.exited().is_some() {
+            return Some(false);
+        }
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        TcpStream::connect_timeout(&address, PATIENCE).ok().map(|_| true)
+    });
+    running.then_some(process)
+}
+
+fn log_of(folder: &TestFolder) -> String {
+    std::fs::read_to_string(folder.file("slapd.log")).unwrap_or_default()
+}

@@ -27,7 +27,7 @@ const LAST_BYTES: Duration = Duration::from_secs(2);
 /// The parts that a gateway is made of.
 struct Wiring;
 
-type Upstream = upstream::Directory;
+type Upstream = Arc<upstream::Directory>;
 type Records = Store<Telemetry>;
 
 impl Ports for Wiring {
@@ -272,9 +272,9 @@ fn connect(
     workers: usize,
     telemetry: &Telemetry,
 ) -> Result<Upstream, RunError> {
-    upstream::Directory::new(directory.upstream.clone(), workers, telemetry.clone()).map_err(
-        |source| RunError::Directory { name: directory.upstream.name.clone(), source },
-    )
+    upstream::Directory::new(&directory.upstream, workers, telemetry.clone())
+        .map(Arc::new)
+        .map_err(|source| RunError::Directory { name: directory.upstream.name.clone(), source })
 }
 
 fn bind_admin(

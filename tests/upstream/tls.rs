@@ -27,7 +27,7 @@ impl Drop for Authority {
 
 fn authority(test: &str) -> Authority {
     let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let ca = params.self_signed(&key).unwrap();
     let issuer = rcgen::Issuer::new(params, key);

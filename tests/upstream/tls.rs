@@ -1,7 +1,7 @@
 //! TLS towards the directory: verified, and never fallen back from.
 
 use super::script::{SHORT, Seen, Server, bounded, config};
-use bindgate::app::ports::{Fitness, Leased, LinkError, Links, Purpose};
+use bindgate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
 use bindgate::proto::op::Operation;
 use bindgate::proto::result::ResultCode;
 use bindgate::upstream::{Config, Directory, Lease, Scheme, TlsConfig, UpstreamError};

@@ -83,6 +83,7 @@ struct Member {
 }
 
 /// What a line that asks for work is told.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, a box would be in vain")]
 pub(super) enum Work {
     /// Do this.
     Job(Job),

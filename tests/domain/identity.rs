@@ -131,7 +131,7 @@ fn every_attribute_that_decides_is_read_once() {
 
 #[track_caller]
 fn check_directory(default: Option<usize>, name: &str, expected: Option<usize>) {
-    let mut directories = vec![
+    let mut directories = [
         directory(&["dc=org", "dc=example,dc=com"], Vec::new()),
         directory(&["ou=lab,dc=example,dc=com"], Vec::new()),
         directory(&["dc=com", "dc=example,dc=com"], Vec::new()),

@@ -270,7 +270,7 @@ fn check_name(values: &[&[u8]], expected: Option<&str>) {
     let mut scenes = [Scene::first(), Scene::later(&[1])];
     for scene in &mut scenes {
         scene.set("uid", &["x"]);
-        let last = scene.entry.attributes.last_mut().unwrap();
+        let last = scene.entry.attributes.last_mut().expect("uid was set");
         last.values = values.iter().map(|value| value.to_vec()).collect();
         match expected {
             Some(name) => assert_eq!(after(scene).name, name),

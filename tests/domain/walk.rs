@@ -8,7 +8,9 @@ use bindgate::domain::walk::{FoundGroup, Step, Walk, WalkLimits};
 /// `group depth direct path` of every group, by number.
 #[track_caller]
 fn check(direct: &[usize], edges: &[(usize, usize)], expected: &[&str]) {
-    let number = |id: &UpstreamId| 99_999 - id.as_str()[3..].parse::<usize>().unwrap();
+    let number = |id: &UpstreamId| -> usize {
+        99_999 - id.as_str()[3..].parse::<usize>().expect("ids here end in a number")
+    };
     let closure = Graph::new(direct, edges).closure();
     let mut lines: Vec<String> = closure
         .iter()

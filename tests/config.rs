@@ -533,7 +533,7 @@ fn files_that_the_configuration_names_are_looked_at_when_it_is_loaded() {
 fn every_section_of_the_table_stands_in_the_reference() {
     let reference = config::reference();
     for section in SECTIONS {
-        assert!(reference.contains(&format!("[{}]\n", section.name)), "{}", section.name);
+        assert!(reference.contains(&format!("[{}]", section.name)), "{}", section.name);
     }
 }
 

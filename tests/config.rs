@@ -265,7 +265,7 @@ filter = "(cn=a"
     let problems = refused(text);
     let places: Vec<_> = problems.items().iter().map(|p| (p.line, p.column)).collect();
     let expected =
-        [(3, 9), (4, 1), (6, 10), (7, 8), (9, 8), (10, 9), (11, 13), (12, 34), (13, 1), (15, 0)];
+        [(3, 9), (4, 1), (6, 10), (7, 8), (9, 8), (10, 10), (11, 13), (12, 34), (13, 1), (15, 0)];
     assert_eq!(places.len(), expected.len(), "{problems}");
     for (found, expected) in places.iter().zip(expected) {
         assert_eq!(found.0, expected.0, "{problems}");

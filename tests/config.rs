@@ -4,6 +4,8 @@
 //! Method: texts go through `config::parse` (no file is touched) or through `config::load` with a
 //! folder of their own; what comes back is compared by line, column and words.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use bindgate::config::{
     self, Config, KEYS, Paint, Presence, Problem, Problems, SECTIONS, Severity,
 };

@@ -28,7 +28,7 @@ const IMPURE: [(&str, &str); 24] = [
     ("std::process", "no input or output"),
     ("std::thread", "no threads"),
     ("std::net", "no input or output"),
-    ("Instant", "time is an argument"),
+    ("Instant::now", "time is an argument"),
     ("SystemTime", "time is an argument"),
     ("jiff", "time is an argument"),
     ("rand", "no randomness"),

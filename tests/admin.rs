@@ -353,16 +353,3 @@ fn a_connection_carries_one_request_and_its_answer_is_not_cached() {
     assert!(text.starts_with("http/1.1 200"), "{text}");
     assert!(text.contains("connection: close") && text.contains("cache-control: no-store"));
 }
-
-#[test]
-fn clients_that_say_nothing_do_not_keep_more_places_than_there_are() {
-    let gateway = Gateway::start();
-    let mut silent: Vec<_> = (0..8).map(|_| TcpStream::connect(gateway.address).unwrap()).collect();
-    let mut late = TcpStream::connect(gateway.address).unwrap();
-    late.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    // one leaves: the one that waited gets the place
-    drop(silent.pop());
-    let mut text = String::new();
-    late.read_to_string(&mut text).unwrap();
-    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-}

@@ -185,6 +185,7 @@ fn a_switch_is_set_by_command_and_shown_with_its_source() {
     assert_eq!(out(&listed).lines().filter(|line| line.contains("stored")).count(), 1);
     let output = set("corp/staff", "update-on-sign-on=default");
     assert_eq!(out(&output), "corp/staff: update-on-sign-on is on (file)\n");
+    assert_eq!(gateway.changes.lock().unwrap().len(), 2);
     check_code(&set("nobody", "update-on-sign-on=on"), 1);
     let output = set("staff", "update-on-sign-on=on");
     check_code(&output, 64);

@@ -1,7 +1,28 @@
 //! Administration over HTTP: records, switches, health and metrics.
 
+mod answer;
+mod audit;
+mod health;
+mod json;
+mod limited;
+mod reference;
+mod server;
+mod token;
+mod user_types;
+mod users;
+
+pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
+pub use server::{FIRST_TOKEN, Limits, MetricsAccess, State, router, serve};
+pub use token::{Token, TokenError, read as read_token};
+
+use answer::Refusal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// How many rows a page has unless the request says otherwise.
+pub const DEFAULT_PAGE: usize = 100;
+/// The most rows of a page.
+pub const MAX_PAGE: usize = 1000;
 
 /// What administration is configured with: the section `[admin]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,4 +35,13 @@ pub struct Config {
     pub max_clients: usize,
     /// The most bytes of a request's body (`max_body`).
     pub max_body: usize,
+}
+
+/// The number of rows that a request asks for.
+fn page_limit(asked: Option<usize>) -> Result<usize, Refusal> {
+    match asked {
+        None => Ok(DEFAULT_PAGE),
+        Some(limit @ 1..=MAX_PAGE) => Ok(limit),
+        Some(_) => Err(Refusal::BadRequest(format!("limit must be from 1 to {MAX_PAGE}"))),
+    }
 }

@@ -199,6 +199,8 @@ pub enum Event<'a> {
     },
     /// The store writes again.
     StoreRecovered,
+    /// A request to the admin API bore no token, or a wrong one.
+    AdminRefused,
 }
 
 /// A row of the audit: what changed or was refused, why, and by whom.

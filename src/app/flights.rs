@@ -1,1 +1,287 @@
-//! (under construction by its owner)
+//! Work that is shared by all who ask for it, and never older than any of them.
+//!
+//! For each key one flight is under way and at most one waits. Who asks joins the one that waits:
+//! nothing of it has been sent yet, so its answer is younger than the question. A thousand who ask
+//! at once share two flights.
+
+use dashmap::DashMap;
+use std::collections::hash_map::RandomState;
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// What happens to a flight that waits when everybody who asked for it has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deserted {
+    /// It is not flown: nobody wants to know any more.
+    Skip,
+    /// It is flown all the same: it does something that has to be done.
+    Fly,
+}
+
+/// The flights of one kind: `A` is what a passenger brings (the latest one's counts), `T` what all
+/// of them get.
+pub struct Flights<K, A, T> {
+    lanes: DashMap<K, Option<Waiting<A, T>>, RandomState>,
+    deserted: Deserted,
+}
+
+struct Waiting<A, T> {
+    brought: A,
+    board: Arc<Board<T>>,
+}
+
+/// Where a flight's outcome is put up.
+struct Board<T> {
+    state: Mutex<BoardState<T>>,
+}
+
+struct BoardState<T> {
+    outcome: Option<Option<T>>,
+    wakers: Vec<Waker>,
+}
+
+impl<T> Board<T> {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(BoardState { outcome: None, wakers: Vec::new() }) })
+    }
+
+    fn put_up(&self, outcome: Option<T>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.outcome.is_none() {
+            state.outcome = Some(outcome);
+        }
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// A passenger's wait for the outcome; `None` if the flight was lost with its runtime. Dropping it
+/// leaves the flight.
+pub struct Ride<T> {
+    board: Arc<Board<T>>,
+}
+
+impl<T> Clone for Ride<T> {
+    fn clone(&self) -> Self {
+        Self { board: self.board.clone() }
+    }
+}
+
+impl<T: Clone> Future for Ride<T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.board.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outcome) = &state.outcome {
+            return Poll::Ready(outcome.clone());
+        }
+        if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.wakers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl<K, A, T> Flights<K, A, T>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    A: Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    /// No flight yet.
+    pub fn new(deserted: Deserted) -> Arc<Self> {
+        Arc::new(Self { lanes: DashMap::with_hasher(RandomState::new()), deserted })
+    }
+
+    /// Asks: joins the flight that waits, else starts one by `start`, which is handed the future
+    /// that flies (to be spawned) and uses `fly` for each flight in turn.
+    pub fn join<F, Fut>(
+        self: &Arc<Self>,
+        key: K,
+        brought: A,
+        fly: F,
+        start: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
+    ) -> Ride<T>
+    where
+        F: Fn(A) -> Fut + Send + 'static,
+        Fut: Future<Output = T> + Send + 'static,
+    {
+        let board = {
+            let mut lane = match self.lanes.entry(key.clone()) {
+                dashmap::Entry::Occupied(lane) => lane.into_ref(),
+                dashmap::Entry::Vacant(lane) => {
+                    lane.insert(None);
+                    let board = Board::new();
+                    let first = Waiting { brought, board: board.clone() };
+                    let landing =
+                        Landing { flights: self.clone(), key, board: Some(board.clone()) };
+                    start(Box::pin(run(landing, first, fly)));
+                    return Ride { board };
+                }
+            };
+            match lane.as_mut() {
+                Some(waiting) => {
+                    waiting.brought = brought;
+                    waiting.board.clone()
+                }
+                None => {
+                    let board = Board::new();
+                    *lane = Some(Waiting { brought, board: board.clone() });
+                    board
+                }
+            }
+        };
+        Ride { board }
+    }
+
+    /// How many keys have a flight under way.
+    pub fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Whether no flight is under way.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// The flight that waits, if somebody still waits for it; else the key's lane is closed.
+    fn next(&self, key: &K) -> Option<Waiting<A, T>> {
+        let waiting = self.lanes.get_mut(key).and_then(|mut lane| lane.take());
+        if let Some(waiting) = waiting {
+            if self.deserted == Deserted::Fly || Arc::strong_count(&waiting.board) > 1 {
+                return Some(waiting);
+            }
+        }
+        match self.lanes.remove_if(key, |_, lane| lane.is_none()) {
+            Some(_) => None,
+            // Somebody joined in between.
+            None => self.lanes.get_mut(key).and_then(|mut lane| lane.take()),
+        }
+    }
+}
+
+/// Closes the lane and lets the passengers go if the future that flies is dropped half way.
+struct Landing<K: Eq + Hash, A, T> {
+    flights: Arc<Flights<K, A, T>>,
+    key: K,
+    board: Option<Arc<Board<T>>>,
+}
+
+impl<K: Eq + Hash, A, T> Drop for Landing<K, A, T> {
+    fn drop(&mut self) {
+        let Some(board) = self.board.take() else {
+            return;
+        };
+        board.put_up(None);
+        if let Some((_, Some(waiting))) = self.flights.lanes.remove(&self.key) {
+            waiting.board.put_up(None);
+        }
+    }
+}
+
+/// Flies until nobody waits. `landing` comes in from outside, so that the passengers are told even
+/// if this is dropped before it is polled.
+async fn run<K, A, T, F, Fut>(mut landing: Landing<K, A, T>, first: Waiting<A, T>, fly: F)
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    A: Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+    F: Fn(A) -> Fut,
+    Fut: Future<Output = T>,
+{
+    let mut current = first;
+    loop {
+        let outcome = fly(current.brought).await;
+        current.board.put_up(Some(outcome));
+        match landing.flights.next(&landing.key) {
+            Some(waiting) => {
+                landing.board = Some(waiting.board.clone());
+                current = waiting;
+            }
+            None => {
+                landing.board = None;
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::sync::Semaphore;
+
+    struct Airport {
+        flights: Arc<Flights<u8, usize, usize>>,
+        flown: Arc<AtomicUsize>,
+        gate: Arc<Semaphore>,
+    }
+
+    impl Airport {
+        fn new() -> Self {
+            let gate = Arc::new(Semaphore::new(0));
+            Self { flights: Flights::new(Deserted::Skip), flown: Arc::default(), gate }
+        }
+
+        /// Each flight takes a permit of the gate and tells its number and what was brought.
+        fn join(&self, brought: usize) -> Ride<usize> {
+            let (flown, gate) = (self.flown.clone(), self.gate.clone());
+            let fly = move |brought: usize| {
+                let (flown, gate) = (flown.clone(), gate.clone());
+                async move {
+                    let number = flown.fetch_add(1, Ordering::SeqCst);
+                    gate.acquire().await.expect("the gate stays open").forget();
+                    number * 100 + brought
+                }
+            };
+            self.flights.join(1, brought, fly, |future| {
+                tokio::spawn(future);
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_while_a_flight_is_under_way_shares_the_next_one() {
+        let airport = Airport::new();
+        let first = airport.join(1);
+        while airport.flown.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let later: Vec<_> = (2..50).map(|brought| airport.join(brought)).collect();
+        airport.gate.add_permits(2);
+        assert_eq!(first.await, Some(1));
+        for ride in later {
+            assert_eq!(ride.await, Some(149), "the latest passenger's luggage counts");
+        }
+        assert_eq!(airport.flown.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_flight_that_everybody_left_is_not_flown() {
+        let airport = Airport::new();
+        let first = airport.join(1);
+        while airport.flown.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(airport.join(2));
+        airport.gate.add_permits(5);
+        assert_eq!(first.await, Some(1));
+        while !airport.flights.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(airport.flown.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn passengers_of_a_lost_flight_are_told() {
+        let flights: Arc<Flights<u8, (), usize>> = Flights::new(Deserted::Fly);
+        let ride = flights.join(1, (), |()| std::future::pending(), drop);
+        assert_eq!(ride.await, None);
+        assert!(flights.is_empty());
+    }
+}

@@ -2,6 +2,8 @@
 
 pub mod events;
 pub mod flights;
+pub mod gateway;
 pub mod observe;
 pub mod ports;
 pub mod sign_on;
+pub mod switches;

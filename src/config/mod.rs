@@ -1,6 +1,35 @@
 //! The configuration file: read, checked as a whole, and turned into what each part needs.
+//!
+//! A file is used only if nothing in it is wrong, and everything that is wrong is told at once.
+//! What there is to configure stands in one table (`keys`); `config/reference.toml` is that table
+//! written out. Relative paths start at the folder of the file. Passwords never stand in it.
+
+mod directory;
+mod files;
+mod keys;
+mod mask;
+mod problem;
+mod reader;
+mod reference;
+mod sections;
+mod suggest;
+mod user_type;
+mod value;
+
+pub use keys::{KEYS, Key, Kind, Occurs, Presence, SECTIONS, SectionInfo};
+pub use problem::{Paint, Problem, Problems, Severity};
+pub use reference::reference;
 
 use crate::domain::policy::DirectoryPolicy;
+use reader::{FileUse, Reader, Syntax};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use toml::de::DeTable;
+
+/// The most bytes of a configuration file.
+pub const MAX_FILE: u64 = 4 << 20;
 
 /// One directory: how it is reached and what applies to its users.
 #[derive(Debug, Clone)]
@@ -26,4 +55,111 @@ pub struct Config {
     pub sign_on: crate::app::sign_on::Config,
     /// The directories, in the file's order.
     pub directories: Vec<Directory>,
+}
+
+/// Reads a configuration file and looks whether the files that it names are there.
+pub fn load(path: &Path) -> Result<Config, Problems> {
+    load_with_warnings(path).map(|(config, _)| config)
+}
+
+/// The same, with the warnings of a file that can be used.
+pub fn load_with_warnings(path: &Path) -> Result<(Config, Problems), Problems> {
+    let file_name = path.display().to_string();
+    let text = read_file(path).map_err(|message| {
+        let mut problems = Problems::new(&file_name, "");
+        let help = "name the configuration with --config FILE or BINDGATE_CONFIG";
+        problems.push(Severity::Error, 0..0, message, help);
+        problems
+    })?;
+    let mut read = read(&text, &file_name);
+    files::check_files(&read.files, &mut read.problems);
+    read.finish()
+}
+
+/// Reads the text of a configuration; the files that it names need not be there. Relative paths
+/// start at the folder of `file_name`.
+pub fn parse(text: &str, file_name: &str) -> Result<Config, Problems> {
+    parse_with_warnings(text, file_name).map(|(config, _)| config)
+}
+
+/// The same, with the warnings of a text that can be used.
+pub fn parse_with_warnings(text: &str, file_name: &str) -> Result<(Config, Problems), Problems> {
+    read(text, file_name).finish()
+}
+
+/// What `bindgate check` prints: warnings and `FILE: ok`, or all that is wrong.
+pub fn check(path: &Path) -> Result<String, Problems> {
+    let (_, warnings) = load_with_warnings(path)?;
+    let mut report = if warnings.is_empty() { String::new() } else { warnings.render() };
+    report.push_str(&format!("{}: ok\n", path.display()));
+    Ok(report)
+}
+
+/// The keys, by section and name, that reading a text asks for. All of them are asked for by a
+/// text that has every section.
+pub fn keys_asked_for(text: &str) -> BTreeSet<(&'static str, &'static str)> {
+    read(text, "").asked
+}
+
+/// What reading a text gave.
+struct Outcome {
+    config: Option<Config>,
+    problems: Problems,
+    files: Vec<FileUse>,
+    asked: BTreeSet<(&'static str, &'static str)>,
+}
+
+impl Outcome {
+    fn finish(mut self) -> Result<(Config, Problems), Problems> {
+        self.problems.sort();
+        match self.config {
+            Some(config) if !self.problems.has_errors() => Ok((config, self.problems)),
+            _ => Err(self.problems),
+        }
+    }
+}
+
+fn read(text: &str, file_name: &str) -> Outcome {
+    let mut problems = Problems::new(file_name, &mask::mask_secrets(text));
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let syntax = if errors.is_empty() { Syntax::Sound } else { Syntax::Broken };
+    for error in errors {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        let message = format!("this is no TOML: {}", error.message());
+        problems.push(Severity::Error, span, message, "");
+    }
+    let folder = Path::new(file_name).parent().unwrap_or(Path::new(""));
+    let mut reader = Reader::new(text, folder, syntax, problems);
+    let root = reader.root(document.get_ref());
+    let listen = sections::listen(&mut reader, &root);
+    let store = sections::store(&mut reader, &root, folder);
+    let admin = sections::admin(&mut reader, &root);
+    let log = sections::log(&mut reader, &root);
+    let sign_on = sections::sign_on(&mut reader, &root);
+    let directories = directory::directories(&mut reader, &root);
+    let Reader { problems, files, asked, .. } = reader;
+    let whole = || {
+        Some(Config {
+            listen: listen?,
+            store: store?,
+            admin: admin?,
+            log: log?,
+            sign_on: sign_on?,
+            directories: directories?,
+        })
+    };
+    Outcome { config: whole(), problems, files, asked }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+    let mut bytes = Vec::new();
+    File::open(path).map_err(failed)?.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("{} is longer than {MAX_FILE} bytes", path.display()));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("{} is not UTF-8 text at byte {at}", path.display())
+    })
 }

@@ -1,7 +1,11 @@
 //! The only way a record changes: in memory, in the store's replay, in tests.
+//!
+//! What a change says of itself never holds an attribute's value: it goes into the audit.
 
 use super::record::{Membership, MembershipKey, Record, RecordId, Route, UserKey};
 use super::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// One step from a record to the next.
@@ -34,7 +38,8 @@ pub enum Change {
     AttributeSet {
         /// The local name.
         name: String,
-        /// The values, in the directory's order.
+        /// The values, sorted: they are a set, whose order a directory need not repeat (RFC 4511
+        /// section 4.1.7).
         values: Vec<Vec<u8>>,
     },
     /// A membership begins.
@@ -64,6 +69,101 @@ pub enum Change {
 pub struct Misfit(pub &'static str);
 
 /// Applies changes one after another; none of them touches the version.
-pub fn apply(_record: Option<Record>, _changes: &[Change]) -> Result<Option<Record>, Misfit> {
-    todo!()
+///
+/// No record and no changes give no record. The first change that does not fit ends it: the caller
+/// then keeps what it had, for nothing is applied by halves.
+pub fn apply(record: Option<Record>, changes: &[Change]) -> Result<Option<Record>, Misfit> {
+    changes.iter().try_fold(record, apply_one)
+}
+
+impl fmt::Display for Change {
+    /// One line for the audit: names are quoted with everything odd escaped, attribute values and
+    /// the name for people are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created { user_type, name, dn, .. } => {
+                write!(f, "created as {user_type:?}: name {name:?}, dn {dn:?}")
+            }
+            Self::TypeChanged(user_type) => write!(f, "user type is {user_type:?}"),
+            Self::Renamed(name) => write!(f, "name is {name:?}"),
+            Self::Moved(dn) => write!(f, "dn is {dn:?}"),
+            Self::DisplayNamed(Some(_)) => f.write_str("display name set"),
+            Self::DisplayNamed(None) => f.write_str("display name taken away"),
+            Self::AttributeSet { name, values } if values.is_empty() => {
+                write!(f, "attribute {name:?} taken away")
+            }
+            Self::AttributeSet { name, values } => {
+                write!(f, "attribute {name:?} set, values: {}", values.len())
+            }
+            Self::MembershipAdded { key, membership } => {
+                write!(f, "added to {key} at depth {}", membership.route.depth())
+            }
+            Self::MembershipRerouted { key, route } => {
+                write!(f, "another way to {key}, at depth {}", route.depth())
+            }
+            Self::MembershipRemoved { key } => write!(f, "removed from {key}"),
+        }
+    }
+}
+
+impl fmt::Display for MembershipKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "group {:?} ({})", self.group.as_str(), self.provenance.name())
+    }
+}
+
+fn apply_one(record: Option<Record>, change: &Change) -> Result<Option<Record>, Misfit> {
+    let Some(mut record) = record else {
+        return create(change).map(Some);
+    };
+    match change {
+        Change::Created { .. } => return Err(Misfit("the record is there already")),
+        Change::TypeChanged(user_type) => record.user_type = user_type.clone(),
+        Change::Renamed(name) => record.name.clone_from(name),
+        Change::Moved(dn) => record.dn.clone_from(dn),
+        Change::DisplayNamed(name) => record.display_name.clone_from(name),
+        Change::AttributeSet { name, values } => set_attribute(&mut record, name, values)?,
+        Change::MembershipAdded { key, membership } => {
+            if record.memberships.insert(key.clone(), membership.clone()).is_some() {
+                return Err(Misfit("the membership is there already"));
+            }
+        }
+        Change::MembershipRerouted { key, route } => {
+            let membership = record.memberships.get_mut(key);
+            membership.ok_or(Misfit("no membership to reroute"))?.route = route.clone();
+        }
+        Change::MembershipRemoved { key } => {
+            record.memberships.remove(key).ok_or(Misfit("no membership to remove"))?;
+        }
+    }
+    Ok(Some(record))
+}
+
+fn create(change: &Change) -> Result<Record, Misfit> {
+    let Change::Created { id, key, user_type, name, dn, at } = change else {
+        return Err(Misfit("there is no record yet"));
+    };
+    Ok(Record {
+        id: id.clone(),
+        key: key.clone(),
+        user_type: user_type.clone(),
+        name: name.clone(),
+        dn: dn.clone(),
+        display_name: None,
+        attributes: BTreeMap::new(),
+        inactive: BTreeSet::new(),
+        missing_since: None,
+        memberships: BTreeMap::new(),
+        created_at: *at,
+        version: 0,
+    })
+}
+
+fn set_attribute(record: &mut Record, name: &str, values: &[Vec<u8>]) -> Result<(), Misfit> {
+    if values.is_empty() {
+        record.attributes.remove(name).ok_or(Misfit("no attribute to take away"))?;
+    } else {
+        record.attributes.insert(name.to_owned(), values.to_vec());
+    }
+    Ok(())
 }

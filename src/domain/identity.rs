@@ -1,25 +1,100 @@
 //! Who somebody is: which user type takes an entry, and which of its attributes say so.
 
+use super::matching::{self, Truth};
 use super::observation::UnknownReason;
 use super::policy::{DirectoryPolicy, UserType};
 use super::record::UpstreamId;
+use crate::proto::dn::DistinguishedName;
 use crate::proto::search::Entry;
+use std::collections::BTreeSet;
 
 /// The attributes that may hold an upstream id, in the order in which they are looked for.
 pub const ID_ATTRIBUTES: [&str; 4] = ["entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID"];
 
-/// The upstream id that an entry bears.
-pub fn upstream_id(_entry: &Entry) -> Result<UpstreamId, UnknownReason> {
-    todo!()
+/// The longest upstream id, in bytes of text: four times what the longest known kind needs.
+pub const MAX_ID_LENGTH: usize = 144;
+
+/// The attribute of [`ID_ATTRIBUTES`] whose value is not text.
+const OBJECT_GUID: &str = "objectGUID";
+
+/// The upstream id that an entry bears, in its canonical text form.
+///
+/// The first attribute of [`ID_ATTRIBUTES`] that is there decides: if it has several values, or one
+/// that is no id, there is none. Another attribute is not tried then, or one user would have two
+/// ids in turn.
+pub fn upstream_id(entry: &Entry) -> Result<UpstreamId, UnknownReason> {
+    let present = ID_ATTRIBUTES.iter().find(|name| !entry.values(name).is_empty());
+    let name = present.ok_or(UnknownReason::NoUpstreamId)?;
+    let [value] = entry.values(name) else {
+        return Err(UnknownReason::NoUpstreamId);
+    };
+    let text = if *name == OBJECT_GUID { guid_text(value) } else { id_text(value) };
+    text.map(|text| UpstreamId::new(&text)).ok_or(UnknownReason::NoUpstreamId)
 }
 
-/// The first user type that takes an entry, by base and filter.
-pub fn user_type<'a>(_directory: &'a DirectoryPolicy, _entry: &Entry) -> Option<&'a UserType> {
-    todo!()
+/// The first user type that takes an entry, by base and filter. A filter that cannot be decided
+/// does not take it, and neither the service account nor an entry whose DN cannot be read is a
+/// user.
+pub fn user_type<'a>(directory: &'a DirectoryPolicy, entry: &Entry) -> Option<&'a UserType> {
+    let dn = DistinguishedName::parse(&entry.dn).ok()?;
+    if dn == directory.service_account {
+        return None;
+    }
+    directory.user_types.iter().find(|user_type| {
+        dn.is_within(&user_type.base) && matching::evaluate(&user_type.filter, entry) == Truth::True
+    })
 }
 
 /// Every attribute that has to be read to decide about a user of this directory: upstream ids,
-/// objectClass, those that filters mention, user names, mapped attributes; each once.
-pub fn attributes_to_read(_directory: &DirectoryPolicy) -> Vec<String> {
-    todo!()
+/// objectClass, those that filters mention, user names, mapped attributes; each once, without
+/// regard to case.
+pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
+    let mut names: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
+    names.push("objectClass".to_owned());
+    for user_type in &directory.user_types {
+        names.push(user_type.username.clone());
+        names.extend(user_type.attributes.iter().map(|mapping| mapping.upstream.clone()));
+    }
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.to_ascii_lowercase()));
+    names
+}
+
+/// The position of the directory that a name belongs to: the one whose suffix holds it, the longest
+/// suffix if several do; else the one marked as default, else the first. `None` only if there is no
+/// directory. Of two with the same suffix, the first.
+pub fn directory_for<'a>(
+    directories: impl Iterator<Item = &'a DirectoryPolicy>,
+    name: &DistinguishedName,
+) -> Option<usize> {
+    let mut best: Option<(usize, &DistinguishedName)> = None;
+    let mut fallback: Option<(usize, bool)> = None;
+    for (at, directory) in directories.enumerate() {
+        for suffix in directory.suffixes.iter().filter(|suffix| name.is_within(suffix)) {
+            // Suffixes that hold one name lie below one another.
+            let is_longer = |old: &DistinguishedName| suffix != old && suffix.is_within(old);
+            if best.is_none_or(|(_, old)| is_longer(old)) {
+                best = Some((at, suffix));
+            }
+        }
+        if fallback.is_none_or(|(_, is_default)| directory.is_default && !is_default) {
+            fallback = Some((at, directory.is_default));
+        }
+    }
+    best.map(|(at, _)| at).or(fallback.map(|(at, _)| at))
+}
+
+/// An id that is text: printable ASCII, of limited length, in lower case.
+fn id_text(value: &[u8]) -> Option<String> {
+    let is_text = (1..=MAX_ID_LENGTH).contains(&value.len());
+    let text = std::str::from_utf8(value).ok().filter(|_| is_text)?;
+    text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| text.to_ascii_lowercase())
+}
+
+/// An objectGUID as text: 16 bytes whose first three groups come least significant byte first.
+fn guid_text(value: &[u8]) -> Option<String> {
+    let [a, b, c, d, e, f, g, h, rest @ ..]: [u8; 16] = value.try_into().ok()?;
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let groups = [&[d, c, b, a][..], &[f, e], &[h, g], &rest[..2], &rest[2..]];
+    Some(groups.map(hex).join("-"))
 }

@@ -3,7 +3,7 @@
 use super::record::{Group, Route, UpstreamId};
 use super::time::Timestamp;
 use crate::proto::search::Entry;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A read that was complete, or why it was not. Known-and-empty removes; unknown never does, so
@@ -43,6 +43,8 @@ pub enum UnknownReason {
     ResultCode(u32),
     /// An answer that is not LDAP, or not the answer to the question.
     Malformed,
+    /// Two answers of one observation contradict each other: the directory changed in between.
+    Inconsistent,
     /// The entry was not there, or not exactly one, although the bind succeeded.
     NotOneEntry,
     /// The entry bears no upstream id.
@@ -75,6 +77,7 @@ impl UnknownReason {
             Self::ServiceAccount => "service-account",
             Self::ResultCode(_) => "result-code",
             Self::Malformed => "malformed",
+            Self::Inconsistent => "inconsistent",
             Self::NotOneEntry => "not-one-entry",
             Self::NoUpstreamId => "no-upstream-id",
             Self::IdMismatch => "id-mismatch",
@@ -87,7 +90,7 @@ impl UnknownReason {
 
     /// The reason of that name; a bare `result-code` has lost its number.
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [UnknownReason; 19] = [
+        const ALL: [UnknownReason; 20] = [
             UnknownReason::SizeLimit,
             UnknownReason::TimeLimit,
             UnknownReason::Timeout,
@@ -100,6 +103,7 @@ impl UnknownReason {
             UnknownReason::ServiceAccount,
             UnknownReason::ResultCode(80),
             UnknownReason::Malformed,
+            UnknownReason::Inconsistent,
             UnknownReason::NotOneEntry,
             UnknownReason::NoUpstreamId,
             UnknownReason::IdMismatch,
@@ -121,13 +125,15 @@ impl fmt::Display for UnknownReason {
     }
 }
 
-/// A group that a user is in, with the way that leads there.
+/// A group that a user is in, with the way that leads there and the groups right below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedGroup {
     /// The group.
     pub group: Group,
     /// The way from the user.
     pub route: Route,
+    /// The groups of the same closure that this group holds directly; perhaps itself.
+    pub members: BTreeSet<UpstreamId>,
 }
 
 /// All groups of a user, direct and nested, by upstream id.

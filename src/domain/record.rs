@@ -2,7 +2,7 @@
 
 use super::observation::UnknownReason;
 use super::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -197,10 +197,10 @@ pub struct Record {
     pub dn: String,
     /// The name for people.
     pub display_name: Option<String>,
-    /// The mapped attributes by their local name.
+    /// The mapped attributes by their local name, values sorted; none is empty.
     pub attributes: BTreeMap<String, Vec<Vec<u8>>>,
     /// Why the record is not active; active if empty. `Missing` carries its moment in `missing_since`.
-    pub inactive: std::collections::BTreeSet<InactiveReason>,
+    pub inactive: BTreeSet<InactiveReason>,
     /// Since when the entry is gone.
     pub missing_since: Option<Timestamp>,
     /// The memberships.
@@ -217,12 +217,31 @@ impl Record {
         self.inactive.is_empty()
     }
 
-    /// Whether this membership counts: the record is active, the row is no denial, and no denial
-    /// of the same group stands beside it.
+    /// Whether this membership counts: the record is active and has it, the row is no denial, and
+    /// no denial of the same group stands beside it.
     pub fn is_effective(&self, key: &MembershipKey) -> bool {
         let denial = MembershipKey { group: key.group.clone(), provenance: Provenance::PinDeny };
         self.is_active()
             && key.provenance != Provenance::PinDeny
+            && self.memberships.contains_key(key)
             && !self.memberships.contains_key(&denial)
+    }
+
+    /// The memberships that count, by group and then by provenance; a group comes once for each
+    /// provenance that it has.
+    pub fn effective_memberships(&self) -> impl Iterator<Item = (&MembershipKey, &Membership)> {
+        self.memberships.iter().filter(|(key, _)| self.is_effective(key))
+    }
+
+    /// The effective groups, each once.
+    pub fn effective_groups(&self) -> BTreeSet<&UpstreamId> {
+        self.effective_memberships().map(|(key, _)| &key.group).collect()
+    }
+
+    /// The memberships that the directory says: the only ones that a sign-on changes.
+    pub fn managed_memberships(&self) -> impl Iterator<Item = (&UpstreamId, &Membership)> {
+        let managed = |key: &MembershipKey| key.provenance == Provenance::Managed;
+        let rows = self.memberships.iter().filter(move |(key, _)| managed(key));
+        rows.map(|(key, membership)| (&key.group, membership))
     }
 }

@@ -1,1 +1,363 @@
-//! One client's state machine.
+//! One client's state machine: what it is bound as, and what is to be done with each request.
+//!
+//! It consumes itself and gives the next state and an action. A bind makes the session anonymous
+//! on receipt, before anything is sent (RFC 4513 section 4), so no later fault can leave the old
+//! identity standing. It opens no connection and knows no directory.
+
+use crate::proto::ber::{self, Reader, SEQUENCE};
+use crate::proto::bind::{Authentication, BindRequest};
+use crate::proto::control::Control;
+use crate::proto::dn::DistinguishedName;
+use crate::proto::envelope::{ClientMessageId, Envelope, MessageId};
+use crate::proto::extended::ExtendedRequest;
+use crate::proto::oid;
+use crate::proto::op::Operation;
+use crate::proto::result::ResultCode;
+
+/// What a client is to the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Session {
+    /// Nobody: at the start, from the receipt of a bind on, and after a bind that failed.
+    Anonymous,
+    /// A bind is under way; whatever follows it waits.
+    Binding,
+    /// The last bind succeeded under this name.
+    Bound(BoundName),
+}
+
+/// The name of a bind that succeeded, as the client spelled it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundName(pub Box<[u8]>);
+
+/// What kind of simple bind a client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindKind {
+    /// A name and a password: if it succeeds, it may be a sign-on.
+    Named,
+    /// Neither: an anonymous bind (RFC 4513 section 5.1.1).
+    Anonymous,
+    /// A password without a name: the directory decides; never a sign-on.
+    Nameless,
+}
+
+/// What is to be done with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Send the bind upstream on an exclusive connection.
+    Bind {
+        /// The name as it came.
+        name: &'a [u8],
+        /// What kind of bind it is.
+        kind: BindKind,
+    },
+    /// Relay the request.
+    Relay,
+    /// Keep the request until the operations before it have ended.
+    Hold,
+    /// Abandon this operation of the client.
+    Abandon(ClientMessageId),
+    /// Cancel this operation of the client (RFC 3909).
+    Cancel(ClientMessageId),
+    /// Answer here, with a result of the request's own response type.
+    Answer(Refusal),
+    /// Answer the Who Am I operation (RFC 4532) with this authorisation identity.
+    WhoAmI(Vec<u8>),
+    /// Begin TLS on this connection (RFC 4511 section 4.14), if the listener can.
+    StartTls,
+    /// The client is leaving.
+    Unbind,
+    /// Send a Notice of Disconnection and close.
+    Disconnect(Refusal),
+}
+
+/// A result that the gateway gives itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The result code.
+    pub code: ResultCode,
+    /// The diagnostic message.
+    pub text: &'static str,
+}
+
+impl Refusal {
+    /// A refusal with a code and a text.
+    pub const fn new(code: ResultCode, text: &'static str) -> Self {
+        Self { code, text }
+    }
+}
+
+const fn protocol_error(text: &'static str) -> Refusal {
+    Refusal::new(ResultCode::PROTOCOL_ERROR, text)
+}
+
+/// What surrounds a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surroundings {
+    /// How many of the client's operations are outstanding.
+    pub outstanding: usize,
+    /// The most that may be.
+    pub max_outstanding: usize,
+    /// The most controls of one message.
+    pub max_controls: usize,
+}
+
+/// How a bind ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindEnd<'a> {
+    /// With success, under this name; an empty one is nobody's.
+    Success(&'a [u8]),
+    /// In any other way.
+    Failure,
+}
+
+impl Session {
+    /// Takes a request and says what is to be done with it.
+    pub fn receive<'a>(
+        self,
+        request: &Envelope<'a>,
+        around: Surroundings,
+    ) -> (Self, Action<'a>) {
+        if self == Self::Binding {
+            return (self, Action::Hold);
+        }
+        if let Some(action) = refuse_envelope(request, around) {
+            // A bind refused for its form is a bind received: the session is anonymous.
+            let bind = request.operation == Operation::BindRequest;
+            return (if bind { Self::Anonymous } else { self }, action);
+        }
+        match request.operation {
+            Operation::BindRequest if around.outstanding > 0 => (self, Action::Hold),
+            Operation::BindRequest => receive_bind(request.content),
+            Operation::UnbindRequest => (self, Action::Unbind),
+            Operation::AbandonRequest => {
+                let action = match message_id(request.content) {
+                    Some(id) => Action::Abandon(id),
+                    None => Action::Disconnect(protocol_error("abandon without a message id")),
+                };
+                (self, action)
+            }
+            Operation::ExtendedRequest => {
+                let action = self.receive_extended(request);
+                (self, action)
+            }
+            operation if operation.is_request() => (self, Action::Relay),
+            _ => (self, Action::Disconnect(protocol_error("unknown request"))),
+        }
+    }
+
+    /// Takes the end of the bind that was under way.
+    pub fn bind_ended(self, end: BindEnd<'_>) -> Self {
+        match (self, end) {
+            (Self::Binding, BindEnd::Success(name)) if !name.is_empty() => {
+                Self::Bound(BoundName(name.into()))
+            }
+            _ => Self::Anonymous,
+        }
+    }
+
+    /// The authorisation identity (RFC 4513 section 5.2.1.8): empty for nobody.
+    pub fn authorisation_id(&self) -> Vec<u8> {
+        let Self::Bound(BoundName(name)) = self else {
+            return Vec::new();
+        };
+        let form: &[u8] = if DistinguishedName::from_bytes(name).is_ok() { b"dn:" } else { b"u:" };
+        [form, name].concat()
+    }
+
+    fn receive_extended<'a>(&self, request: &Envelope<'a>) -> Action<'a> {
+        let Ok(extended) = ExtendedRequest::decode(request.content) else {
+            return Action::Disconnect(protocol_error("extended request is malformed"));
+        };
+        match extended.name {
+            oid::START_TLS => Action::StartTls,
+            oid::WHO_AM_I if has_critical_control(request) => Action::Answer(Refusal::new(
+                ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
+                "critical control is not recognised",
+            )),
+            oid::WHO_AM_I if extended.value.is_some() => {
+                Action::Answer(protocol_error("no request data expected"))
+            }
+            oid::WHO_AM_I => Action::WhoAmI(self.authorisation_id()),
+            oid::CANCEL => match extended.value.and_then(cancelled_id) {
+                Some(id) => Action::Cancel(id),
+                None => Action::Answer(protocol_error("cancel without a message id")),
+            },
+            _ => Action::Relay,
+        }
+    }
+}
+
+fn receive_bind(content: &[u8]) -> (Session, Action<'_>) {
+    let Ok(bind) = BindRequest::decode(content) else {
+        let refusal = protocol_error("bind request is malformed");
+        return (Session::Anonymous, Action::Disconnect(refusal));
+    };
+    if bind.version != 3 {
+        let refusal = protocol_error("requested protocol version not allowed");
+        return (Session::Anonymous, Action::Answer(refusal));
+    }
+    let Authentication::Simple(password) = bind.authentication else {
+        let refusal = Refusal::new(
+            ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+            "only simple authentication is served",
+        );
+        return (Session::Anonymous, Action::Answer(refusal));
+    };
+    let kind = match (bind.name.is_empty(), password.is_empty()) {
+        (true, true) => BindKind::Anonymous,
+        (true, false) => BindKind::Nameless,
+        (false, false) => BindKind::Named,
+        // RFC 4513 section 5.1.2: success would mean nothing, so it is not even asked for.
+        (false, true) => {
+            let refusal = Refusal::new(
+                ResultCode::UNWILLING_TO_PERFORM,
+                "unauthenticated bind (DN with no password) disallowed",
+            );
+            return (Session::Anonymous, Action::Answer(refusal));
+        }
+    };
+    (Session::Binding, Action::Bind { name: bind.name, kind })
+}
+
+fn refuse_envelope<'a>(request: &Envelope<'a>, around: Surroundings) -> Option<Action<'a>> {
+    if request.id == MessageId::UNSOLICITED {
+        return Some(Action::Disconnect(protocol_error("message id 0 is reserved")));
+    }
+    let answerable = request.operation.final_response().is_some();
+    if answerable && around.outstanding >= around.max_outstanding {
+        return Some(Action::Answer(Refusal::new(
+            ResultCode::BUSY,
+            "too many outstanding operations",
+        )));
+    }
+    match request.controls.map(|content| Control::decode_all(content, around.max_controls)) {
+        None | Some(Ok(_)) => None,
+        // Abandon and unbind have no answer; what they ask for is done all the same.
+        Some(Err(_)) if !answerable => None,
+        Some(Err(ber::BerError::TooMany)) => Some(Action::Answer(Refusal::new(
+            ResultCode::ADMIN_LIMIT_EXCEEDED,
+            "too many controls",
+        ))),
+        Some(Err(_)) => Some(Action::Answer(protocol_error("controls are malformed"))),
+    }
+}
+
+fn has_critical_control(request: &Envelope<'_>) -> bool {
+    let Some(content) = request.controls else {
+        return false;
+    };
+    let mut reader = Reader::new(content);
+    std::iter::from_fn(|| Control::read(&mut reader).ok()).any(|control| control.critical)
+}
+
+fn message_id(content: &[u8]) -> Option<ClientMessageId> {
+    ber::integer(content).ok().and_then(MessageId::new).map(ClientMessageId)
+}
+
+fn cancelled_id(value: &[u8]) -> Option<ClientMessageId> {
+    let mut fields = Reader::new(Reader::new(value).expect(SEQUENCE).ok()?);
+    fields.integer().ok().and_then(MessageId::new).map(ClientMessageId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::envelope::write_message;
+
+    const AROUND: Surroundings =
+        Surroundings { outstanding: 0, max_outstanding: 8, max_controls: 4 };
+
+    fn bound() -> Session {
+        Session::Bound(BoundName(Box::from(&b"uid=ann,dc=example,dc=com"[..])))
+    }
+
+    fn bind(version: i64, name: &[u8], choice: u8, password: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_message(&mut out, MessageId::MAX, Operation::BindRequest.tag(), |out| {
+            ber::write_integer(out, ber::INTEGER, version);
+            ber::write_element(out, ber::OCTET_STRING, name);
+            ber::write_element(out, choice, password);
+        });
+        out
+    }
+
+    #[track_caller]
+    fn check(session: Session, pdu: &[u8], around: Surroundings, state: Session, action: &str) {
+        let request = Envelope::parse(pdu).expect("the test's message is well formed");
+        let (next, got) = session.receive(&request, around);
+        let text = match &got {
+            Action::Answer(refusal) => format!("answer {}", refusal.code.0),
+            Action::Disconnect(refusal) => format!("disconnect {}", refusal.code.0),
+            Action::Bind { kind, .. } => format!("bind {kind:?}"),
+            other => format!("{other:?}"),
+        };
+        assert_eq!((next, text.as_str()), (state, action), "{pdu:02x?}");
+    }
+
+    #[test]
+    fn a_bind_makes_the_session_anonymous_before_anything_is_sent() {
+        let named = bind(3, b"uid=ann", 0x80, b"secret");
+        check(bound(), &named, AROUND, Session::Binding, "bind Named");
+        assert_eq!(Session::Binding.bind_ended(BindEnd::Failure), Session::Anonymous);
+    }
+
+    #[test]
+    fn a_bind_is_told_apart_by_name_password_version_and_choice() {
+        let anonymous = Session::Anonymous;
+        for (version, name, choice, password, action) in [
+            (3, &b""[..], 0x80, &b""[..], "bind Anonymous"),
+            (3, b"", 0x80, b"x", "bind Nameless"),
+            (3, b"uid=ann", 0x80, b" ", "bind Named"),
+            (3, b"uid=ann", 0x80, b"\0", "bind Named"),
+        ] {
+            let pdu = bind(version, name, choice, password);
+            check(bound(), &pdu, AROUND, Session::Binding, action);
+        }
+        for (version, choice, password, action) in [
+            (3, 0x80, &b""[..], "answer 53"),
+            (2, 0x80, b"x", "answer 2"),
+            (3, 0x8a, b"x", "answer 7"),
+            (3, 0xa3, &[4, 5, b'P', b'L', b'A', b'I', b'N'], "answer 7"),
+            (3, 0xa3, b"\x04\x55", "disconnect 2"),
+        ] {
+            let pdu = bind(version, b"uid=ann", choice, password);
+            check(bound(), &pdu, AROUND, anonymous.clone(), action);
+        }
+    }
+
+    #[test]
+    fn whatever_follows_a_bind_waits_for_its_end() {
+        let search = [0x30, 5, 2, 1, 1, 0x63, 0];
+        check(Session::Binding, &search, AROUND, Session::Binding, "Hold");
+        let busy = Surroundings { outstanding: 1, ..AROUND };
+        check(bound(), &bind(3, b"uid=ann", 0x80, b"x"), busy, bound(), "Hold");
+    }
+
+    #[test]
+    fn a_request_outside_the_limits_is_refused() {
+        check(bound(), &[0x30, 5, 2, 1, 0, 0x63, 0], AROUND, bound(), "disconnect 2");
+        check(bound(), &[0x30, 5, 2, 1, 1, 0x64, 0], AROUND, bound(), "disconnect 2");
+        let full = Surroundings { outstanding: 8, ..AROUND };
+        check(bound(), &[0x30, 5, 2, 1, 1, 0x63, 0], full, bound(), "answer 51");
+        let mut controls = vec![0xa0, 20];
+        controls.extend_from_slice(&[0x30, 2, 4, 0].repeat(5));
+        let mut pdu = vec![0x30, 27, 2, 1, 1, 0x63, 0];
+        pdu.extend_from_slice(&controls);
+        check(bound(), &pdu, AROUND, bound(), "answer 11");
+    }
+
+    #[test]
+    fn who_am_i_is_answered_with_an_authorisation_identity() {
+        assert_eq!(Session::Anonymous.authorisation_id(), b"");
+        assert_eq!(bound().authorisation_id(), b"dn:uid=ann,dc=example,dc=com");
+        let principal = Session::Bound(BoundName(Box::from(&b"ann@example.com"[..])));
+        assert_eq!(principal.authorisation_id(), b"u:ann@example.com");
+    }
+
+    #[test]
+    fn an_anonymous_bind_that_succeeds_leaves_the_session_anonymous() {
+        assert_eq!(Session::Binding.bind_ended(BindEnd::Success(b"")), Session::Anonymous);
+        let name = b"uid=ann,dc=example,dc=com";
+        assert_eq!(Session::Binding.bind_ended(BindEnd::Success(name)), bound());
+    }
+}

@@ -1,5 +1,23 @@
 //! The clients' side: listeners, TLS, one task a connection.
 
+mod binding;
+mod buffer;
+mod connection;
+mod drain;
+mod listener;
+mod outstanding;
+mod reply;
+mod requests;
+mod responses;
+mod scratch;
+mod stream;
+mod tls;
+mod upstream;
+
+pub use drain::{Drain, Phase};
+pub use listener::{ListenError, Listeners};
+pub use tls::TlsError;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -14,3 +14,5 @@ pub const CANCEL: &[u8] = b"1.3.6.1.1.8";
 pub const PAGED_RESULTS: &[u8] = b"1.2.840.113556.1.4.319";
 /// Proxied authorisation (RFC 4370).
 pub const PROXIED_AUTHORISATION: &[u8] = b"2.16.840.1.113730.3.4.18";
+/// Matched values (RFC 3876).
+pub const MATCHED_VALUES: &[u8] = b"1.2.826.0.1.3344810.2.3";

@@ -3,7 +3,8 @@
 use super::ber::{
     self, BOOLEAN, BerError, ENUMERATED, INTEGER, OCTET_STRING, Reader, SEQUENCE, SET,
 };
-use super::envelope::{MessageId, write_message};
+use super::control::Control;
+use super::envelope::{CONTROLS, MessageId, write_message, write_with_body};
 use super::filter::Filter;
 use super::op::Operation;
 
@@ -110,12 +111,15 @@ pub struct Search {
     pub size_limit: u32,
     /// The most seconds to take; 0 leaves it to the server.
     pub time_limit: u32,
+    /// Controls, none of them critical: OID and value.
+    pub controls: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Search {
     /// Appends a whole message with this search.
     pub fn write(&self, out: &mut Vec<u8>, id: MessageId) {
-        write_message(out, id, Operation::SearchRequest.tag(), |out| {
+        let mut body = Vec::new();
+        ber::write_nested(&mut body, Operation::SearchRequest.tag(), |out| {
             ber::write_element(out, OCTET_STRING, self.base.as_bytes());
             ber::write_integer(out, ENUMERATED, self.scope.number());
             ber::write_integer(out, ENUMERATED, 0);
@@ -129,6 +133,14 @@ impl Search {
                 }
             });
         });
+        if !self.controls.is_empty() {
+            ber::write_nested(&mut body, CONTROLS, |out| {
+                for (oid, value) in &self.controls {
+                    Control { oid, critical: false, value: Some(value) }.write(out);
+                }
+            });
+        }
+        write_with_body(id, &body, out);
     }
 }
 

@@ -1,1 +1,72 @@
-//! (under construction)
+//! The wiring of a gateway: configuration in, a running gateway out. It decides nothing.
+
+mod clock;
+pub mod demo;
+mod running;
+mod signals;
+
+pub use clock::SystemClock;
+pub use running::Running;
+
+use crate::admin::TokenError;
+use crate::config::Config;
+use crate::frontend::ListenError;
+use crate::store::OpenError;
+use crate::upstream::UpstreamError;
+use std::io;
+use std::net::SocketAddr;
+use thiserror::Error;
+
+/// Why a gateway did not start, or ended badly.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// An address of the clients' side or its certificate cannot be used.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The admin address cannot be bound.
+    #[error("cannot listen on {address} for administration: {source}")]
+    Admin {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The admin token cannot be read or made.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A directory's settings cannot be used.
+    #[error("directory {name}: {source}")]
+    Directory {
+        /// The directory.
+        name: String,
+        /// What is wrong.
+        source: UpstreamError,
+    },
+    /// The demo cannot prepare what it needs.
+    #[error("demo: {0}")]
+    Demo(String),
+    /// The system refused a thread, a runtime or a signal handler, or the store did not close.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl RunError {
+    /// The process's exit code: 69 if something could not be reached or started, 70 for what is
+    /// nobody's configuration.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Internal(_) => 70,
+            _ => 69,
+        }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT asks for the end; a second one ends at once.
+pub fn run(config: Config) -> Result<(), RunError> {
+    // A process that has set its logging up already keeps it.
+    let _ = crate::telemetry::init_logging(&config.log);
+    Running::start(config)?.until_signalled()
+}

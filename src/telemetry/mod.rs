@@ -1,4 +1,31 @@
 //! Events turned into log lines and metrics.
+//!
+//! While a line's level is off, its event costs a few atomic additions: nothing is looked up by
+//! name, nothing is allocated, nothing is formatted. No label and no metric holds what a peer sent.
+
+mod escape;
+mod instruments;
+mod joined;
+mod line;
+mod logging;
+mod table;
+
+pub use escape::{MAX_NAME, Printable, Quoted};
+pub use logging::{AlreadyInitialised, init_logging};
+pub use table::{BUCKETS, Kind, METRICS, Metric};
+
+use crate::app::events::{Event, SignOnOutcome};
+use crate::app::ports::Events;
+use instruments::{Instruments, REASONS};
+use joined::Joined;
+use line::Line;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+use std::time::Instant;
+use tracing::Level;
+
+/// The target of the events' log lines.
+const TARGET: &str = "bindgate";
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,3 +59,169 @@ pub struct Config {
     /// How.
     pub format: LogFormat,
 }
+
+/// The metrics of one gateway, and the writer of its log lines. Clones share everything.
+#[derive(Clone)]
+pub struct Telemetry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    instruments: Instruments,
+    handle: PrometheusHandle,
+    started: Instant,
+    /// Lines about unknown sign-ons, by directory and reason.
+    unknown: Vec<[Joined; REASONS.len()]>,
+    limits: Joined,
+    refusals: Joined,
+}
+
+impl Telemetry {
+    /// Registers all metrics; `directories` are the configured names.
+    pub fn new(directories: &[&str]) -> Self {
+        let recorder = instruments::recorder();
+        let handle = recorder.handle();
+        let instruments = Instruments::new(recorder, directories);
+        let unknown = (0..=directories.len()).map(|_| Default::default()).collect();
+        let (limits, refusals) = (Joined::default(), Joined::default());
+        let started = Instant::now();
+        Self { inner: Arc::new(Inner { instruments, handle, started, unknown, limits, refusals }) }
+    }
+
+    /// The metrics in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.inner.handle.render()
+    }
+
+    /// Folds the histograms' samples into their buckets. To be called every few seconds: samples
+    /// are kept one by one in between.
+    pub fn upkeep(&self) {
+        self.inner.handle.run_upkeep();
+    }
+}
+
+impl Events for Telemetry {
+    fn emit(&self, event: &Event<'_>) {
+        let urgency = self.inner.count(event);
+        self.inner.write(event, urgency);
+    }
+}
+
+/// A log line's level, and whether it is to be joined with its likes.
+enum Urgency<'a> {
+    Line(Level),
+    Joined(Level, &'a Joined),
+}
+
+impl Inner {
+    /// Moves the metrics and tells how the event is to be logged.
+    fn count(&self, event: &Event<'_>) -> Urgency<'_> {
+        let instruments = &self.instruments;
+        match *event {
+            Event::Connected { .. } => {
+                instruments.connections_total.increment(1);
+                instruments.connections.increment(1.0);
+            }
+            Event::Disconnected { reason, .. } => {
+                instruments.connections.decrement(1.0);
+                instruments.closed(reason);
+            }
+            Event::Bind { code, elapsed, .. } => {
+                instruments.bound(code);
+                instruments.bind_seconds.record(elapsed);
+            }
+            Event::Answered { operation, code, .. } => instruments.answered(operation, code),
+            _ => return self.count_rare(event),
+        }
+        Urgency::Line(Level::DEBUG)
+    }
+
+    fn count_rare(&self, event: &Event<'_>) -> Urgency<'_> {
+        let instruments = &self.instruments;
+        match *event {
+            Event::SignOn { .. } => return self.count_sign_on(event),
+            Event::SwitchChanged { .. } => {
+                instruments.switch_changes.increment(1);
+                return Urgency::Line(Level::INFO);
+            }
+            Event::UpstreamDown { directory, url, .. }
+                if instruments.directory(directory).server_down(url) =>
+            {
+                return Urgency::Line(Level::WARN);
+            }
+            Event::UpstreamUp { directory, url }
+                if instruments.directory(directory).server_up(url) =>
+            {
+                return Urgency::Line(Level::INFO);
+            }
+            Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
+            Event::LimitHit { limit, .. } => {
+                instruments.limit(limit);
+                return Urgency::Joined(Level::WARN, &self.limits);
+            }
+            Event::StoreFailed { .. } => {
+                instruments.store_healthy.set(0.0);
+                return Urgency::Line(Level::ERROR);
+            }
+            Event::StoreRecovered => {
+                instruments.store_healthy.set(1.0);
+                return Urgency::Line(Level::INFO);
+            }
+            Event::AdminRefused => {
+                instruments.admin_refused.increment(1);
+                return Urgency::Joined(Level::WARN, &self.refusals);
+            }
+            _ => {}
+        }
+        Urgency::Line(Level::DEBUG)
+    }
+
+    fn count_sign_on(&self, event: &Event<'_>) -> Urgency<'_> {
+        let Event::SignOn { directory, outcome, added, removed, elapsed, .. } = *event else {
+            return Urgency::Line(Level::DEBUG);
+        };
+        let instruments = &self.instruments;
+        instruments.directory(directory).signed_on(outcome);
+        instruments.added.increment(added as u64);
+        instruments.removed.increment(removed as u64);
+        instruments.sign_on_seconds.record(elapsed);
+        match outcome {
+            SignOnOutcome::Created | SignOnOutcome::Changed => Urgency::Line(Level::INFO),
+            SignOnOutcome::Unknown(reason) => {
+                instruments.unknown(reason);
+                let by_reason = &self.unknown[instruments.directory_index(directory)];
+                Urgency::Joined(Level::WARN, &by_reason[instruments::reason_index(reason)])
+            }
+            _ => Urgency::Line(Level::DEBUG),
+        }
+    }
+
+    fn write(&self, event: &Event<'_>, urgency: Urgency<'_>) {
+        match urgency {
+            Urgency::Line(level) => log(level, &Line(event)),
+            Urgency::Joined(level, joined) => {
+                match joined.admit(self.started.elapsed().as_secs()) {
+                    None => {}
+                    Some(0) => log(level, &Line(event)),
+                    Some(left_out) => {
+                        let line = Line(event);
+                        log(level, &format_args!("{line} ({left_out} like it were left out)"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes a line; it is formatted only if its level is on.
+fn log(level: Level, line: &dyn std::fmt::Display) {
+    match level {
+        Level::ERROR => tracing::error!(target: TARGET, "{line}"),
+        Level::WARN => tracing::warn!(target: TARGET, "{line}"),
+        Level::INFO => tracing::info!(target: TARGET, "{line}"),
+        _ => tracing::debug!(target: TARGET, "{line}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

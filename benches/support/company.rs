@@ -1,0 +1,115 @@
+//! The directory's content: people with hashed passwords in nested groups, the same in every run.
+
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use std::io::{self, Write};
+
+/// The suffix.
+pub(crate) const SUFFIX: &str = "dc=bench,dc=example";
+/// Where the people are.
+pub(crate) const PEOPLE: &str = "ou=people,dc=bench,dc=example";
+/// Where the groups are.
+pub(crate) const GROUPS: &str = "ou=groups,dc=bench,dc=example";
+/// The account that the gateway reads with.
+pub(crate) const SERVICE_DN: &str = "cn=gateway,dc=bench,dc=example";
+/// Its password, which guards made-up data on loopback.
+pub(crate) const SERVICE_PASSWORD: &str = "gateway-bench";
+
+// 600 teams in 100 departments in 10 divisions in one company, and 19 projects of 30 teams each:
+// 730 groups, and everybody is in one team, one department, one division, the company, and about
+// one project.
+const TEAMS: u32 = 600;
+const DEPARTMENTS: u32 = 100;
+const DIVISIONS: u32 = 10;
+const PROJECTS: u32 = 19;
+const TEAMS_OF_A_PROJECT: u32 = 30;
+
+/// The DN of a user.
+pub(crate) fn user_dn(user: u32) -> String {
+    format!("uid=user{user},{PEOPLE}")
+}
+
+/// The password of a user.
+pub(crate) fn password(user: u32) -> String {
+    format!("secret-{user}")
+}
+
+/// Writes the whole directory as an LDIF.
+pub(crate) fn write_ldif(out: &mut impl Write, users: u32) -> io::Result<()> {
+    writeln!(out, "dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization")?;
+    writeln!(out, "dc: bench\no: Bench\n")?;
+    for (dn, ou) in [(PEOPLE, "people"), (GROUPS, "groups")] {
+        writeln!(out, "dn: {dn}\nobjectClass: organizationalUnit\nou: {ou}\n")?;
+    }
+    writeln!(out, "dn: {SERVICE_DN}\nobjectClass: organizationalRole")?;
+    writeln!(out, "objectClass: simpleSecurityObject\ncn: gateway")?;
+    writeln!(out, "userPassword: {}\n", hashed(SERVICE_PASSWORD, 0))?;
+    for user in 0..users {
+        writeln!(out, "dn: {}\nobjectClass: inetOrgPerson\nuid: user{user}", user_dn(user))?;
+        writeln!(out, "cn: User {user}\nsn: {user}\nmail: user{user}@bench.example")?;
+        writeln!(out, "userPassword: {}\n", hashed(&password(user), user))?;
+    }
+    write_groups(out, users)
+}
+
+fn write_groups(out: &mut impl Write, users: u32) -> io::Result<()> {
+    for team in 0..TEAMS {
+        let members = (team..users).step_by(TEAMS as usize).map(user_dn);
+        write_group(out, "team", team, members)?;
+    }
+    for department in 0..DEPARTMENTS {
+        let teams = (department..TEAMS).step_by(DEPARTMENTS as usize);
+        write_group(out, "department", department, teams.map(|team| group_dn("team", team)))?;
+    }
+    for division in 0..DIVISIONS {
+        let departments = (division..DEPARTMENTS).step_by(DIVISIONS as usize);
+        let members = departments.map(|department| group_dn("department", department));
+        write_group(out, "division", division, members)?;
+    }
+    write_group(out, "company", 0, (0..DIVISIONS).map(|number| group_dn("division", number)))?;
+    for project in 0..PROJECTS {
+        let teams = (0..TEAMS_OF_A_PROJECT).map(|nth| (project * 37 + nth * 20) % TEAMS);
+        write_group(out, "project", project, teams.map(|team| group_dn("team", team)))?;
+    }
+    Ok(())
+}
+
+fn group_dn(kind: &str, number: u32) -> String {
+    format!("cn={kind}{number},{GROUPS}")
+}
+
+/// A group that would be empty has itself as its member, since groupOfNames asks for one.
+fn write_group(
+    out: &mut impl Write,
+    kind: &str,
+    number: u32,
+    members: impl Iterator<Item = String>,
+) -> io::Result<()> {
+    let dn = group_dn(kind, number);
+    writeln!(out, "dn: {dn}\nobjectClass: groupOfNames\ncn: {kind}{number}")?;
+    let mut members = members.peekable();
+    if members.peek().is_none() {
+        writeln!(out, "member: {dn}")?;
+    }
+    for member in members {
+        writeln!(out, "member: {member}")?;
+    }
+    writeln!(out)
+}
+
+/// A password as OpenLDAP's default scheme {SSHA} keeps it: base64 of SHA-1 and salt.
+fn hashed(password: &str, salt: u32) -> String {
+    let salt = salt.to_be_bytes();
+    let salted = [password.as_bytes(), &salt].concat();
+    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, &salted);
+    format!("{{SSHA}}{}", base64(&[hash.as_ref(), &salt].concat()))
+}
+
+/// Base64 of a whole number of three-byte groups: 24 bytes here.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let groups = bytes.chunks_exact(3).flat_map(|group| {
+        let bits = group.iter().fold(0usize, |bits, byte| bits << 8 | usize::from(*byte));
+        [18, 12, 6, 0].map(|shift| char::from(DIGITS[bits >> shift & 63]))
+    });
+    groups.collect()
+}

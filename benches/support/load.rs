@@ -1,0 +1,243 @@
+//! The load generator: a fixed number of connections, each of which does one operation after
+//! another (a closed loop), on one thread, as cheaply as can be.
+//!
+//! What an operation is, [`Work`] says; what it costs is measured around the window, which an
+//! [`Observer`] sees opening and closing.
+
+use super::latency::Histogram;
+use bindgate::proto::envelope::Envelope;
+use bindgate::proto::framing::{Frame, frame};
+use bindgate::proto::result::ResultCode;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+
+/// The most bytes of an answer.
+const MAX_MESSAGE: usize = 1 << 20;
+/// How long connections have to finish what they are at, once the window has closed.
+const WIND_DOWN: Duration = Duration::from_secs(10);
+/// How often an observer is told about progress.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What a connection does over and over.
+pub(crate) trait Work {
+    /// Does it once.
+    async fn once(&mut self, link: &mut Link) -> io::Result<Verdict>;
+}
+
+/// What became of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was done.
+    Done,
+    /// It was answered with a code that is not success.
+    Refused(ResultCode),
+    /// There is no work left.
+    Finished,
+}
+
+/// Sees the load from outside.
+pub(crate) trait Observer {
+    /// The window opens: what happens from now on counts.
+    fn opens(&mut self) {}
+    /// Time goes by: this much since the load began.
+    fn ticks(&mut self, _elapsed: Duration) {}
+    /// The window closes.
+    fn closes(&mut self) {}
+}
+
+/// How much load there is, and on whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// Who is asked.
+    pub(crate) address: SocketAddr,
+    /// How many connections.
+    pub(crate) connections: usize,
+    /// How long they run before the window opens.
+    pub(crate) warm_up: Duration,
+    /// How long the window is.
+    pub(crate) window: Duration,
+}
+
+/// What happened in the window.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Operations that were done, refused ones included.
+    pub(crate) operations: u64,
+    /// Operations that were refused.
+    pub(crate) refused: u64,
+    /// The code of the last that was refused.
+    pub(crate) last_refusal: Option<ResultCode>,
+    /// How long the window really was.
+    pub(crate) elapsed: Duration,
+    /// How long each operation took.
+    pub(crate) latency: Histogram,
+}
+
+impl Load {
+    /// Runs for a warm-up and a window; `work` makes the work of the n-th connection.
+    pub(crate) fn run<W: Work + 'static>(
+        &self,
+        work: impl Fn(usize) -> W,
+        observer: &mut impl Observer,
+    ) -> io::Result<Outcome> {
+        self.block_on(work, async |shared: &Shared| {
+            let begin = Instant::now();
+            pass(self.warm_up, begin, observer).await;
+            observer.opens();
+            shared.counts.set(true);
+            let opened = Instant::now();
+            pass(self.window, begin, observer).await;
+            shared.counts.set(false);
+            let elapsed = opened.elapsed();
+            observer.closes();
+            shared.stops.set(true);
+            elapsed
+        })
+    }
+
+    /// Runs until no connection has work left; all of it counts.
+    pub(crate) fn run_to_end<W: Work + 'static>(
+        &self,
+        work: impl Fn(usize) -> W,
+        observer: &mut impl Observer,
+    ) -> io::Result<Outcome> {
+        self.block_on(work, async |shared: &Shared| {
+            shared.counts.set(true);
+            let begin = Instant::now();
+            while shared.running.get() > 0 {
+                pass(TICK, begin, observer).await;
+            }
+            begin.elapsed()
+        })
+    }
+
+    fn block_on<W: Work + 'static>(
+        &self,
+        work: impl Fn(usize) -> W,
+        control: impl AsyncFnOnce(&Shared) -> Duration,
+    ) -> io::Result<Outcome> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let shared = Rc::new(Shared::default());
+        let local = LocalSet::new();
+        runtime.block_on(local.run_until(async {
+            let mut links = Vec::with_capacity(self.connections);
+            for _ in 0..self.connections {
+                links.push(Link::connect(self.address).await?);
+            }
+            let mut tasks = tokio::task::JoinSet::new();
+            for (index, link) in links.into_iter().enumerate() {
+                shared.running.set(shared.running.get() + 1);
+                tasks.spawn_local(repeat(work(index), link, Rc::clone(&shared)));
+            }
+            let elapsed = tokio::select! {
+                elapsed = control(&shared) => elapsed,
+                _ = tokio::signal::ctrl_c() => return Err(io::ErrorKind::Interrupted.into()),
+            };
+            let finished = async {
+                while let Some(ended) = tasks.join_next().await {
+                    ended.map_err(io::Error::other)??;
+                }
+                Ok::<(), io::Error>(())
+            };
+            tokio::time::timeout(WIND_DOWN, finished).await??;
+            Ok(Outcome { elapsed, ..shared.outcome.take() })
+        }))
+    }
+}
+
+/// What the connections share with the one who controls them.
+#[derive(Default)]
+struct Shared {
+    outcome: RefCell<Outcome>,
+    running: Cell<usize>,
+    counts: Cell<bool>,
+    stops: Cell<bool>,
+}
+
+async fn pass(time: Duration, begin: Instant, observer: &mut impl Observer) {
+    let end = Instant::now() + time;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(TICK)).await;
+        observer.ticks(begin.elapsed());
+    }
+}
+
+async fn repeat<W: Work>(mut work: W, mut link: Link, shared: Rc<Shared>) -> io::Result<()> {
+    let ended = loop {
+        if shared.stops.get() {
+            break Ok(());
+        }
+        let begin = Instant::now();
+        let verdict = match work.once(&mut link).await {
+            Ok(Verdict::Finished) => break Ok(()),
+            Ok(verdict) => verdict,
+            Err(error) => break Err(error),
+        };
+        if shared.counts.get() {
+            let mut outcome = shared.outcome.borrow_mut();
+            outcome.operations += 1;
+            outcome.latency.record(begin.elapsed());
+            if let Verdict::Refused(code) = verdict {
+                outcome.refused += 1;
+                outcome.last_refusal = Some(code);
+            }
+        }
+    };
+    shared.running.set(shared.running.get() - 1);
+    ended
+}
+
+/// A connection with the buffers for one request and one answer at a time.
+pub(crate) struct Link {
+    stream: TcpStream,
+    answer: Vec<u8>,
+    filled: usize,
+    taken: usize,
+}
+
+impl Link {
+    /// Opens a connection.
+    pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, answer: vec![0; 4096], filled: 0, taken: 0 })
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.write_all(request).await
+    }
+
+    /// Waits for the next message.
+    pub(crate) async fn receive(&mut self) -> io::Result<Envelope<'_>> {
+        self.answer.copy_within(self.taken..self.filled, 0);
+        self.filled -= std::mem::take(&mut self.taken);
+        loop {
+            match frame(&self.answer[..self.filled], MAX_MESSAGE).map_err(io::Error::other)? {
+                Frame::Whole(length) => {
+                    self.taken = length;
+                    break;
+                }
+                Frame::Partial(needed) if needed > self.answer.len() => {
+                    self.answer.resize(needed, 0);
+                }
+                Frame::Partial(_) => {}
+            }
+            match self.stream.read(&mut self.answer[self.filled..]).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => self.filled += count,
+            }
+        }
+        Envelope::parse(&self.answer[..self.taken]).map_err(io::Error::other)
+    }
+}

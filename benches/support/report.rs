@@ -1,0 +1,225 @@
+//! What was measured, as a table for people and as JSON for machines.
+
+use super::BenchError;
+use super::cpu::Sample;
+use super::load::Outcome;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One measurement of one target.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Row {
+    /// Which round, counted from 1.
+    pub(crate) round: u16,
+    /// What was measured.
+    pub(crate) target: &'static str,
+    /// Operations a second.
+    pub(crate) rate: f64,
+    /// Half of the operations took no longer, in microseconds.
+    pub(crate) p50_us: f64,
+    /// 99 of 100 operations took no longer, in microseconds.
+    pub(crate) p99_us: f64,
+    /// CPU time of what stands in the middle for an operation, in microseconds.
+    pub(crate) proxy_us: Option<f64>,
+    /// CPU time of the directory for an operation, in microseconds.
+    pub(crate) slapd_us: f64,
+    /// CPU time of the load generator for an operation, in microseconds.
+    pub(crate) client_us: f64,
+    /// The share of the machine that others used meanwhile, 0 to 1.
+    pub(crate) others: f64,
+    /// Operations that were answered with anything but success.
+    pub(crate) refused: u64,
+}
+
+/// Whether something stood between client and directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Nothing.
+    Direct,
+    /// A proxy.
+    Proxied,
+}
+
+impl Row {
+    /// Puts a measurement together.
+    pub(crate) fn new(
+        round: u16,
+        target: &'static str,
+        path: Path,
+        outcome: &Outcome,
+        used: &Sample,
+    ) -> Self {
+        let each = |time: Duration| micros(time) / outcome.operations.max(1) as f64;
+        Self {
+            round,
+            target,
+            rate: outcome.operations as f64 / outcome.elapsed.as_secs_f64(),
+            p50_us: micros(outcome.latency.quantile(0.50)),
+            p99_us: micros(outcome.latency.quantile(0.99)),
+            proxy_us: (path == Path::Proxied).then(|| each(used.proxy)),
+            slapd_us: each(used.directory),
+            client_us: each(used.client),
+            others: used.others(),
+            refused: outcome.refused,
+        }
+    }
+}
+
+/// The medians of one target's rounds. Ratios are taken within each round before the median is.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Summary {
+    target: &'static str,
+    rate: f64,
+    rate_to_direct: Option<f64>,
+    rate_to_haproxy: Option<f64>,
+    p50_us: f64,
+    p99_us: f64,
+    proxy_us: Option<f64>,
+    proxy_us_minimum: Option<f64>,
+    proxy_to_haproxy: Option<f64>,
+    slapd_us: f64,
+    client_us: f64,
+    others: f64,
+    refused: u64,
+}
+
+/// All measurements of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// How the bench was called: connections, seconds, users.
+    pub(crate) setting: String,
+    /// The cores of the machine.
+    pub(crate) cores: usize,
+    /// Every measurement.
+    pub(crate) rows: Vec<Row>,
+    /// What the measurements come to, by target.
+    pub(crate) summaries: Vec<Summary>,
+}
+
+impl Report {
+    /// Sums up; targets keep the order in which they were measured first.
+    pub(crate) fn new(setting: String, rows: Vec<Row>) -> Self {
+        let mut summaries: Vec<Summary> = Vec::new();
+        for row in &rows {
+            if summaries.iter().all(|summary| summary.target != row.target) {
+                summaries.push(summarise(row.target, &rows));
+            }
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { setting, cores, rows, summaries }
+    }
+
+    /// Operations of all targets that were answered with anything but success.
+    pub(crate) fn refused(&self) -> u64 {
+        self.rows.iter().map(|row| row.refused).sum()
+    }
+
+    /// The medians, and a line on how to read them.
+    pub(crate) fn text(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::ASCII_MARKDOWN).set_header([
+            "",
+            "binds/s",
+            "x direct",
+            "x haproxy",
+            "p50 µs",
+            "p99 µs",
+            "proxy CPU µs",
+            "(min)",
+            "x haproxy",
+            "slapd CPU µs",
+            "client CPU µs",
+            "others",
+            "refused",
+        ]);
+        for row in &self.summaries {
+            table.add_row([
+                row.target.to_owned(),
+                format!("{:.0}", row.rate),
+                ratio(row.rate_to_direct),
+                ratio(row.rate_to_haproxy),
+                format!("{:.0}", row.p50_us),
+                format!("{:.0}", row.p99_us),
+                tenths(row.proxy_us),
+                tenths(row.proxy_us_minimum),
+                ratio(row.proxy_to_haproxy),
+                tenths(Some(row.slapd_us)),
+                tenths(Some(row.client_us)),
+                format!("{:.0} %", row.others * 100.0),
+                row.refused.to_string(),
+            ]);
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        format!(
+            "{}, {} cores\n{table}\nMedians of the rounds; ratios are taken within a round. \
+             CPU time is per operation.\n\"others\" is the share of the machine that was busy \
+             with something else: above some 20 %, measure again.\n",
+            self.setting, self.cores
+        )
+    }
+
+    /// Writes `NAME.txt` and `NAME.json` into the folder `bench` of cargo's target folder.
+    pub(crate) fn save(&self, name: &str) -> Result<PathBuf, BenchError> {
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        let folder = PathBuf::from(target).join("bench");
+        std::fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
+        let json = serde_json::to_string_pretty(self).map_err(std::io::Error::other);
+        let json = json.map_err(BenchError::file(&folder))?;
+        for (ending, content) in [("txt", self.text()), ("json", json)] {
+            let file = folder.join(format!("{name}.{ending}"));
+            std::fs::write(&file, content).map_err(BenchError::file(file))?;
+        }
+        Ok(folder)
+    }
+}
+
+fn summarise(target: &'static str, rows: &[Row]) -> Summary {
+    let own = || rows.iter().filter(|row| row.target == target);
+    let middle = |of: fn(&Row) -> f64| median(own().map(of).collect()).unwrap_or(0.0);
+    let against = |other: &str, of: fn(&Row) -> Option<f64>| {
+        let pairs = own().filter_map(|row| {
+            let same_round = |peer: &&Row| peer.target == other && peer.round == row.round;
+            Some(of(row)? / of(rows.iter().find(same_round)?)?)
+        });
+        median(pairs.collect())
+    };
+    let proxies: Vec<f64> = own().filter_map(|row| row.proxy_us).collect();
+    Summary {
+        target,
+        rate: middle(|row| row.rate),
+        rate_to_direct: against("direct", |row| Some(row.rate)),
+        rate_to_haproxy: against("haproxy", |row| Some(row.rate)),
+        p50_us: middle(|row| row.p50_us),
+        p99_us: middle(|row| row.p99_us),
+        proxy_us_minimum: proxies.iter().copied().reduce(f64::min),
+        proxy_us: median(proxies),
+        proxy_to_haproxy: against("haproxy", |row| row.proxy_us),
+        slapd_us: middle(|row| row.slapd_us),
+        client_us: middle(|row| row.client_us),
+        others: middle(|row| row.others),
+        refused: own().map(|row| row.refused).sum(),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let lower = values[(values.len() - 1) / 2];
+    Some((lower + upper) / 2.0)
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn ratio(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
+}
+
+fn tenths(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
+}

@@ -1,0 +1,274 @@
+//! The shapes of JSON: fields are added, never renamed.
+
+use crate::app::events::AuditEntry;
+use crate::app::ports::{Records, Stored};
+use crate::app::switches::{Listed, Source};
+use crate::domain::record::{GroupsOutcome, Membership, MembershipKey, Record, UpstreamId};
+use crate::domain::time::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What stands before an attribute value that is not text.
+const BASE64_PREFIX: &str = "base64:";
+
+/// The parts of a user that a listing shows.
+#[derive(Serialize)]
+pub(super) struct Summary<'a> {
+    id: &'a str,
+    upstream_id: &'a str,
+    directory: &'a str,
+    user_type: &'a str,
+    name: &'a str,
+    dn: &'a str,
+    display_name: Option<&'a str>,
+    state: State,
+    last_sign_on: String,
+    observed_at: Option<String>,
+    observation: Observation,
+    /// How many groups are effective.
+    effective_groups: usize,
+}
+
+impl<'a> Summary<'a> {
+    pub(super) fn new(stored: &'a Stored) -> Self {
+        let (record, mark) = (&*stored.record, &stored.mark);
+        let effective: std::collections::BTreeSet<_> = record
+            .memberships
+            .keys()
+            .filter(|key| record.is_effective(key))
+            .map(|key| &key.group)
+            .collect();
+        Self {
+            id: &record.id.0,
+            upstream_id: record.key.upstream_id.as_str(),
+            directory: &record.key.directory,
+            user_type: &record.user_type,
+            name: &record.name,
+            dn: &record.dn,
+            display_name: record.display_name.as_deref(),
+            state: State {
+                active: record.is_active(),
+                reasons: record.inactive.iter().map(|reason| reason.name()).collect(),
+            },
+            last_sign_on: rfc3339(mark.last_sign_on),
+            observed_at: mark.observed_at.map(rfc3339),
+            observation: Observation { groups: groups_outcome(&mark.groups) },
+            effective_groups: effective.len(),
+        }
+    }
+}
+
+/// A user with everything that is kept.
+#[derive(Serialize)]
+pub(super) struct Whole<'a> {
+    #[serde(flatten)]
+    summary: Summary<'a>,
+    attributes: BTreeMap<&'a str, Vec<String>>,
+    memberships: Vec<MembershipJson>,
+}
+
+impl<'a> Whole<'a> {
+    pub(super) fn new(stored: &'a Stored, records: &impl Records) -> Self {
+        let record = &*stored.record;
+        let values = |values: &Vec<Vec<u8>>| values.iter().map(|value| text(value)).collect();
+        let membership = |(key, membership)| MembershipJson::new(record, key, membership, records);
+        Self {
+            summary: Summary::new(stored),
+            attributes: record
+                .attributes
+                .iter()
+                .map(|(name, all)| (name.as_str(), values(all)))
+                .collect(),
+            memberships: record.memberships.iter().map(membership).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct State {
+    active: bool,
+    reasons: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Observation {
+    groups: serde_json::Value,
+}
+
+fn groups_outcome(outcome: &GroupsOutcome) -> serde_json::Value {
+    match outcome {
+        GroupsOutcome::Known => "known".into(),
+        GroupsOutcome::Unknown(reason) => serde_json::json!({ "unknown": reason.to_string() }),
+    }
+}
+
+/// One membership. A group that is no longer kept has an id, but neither DN nor name.
+#[derive(Serialize)]
+struct MembershipJson {
+    group: GroupJson,
+    provenance: &'static str,
+    effective: bool,
+    direct: bool,
+    depth: usize,
+    path: Vec<String>,
+    since: String,
+}
+
+#[derive(Serialize)]
+struct GroupJson {
+    id: String,
+    dn: Option<String>,
+    name: Option<String>,
+}
+
+impl MembershipJson {
+    fn new(
+        record: &Record,
+        key: &MembershipKey,
+        membership: &Membership,
+        records: &impl Records,
+    ) -> Self {
+        let find = |id: &UpstreamId| records.group(&record.key.directory, id);
+        let step =
+            |id: &UpstreamId| find(id).map_or_else(|| format!("id:{id}"), |group| group.dn.clone());
+        let group = find(&key.group);
+        Self {
+            group: GroupJson {
+                id: key.group.to_string(),
+                dn: group.as_ref().map(|group| group.dn.clone()),
+                name: group.as_ref().map(|group| group.name.clone()),
+            },
+            provenance: key.provenance.name(),
+            effective: record.is_effective(key),
+            direct: membership.route.direct,
+            depth: membership.route.depth(),
+            path: std::iter::once(record.dn.clone())
+                .chain(membership.route.path.iter().map(step))
+                .collect(),
+            since: rfc3339(membership.since),
+        }
+    }
+}
+
+/// A user type with its switch.
+#[derive(Serialize)]
+pub(super) struct UserTypeJson {
+    directory: String,
+    name: String,
+    update_on_sign_on: bool,
+    source: &'static str,
+    set_at: Option<String>,
+    /// What `default` would lead to.
+    file: bool,
+}
+
+impl From<Listed> for UserTypeJson {
+    fn from(listed: Listed) -> Self {
+        Self {
+            directory: listed.directory.to_string(),
+            name: listed.user_type.to_string(),
+            update_on_sign_on: listed.value.is_on(),
+            source: listed.source.name(),
+            set_at: match listed.source {
+                Source::File => None,
+                Source::Stored { set_at } => Some(rfc3339(set_at)),
+            },
+            file: listed.file.is_on(),
+        }
+    }
+}
+
+/// A row of the audit.
+#[derive(Serialize)]
+pub(super) struct AuditJson {
+    sequence: i64,
+    at: String,
+    cause: &'static str,
+    actor: String,
+    action: &'static str,
+    user: Option<AuditUser>,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct AuditUser {
+    directory: String,
+    upstream_id: String,
+}
+
+impl From<AuditEntry> for AuditJson {
+    fn from(entry: AuditEntry) -> Self {
+        let user = entry.user.map(|key| AuditUser {
+            directory: key.directory.to_string(),
+            upstream_id: key.upstream_id.to_string(),
+        });
+        Self {
+            sequence: entry.sequence,
+            at: rfc3339(entry.at),
+            cause: entry.cause,
+            actor: entry.actor,
+            action: entry.action,
+            user,
+            detail: entry.detail,
+        }
+    }
+}
+
+/// A moment as RFC 3339 in UTC; one that no calendar holds is shown as the nearest that one does.
+fn rfc3339(at: Timestamp) -> String {
+    let nearest = if at.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+    jiff::Timestamp::from_microsecond(at.0).unwrap_or(nearest).to_string()
+}
+
+/// An attribute value: itself if it is UTF-8, else `base64:` and its Base64 (RFC 4648 section 4).
+/// A text that begins with `base64:` is written in Base64 too, so that reading back is certain.
+fn text(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) if !text.starts_with(BASE64_PREFIX) => text.to_owned(),
+        _ => format!("{BASE64_PREFIX}{}", base64(value)),
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            let sextet = (group >> (18 - 6 * place)) & 63;
+            let is_padding = place > chunk.len();
+            out.push(if is_padding { '=' } else { char::from(ALPHABET[sextet as usize]) });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &[u8], expected: &str) {
+        assert_eq!(text(value), expected);
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_written_in_base64() {
+        check("Zoë".as_bytes(), "Zoë");
+        check(b"", "");
+        check(b"\xff", "base64:/w==");
+        check(b"\xff\xfe", "base64://4=");
+        check(b"\xff\xfe\xfd", "base64://79");
+        check(b"\xff\xfe\xfd\0", "base64://79AA==");
+        check(b"base64:x", "base64:YmFzZTY0Ong=");
+    }
+
+    #[test]
+    fn a_moment_is_rfc_3339_in_utc_and_never_a_panic() {
+        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(Timestamp(1_500_000)), "1970-01-01T00:00:01.5Z");
+        assert!(rfc3339(Timestamp(i64::MAX)).starts_with("9999-"));
+        assert!(rfc3339(Timestamp(i64::MIN)).starts_with("-009999-"));
+    }
+}

@@ -1,0 +1,71 @@
+//! What a worker serves its clients with: the directories, and the sign-ons to them.
+
+use super::ports::{Links, Ports};
+use super::sign_on::SignOns;
+use crate::domain::identity;
+use crate::domain::policy::DirectoryPolicy;
+use crate::proto::dn::DistinguishedName;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One directory as a worker uses it.
+pub struct Directory<P: Ports> {
+    /// What applies to its users.
+    pub policy: Arc<DirectoryPolicy>,
+    /// Exclusive connections to it.
+    pub links: P::Links,
+    /// How long it may take to answer a bind.
+    pub bind_timeout: Duration,
+    /// The most bytes of one of its messages.
+    pub max_message_size: usize,
+}
+
+/// What a worker serves its clients with. There is at least one directory.
+pub struct Gateway<P: Ports> {
+    directories: Vec<Directory<P>>,
+    sign_ons: SignOns<P>,
+    events: P::Events,
+}
+
+/// A lease's connection type.
+pub type LinkOf<P> = <<P as Ports>::Links as Links>::Link;
+
+/// The wait for a lease.
+pub type WaitOf<P> = <<P as Ports>::Links as Links>::Wait;
+
+impl<P: Ports> Gateway<P> {
+    /// A gateway to these directories.
+    pub fn new(
+        directories: Vec<Directory<P>>,
+        sign_ons: SignOns<P>,
+        events: P::Events,
+    ) -> Self {
+        Self { directories, sign_ons, events }
+    }
+
+    /// The directory of that index, as [`Gateway::route`] gave it.
+    pub fn directory(&self, index: usize) -> &Directory<P> {
+        &self.directories[index]
+    }
+
+    /// The sign-ons.
+    pub fn sign_ons(&self) -> &SignOns<P> {
+        &self.sign_ons
+    }
+
+    /// Where events go.
+    pub fn events(&self) -> &P::Events {
+        &self.events
+    }
+
+    /// The directory that a name leads to: by suffix, else the default one.
+    pub fn route(&self, name: &[u8]) -> usize {
+        if self.directories.len() < 2 {
+            return 0;
+        }
+        let root = || DistinguishedName::parse("").expect("the empty name is a name");
+        let name = DistinguishedName::from_bytes(name).unwrap_or_else(|_| root());
+        let policies = self.directories.iter().map(|directory| &*directory.policy);
+        identity::directory_for(policies, &name).unwrap_or(0)
+    }
+}

@@ -1,0 +1,127 @@
+//! Requests to the admin API, and what its answers mean for the process's end.
+
+use super::access::Access;
+use super::exit::{Exit, Failure};
+use serde_json::Value;
+use std::fmt::Write;
+use std::time::Duration;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request may take as a whole.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The most bytes of an answer: a user in ten thousand groups with long paths fits.
+const MAX_ANSWER: u64 = 64 * 1024 * 1024;
+
+pub(super) struct Client {
+    agent: Agent,
+    access: Access,
+}
+
+impl Client {
+    pub(super) fn new(access: Access) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            // the token goes to the gateway and to nobody in between
+            .proxy(None)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(TIMEOUT))
+            .build();
+        Self { agent: Agent::new_with_config(config), access }
+    }
+
+    /// `GET`, with the parts of the query that are given.
+    pub(super) fn get(&self, path: &str, query: &[(&str, Option<&str>)]) -> Result<Value, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.access.url));
+        for (name, value) in query {
+            if let Some(value) = value {
+                request = request.query(*name, *value);
+            }
+        }
+        let answer = request.header("Authorization", self.bearer()).call();
+        self.understand(answer)
+    }
+
+    /// `PATCH` with a JSON body.
+    pub(super) fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.agent.patch(format!("{}{path}", self.access.url));
+        let answer = request.header("Authorization", self.bearer()).send_json(body);
+        self.understand(answer)
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.access.token.as_str())
+    }
+
+    fn understand(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Value, Failure> {
+        let unreachable = |error: ureq::Error| {
+            let detail = format!("gateway at {} cannot be reached: {error}", self.access.url);
+            Failure::new(Exit::Unavailable, "unreachable", detail)
+        };
+        let mut answer = answer.map_err(unreachable)?;
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
+        let value = serde_json::from_str::<Value>(&text.map_err(unreachable)?);
+        match (status, value) {
+            (200..=299, Ok(value)) => Ok(value),
+            (_, Ok(mut value)) => Err(refused(status, &mut value)),
+            (_, Err(_)) => {
+                let detail = format!("{} does not answer as a gateway does", self.access.url);
+                Err(Failure::new(Exit::Unavailable, "unreachable", detail))
+            }
+        }
+    }
+}
+
+/// What the gateway's refusal means.
+fn refused(status: u16, value: &mut Value) -> Failure {
+    let exit = match status {
+        401 | 403 => Exit::NotAllowed,
+        404 => Exit::NotFound,
+        400..=499 => Exit::Usage,
+        502..=504 => Exit::Unavailable,
+        _ => Exit::Internal,
+    };
+    let field = |name: &str| value[name].as_str().map(str::to_owned);
+    Failure {
+        exit,
+        error: field("error").unwrap_or_else(|| "refused".to_owned()),
+        detail: field("detail").unwrap_or_else(|| format!("gateway answered {status}")),
+        candidates: value["candidates"].take(),
+    }
+}
+
+/// A path's segment, percent-encoded (RFC 3986 section 2.1) but for unreserved characters.
+pub(super) fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            // writing to a string cannot fail
+            _ => drop(write!(out, "%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_keeps_slashes_and_blanks_out_of_the_path() {
+        assert_eq!(segment("staff/ann"), "staff%2Fann");
+        assert_eq!(segment("dn:uid=ann o'x,ü"), "dn%3Auid%3Dann%20o%27x%2C%C3%BC");
+    }
+
+    #[test]
+    fn a_refusal_ends_the_process_with_the_documented_code() {
+        let code = |status| refused(status, &mut Value::Null).exit.code();
+        assert_eq!([401, 403, 404, 409, 422, 503, 500].map(code), [77, 77, 1, 64, 64, 69, 70]);
+    }
+}

@@ -1,0 +1,187 @@
+//! `bindgate user list` and `bindgate user show`.
+
+use super::client::{Client, segment};
+use super::exit::{Failure, Format};
+use super::shown::{or_dash, pretty, table, text};
+use serde_json::Value;
+use std::fmt::Write;
+
+/// What `user list` asks for.
+pub(super) struct Listing<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) limit: Option<&'a str>,
+    pub(super) cursor: Option<&'a str>,
+}
+
+pub(super) fn list(
+    client: &Client,
+    wanted: &Listing<'_>,
+    format: Format,
+) -> Result<String, Failure> {
+    let query = [("name", wanted.name), ("limit", wanted.limit), ("cursor", wanted.cursor)];
+    let answer = client.get("/api/v1/users", &query)?;
+    Ok(match format {
+        Format::Json => pretty(&answer),
+        Format::Text => listing(&answer),
+    })
+}
+
+pub(super) fn show(client: &Client, user: &str, format: Format) -> Result<String, Failure> {
+    let answer = client.get(&format!("/api/v1/users/{}", segment(user)), &[])?;
+    Ok(match format {
+        Format::Json => pretty(&answer),
+        Format::Text => portrait(&answer),
+    })
+}
+
+fn listing(answer: &Value) -> String {
+    let mut rows = table(&["USER", "TYPE", "DIRECTORY", "STATE", "GROUPS", "LAST SIGN-ON", "DN"]);
+    for user in answer["items"].as_array().into_iter().flatten() {
+        rows.add_row([
+            text(&user["name"]),
+            text(&user["user_type"]),
+            text(&user["directory"]),
+            state(user),
+            text(&user["effective_groups"]),
+            text(&user["last_sign_on"]),
+            text(&user["dn"]),
+        ]);
+    }
+    let mut out = rows.trim_fmt() + "\n";
+    if let Some(next) = answer["next"].as_str() {
+        // writing to a string cannot fail
+        let _ = writeln!(out, "there are more: --cursor {}", text(&next.into()));
+    }
+    out
+}
+
+/// A user for a person to read: who it is, what is known, and why each group is there.
+fn portrait(user: &Value) -> String {
+    let mut out = format!(
+        "{} ({} in {})\n",
+        text(&user["name"]),
+        text(&user["user_type"]),
+        text(&user["directory"])
+    );
+    let rows = [
+        ("DN", text(&user["dn"])),
+        ("display name", or_dash(&user["display_name"])),
+        ("state", state(user)),
+        ("last sign-on", text(&user["last_sign_on"])),
+        ("observed at", or_dash(&user["observed_at"])),
+        ("groups", observation(&user["observation"]["groups"])),
+        ("upstream id", text(&user["upstream_id"])),
+        ("record", text(&user["id"])),
+    ];
+    for (name, value) in rows {
+        let _ = writeln!(out, "  {name:<14}{value}");
+    }
+    attributes(&mut out, user);
+    memberships(&mut out, user);
+    out
+}
+
+fn attributes(out: &mut String, user: &Value) {
+    let Some(attributes) = user["attributes"].as_object().filter(|all| !all.is_empty()) else {
+        return;
+    };
+    out.push_str("attributes\n");
+    for (name, values) in attributes {
+        for value in values.as_array().into_iter().flatten() {
+            let name = text(&name.as_str().into());
+            let _ = writeln!(out, "  {name:<14}{}", text(value));
+        }
+    }
+}
+
+fn memberships(out: &mut String, user: &Value) {
+    let all = user["memberships"].as_array().map_or(&[][..], Vec::as_slice);
+    if all.is_empty() {
+        out.push_str("memberships: none\n");
+        return;
+    }
+    let _ = writeln!(out, "memberships ({})", all.len());
+    for membership in all {
+        let group = &membership["group"];
+        let name = if group["name"].is_null() { &group["id"] } else { &group["name"] };
+        let reach = match membership["depth"].as_u64() {
+            Some(depth) if depth > 1 && membership["direct"] != true => {
+                format!("nested, {} groups between", depth - 1).replace("1 groups", "1 group")
+            }
+            _ => "direct".to_owned(),
+        };
+        let effective = if membership["effective"] == true { "" } else { ", not effective" };
+        let provenance = text(&membership["provenance"]);
+        let since = text(&membership["since"]);
+        let name = text(name);
+        let _ = writeln!(out, "  {name:<14}{provenance}, {reach}{effective}, since {since}");
+        for (step, dn) in membership["path"].as_array().into_iter().flatten().enumerate() {
+            let arrow = if step == 0 { "" } else { "-> " };
+            let _ = writeln!(out, "  {:<14}{}{arrow}{}", "", "  ".repeat(step), text(dn));
+        }
+    }
+}
+
+fn state(user: &Value) -> String {
+    if user["state"]["active"] == true {
+        return "active".to_owned();
+    }
+    let reasons = user["state"]["reasons"].as_array().into_iter().flatten();
+    format!("inactive: {}", reasons.map(text).collect::<Vec<_>>().join(", "))
+}
+
+fn observation(groups: &Value) -> String {
+    match groups["unknown"].as_str() {
+        Some(reason) => format!("unknown ({})", text(&reason.into())),
+        None => text(groups),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_portrait_tells_why_each_group_is_there() {
+        let user = json!({
+            "id": "r1", "upstream_id": "u1", "directory": "corp", "user_type": "staff",
+            "name": "ann", "dn": "uid=ann,dc=x", "display_name": null,
+            "attributes": { "mail": ["ann@x", "a\u{1b}b"] },
+            "state": { "active": true, "reasons": [] },
+            "last_sign_on": "2026-01-01T00:00:00Z", "observed_at": null,
+            "observation": { "groups": { "unknown": "timeout" } },
+            "memberships": [{
+                "group": { "id": "g1", "dn": "cn=A,dc=x", "name": "A" },
+                "provenance": "managed", "effective": true, "direct": false, "depth": 2,
+                "path": ["uid=ann,dc=x", "cn=B,dc=x", "cn=A,dc=x"],
+                "since": "2026-01-01T00:00:00Z",
+            }],
+        });
+        let text = portrait(&user);
+        for line in [
+            "ann (staff in corp)",
+            "  groups        unknown (timeout)",
+            "  display name  -",
+            "  mail          a\\x1bb",
+            "  A             managed, nested, 1 group between, since 2026-01-01T00:00:00Z",
+            "                uid=ann,dc=x",
+            "                  -> cn=B,dc=x",
+            "                    -> cn=A,dc=x",
+        ] {
+            assert!(text.lines().any(|candidate| candidate == line), "no {line:?} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_listing_says_that_there_is_more() {
+        let user = json!({
+            "name": "ann", "user_type": "staff", "directory": "corp", "dn": "uid=ann",
+            "state": { "active": false, "reasons": ["admin", "upstream"] },
+            "effective_groups": 2, "last_sign_on": "2026-01-01T00:00:00Z",
+        });
+        let text = listing(&json!({ "items": [user], "next": "r1" }));
+        assert!(text.contains("inactive: admin, upstream"), "{text}");
+        assert!(text.ends_with("there are more: --cursor r1\n"), "{text}");
+    }
+}

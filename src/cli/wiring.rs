@@ -1,0 +1,34 @@
+//! What the commands call: the configuration's reader and the gateway.
+
+use super::exit::{Exit, Failure};
+use crate::config::Config;
+use std::path::Path;
+
+/// The parts of the program that commands start. Tests may hand in others.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    /// Reads a configuration; the error is the rendered list of all mistakes.
+    pub load: fn(&Path) -> Result<Config, String>,
+    /// Checks a configuration: what to tell if it is sound, or the list of all mistakes.
+    pub check: fn(&Path) -> Result<String, String>,
+    /// Serves until a signal asks for the end.
+    pub run: fn(Config) -> Result<(), Failure>,
+    /// Shows the gateway at work; with `true`, once.
+    pub demo: fn(bool) -> Result<(), Failure>,
+}
+
+impl Parts {
+    /// The parts of the real program.
+    pub fn real() -> Self {
+        Self {
+            load: |_| Err("configuration files cannot be read yet".to_owned()),
+            check: |_| Err("configuration files cannot be read yet".to_owned()),
+            run: |config| crate::server::run(config).map_err(ended),
+            demo: |once| crate::server::demo::run(once).map_err(ended),
+        }
+    }
+}
+
+fn ended(error: crate::server::RunError) -> Failure {
+    Failure::new(Exit::Gateway(error.exit_code()), "gateway", error.to_string())
+}

@@ -1,0 +1,400 @@
+//! The table of keys: what there is to configure, with kind, limits, default and one sentence.
+//!
+//! The reader takes limits and defaults from here, and `config/reference.toml` is this table
+//! written out, so that neither can differ from the other.
+
+use super::value::{show_duration, show_size};
+
+/// What a key's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number between two limits.
+    Count(u64, u64),
+    /// A number of bytes between two limits.
+    Size(u64, u64),
+    /// A duration between two limits in milliseconds.
+    Duration(u64, u64),
+    /// One of some words.
+    Choice(&'static [&'static str]),
+    /// A string of the described form.
+    Text(&'static str),
+    /// A list of strings of the described form.
+    List(&'static str),
+}
+
+/// Whether a key has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It may be left out and then has this value (TOML).
+    Default(&'static str),
+    /// It may be left out and then there is none; an example (TOML).
+    Optional(&'static str),
+    /// It has to be there; an example (TOML).
+    Required(&'static str),
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The section that it stands in.
+    pub section: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// Whether it has to be there.
+    pub presence: Presence,
+    /// What it is for.
+    pub purpose: &'static str,
+}
+
+/// How often a section may stand in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occurs {
+    /// At most once; without it, its keys have their defaults.
+    Once,
+    /// Any number of times: `[[section]]`.
+    Often,
+}
+
+/// One section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SectionInfo {
+    /// Its name with those around it: `directory.tls`.
+    pub name: &'static str,
+    /// How often it may stand in the file.
+    pub occurs: Occurs,
+    /// What it is about.
+    pub purpose: &'static str,
+}
+
+impl Kind {
+    /// The form and the limits, as the reference and the help of an error put them.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Flag => "true or false".to_owned(),
+            Self::Count(least, most) => format!("a whole number, {least} to {most}"),
+            Self::Size(least, most) => format!(
+                "a number of bytes, or one with KiB, MiB or GiB; {} to {}",
+                show_size(least),
+                show_size(most)
+            ),
+            Self::Duration(least, most) => format!(
+                "a duration in ms, s, m, h or d; {} to {}",
+                show_duration(least),
+                show_duration(most)
+            ),
+            Self::Choice(words) => format!("one of: {}", words.join(", ")),
+            Self::Text(form) => form.to_owned(),
+            Self::List(form) => format!("a list; each is {form}"),
+        }
+    }
+}
+
+const ADDRESS: &str = "an IP address and a port, \"127.0.0.1:389\" or \"[::1]:389\"";
+const FILE: &str = "a path; a relative one starts at this file's folder";
+const DN: &str = "a distinguished name (RFC 4514)";
+const FILTER: &str = "a search filter (RFC 4515)";
+const NAME: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
+const ATTRIBUTE: &str = "an attribute's name or OID";
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// The sections, in the order of the reference.
+pub const SECTIONS: &[SectionInfo] = &[
+    once("listen", "The clients' side: where LDAP is served, and how much one client may take."),
+    once(
+        "listen.tls",
+        "Certificate and key of LDAPS; without this section there is no TLS for clients.",
+    ),
+    once("store", "Where the records are kept."),
+    once("admin", "Administration over HTTP: records, switches, health and metrics."),
+    once("log", "What is written to standard error."),
+    once("sign_on", "What happens when somebody binds."),
+    often("directory", "One directory behind the gateway. There may be several; at least one."),
+    once(
+        "directory.service_account",
+        "The account that the gateway's own reads use; it is never a user itself.",
+    ),
+    once("directory.tls", "How the directory's servers are authenticated."),
+    once(
+        "directory.groups",
+        "Where the directory's groups are; without this section none are taken over.",
+    ),
+    once(
+        "directory.serve",
+        "What is added to entries that pass through; takes effect with a later version.",
+    ),
+    often(
+        "directory.user_type",
+        "Which entries are users of one kind, and what applies to them. The first that fits wins.",
+    ),
+    once(
+        "directory.user_type.attributes",
+        "The attributes that a record keeps: name in the record = \"attribute in the directory\".\n\
+         The names are yours; a section that is written takes the place of this whole list.",
+    ),
+];
+
+const fn once(name: &'static str, purpose: &'static str) -> SectionInfo {
+    SectionInfo { name, occurs: Occurs::Once, purpose }
+}
+
+const fn often(name: &'static str, purpose: &'static str) -> SectionInfo {
+    SectionInfo { name, occurs: Occurs::Often, purpose }
+}
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    presence: Presence,
+    purpose: &'static str,
+) -> Key {
+    Key { section, name, kind, presence, purpose }
+}
+
+use Kind::{Choice, Count, Duration, Flag, List, Size, Text};
+use Presence::{Default, Optional, Required};
+
+/// The keys, in the order of the reference.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("listen", "ldap", List(ADDRESS), Default("[\"127.0.0.1:3890\"]"),
+        "Addresses for plain LDAP; [] for none. StartTLS is offered when [listen.tls] is set."),
+    key("listen", "ldaps", List(ADDRESS), Default("[]"),
+        "Addresses for LDAP over TLS; they need [listen.tls]."),
+    key("listen", "max_message_size", Size(KIB, 256 * MIB), Default("\"4MiB\""),
+        "The most bytes of one message from a client; a longer one is refused before it is buffered."),
+    key("listen", "max_outstanding", Count(1, 65_536), Default("256"),
+        "The most operations that one client may have outstanding."),
+    key("listen", "max_controls", Count(0, 1024), Default("64"),
+        "The most controls of one message."),
+    key("listen", "max_clients", Count(1, 1_000_000), Default("20000"),
+        "The most client connections at a time."),
+    key("listen", "max_unread", Size(64 * KIB, GIB), Default("\"16MiB\""),
+        "The most bytes that wait for a client that does not read; then the directory is not read either."),
+    key("listen", "handshake_timeout", Duration(100, HOUR), Default("\"10s\""),
+        "How long a client may take for its TLS handshake."),
+    key("listen", "idle_timeout", Duration(0, 30 * DAY), Default("\"0s\""),
+        "How long a client may be silent with nothing outstanding; \"0s\" is for ever."),
+    key("listen", "drain_timeout", Duration(0, HOUR), Default("\"10s\""),
+        "How long clients have to finish at a shutdown."),
+    key("listen", "workers", Count(0, 1024), Default("0"),
+        "How many worker threads serve clients; 0 is one a core."),
+
+    key("listen.tls", "certificate", Text(FILE), Required("\"certs/gateway.pem\""),
+        "The certificate and those above it, PEM."),
+    key("listen.tls", "private_key", Text(FILE), Required("\"certs/gateway.key\""),
+        "The certificate's private key, PEM."),
+
+    key("store", "url", Text("file:FOLDER; a relative folder starts at this file's folder"), Default("\"file:/var/lib/bindgate\""),
+        "The folder of the embedded store; one gateway at a time."),
+    key("store", "max_waiting", Count(1, 1_000_000), Default("10000"),
+        "The most commits that wait for the disk."),
+    key("store", "mark_interval", Duration(SECOND, DAY), Default("\"1m\""),
+        "How often last sign-ons that changed nothing else are written."),
+    key("store", "max_audit_rows", Count(1, 1_000_000_000), Default("1000000"),
+        "How many rows of the audit are kept; the oldest go first."),
+
+    key("admin", "listen", Text("an IP address and a port, or \"off\""), Default("\"127.0.0.1:8389\""),
+        "The address of the HTTP API, /metrics, /livez and /readyz; \"off\" for none."),
+    key("admin", "token_file", Text(FILE), Default("\"/etc/bindgate/admin.token\""),
+        "The file with the first admin token; made with mode 0600 if it is missing."),
+    key("admin", "max_clients", Count(1, 65_536), Default("256"),
+        "The most HTTP connections at a time."),
+    key("admin", "max_body", Size(KIB, 64 * MIB), Default("\"64KiB\""),
+        "The most bytes of a request's body."),
+
+    key("log", "level", Choice(&["off", "error", "warn", "info", "debug"]), Default("\"info\""),
+        "How much is logged; debug has a line for every operation."),
+    key("log", "format", Choice(&["text", "json"]), Default("\"text\""),
+        "How a line is written."),
+
+    key("sign_on", "enabled", Flag, Default("true"),
+        "Whether sign-ons are synchronised at all; false makes a plain relay."),
+    key("sign_on", "sync", Choice(&["before-reply", "after-reply"]), Default("\"before-reply\""),
+        "Whether the bind's answer waits until the record is up to date and on disk."),
+    key("sign_on", "budget", Duration(10, 10 * MINUTE), Default("\"2s\""),
+        "How long the bind's answer may wait for the record; the synchronisation goes on after it."),
+
+    key("directory", "name", Text(NAME), Required("\"corp\""),
+        "The directory's name, unique in this file; records are kept under it."),
+    key("directory", "urls", List("ldap://HOST[:PORT] or ldaps://HOST[:PORT]"), Required("[\"ldap://127.0.0.1:3891\"]"),
+        "The directory's servers, in order of preference."),
+    key("directory", "suffixes", List(DN), Required("[\"dc=example,dc=com\"]"),
+        "The names at or below these belong to this directory."),
+    key("directory", "default", Flag, Default("false"),
+        "Whether names that no suffix holds come here; if none is marked, the first directory takes them."),
+    key("directory", "max_connections", Count(1, 1_000_000), Default("1024"),
+        "The most exclusive connections, which carry clients' binds and what follows them."),
+    key("directory", "min_connections", Count(0, 1_000_000), Default("4"),
+        "How many exclusive connections are kept warm without being asked for."),
+    key("directory", "max_waiting", Count(0, 1_000_000), Default("20000"),
+        "The most clients that wait for an exclusive connection."),
+    key("directory", "queue_timeout", Duration(1, HOUR), Default("\"10s\""),
+        "How long a client waits for an exclusive connection."),
+    key("directory", "max_outstanding_upstream", Count(1, 65_536), Default("256"),
+        "The most operations at a time on one shared connection."),
+    key("directory", "connect_timeout", Duration(1, HOUR), Default("\"5s\""),
+        "How long connecting may take, TLS included."),
+    key("directory", "bind_timeout", Duration(1, HOUR), Default("\"30s\""),
+        "How long the directory may take for a bind."),
+    key("directory", "search_timeout", Duration(1, HOUR), Default("\"10s\""),
+        "How long one of the gateway's own searches may take."),
+    key("directory", "max_message_size", Size(64 * KIB, GIB), Default("\"16MiB\""),
+        "The most bytes of one message from a server."),
+    key("directory", "max_lookup_entries", Count(1, 10_000_000), Default("20000"),
+        "The most entries that one of the gateway's own searches may return."),
+    key("directory", "idle_timeout", Duration(SECOND, 30 * DAY), Default("\"5m\""),
+        "How long an exclusive connection above the minimum is kept warm unused."),
+
+    key("directory.service_account", "dn", Text(DN), Required("\"cn=gateway,dc=example,dc=com\""),
+        "The account's name."),
+    key("directory.service_account", "password_file", Text(FILE), Required("\"/etc/bindgate/corp.password\""),
+        "The file with its password, of which one trailing newline is dropped; read anew for every connection."),
+    key("directory.service_account", "password_env", Text("the name of an environment variable"), Optional("\"BINDGATE_CORP_PASSWORD\""),
+        "The environment variable with its password, in place of password_file."),
+
+    key("directory.tls", "ca", Text(FILE), Optional("\"/etc/bindgate/corp-ca.pem\""),
+        "Certificates to trust, PEM; the system's if this is left out."),
+    key("directory.tls", "start_tls", Flag, Default("false"),
+        "Whether connections to ldap:// URLs are upgraded before anything else is sent."),
+    key("directory.tls", "server_name", Text("a host name"), Optional("\"dc1.example.com\""),
+        "The name that the servers' certificates must bear, in place of the URL's host."),
+
+    key("directory.groups", "base", Text(DN), Required("\"ou=groups,dc=example,dc=com\""),
+        "Where the groups are: at or below this name."),
+    key("directory.groups", "filter", Text(FILTER), Default("\"(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=group))\""),
+        "Which entries there are groups."),
+    key("directory.groups", "member_attribute", Text(ATTRIBUTE), Default("\"member\""),
+        "The attribute that names a group's members by DN."),
+    key("directory.groups", "name_attribute", Text(ATTRIBUTE), Default("\"cn\""),
+        "The attribute that holds a group's name."),
+    key("directory.groups", "resolve", Choice(&["auto", "walk"]), Default("\"auto\""),
+        "How a user's groups are found; in this version always by a batched walk, one search a level."),
+    key("directory.groups", "flatten", Text("one of: direct, ancestors, depth:N, leaf, mapped"), Default("\"ancestors\""),
+        "Which groups of a user are shown to those who read them."),
+    key("directory.groups", "max_depth", Count(1, 1000), Default("32"),
+        "The most levels that are followed; groups that lie deeper make the user's groups unknown."),
+    key("directory.groups", "max_groups_per_user", Count(1, 1_000_000), Default("10000"),
+        "The most groups of one user; more make the user's groups unknown."),
+
+    key("directory.serve", "member_of", Flag, Default("true"),
+        "Whether memberOf is added to users; takes effect with a later version."),
+    key("directory.serve", "member", Flag, Default("false"),
+        "Whether nested members are added to groups; takes effect with a later version."),
+
+    key("directory.user_type", "name", Text(NAME), Required("\"staff\""),
+        "The user type's name, unique in its directory."),
+    key("directory.user_type", "base", Text(DN), Required("\"ou=people,dc=example,dc=com\""),
+        "Where the users are: at or below this name, and within one of the suffixes."),
+    key("directory.user_type", "filter", Text(FILTER), Default("\"(objectClass=person)\""),
+        "Which entries there are users of this type."),
+    key("directory.user_type", "username", Text(ATTRIBUTE), Default("\"uid\""),
+        "The attribute that holds the user name; \"sAMAccountName\" on Active Directory."),
+    key("directory.user_type", "update_on_sign_on", Flag, Default("true"),
+        "Whether records follow the directory at every sign-on; `bindgate user-type set` stands over it."),
+    key("directory.user_type", "groups", Choice(&["always", "first-sign-on", "never"]), Default("\"always\""),
+        "When the directory's groups are taken over."),
+    key("directory.user_type", "on_unknown", Choice(&["keep", "deny"]), Default("\"keep\""),
+        "What a bind is answered when the directory could not be observed: as it was, or unavailable."),
+    key("directory.user_type", "create", Flag, Default("true"),
+        "Whether a first sign-on makes a record."),
+
+    attribute("common_name", "\"cn\"", "The full name."),
+    attribute("display_name", "\"displayName\"", "The name to show."),
+    attribute("given_name", "\"givenName\"", "The first name."),
+    attribute("mail", "\"mail\"", "The mail address."),
+    attribute("surname", "\"sn\"", "The last name."),
+];
+
+/// An attribute that records keep unless the file says otherwise.
+const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static str) -> Key {
+    key("directory.user_type.attributes", name, Text(ATTRIBUTE), Default(upstream), purpose)
+}
+
+/// Keys that have their name already and do nothing yet: writing one is an error, so that nobody
+/// relies on a switch that is not there.
+pub(super) const NOT_YET: &[(&str, &str)] = &[
+    ("", "view"),
+    ("listen", "proxy_protocol"),
+    ("listen", "require_confidentiality"),
+    ("sign_on", "barrier_patience"),
+    ("directory", "kind"),
+    ("directory", "referrals"),
+    ("directory.groups", "canary"),
+    ("directory.groups", "replica"),
+    ("directory.user_type", "add_from_partial"),
+    ("directory.user_type", "always_groups"),
+    ("directory.user_type", "default_groups"),
+    ("directory.user_type", "ignored_groups"),
+    ("directory.user_type", "minimum_interval"),
+    ("directory.user_type", "on_reactivate_local"),
+];
+
+/// Words of a choice that have their name already and do nothing yet.
+pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] =
+    &[("directory.groups", "resolve", &["replica", "in-chain", "token-groups", "member-of"])];
+
+/// The section whose keys have the names that the file gives them.
+pub(super) const NAMED_BY_THE_FILE: &str = "directory.user_type.attributes";
+
+/// The key of that name.
+pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+/// The names that may stand in a section: its keys, then the sections right below it.
+pub(super) fn allowed(section: &str) -> Vec<&'static str> {
+    let keys = KEYS.iter().filter(|key| key.section == section).map(|key| key.name);
+    let sections = SECTIONS.iter().filter_map(|info| match info.name.rsplit_once('.') {
+        Some((above, name)) => (above == section).then_some(name),
+        None => section.is_empty().then_some(info.name),
+    });
+    keys.chain(sections).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_stands_once_in_a_section_that_exists() {
+        for (at, key) in KEYS.iter().enumerate() {
+            assert!(SECTIONS.iter().any(|info| info.name == key.section), "{}", key.section);
+            let again =
+                KEYS[at + 1..].iter().any(|k| (k.section, k.name) == (key.section, key.name));
+            assert!(!again, "{}.{} stands twice", key.section, key.name);
+        }
+    }
+
+    #[test]
+    fn no_key_is_both_there_and_not_yet_there() {
+        for (section, name) in NOT_YET {
+            assert!(!allowed(section).contains(name), "{section}.{name}");
+        }
+    }
+
+    #[test]
+    fn every_purpose_is_one_sentence() {
+        for purpose in KEYS.iter().map(|key| key.purpose) {
+            assert!(purpose.ends_with('.') && !purpose.contains('\n'), "{purpose}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
+        assert_eq!(allowed(""), ["listen", "store", "admin", "log", "sign_on", "directory"]);
+        assert_eq!(allowed("directory.tls"), ["ca", "start_tls", "server_name"]);
+        assert!(allowed("listen").contains(&"tls"));
+        assert!(!allowed("directory").contains(&"attributes"));
+    }
+}

@@ -1,0 +1,169 @@
+//! The sections that stand once: listen, store, admin, log, sign_on.
+
+use super::reader::{FileKind, Reader, Section, resolve};
+use super::value::{self, Mistake};
+use crate::app::sign_on::{self, SyncMode};
+use crate::telemetry::{LogFormat, LogLevel};
+use crate::{admin, frontend, store, telemetry};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// Reads `[listen]`.
+pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<frontend::Config> {
+    let section = r.section(root, "listen");
+    let ldap = r.list(&section, "ldap", value::address);
+    let ldaps = r.list(&section, "ldaps", value::address);
+    let tls = listen_tls(r, &section);
+    let max_message_size = r.size(&section, "max_message_size");
+    let max_outstanding = r.amount(&section, "max_outstanding");
+    let max_controls = r.amount(&section, "max_controls");
+    let max_clients = r.amount(&section, "max_clients");
+    let max_unread = r.size(&section, "max_unread");
+    let handshake_timeout = r.duration(&section, "handshake_timeout");
+    let idle_timeout = r.duration(&section, "idle_timeout");
+    let drain_timeout = r.duration(&section, "drain_timeout");
+    let workers = r.amount(&section, "workers");
+    let (ldap, ldaps, tls) = (ldap?, ldaps?, tls?);
+    judge_addresses(r, &section, &ldap, &ldaps, tls.as_ref());
+    Some(frontend::Config {
+        ldap: plain(ldap),
+        ldaps: plain(ldaps),
+        tls,
+        max_message_size: max_message_size?,
+        max_outstanding: max_outstanding?,
+        max_controls: max_controls?,
+        max_clients: max_clients?,
+        max_unread: max_unread?,
+        handshake_timeout: handshake_timeout?,
+        idle_timeout: idle_timeout?,
+        drain_timeout: drain_timeout?,
+        workers: workers?,
+    })
+}
+
+fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<frontend::TlsConfig>> {
+    let section = r.section(listen, "listen.tls");
+    if !section.is_present() {
+        return Some(None);
+    }
+    let certificate = r.file(&section, "certificate", FileKind::Certificates);
+    let private_key = r.file(&section, "private_key", FileKind::PrivateKey);
+    Some(Some(frontend::TlsConfig { certificate: certificate?, private_key: private_key? }))
+}
+
+fn judge_addresses(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    ldap: &[Spanned<SocketAddr>],
+    ldaps: &[Spanned<SocketAddr>],
+    tls: Option<&frontend::TlsConfig>,
+) {
+    if ldap.is_empty() && ldaps.is_empty() {
+        let help = "give `ldap`, `ldaps` or both at least one address";
+        r.error(section.span(), "nobody could connect: there is no address to listen on", help);
+    }
+    if let (Some(first), None) = (ldaps.first(), tls) {
+        let help = "add [listen.tls] with certificate and private_key, or take the address out";
+        r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
+    }
+    for address in ldaps.iter().filter(|address| address.get_ref().port() != 0) {
+        if ldap.iter().any(|other| other.get_ref() == address.get_ref()) {
+            let help = "plain LDAP and LDAPS need ports of their own";
+            r.error(address.span(), "this address stands in `ldap` too", help);
+        }
+    }
+}
+
+fn plain<T>(located: Vec<Spanned<T>>) -> Vec<T> {
+    located.into_iter().map(Spanned::into_inner).collect()
+}
+
+/// Reads `[store]`; a relative folder starts at `folder`.
+pub(super) fn store<'d>(
+    r: &mut Reader<'d>,
+    root: &Section<'d>,
+    folder: &Path,
+) -> Option<store::Config> {
+    let section = r.section(root, "store");
+    let url = r.text(&section, "url", |text| store_folder(folder, text));
+    let max_waiting = r.amount(&section, "max_waiting");
+    let mark_interval = r.duration(&section, "mark_interval");
+    let max_audit_rows = r.count(&section, "max_audit_rows");
+    Some(store::Config {
+        folder: url?.into_inner(),
+        max_waiting: max_waiting?,
+        mark_interval: mark_interval?,
+        max_audit_rows: max_audit_rows?,
+    })
+}
+
+fn store_folder(folder: &Path, text: &str) -> Result<PathBuf, Mistake> {
+    let help = "file:FOLDER, for example \"file:/var/lib/bindgate\"";
+    let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    if matches!(scheme.as_str(), "postgres" | "postgresql") {
+        let what = "a store in PostgreSQL is not available in this version";
+        return Err(Mistake::new(what, help).at(0..scheme.len()));
+    }
+    let Some(path) = text.strip_prefix("file:") else {
+        return Err(Mistake::new(format!("\"{text}\" is no URL of a store"), help));
+    };
+    match path.strip_prefix("//") {
+        Some(path) if !path.starts_with('/') => {
+            let what = "a file: URL with a host is not a folder of this machine";
+            Err(Mistake::new(what, help).at(5..text.len()))
+        }
+        Some(path) => resolve(folder, path),
+        None => resolve(folder, path),
+    }
+}
+
+/// Reads `[admin]`.
+pub(super) fn admin<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<admin::Config> {
+    let section = r.section(root, "admin");
+    let listen = r.text(&section, "listen", |text| match text {
+        "off" => Ok(None),
+        _ => value::address(text).map(Some),
+    });
+    let token_file = r.path(&section, "token_file");
+    let max_clients = r.amount(&section, "max_clients");
+    let max_body = r.size(&section, "max_body");
+    let listen = listen?;
+    if listen.get_ref().is_some_and(|address| !address.ip().is_loopback()) {
+        let help = "an address of this machine's loopback, with a reverse proxy that speaks TLS";
+        let message = "administration is plain HTTP: on this address tokens can be read on the way";
+        r.warning(listen.span(), message, help);
+    }
+    Some(admin::Config {
+        listen: listen.into_inner(),
+        token_file: token_file?,
+        max_clients: max_clients?,
+        max_body: max_body?,
+    })
+}
+
+/// Reads `[log]`.
+pub(super) fn log<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<telemetry::Config> {
+    let section = r.section(root, "log");
+    let levels = [
+        ("off", LogLevel::Off),
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+    ];
+    let level = r.choice(&section, "level", &levels);
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let format = r.choice(&section, "format", &formats);
+    Some(telemetry::Config { level: level?, format: format? })
+}
+
+/// Reads `[sign_on]`.
+pub(super) fn sign_on<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<sign_on::Config> {
+    let section = r.section(root, "sign_on");
+    let enabled = r.flag(&section, "enabled");
+    let modes = [("before-reply", SyncMode::BeforeReply), ("after-reply", SyncMode::AfterReply)];
+    let sync = r.choice(&section, "sync", &modes);
+    let budget = r.duration(&section, "budget");
+    Some(sign_on::Config { enabled: enabled?, sync: sync?, budget: budget? })
+}

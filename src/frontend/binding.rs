@@ -1,0 +1,290 @@
+//! How a bind goes, from the request to its answer.
+//!
+//! On receipt the session is anonymous and its upstream connection is a stranger's: nothing but a
+//! bind is sent on it until one has succeeded. The bind is the only operation on an exclusive
+//! connection until it is answered. While the directory looks at the password, the user's entry is
+//! already being read; a success then waits at the gate until the record is up to date. What is
+//! not a success is relayed unchanged. A success that is refused here leaves nothing behind: the
+//! upstream connection is closed.
+
+use super::connection::Connection;
+use super::reply;
+use super::upstream::Standing;
+use crate::app::events::Event;
+use crate::app::ports::{Events, Link, Ports, Purpose};
+use crate::app::sign_on::{Attempt, Gate, Verdict};
+use crate::domain::session::{BindEnd, BindKind, Refusal, Session};
+use crate::proto::ber::Reader;
+use crate::proto::bind::{BindRequest, BindResponse};
+use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
+use crate::proto::op::Operation;
+use crate::proto::result::{LdapResult, ResultCode};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use zeroize::Zeroize;
+
+/// The bind of a connection, if one is under way.
+pub(super) struct Binding<P: Ports> {
+    stage: Stage,
+    /// The request's operation and controls: in a buffer of its own, kept for the one retry and
+    /// wiped with the answer.
+    body: Vec<u8>,
+    client: MessageId,
+    number: u64,
+    directory: usize,
+    arrived: Instant,
+    deadline: Instant,
+    attempt: Option<Box<Attempt<P>>>,
+    retried: bool,
+}
+
+enum Stage {
+    /// No bind is under way.
+    None,
+    /// It waits for an upstream connection.
+    AwaitsLink,
+    /// It was sent under this messageID.
+    Sent(UpstreamMessageId),
+    /// Its connection was found dead before a byte of the answer; it is to be sent again.
+    Lost,
+    /// The directory said success; the answer waits for the record.
+    Gated { gate: Box<Gate>, response: Vec<u8> },
+}
+
+impl<P: Ports> Binding<P> {
+    /// No bind.
+    pub(super) fn none() -> Self {
+        let now = Instant::now();
+        Self {
+            stage: Stage::None,
+            body: Vec::new(),
+            client: MessageId::UNSOLICITED,
+            number: 0,
+            directory: 0,
+            arrived: now,
+            deadline: now,
+            attempt: None,
+            retried: false,
+        }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        !matches!(self.stage, Stage::None)
+    }
+
+    pub(super) fn awaits_link(&self) -> bool {
+        matches!(self.stage, Stage::AwaitsLink)
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        matches!(self.stage, Stage::Sent(_))
+    }
+
+    pub(super) fn is_sent_as(&self, id: UpstreamMessageId) -> bool {
+        matches!(self.stage, Stage::Sent(sent) if sent == id)
+    }
+
+    /// When the bind has taken too long. The wait for a connection has its own time-out.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::None | Stage::AwaitsLink | Stage::Lost => None,
+            Stage::Sent(_) | Stage::Gated { .. } => Some(self.deadline),
+        }
+    }
+
+    fn keep(&mut self, body: &[u8]) {
+        self.body.zeroize();
+        if self.body.capacity() < body.len() {
+            self.body = Vec::with_capacity(body.len());
+        }
+        self.body.extend_from_slice(body);
+    }
+
+    fn name(&self) -> &[u8] {
+        let content = Reader::new(&self.body).element().map_or(&[][..], |op| op.content);
+        BindRequest::decode(content).map_or(&[][..], |bind| bind.name)
+    }
+}
+
+impl<P: Ports> Drop for Binding<P> {
+    fn drop(&mut self) {
+        self.body.zeroize();
+    }
+}
+
+impl<P: Ports> Connection<P> {
+    pub(super) fn begin_bind(&mut self, request: &Envelope<'_>, name: &[u8], kind: BindKind) {
+        let current = self.upstream.as_ref().map(|upstream| upstream.directory);
+        let directory = match (kind, current) {
+            (BindKind::Anonymous, Some(current)) => current,
+            _ => self.gateway.route(name),
+        };
+        self.binding.keep(request.body);
+        self.binding.stage = Stage::AwaitsLink;
+        self.binding.client = request.id;
+        self.binding.number = self.requests;
+        self.binding.directory = directory;
+        self.binding.arrived = Instant::now();
+        self.binding.retried = false;
+        self.binding.attempt = match kind {
+            BindKind::Named => self.gateway.sign_ons().begin(directory, name).map(Box::new),
+            BindKind::Anonymous | BindKind::Nameless => None,
+        };
+        if let Some(upstream) = &mut self.upstream {
+            upstream.standing = Standing::Stranger;
+            upstream.link().set_recallable(false);
+        }
+        if current == Some(directory) {
+            self.send_bind();
+        } else {
+            self.part();
+            self.lease(directory, Purpose::Bind);
+        }
+    }
+
+    /// Sends the bind on the connection that is there.
+    pub(super) fn send_bind(&mut self) {
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        upstream.standing = Standing::Stranger;
+        let id = upstream.send(&self.binding.body);
+        self.binding.stage = Stage::Sent(id);
+        let timeout = self.gateway.directory(self.binding.directory).bind_timeout;
+        self.binding.deadline = Instant::now() + timeout;
+    }
+
+    /// Takes the directory's answer.
+    pub(super) fn bind_answered(&mut self, response: &Envelope<'_>) {
+        let Ok(answer) = BindResponse::decode(response.content) else {
+            return self.upstream_lost();
+        };
+        let code = answer.result.code;
+        if !code.is_success() {
+            self.binding.attempt = None;
+            return self.end_bind(code, response.body);
+        }
+        if let Some(upstream) = &mut self.upstream {
+            upstream.standing = Standing::Bound;
+        }
+        match self.binding.attempt.take() {
+            None => self.end_bind(code, response.body),
+            Some(attempt) => {
+                let gate = Box::new(attempt.succeeded());
+                self.binding.stage = Stage::Gated { gate, response: response.body.to_vec() };
+                self.binding.deadline = self.binding.arrived + self.gateway.sign_ons().budget();
+            }
+        }
+    }
+
+    /// Looks whether the record is up to date.
+    pub(super) fn poll_gate(&mut self, cx: &mut Context<'_>) -> bool {
+        if matches!(self.binding.stage, Stage::Lost) {
+            self.binding.stage = Stage::AwaitsLink;
+            self.lease(self.binding.directory, Purpose::Bind);
+            return true;
+        }
+        let Stage::Gated { gate, .. } = &mut self.binding.stage else {
+            return false;
+        };
+        let Poll::Ready(verdict) = Pin::new(gate).poll(cx) else {
+            return false;
+        };
+        self.leave_gate(verdict);
+        true
+    }
+
+    fn leave_gate(&mut self, verdict: Verdict) {
+        let stage = std::mem::replace(&mut self.binding.stage, Stage::None);
+        let Stage::Gated { response, .. } = stage else {
+            return;
+        };
+        match verdict {
+            Verdict::Admit => self.end_bind(ResultCode::SUCCESS, &response),
+            Verdict::Refuse(refusal) => self.refuse_bind(refusal),
+        }
+    }
+
+    /// Too long: the directory's answer, or the record behind it.
+    pub(super) fn bind_is_overdue(&mut self) {
+        match &self.binding.stage {
+            Stage::Gated { gate, .. } => {
+                let verdict = gate.overdue();
+                self.leave_gate(verdict);
+            }
+            Stage::Sent(_) => {
+                self.refuse_bind(reply::BIND_TIMED_OUT);
+            }
+            Stage::None | Stage::AwaitsLink | Stage::Lost => {}
+        }
+    }
+
+    /// The connection was lost with the bind on it: one retry, if it was found dead before a byte
+    /// of the answer.
+    pub(super) fn bind_lost(&mut self) {
+        if self.binding.retried {
+            return self.refuse_bind(reply::UPSTREAM_LOST);
+        }
+        self.binding.retried = true;
+        self.binding.stage = Stage::Lost;
+        let directory = &self.gateway.directory(self.binding.directory).policy.name;
+        self.gateway.events().emit(&Event::UpstreamRetried { directory });
+    }
+
+    /// Answers the bind with a result of the gateway's own; the connection that may stand bound
+    /// behind it is closed.
+    pub(super) fn refuse_bind(&mut self, refusal: Refusal) {
+        if let Some(mut upstream) = self.upstream.take() {
+            upstream.taint();
+            upstream.leave();
+        }
+        let mut pdu = Vec::new();
+        LdapResult::new(refusal.code, refusal.text).write(
+            &mut pdu,
+            self.binding.client,
+            Operation::BindResponse,
+        );
+        if let Ok(response) = Envelope::parse(&pdu) {
+            self.end_bind(refusal.code, response.body);
+        }
+    }
+
+    fn end_bind(&mut self, code: ResultCode, response: &[u8]) {
+        self.answer(self.binding.client, response);
+        let end = match code {
+            ResultCode::SUCCESS => BindEnd::Success(self.binding.name()),
+            _ => BindEnd::Failure,
+        };
+        let session = std::mem::replace(&mut self.session, Session::Anonymous);
+        self.session = session.bind_ended(end);
+        self.gateway.events().emit(&Event::Bind {
+            conn: self.id,
+            op: self.binding.number,
+            name: self.binding.name(),
+            code,
+            elapsed: self.binding.arrived.elapsed(),
+        });
+        self.binding.body.zeroize();
+        self.binding.stage = Stage::None;
+        self.binding.attempt = None;
+        self.held = false;
+        if let (true, Some(upstream)) = (self.only_binds, &mut self.upstream) {
+            upstream.link().set_recallable(true);
+        }
+    }
+
+    /// A bind was refused before anything was sent: whoever the connection upstream is bound as,
+    /// it is not this session any more.
+    pub(super) fn after_refused_bind(&mut self, content: &[u8], code: ResultCode) {
+        if let Some(upstream) = &mut self.upstream {
+            if upstream.standing == Standing::Bound {
+                upstream.standing = Standing::Stranger;
+            }
+        }
+        let name = BindRequest::decode(content).map_or(&[][..], |bind| bind.name);
+        let (conn, op, elapsed) = (self.id, self.requests, Duration::ZERO);
+        self.gateway.events().emit(&Event::Bind { conn, op, name, code, elapsed });
+    }
+}

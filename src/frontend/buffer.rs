@@ -1,0 +1,199 @@
+//! Bytes on their way in and out of a connection. They may hold passwords, so what was used is
+//! wiped, also when a buffer grows; an idle connection keeps no capacity worth naming.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::AsyncWrite;
+use zeroize::Zeroize;
+
+/// The most bytes of capacity that an empty buffer keeps.
+const KEPT_CAPACITY: usize = 512;
+
+/// What passes through a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Requests, which may hold passwords: what was used is wiped.
+    Requests,
+    /// Responses.
+    Responses,
+}
+
+/// Bytes that were received and not used yet.
+pub(super) struct Inbound {
+    bytes: Vec<u8>,
+    content: Content,
+}
+
+impl Inbound {
+    /// An empty buffer.
+    pub(super) fn new(content: Content) -> Self {
+        Self { bytes: Vec::new(), content }
+    }
+
+    /// What is there.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Adds bytes; room is made for `expected` in all, so that a long message is copied once.
+    pub(super) fn append(&mut self, bytes: &[u8], expected: usize) {
+        let additional = bytes.len().max(expected.saturating_sub(self.bytes.len()));
+        reserve(&mut self.bytes, additional, self.content);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Takes everything out, to be handed back by [`Inbound::put_back`].
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Hands back what [`Inbound::take`] gave, of which the first `used` bytes were used.
+    pub(super) fn put_back(&mut self, mut bytes: Vec<u8>, used: usize) {
+        let rest = bytes.len() - used;
+        bytes.copy_within(used.., 0);
+        if self.content == Content::Requests {
+            bytes[rest..].zeroize();
+        }
+        bytes.truncate(rest);
+        self.bytes = bytes;
+        release(&mut self.bytes);
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        wipe(&mut self.bytes, self.content);
+    }
+}
+
+/// Bytes that are to be sent.
+pub(super) struct Outbound {
+    bytes: Vec<u8>,
+    sent: usize,
+    needs_flush: bool,
+    content: Content,
+}
+
+impl Outbound {
+    /// An empty buffer.
+    pub(super) fn new(content: Content) -> Self {
+        Self { bytes: Vec::new(), sent: 0, needs_flush: false, content }
+    }
+
+    /// How many bytes wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// Whether everything has been handed to the network.
+    pub(super) fn is_done(&self) -> bool {
+        self.waiting() == 0 && !self.needs_flush
+    }
+
+    /// Where messages are appended; there is room for `additional` bytes.
+    pub(super) fn append(&mut self, additional: usize) -> &mut Vec<u8> {
+        reserve(&mut self.bytes, additional, self.content);
+        &mut self.bytes
+    }
+
+    /// Sends what waits, and wipes what was sent.
+    pub(super) fn poll_send<W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut W,
+    ) -> Poll<io::Result<()>> {
+        while self.sent < self.bytes.len() {
+            match ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes[self.sent..])) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => self.sent += count,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            self.needs_flush = true;
+        }
+        if self.needs_flush {
+            ready!(Pin::new(stream).poll_flush(cx))?;
+            self.needs_flush = false;
+            self.clear();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn clear(&mut self) {
+        if self.content == Content::Requests {
+            self.bytes.as_mut_slice().zeroize();
+        }
+        self.bytes.clear();
+        self.sent = 0;
+        release(&mut self.bytes);
+    }
+}
+
+impl Drop for Outbound {
+    fn drop(&mut self) {
+        wipe(&mut self.bytes, self.content);
+    }
+}
+
+fn wipe(bytes: &mut Vec<u8>, content: Content) {
+    if content == Content::Requests {
+        bytes.zeroize();
+    }
+}
+
+/// Makes room by moving to a new buffer: the old one is wiped, which a reallocation would not do.
+fn reserve(bytes: &mut Vec<u8>, additional: usize, content: Content) {
+    if bytes.capacity() - bytes.len() >= additional {
+        return;
+    }
+    let wanted = (bytes.len() + additional).max(bytes.capacity().saturating_mul(2));
+    let mut grown = Vec::with_capacity(wanted);
+    grown.extend_from_slice(bytes);
+    wipe(bytes, content);
+    *bytes = grown;
+}
+
+fn release(bytes: &mut Vec<u8>) {
+    if bytes.is_empty() && bytes.capacity() > KEPT_CAPACITY {
+        *bytes = Vec::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_used_stays_in_order() {
+        let mut inbound = Inbound::new(Content::Requests);
+        inbound.append(b"abc", 0);
+        inbound.append(b"def", 100);
+        let taken = inbound.take();
+        assert!(taken.capacity() >= 100);
+        inbound.put_back(taken, 4);
+        assert_eq!(inbound.bytes(), b"ef");
+    }
+
+    #[test]
+    fn an_empty_buffer_gives_its_capacity_back() {
+        let mut inbound = Inbound::new(Content::Requests);
+        inbound.append(&[7; 10_000], 0);
+        let taken = inbound.take();
+        inbound.put_back(taken, 10_000);
+        assert!(inbound.bytes.capacity() <= KEPT_CAPACITY);
+    }
+
+    #[tokio::test]
+    async fn everything_that_waits_is_sent_through_a_narrow_pipe() {
+        use tokio::io::AsyncReadExt;
+        let (mut near, mut far) = tokio::io::duplex(7);
+        let mut outbound = Outbound::new(Content::Requests);
+        outbound.append(1000).extend_from_slice(&[9; 1000]);
+        let send = std::future::poll_fn(|cx| outbound.poll_send(cx, &mut near));
+        let mut received = vec![0; 1000];
+        let (sent, read) = tokio::join!(send, far.read_exact(&mut received));
+        sent.and(read.map(drop)).expect("the pipe stays open");
+        assert_eq!(received, [9; 1000]);
+        assert!(outbound.is_done());
+    }
+}

@@ -1,0 +1,463 @@
+//! One client's connection: one task that owns the client's stream and the leased upstream
+//! connection, so that a relayed operation crosses no queue, no lock and no thread.
+//!
+//! This file drives: it reads, sends, waits and keeps time. What requests do is in `requests`,
+//! what responses do in `responses`, how a bind goes in `binding`.
+
+use super::binding::Binding;
+use super::buffer::{Content, Inbound, Outbound};
+use super::drain::{ClientPermit, Drain, Phase};
+use super::outstanding::Outstanding;
+use super::reply;
+use super::stream::ClientStream;
+use super::upstream::{ENVELOPE_ROOM, Standing, Upstream};
+use super::{Config, scratch};
+use crate::app::events::{Closed, ConnectionId, Event};
+use crate::app::gateway::{Gateway, LinkOf, WaitOf};
+use crate::app::ports::{Events, Leased, Link, LinkError, Links, Ports, Purpose};
+use crate::domain::session::{Refusal, Session};
+use crate::proto::result::LdapResult;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+/// How long a client that is being closed may take to read its last bytes.
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the gateway waits for a client's own close after it has sent everything, so that the
+/// last bytes are not lost to a reset.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The most bytes that are kept from a client whose earlier request has to end first.
+const HELD_BYTES: usize = 64 * 1024;
+
+/// How far the connection's end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Serving.
+    Open,
+    /// The last bytes go out; nothing more is taken in.
+    Closing(Closed),
+    /// Everything was sent; the client's own close is waited for.
+    Lingering(Closed),
+}
+
+/// A wait for an upstream connection.
+pub(super) struct Lease<W> {
+    pub(super) wait: W,
+    pub(super) directory: usize,
+    pub(super) purpose: Purpose,
+}
+
+/// One client's connection.
+pub(super) struct Connection<P: Ports> {
+    pub(super) id: ConnectionId,
+    pub(super) peer: SocketAddr,
+    pub(super) gateway: Arc<Gateway<P>>,
+    pub(super) config: Arc<Config>,
+    pub(super) session: Session,
+    pub(super) upstream: Option<Upstream<LinkOf<P>>>,
+    pub(super) lease: Option<Lease<WaitOf<P>>>,
+    pub(super) lease_failed: Option<LinkError>,
+    pub(super) binding: Binding<P>,
+    pub(super) outstanding: Outstanding,
+    pub(super) outbound: Outbound,
+    pub(super) life: Life,
+    /// Whether the next request waits for something to end.
+    pub(super) held: bool,
+    /// Whether the session has sent nothing but binds, so that its connection may be recalled.
+    pub(super) only_binds: bool,
+    pub(super) requests: u64,
+    stream: ClientStream,
+    inbound: Inbound,
+    /// How long the message at the start of `inbound` says that it is.
+    expected: usize,
+    drain: Drain,
+    drained: bool,
+    heard_at: Instant,
+    closing_at: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+    _permit: ClientPermit,
+}
+
+/// Who a connection is and what it is counted by.
+pub(super) struct Admission {
+    pub(super) id: ConnectionId,
+    pub(super) peer: SocketAddr,
+    pub(super) permit: ClientPermit,
+}
+
+impl<P: Ports> Connection<P> {
+    pub(super) fn new(
+        stream: ClientStream,
+        admission: Admission,
+        gateway: Arc<Gateway<P>>,
+        config: Arc<Config>,
+        drain: Drain,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            id: admission.id,
+            peer: admission.peer,
+            gateway,
+            config,
+            session: Session::Anonymous,
+            upstream: None,
+            lease: None,
+            lease_failed: None,
+            binding: Binding::none(),
+            outstanding: Outstanding::default(),
+            outbound: Outbound::new(Content::Responses),
+            life: Life::Open,
+            held: false,
+            only_binds: true,
+            requests: 0,
+            stream,
+            inbound: Inbound::new(Content::Requests),
+            expected: 0,
+            drain,
+            drained: false,
+            heard_at: now,
+            closing_at: now,
+            timer: None,
+            _permit: admission.permit,
+        }
+    }
+
+    /// Serves the client to its end.
+    pub(super) async fn serve(mut self) {
+        let draining = self.drain.reached(Phase::Draining);
+        let ending = self.drain.reached(Phase::Ending);
+        tokio::pin!(draining, ending);
+        let mut registered = false;
+        let reason = poll_fn(|cx| {
+            if !registered {
+                // Polled once to be woken by; from then on the phase itself is looked at.
+                registered = true;
+                let _ = draining.as_mut().poll(cx);
+                let _ = ending.as_mut().poll(cx);
+            }
+            self.poll(cx)
+        })
+        .await;
+        self.gateway.events().emit(&Event::Disconnected { conn: self.id, reason });
+        self.part();
+    }
+
+    /// Sends a Notice of Disconnection and closes.
+    pub(super) fn disconnect(&mut self, refusal: Refusal, reason: Closed) {
+        if self.life != Life::Open {
+            return;
+        }
+        let result = LdapResult::new(refusal.code, refusal.text);
+        result.write_notice(self.outbound.append(refusal.text.len() + 64));
+        self.close(reason);
+    }
+
+    /// Takes nothing more in; what waits still goes out.
+    pub(super) fn close(&mut self, reason: Closed) {
+        if self.life == Life::Open {
+            self.life = Life::Closing(reason);
+            self.closing_at = Instant::now() + CLOSE_GRACE;
+        }
+    }
+
+    /// Appends a message for the client.
+    pub(super) fn answer(&mut self, id: crate::proto::envelope::MessageId, body: &[u8]) {
+        let out = self.outbound.append(body.len() + ENVELOPE_ROOM);
+        crate::proto::envelope::write_with_body(id, body, out);
+    }
+
+    /// Asks for an upstream connection; one that is there at once is taken over at once.
+    pub(super) fn lease(&mut self, directory: usize, purpose: Purpose) {
+        let links = &self.gateway.directory(directory).links;
+        match links.lease(purpose, self.peer.ip()) {
+            Leased::Now(link) => self.take_over(link, directory, purpose),
+            Leased::Later(wait) => self.lease = Some(Lease { wait, directory, purpose }),
+        }
+    }
+
+    fn take_over(&mut self, link: LinkOf<P>, directory: usize, purpose: Purpose) {
+        let standing = match purpose {
+            Purpose::Bind => Standing::Stranger,
+            Purpose::Anonymous => Standing::NeverBound,
+        };
+        self.upstream = Some(Upstream::new(link, directory, standing));
+        self.held = false;
+        if self.binding.awaits_link() {
+            self.send_bind();
+        }
+    }
+
+    /// Leaves the upstream connection: back to the pool if it is beyond doubt, else closed.
+    pub(super) fn part(&mut self) {
+        let Some(mut upstream) = self.upstream.take() else {
+            return;
+        };
+        if !self.outstanding.is_empty() || self.binding.is_sent() {
+            upstream.taint();
+        }
+        upstream.leave();
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        loop {
+            self.look_at_drain();
+            match self.life {
+                Life::Open => {
+                    if !self.poll_open(cx) {
+                        break;
+                    }
+                }
+                Life::Closing(reason) => match self.outbound.poll_send(cx, &mut self.stream) {
+                    Poll::Pending => break,
+                    Poll::Ready(Err(_)) => return Poll::Ready(reason),
+                    Poll::Ready(Ok(())) => {
+                        let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+                        self.life = Life::Lingering(reason);
+                        self.closing_at = Instant::now() + LINGER;
+                        self.part();
+                    }
+                },
+                Life::Lingering(reason) => match self.poll_discard(cx) {
+                    Poll::Pending => break,
+                    Poll::Ready(()) => return Poll::Ready(reason),
+                },
+            }
+        }
+        self.poll_time(cx)
+    }
+
+    /// One round of an open connection; whether another one is worth while.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = self.poll_lease(cx);
+        progress |= self.poll_gate(cx);
+        progress |= self.resume();
+        progress |= self.poll_upstream(cx);
+        progress |= self.poll_client(cx);
+        progress |= self.poll_sends(cx);
+        progress | self.poll_recalled(cx)
+    }
+
+    fn look_at_drain(&mut self) {
+        let phase = self.drain.phase();
+        if phase == Phase::Serving || self.life != Life::Open {
+            return;
+        }
+        self.drained = true;
+        let idle = self.outstanding.is_empty() && !self.binding.is_under_way();
+        if idle || phase == Phase::Ending {
+            self.disconnect(reply::SHUTTING_DOWN, Closed::Shutdown);
+        }
+    }
+
+    fn poll_lease(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(lease) = &mut self.lease else {
+            return false;
+        };
+        let Poll::Ready(link) = Pin::new(&mut lease.wait).poll(cx) else {
+            return false;
+        };
+        let (directory, purpose) = (lease.directory, lease.purpose);
+        self.lease = None;
+        match link {
+            Ok(link) => self.take_over(link, directory, purpose),
+            Err(error) if self.binding.is_under_way() => {
+                self.refuse_bind(reply::no_link(error));
+            }
+            Err(error) => {
+                self.lease_failed = Some(error);
+                self.held = false;
+            }
+        }
+        true
+    }
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> bool {
+        let max_unread = self.config.max_unread;
+        // A client that does not read stops the reading of its own answers.
+        if self.outbound.waiting() >= max_unread {
+            return false;
+        }
+        scratch::with(|bytes| {
+            let Some(upstream) = self.upstream.as_mut() else {
+                return false;
+            };
+            let mut buffer = ReadBuf::new(bytes);
+            let Poll::Ready(read) = Pin::new(upstream.link()).poll_read(cx, &mut buffer) else {
+                return false;
+            };
+            match (read, buffer.filled()) {
+                (Ok(()), received) if !received.is_empty() => self.receive_responses(received),
+                _ => self.upstream_lost(),
+            }
+            true
+        })
+    }
+
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> bool {
+        let full = self.held && self.inbound.bytes().len() >= HELD_BYTES;
+        if self.life != Life::Open || self.drained || full {
+            return false;
+        }
+        scratch::with(|bytes| {
+            let mut buffer = ReadBuf::new(bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.heard_at = Instant::now();
+                    self.take_in(buffer.filled());
+                    zeroize::Zeroize::zeroize(buffer.filled_mut());
+                }
+                Poll::Ready(_) => self.client_left(),
+            }
+            true
+        })
+    }
+
+    /// The client closed: nobody reads what would still be sent.
+    fn client_left(&mut self) {
+        self.close(Closed::ByClient);
+        self.outbound = Outbound::new(Content::Responses);
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        if !self.inbound.bytes().is_empty() || self.held {
+            self.inbound.append(bytes, self.expected);
+            return;
+        }
+        let used = self.receive_requests(bytes);
+        if used < bytes.len() && self.life == Life::Open {
+            self.inbound.append(&bytes[used..], self.expected);
+        }
+    }
+
+    /// Goes on with the requests that wait, if nothing holds them.
+    fn resume(&mut self) -> bool {
+        if self.held || self.inbound.bytes().len() < self.expected.max(1) {
+            return false;
+        }
+        let bytes = self.inbound.take();
+        let used = self.receive_requests(&bytes);
+        self.inbound.put_back(bytes, used);
+        used > 0
+    }
+
+    /// Notes how long the next message says that it is; 0 if that is not known.
+    pub(super) fn expect(&mut self, length: usize) {
+        self.expected = length;
+    }
+
+    fn poll_sends(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        if let Some(upstream) = self.upstream.as_mut() {
+            let (link, outbound) = upstream.sending();
+            if !outbound.is_done() {
+                match outbound.poll_send(cx, link) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => progress = true,
+                    Poll::Ready(Err(_)) => {
+                        self.upstream_lost();
+                        progress = true;
+                    }
+                }
+            }
+        }
+        if !self.outbound.is_done() {
+            match self.outbound.poll_send(cx, &mut self.stream) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => progress = true,
+                Poll::Ready(Err(_)) => {
+                    self.client_left();
+                    progress = true;
+                }
+            }
+        }
+        progress
+    }
+
+    fn poll_recalled(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(upstream) = self.upstream.as_mut() else {
+            return false;
+        };
+        let busy = self.binding.is_under_way() || !self.outstanding.is_empty();
+        if busy || !self.only_binds || upstream.link().poll_recalled(cx).is_pending() {
+            return false;
+        }
+        self.part();
+        true
+    }
+
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        scratch::with(|bytes| {
+            let mut buffer = ReadBuf::new(bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    zeroize::Zeroize::zeroize(buffer.filled_mut());
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Ready(_) => Poll::Ready(()),
+            }
+        })
+    }
+
+    /// The next moment at which something has to happen although nothing arrives.
+    fn deadline(&self) -> Option<Instant> {
+        if self.life != Life::Open {
+            return Some(self.closing_at);
+        }
+        if let Some(deadline) = self.binding.deadline() {
+            return Some(deadline);
+        }
+        let idle = self.config.idle_timeout;
+        (!idle.is_zero() && self.outstanding.is_empty()).then(|| self.heard_at + idle)
+    }
+
+    /// Keeps time. The timer is only ever moved to an earlier moment, or when it has fired, so a
+    /// bind that is answered in time costs no timer operation.
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        while let Some(deadline) = self.deadline() {
+            let deadline = tokio::time::Instant::from_std(deadline);
+            let timer = match &mut self.timer {
+                Some(timer) => timer,
+                None => self.timer.insert(Box::pin(tokio::time::sleep_until(deadline))),
+            };
+            if timer.deadline() > deadline || timer.is_elapsed() {
+                timer.as_mut().reset(deadline);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if tokio::time::Instant::now() < deadline {
+                continue;
+            }
+            if let Some(reason) = self.time_is_up() {
+                return Poll::Ready(reason);
+            }
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn time_is_up(&mut self) -> Option<Closed> {
+        match self.life {
+            Life::Closing(reason) | Life::Lingering(reason) => return Some(reason),
+            Life::Open => {}
+        }
+        if self.binding.is_under_way() {
+            self.bind_is_overdue();
+        } else {
+            let limit = Event::LimitHit { limit: "idle_timeout", peer: Some(self.peer) };
+            self.gateway.events().emit(&limit);
+            self.disconnect(reply::IDLE, Closed::Idle);
+        }
+        None
+    }
+}

@@ -1,0 +1,215 @@
+//! Accepting clients: one listener a worker and address, sharing the port (SO_REUSEPORT), so that
+//! the kernel spreads the clients and no worker hands one to another.
+
+use super::connection::{Admission, Connection};
+use super::drain::{Drain, Phase};
+use super::reply;
+use super::stream::ClientStream;
+use super::{Config, tls};
+use crate::app::events::{Closed, ConnectionId, Event};
+use crate::app::gateway::Gateway;
+use crate::app::ports::{Events, Ports};
+use crate::proto::result::LdapResult;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+/// How many clients the kernel keeps waiting to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// How long accepting pauses when the process is out of descriptors or the kernel of memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
+
+/// Why the clients' side cannot start.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// An address cannot be bound.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificate or the key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+}
+
+/// How clients of an address speak.
+#[derive(Clone)]
+enum Speech {
+    Plain,
+    Tls(TlsAcceptor),
+}
+
+/// The bound addresses of one worker, not yet accepting.
+pub struct Listeners {
+    sockets: Vec<(std::net::TcpListener, Speech)>,
+}
+
+impl Listeners {
+    /// Binds every address once for each of `workers`. Port 0 is settled by the first worker.
+    pub fn bind(config: &Config, workers: usize) -> Result<Vec<Self>, ListenError> {
+        let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let plain = config.ldap.iter().map(|address| (*address, Speech::Plain));
+        let secure = acceptor.into_iter().flat_map(|acceptor| {
+            config.ldaps.iter().map(move |address| (*address, Speech::Tls(acceptor.clone())))
+        });
+        let mut all: Vec<Self> = (0..workers).map(|_| Self { sockets: Vec::new() }).collect();
+        for (address, speech) in plain.chain(secure) {
+            let mut address = address;
+            for worker in &mut all {
+                let socket = bind(address)
+                    .map_err(|source| ListenError::Bind { address, source })?;
+                address = socket.local_addr().unwrap_or(address);
+                worker.sockets.push((socket, speech.clone()));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The addresses that were bound, in the order plain, then LDAPS.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.sockets.iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect()
+    }
+
+    /// Accepts and serves clients until the gateway drains. To be called inside the worker's
+    /// runtime; every client is a task on it.
+    pub fn serve<P: Ports>(
+        self,
+        gateway: Arc<Gateway<P>>,
+        config: Arc<Config>,
+        drain: Drain,
+    ) -> Result<(), ListenError> {
+        for (socket, speech) in self.sockets {
+            let address = socket.local_addr().unwrap_or_else(|_| ([0, 0, 0, 0], 0).into());
+            let listener = TcpListener::from_std(socket)
+                .map_err(|source| ListenError::Bind { address, source })?;
+            let door = Door {
+                gateway: gateway.clone(),
+                config: config.clone(),
+                drain: drain.clone(),
+                speech,
+            };
+            tokio::spawn(door.keep(listener));
+        }
+        Ok(())
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+struct Door<P: Ports> {
+    gateway: Arc<Gateway<P>>,
+    config: Arc<Config>,
+    drain: Drain,
+    speech: Speech,
+}
+
+impl<P: Ports> Door<P> {
+    async fn keep(self, listener: TcpListener) {
+        let draining = self.drain.reached(Phase::Draining);
+        tokio::pin!(draining);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut draining => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) if is_the_clients(&error) => {}
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        let Some(permit) = self.drain.admit(self.config.max_clients) else {
+            let limit = Event::LimitHit { limit: "max_clients", peer: Some(peer) };
+            self.gateway.events().emit(&limit);
+            return turn_away(&stream, &self.speech);
+        };
+        // A gateway's messages are small and each is waited for.
+        let _ = stream.set_nodelay(true);
+        let id = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
+        let tls = matches!(self.speech, Speech::Tls(_));
+        self.gateway.events().emit(&Event::Connected { conn: id, peer, tls });
+        let admission = Admission { id, peer, permit };
+        let (gateway, config) = (self.gateway.clone(), self.config.clone());
+        let drain = self.drain.clone();
+        match &self.speech {
+            Speech::Plain => {
+                let stream = ClientStream::Plain(stream);
+                tokio::spawn(Connection::new(stream, admission, gateway, config, drain).serve());
+            }
+            Speech::Tls(acceptor) => {
+                let acceptor = acceptor.clone();
+                tokio::spawn(shake_hands(acceptor, stream, admission, gateway, config, drain));
+            }
+        }
+    }
+}
+
+async fn shake_hands<P: Ports>(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    admission: Admission,
+    gateway: Arc<Gateway<P>>,
+    config: Arc<Config>,
+    drain: Drain,
+) {
+    let handshake = tokio::time::timeout(config.handshake_timeout, acceptor.accept(stream));
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        () = drain.reached(Phase::Draining) => return,
+    };
+    match accepted {
+        Ok(Ok(stream)) => {
+            let stream = ClientStream::Tls(Box::new(stream));
+            Connection::new(stream, admission, gateway, config, drain).serve().await;
+        }
+        refused => {
+            let reason = match refused {
+                Err(_) => Closed::Limit("handshake_timeout"),
+                _ => Closed::Tls,
+            };
+            gateway.events().emit(&Event::Disconnected { conn: admission.id, reason });
+        }
+    }
+}
+
+/// Says why, as far as that can be said without waiting, and closes.
+fn turn_away(stream: &TcpStream, speech: &Speech) {
+    if let Speech::Plain = speech {
+        let mut notice = Vec::new();
+        let refusal = reply::TOO_MANY_CLIENTS;
+        LdapResult::new(refusal.code, refusal.text).write_notice(&mut notice);
+        let _ = stream.try_write(&notice);
+    }
+}
+
+/// Whether an error of accept is about the one client that was to be accepted.
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::WouldBlock
+    )
+}

@@ -1,0 +1,66 @@
+//! The only place where an error becomes a result code.
+
+use crate::app::ports::LinkError;
+use crate::domain::session::Refusal;
+use crate::proto::result::ResultCode;
+
+/// The upstream connection was lost with the operation on it.
+pub(super) const UPSTREAM_LOST: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "the connection to the directory was lost");
+
+/// The directory took too long for a bind.
+pub(super) const BIND_TIMED_OUT: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "the directory did not answer in time");
+
+/// The session's connection was given to somebody else, and cannot be made again without the
+/// password.
+pub(super) const LEASE_RECALLED: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "please connect and bind again");
+
+/// The gateway is shutting down.
+pub(super) const SHUTTING_DOWN: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "the gateway is shutting down");
+
+/// Too many clients.
+pub(super) const TOO_MANY_CLIENTS: Refusal = Refusal::new(ResultCode::BUSY, "too many clients");
+
+/// A messageID that an outstanding operation bears (RFC 4511 section 4.1.1.1).
+pub(super) const REUSED_ID: Refusal =
+    Refusal::new(ResultCode::PROTOCOL_ERROR, "message id is in use");
+
+/// A message that is not LDAP.
+pub(super) const MALFORMED: Refusal =
+    Refusal::new(ResultCode::PROTOCOL_ERROR, "message is malformed");
+
+/// A message above the limit.
+pub(super) const TOO_LARGE: Refusal =
+    Refusal::new(ResultCode::PROTOCOL_ERROR, "message exceeds the size limit");
+
+/// An extended operation that is not served, in slapd's words.
+pub(super) const UNSUPPORTED_EXTENDED: Refusal =
+    Refusal::new(ResultCode::PROTOCOL_ERROR, "unsupported extended operation");
+
+/// StartTLS while something is outstanding or TLS is on (RFC 4511 section 4.14.1).
+pub(super) const START_TLS_NOT_NOW: Refusal =
+    Refusal::new(ResultCode::OPERATIONS_ERROR, "TLS cannot be started now");
+
+/// An operation that Cancel does not find (RFC 3909 section 2.1).
+pub(super) const NO_SUCH_OPERATION: Refusal =
+    Refusal::new(ResultCode::NO_SUCH_OPERATION, "message id not found");
+
+/// What a client is told when there is no connection for it.
+pub(super) fn no_link(error: LinkError) -> Refusal {
+    match error {
+        LinkError::Unreachable => {
+            Refusal::new(ResultCode::UNAVAILABLE, "the directory cannot be reached")
+        }
+        LinkError::TimedOut => {
+            Refusal::new(ResultCode::UNAVAILABLE, "no connection to the directory came free")
+        }
+        LinkError::QueueFull => Refusal::new(ResultCode::BUSY, "too many clients wait"),
+        LinkError::Closed => SHUTTING_DOWN,
+    }
+}
+
+/// A client that was silent for too long.
+pub(super) const IDLE: Refusal = Refusal::new(ResultCode::UNAVAILABLE, "idle for too long");

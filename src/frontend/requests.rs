@@ -1,0 +1,267 @@
+//! What a client's requests do.
+
+use super::connection::{Connection, Life};
+use super::outstanding::Relayed;
+use super::reply;
+use super::upstream::Standing;
+use crate::app::events::{Closed, Event};
+use crate::app::ports::{Events, Link, Ports, Purpose};
+use crate::domain::session::{Action, Refusal, Session, Surroundings};
+use crate::proto::ber::{self, INTEGER, SEQUENCE};
+use crate::proto::envelope::{ClientMessageId, Envelope, MessageId};
+use crate::proto::extended::{ExtendedRequest, ExtendedResponse};
+use crate::proto::framing::{Frame, FramingError, frame};
+use crate::proto::oid;
+use crate::proto::op::Operation;
+use crate::proto::result::{LdapResult, ResultCode};
+use std::time::Instant;
+
+/// Whether a request was taken or has to be offered again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Yes,
+    Later,
+}
+
+impl<P: Ports> Connection<P> {
+    /// Takes whole messages from the start of `bytes` for as long as nothing holds them, and says
+    /// how many bytes were used.
+    pub(super) fn receive_requests(&mut self, bytes: &[u8]) -> usize {
+        let mut used = 0;
+        while self.life == Life::Open {
+            match frame(&bytes[used..], self.config.max_message_size) {
+                Ok(Frame::Whole(length)) => {
+                    self.expect(length);
+                    if self.receive_request(&bytes[used..used + length]) == Taken::Later {
+                        self.held = true;
+                        break;
+                    }
+                    used += length;
+                    self.expect(0);
+                }
+                Ok(Frame::Partial(length)) => {
+                    self.expect(length);
+                    break;
+                }
+                Err(error) => self.refuse_stream(error),
+            }
+        }
+        used
+    }
+
+    fn refuse_stream(&mut self, error: FramingError) {
+        if let FramingError::TooLarge { .. } = error {
+            let limit = Event::LimitHit { limit: "max_message_size", peer: Some(self.peer) };
+            self.gateway.events().emit(&limit);
+            self.disconnect(reply::TOO_LARGE, Closed::Limit("max_message_size"));
+        } else {
+            self.disconnect(reply::MALFORMED, Closed::ProtocolError);
+        }
+    }
+
+    fn receive_request(&mut self, pdu: &[u8]) -> Taken {
+        let Ok(request) = Envelope::parse(pdu) else {
+            self.disconnect(reply::MALFORMED, Closed::ProtocolError);
+            return Taken::Yes;
+        };
+        let reused = self.outstanding.by_client(ClientMessageId(request.id)).is_some();
+        if reused && request.operation.final_response().is_some() {
+            self.disconnect(reply::REUSED_ID, Closed::ProtocolError);
+            return Taken::Yes;
+        }
+        let around = Surroundings {
+            outstanding: self.outstanding.len(),
+            max_outstanding: self.config.max_outstanding,
+            max_controls: self.config.max_controls,
+        };
+        let session = std::mem::replace(&mut self.session, Session::Anonymous);
+        let (session, action) = session.receive(&request, around);
+        self.session = session;
+        self.act(&request, action)
+    }
+
+    fn act(&mut self, request: &Envelope<'_>, action: Action<'_>) -> Taken {
+        match action {
+            Action::Hold => return Taken::Later,
+            Action::Relay => return self.relay(request),
+            Action::Bind { name, kind } => self.begin_bind(request, name, kind),
+            Action::Answer(refusal) => self.refuse(request, refusal),
+            Action::WhoAmI(identity) => self.answer_who_am_i(request, &identity),
+            Action::StartTls => self.refuse(request, reply::UNSUPPORTED_EXTENDED),
+            Action::Abandon(id) => self.abandon(request, id),
+            Action::Cancel(id) => return self.cancel(request, id),
+            Action::Unbind => self.close(Closed::Unbind),
+            Action::Disconnect(refusal) => self.disconnect(refusal, Closed::ProtocolError),
+        }
+        if self.life == Life::Open || request.operation == Operation::UnbindRequest {
+            self.requests += 1;
+        }
+        Taken::Yes
+    }
+
+    /// Answers a request with a result of the gateway's own.
+    pub(super) fn refuse(&mut self, request: &Envelope<'_>, refusal: Refusal) {
+        if let Some(limit) = limit_behind(refusal) {
+            self.gateway.events().emit(&Event::LimitHit { limit, peer: Some(self.peer) });
+        }
+        if let Some(response) = request.operation.final_response() {
+            let out = self.outbound.append(refusal.text.len() + 64);
+            LdapResult::new(refusal.code, refusal.text).write(out, request.id, response);
+        }
+        if request.operation == Operation::BindRequest {
+            self.after_refused_bind(request.content, refusal.code);
+        } else {
+            self.report(request.operation, refusal.code, 0, Instant::now(), self.requests);
+        }
+    }
+
+    pub(super) fn report(
+        &self,
+        operation: Operation,
+        code: ResultCode,
+        entries: u64,
+        started: Instant,
+        op: u64,
+    ) {
+        let elapsed = started.elapsed();
+        self.gateway.events().emit(&Event::Answered {
+            conn: self.id,
+            op,
+            operation,
+            code,
+            entries,
+            elapsed,
+        });
+    }
+
+    fn answer_who_am_i(&mut self, request: &Envelope<'_>, identity: &[u8]) {
+        let result = LdapResult::new(ResultCode::SUCCESS, "");
+        let out = self.outbound.append(identity.len() + 64);
+        ExtendedResponse { result, name: None, value: Some(identity) }.write(out, request.id);
+        self.report(request.operation, ResultCode::SUCCESS, 0, Instant::now(), self.requests);
+    }
+
+    fn relay(&mut self, request: &Envelope<'_>) -> Taken {
+        if let Some(error) = self.lease_failed.take() {
+            self.refuse(request, reply::no_link(error));
+            self.requests += 1;
+            return Taken::Yes;
+        }
+        let directory = match &self.upstream {
+            Some(upstream) if upstream.standing != Standing::Stranger => {
+                self.send(request);
+                return Taken::Yes;
+            }
+            Some(upstream) => upstream.directory,
+            None if matches!(self.session, Session::Bound(_)) => {
+                self.disconnect(reply::LEASE_RECALLED, Closed::UpstreamLost);
+                return Taken::Yes;
+            }
+            None => self.gateway.route(b""),
+        };
+        // The session is anonymous and so must the connection be, to the directory as well.
+        self.part();
+        self.lease(directory, Purpose::Anonymous);
+        if self.upstream.is_some() {
+            self.send(request);
+            return Taken::Yes;
+        }
+        Taken::Later
+    }
+
+    fn send(&mut self, request: &Envelope<'_>) {
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        self.only_binds = false;
+        upstream.link().set_recallable(false);
+        // Controls and extended operations may leave state behind: cookies, transactions.
+        if request.controls.is_some() || request.operation == Operation::ExtendedRequest {
+            upstream.taint();
+        }
+        let id = upstream.send(request.body);
+        self.outstanding.push(Relayed {
+            client: ClientMessageId(request.id),
+            upstream: id,
+            operation: request.operation,
+            number: self.requests,
+            entries: 0,
+            started: Instant::now(),
+        });
+        self.requests += 1;
+    }
+
+    fn abandon(&mut self, request: &Envelope<'_>, id: ClientMessageId) {
+        let Some(operation) = self.outstanding.by_client(id).copied() else {
+            return;
+        };
+        self.outstanding.finish(operation.upstream);
+        if let Some(upstream) = &mut self.upstream {
+            // Its answers may still come; they find no operation and are swallowed.
+            upstream.taint();
+            let mut body = Vec::with_capacity(request.body.len() + 8);
+            let tag = Operation::AbandonRequest.tag();
+            ber::write_integer(&mut body, tag, i64::from(operation.upstream.0.get()));
+            if let Some(controls) = request.controls {
+                ber::write_element(&mut body, crate::proto::envelope::CONTROLS, controls);
+            }
+            upstream.send(&body);
+        }
+    }
+
+    /// Relays a Cancel with the operation's messageID upstream in the place of the client's.
+    fn cancel(&mut self, request: &Envelope<'_>, id: ClientMessageId) -> Taken {
+        let Some(operation) = self.outstanding.by_client(id) else {
+            self.refuse(request, reply::NO_SUCH_OPERATION);
+            self.requests += 1;
+            return Taken::Yes;
+        };
+        let mut value = Vec::new();
+        ber::write_nested(&mut value, SEQUENCE, |out| {
+            ber::write_integer(out, INTEGER, i64::from(operation.upstream.0.get()));
+        });
+        let mut pdu = Vec::new();
+        ExtendedRequest { name: oid::CANCEL, value: Some(&value) }.write(&mut pdu, request.id);
+        match Envelope::parse(&pdu) {
+            Ok(cancel) => self.relay(&cancel),
+            Err(_) => Taken::Yes,
+        }
+    }
+
+    /// Answers every operation under way with a refusal.
+    pub(super) fn refuse_outstanding(&mut self, refusal: Refusal) {
+        for operation in self.outstanding.drain() {
+            let MessageIdAndResponse { id, response } = operation.into();
+            let out = self.outbound.append(refusal.text.len() + 64);
+            LdapResult::new(refusal.code, refusal.text).write(out, id, response);
+            let Relayed { operation, entries, started, number, .. } = operation;
+            self.report(operation, refusal.code, entries, started, number);
+        }
+    }
+}
+
+struct MessageIdAndResponse {
+    id: MessageId,
+    response: Operation,
+}
+
+impl From<Relayed> for MessageIdAndResponse {
+    fn from(operation: Relayed) -> Self {
+        let response = operation.operation.final_response();
+        Self {
+            id: operation.client.0,
+            response: response.unwrap_or(Operation::ExtendedResponse),
+        }
+    }
+}
+
+/// The configuration key behind a refusal, if it is a limit's.
+fn limit_behind(refusal: Refusal) -> Option<&'static str> {
+    match refusal.code {
+        ResultCode::BUSY if refusal.text == "too many outstanding operations" => {
+            Some("max_outstanding")
+        }
+        ResultCode::ADMIN_LIMIT_EXCEEDED => Some("max_controls"),
+        _ => None,
+    }
+}

@@ -1,0 +1,146 @@
+//! What the directory's responses do. Nothing here leases a connection, so the bytes at hand
+//! always belong to the one that the session has.
+
+use super::connection::{Connection, Life};
+use super::reply;
+use crate::app::events::Closed;
+use crate::app::ports::Ports;
+use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
+use crate::proto::framing::{Frame, frame};
+use crate::proto::op::Operation;
+use crate::proto::result::{LdapResult, ResultCode};
+
+/// What a response is to the operation that it bears the id of.
+enum Part {
+    /// An entry, a reference or an intermediate response: more comes.
+    More,
+    /// The end.
+    Last,
+    /// Nothing that may answer that request.
+    Odd,
+}
+
+impl<P: Ports> Connection<P> {
+    /// Takes bytes from the directory.
+    pub(super) fn receive_responses(&mut self, bytes: &[u8]) {
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        if upstream.inbound.bytes().is_empty() {
+            let (used, expected) = self.take_responses(bytes);
+            if let (Some(upstream), true) = (&mut self.upstream, used < bytes.len()) {
+                upstream.inbound.append(&bytes[used..], expected);
+            }
+            return;
+        }
+        upstream.inbound.append(bytes, 0);
+        let kept = upstream.inbound.take();
+        let (used, expected) = self.take_responses(&kept);
+        if let Some(upstream) = &mut self.upstream {
+            upstream.inbound.put_back(kept, used);
+            upstream.inbound.append(&[], expected);
+        }
+    }
+
+    /// How many bytes were used, and how long the message behind them says that it is.
+    fn take_responses(&mut self, bytes: &[u8]) -> (usize, usize) {
+        let mut used = 0;
+        while let (Some(upstream), Life::Open) = (&self.upstream, self.life) {
+            let limit = self.gateway.directory(upstream.directory).max_message_size;
+            match frame(&bytes[used..], limit) {
+                Ok(Frame::Whole(length)) => {
+                    self.receive_response(&bytes[used..used + length]);
+                    used += length;
+                }
+                Ok(Frame::Partial(expected)) => return (used, expected),
+                Err(_) => self.upstream_lost(),
+            }
+        }
+        (used, 0)
+    }
+
+    fn receive_response(&mut self, pdu: &[u8]) {
+        let Ok(response) = Envelope::parse(pdu) else {
+            return self.upstream_lost();
+        };
+        if response.id == MessageId::UNSOLICITED {
+            // A Notice of Disconnection is about the directory's connection, not the client's;
+            // any other unsolicited notification is ignored (RFC 4511 section 4.4).
+            if is_notice_of_disconnection(&response) {
+                self.upstream_lost();
+            }
+            return;
+        }
+        let id = UpstreamMessageId(response.id);
+        if self.binding.is_sent_as(id) {
+            return match response.operation {
+                Operation::BindResponse => self.bind_answered(&response),
+                _ => self.upstream_lost(),
+            };
+        }
+        self.relay_response(id, &response);
+    }
+
+    fn relay_response(&mut self, id: UpstreamMessageId, response: &Envelope<'_>) {
+        let Some(operation) = self.outstanding.by_upstream(id) else {
+            // The late answer to what was abandoned is swallowed; one to a question that was
+            // never asked means that the stream is not to be trusted.
+            if !self.upstream.as_ref().is_some_and(|upstream| upstream.has_sent(id)) {
+                self.upstream_lost();
+            }
+            return;
+        };
+        let client = operation.client.0;
+        match part(operation.operation, response.operation) {
+            Part::Odd => self.upstream_lost(),
+            Part::More => {
+                operation.entries += 1;
+                self.answer(client, response.body);
+            }
+            Part::Last => {
+                self.answer(client, response.body);
+                let code = LdapResult::decode(response.content)
+                    .map_or(ResultCode::OTHER, |result| result.code);
+                if let Some(ended) = self.outstanding.finish(id) {
+                    self.report(ended.operation, code, ended.entries, ended.started, ended.number);
+                }
+                // A bind may have waited for this.
+                self.held = false;
+            }
+        }
+    }
+
+    /// The upstream connection is gone or in doubt: whatever was under way on it is answered, and
+    /// a session that stood on it ends as it would have ended without a gateway.
+    pub(super) fn upstream_lost(&mut self) {
+        let Some(mut upstream) = self.upstream.take() else {
+            return;
+        };
+        upstream.taint();
+        upstream.leave();
+        if self.binding.is_sent() {
+            self.bind_lost();
+        } else if !self.only_binds {
+            self.refuse_outstanding(reply::UPSTREAM_LOST);
+            self.disconnect(reply::UPSTREAM_LOST, Closed::UpstreamLost);
+        }
+    }
+}
+
+fn part(request: Operation, response: Operation) -> Part {
+    match response {
+        Operation::IntermediateResponse => Part::More,
+        Operation::SearchResultEntry | Operation::SearchResultReference
+            if request == Operation::SearchRequest =>
+        {
+            Part::More
+        }
+        last if request.final_response() == Some(last) => Part::Last,
+        _ => Part::Odd,
+    }
+}
+
+fn is_notice_of_disconnection(response: &Envelope<'_>) -> bool {
+    crate::proto::extended::ExtendedResponse::decode(response.content)
+        .is_ok_and(|notice| notice.name == Some(crate::proto::oid::NOTICE_OF_DISCONNECTION))
+}

@@ -1,0 +1,332 @@
+//! A gateway that runs: its workers, its administration, and its end.
+
+use super::clock::SystemClock;
+use super::signals::EndSignals;
+use super::{Config, RunError};
+use crate::admin::{self, PartState, ReadyPart};
+use crate::app::gateway::{Directory, Gateway};
+use crate::app::ports::{Catalogue, Ports};
+use crate::app::sign_on::SignOns;
+use crate::domain::policy::DirectoryPolicy;
+use crate::frontend::{self, Drain, Listeners, Phase};
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+use crate::upstream;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// How often the metrics' histograms are folded.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How long clients have for their last bytes once a drain has run out of time.
+const LAST_BYTES: Duration = Duration::from_secs(2);
+
+/// The parts that a gateway is made of.
+struct Wiring;
+
+type Upstream = upstream::Directory<Telemetry>;
+type Records = Store<Telemetry>;
+
+impl Ports for Wiring {
+    type Links = upstream::ExclusiveLinks<Telemetry>;
+    type Lookups = upstream::SharedLookups<Telemetry>;
+    type Records = Records;
+    type Clock = SystemClock;
+    type Events = Telemetry;
+}
+
+/// A gateway that serves. Its threads run until [`Running::stop`].
+pub struct Running {
+    store: Records,
+    drain: Drain,
+    drain_timeout: Duration,
+    upstreams: Vec<Upstream>,
+    workers: Vec<JoinHandle<()>>,
+    control: Runtime,
+    addresses: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+}
+
+impl Running {
+    /// Opens the store, binds every address, and starts the workers; nothing is served if
+    /// anything of this fails.
+    pub fn start(config: Config) -> Result<Self, RunError> {
+        let names: Vec<&str> =
+            config.directories.iter().map(|directory| &*directory.policy.name).collect();
+        let telemetry = Telemetry::new(&names);
+        let workers = worker_count(&config.listen);
+        let listeners = Listeners::bind(&config.listen, workers)?;
+        let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
+        let admin_socket = bind_admin(&config.admin)?;
+        let store = Store::open(config.store.clone(), telemetry.clone())?;
+        let upstreams = config
+            .directories
+            .iter()
+            .map(|directory| connect(directory, workers, &telemetry))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut running = Self {
+            store,
+            drain: Drain::default(),
+            drain_timeout: config.listen.drain_timeout,
+            upstreams,
+            workers: Vec::new(),
+            control: runtime()?,
+            addresses,
+            admin: None,
+        };
+        if let Some((socket, token)) = admin_socket {
+            running.administer(&config, socket, token, &telemetry)?;
+        }
+        running.keep_metrics_up(telemetry.clone());
+        running.work(&config, listeners, &telemetry)?;
+        running.say_hello();
+        Ok(running)
+    }
+
+    /// The clients' addresses, plain ones first.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The address of the admin API.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Serves until a signal asks for the end.
+    pub fn until_signalled(self) -> Result<(), RunError> {
+        let mut signals = self.control.block_on(async { EndSignals::install() })?;
+        self.control.block_on(signals.next());
+        tracing::info!(target: "bindgate", "draining {} clients", self.drain.clients());
+        self.end(Some(&mut signals))
+    }
+
+    /// Ends as a signal would.
+    pub fn stop(self) -> Result<(), RunError> {
+        self.end(None)
+    }
+
+    fn end(self, signals: Option<&mut EndSignals>) -> Result<(), RunError> {
+        self.drain.advance(Phase::Draining);
+        self.control.block_on(async {
+            let emptied = tokio::time::timeout(self.drain_timeout, self.drain.emptied());
+            match signals {
+                None => drop(emptied.await),
+                Some(signals) => tokio::select! {
+                    _ = emptied => {}
+                    () = signals.next() => {}
+                },
+            }
+        });
+        self.drain.advance(Phase::Ending);
+        for upstream in &self.upstreams {
+            upstream.close();
+        }
+        for worker in self.workers {
+            worker.join().map_err(|_| RunError::Internal("a worker panicked".to_owned()))?;
+        }
+        self.control.shutdown_background();
+        let closed = self.store.close().map_err(|error| RunError::Internal(error.to_string()));
+        tracing::info!(target: "bindgate", "stopped");
+        closed
+    }
+
+    fn work(
+        &mut self,
+        config: &Config,
+        listeners: Vec<Listeners>,
+        telemetry: &Telemetry,
+    ) -> Result<(), RunError> {
+        let policies = policies(config);
+        let sign_ons = SignOns::<Wiring>::new(
+            config.sign_on,
+            &policies,
+            Vec::new(),
+            self.store.clone(),
+            SystemClock::default(),
+            telemetry.clone(),
+        );
+        let listen = Arc::new(config.listen.clone());
+        for (index, listeners) in listeners.into_iter().enumerate() {
+            let runtime = runtime()?;
+            let lookups = self.upstreams.iter().map(|upstream| upstream.lookups(index)).collect();
+            let sign_ons = sign_ons.over(lookups);
+            let directories = config.directories.iter().zip(&policies).zip(&self.upstreams);
+            let directories = directories
+                .map(|((configured, policy), upstream)| Directory {
+                    policy: policy.clone(),
+                    links: upstream.links(index),
+                    bind_timeout: configured.upstream.bind_timeout,
+                    max_message_size: configured.upstream.max_message_size,
+                })
+                .collect();
+            let worker = Worker {
+                index,
+                listeners,
+                gateway: Arc::new(Gateway::new(directories, sign_ons, telemetry.clone())),
+                upstreams: self.upstreams.clone(),
+                listen: listen.clone(),
+                drain: self.drain.clone(),
+            };
+            let thread = std::thread::Builder::new().name(format!("worker-{index}"));
+            let thread = thread
+                .spawn(move || runtime.block_on(worker.serve()))
+                .map_err(|error| RunError::Internal(error.to_string()))?;
+            self.workers.push(thread);
+        }
+        Ok(())
+    }
+
+    fn administer(
+        &mut self,
+        config: &Config,
+        socket: std::net::TcpListener,
+        token: admin::Token,
+        telemetry: &Telemetry,
+    ) -> Result<(), RunError> {
+        let internal = |error: std::io::Error| RunError::Internal(error.to_string());
+        self.admin = Some(socket.local_addr().map_err(internal)?);
+        let (metrics, store, drain) = (telemetry.clone(), self.store.clone(), self.drain.clone());
+        let upstreams = self.upstreams.clone();
+        let policies = policies(config);
+        let names: Vec<_> = policies.iter().map(|policy| policy.name.clone()).collect();
+        let state = admin::State {
+            catalogue: self.store.clone(),
+            clock: SystemClock::default(),
+            events: telemetry.clone(),
+            directories: policies,
+            readiness: Arc::new(move || readiness(&store, &names, &upstreams, &drain)),
+            render_metrics: Arc::new(move || metrics.render()),
+            token,
+        };
+        let limits = admin::Limits {
+            max_clients: config.admin.max_clients,
+            max_body: config.admin.max_body,
+        };
+        let _inside = self.control.enter();
+        let listener = tokio::net::TcpListener::from_std(socket).map_err(internal)?;
+        let ending = self.drain.reached(Phase::Ending);
+        self.control.spawn(async move {
+            if let Err(error) = admin::serve(listener, limits, state, ending).await {
+                tracing::error!(target: "bindgate", "administration ended: {error}");
+            }
+        });
+        Ok(())
+    }
+
+    fn keep_metrics_up(&self, telemetry: Telemetry) {
+        let ending = self.drain.reached(Phase::Ending);
+        self.control.spawn(async move {
+            let mut tick = tokio::time::interval(UPKEEP);
+            tokio::pin!(ending);
+            loop {
+                tokio::select! {
+                    _ = tick.tick() => telemetry.upkeep(),
+                    () = &mut ending => return,
+                }
+            }
+        });
+    }
+
+    fn say_hello(&self) {
+        let addresses: Vec<String> = self.addresses.iter().map(SocketAddr::to_string).collect();
+        let admin = self.admin.map_or_else(|| "off".to_owned(), |address| address.to_string());
+        tracing::info!(
+            target: "bindgate",
+            "bindgate {} serves LDAP on {}; administration on {admin}; {} workers",
+            env!("CARGO_PKG_VERSION"),
+            addresses.join(", "),
+            self.workers.len(),
+        );
+    }
+}
+
+/// One worker: a thread with a runtime of its own, its listeners and its connections.
+struct Worker {
+    index: usize,
+    listeners: Listeners,
+    gateway: Arc<Gateway<Wiring>>,
+    upstreams: Vec<Upstream>,
+    listen: Arc<frontend::Config>,
+    drain: Drain,
+}
+
+impl Worker {
+    async fn serve(self) {
+        for upstream in &self.upstreams {
+            upstream.start(self.index);
+        }
+        if let Err(error) = self.listeners.serve(self.gateway, self.listen, self.drain.clone()) {
+            tracing::error!(target: "bindgate", "worker {}: {error}", self.index);
+        }
+        self.drain.reached(Phase::Ending).await;
+        let _ = tokio::time::timeout(LAST_BYTES, self.drain.emptied()).await;
+    }
+}
+
+fn connect(
+    directory: &crate::config::Directory,
+    workers: usize,
+    telemetry: &Telemetry,
+) -> Result<Upstream, RunError> {
+    upstream::Directory::new(directory.upstream.clone(), workers, telemetry.clone()).map_err(
+        |source| RunError::Directory { name: directory.upstream.name.clone(), source },
+    )
+}
+
+fn bind_admin(
+    config: &admin::Config,
+) -> Result<Option<(std::net::TcpListener, admin::Token)>, RunError> {
+    let Some(address) = config.listen else {
+        return Ok(None);
+    };
+    let bound = std::net::TcpListener::bind(address)
+        .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+        .map_err(|source| RunError::Admin { address, source })?;
+    Ok(Some((bound, admin::Token::load_or_create(&config.token_file)?)))
+}
+
+fn policies(config: &Config) -> Vec<Arc<DirectoryPolicy>> {
+    config.directories.iter().map(|directory| Arc::new(directory.policy.clone())).collect()
+}
+
+fn readiness(
+    store: &Records,
+    names: &[Arc<str>],
+    upstreams: &[Upstream],
+    drain: &Drain,
+) -> Vec<ReadyPart> {
+    let part = |name: String, ready: bool, otherwise: &str| {
+        let state = match ready {
+            true => PartState::Ready,
+            false => PartState::NotReady(otherwise.to_owned()),
+        };
+        ReadyPart { name, state }
+    };
+    let serving = drain.phase() == Phase::Serving;
+    let mut parts = vec![
+        part("listeners".to_owned(), serving, "draining"),
+        part("store".to_owned(), store.is_healthy(), "the last write failed"),
+    ];
+    parts.extend(names.iter().zip(upstreams).map(|(name, upstream)| {
+        part(format!("directory {name}"), upstream.is_up(), "no server can be reached")
+    }));
+    parts
+}
+
+fn worker_count(config: &frontend::Config) -> usize {
+    match config.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
+fn runtime() -> Result<Runtime, RunError> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| RunError::Internal(error.to_string()))
+}

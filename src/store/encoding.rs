@@ -1,0 +1,222 @@
+//! Values as the columns hold them: texts and JSON that anybody's tools can read.
+
+use crate::domain::observation::UnknownReason;
+use crate::domain::policy::Switch;
+use crate::domain::record::{GroupsOutcome, InactiveReason, UpstreamId};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A record's attributes by their local name.
+pub(super) type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
+
+/// What an audit row's texts become that this version does not know.
+const OTHER: &str = "other";
+const CAUSES: [&str; 3] = ["sign-on", "admin", "reconcile"];
+const ACTIONS: [&str; 18] = [
+    "created",
+    "changed",
+    "switch-changed",
+    "refused",
+    "disabled",
+    "enabled",
+    "pinned",
+    "unpinned",
+    "forgotten",
+    "held",
+    "confirmed",
+    "rejected",
+    "linked",
+    "missing",
+    "imported",
+    "token-created",
+    "token-revoked",
+    "rollback-accepted",
+];
+const KNOWN: &str = "known";
+const UNKNOWN: &str = "unknown: ";
+const HEX: &str = "hex";
+
+/// An audit row's cause, as the constant that stands for it.
+pub(super) fn cause(text: &str) -> &'static str {
+    constant(&CAUSES, text)
+}
+
+/// An audit row's action, as the constant that stands for it.
+pub(super) fn action(text: &str) -> &'static str {
+    constant(&ACTIONS, text)
+}
+
+fn constant(known: &[&'static str], text: &str) -> &'static str {
+    known.iter().copied().find(|known| *known == text).unwrap_or(OTHER)
+}
+
+/// `{"mail": ["a@example.com"]}`; a value that is not UTF-8 is `{"hex": "ff00"}`.
+pub(super) fn attributes_to_text(attributes: &Attributes) -> String {
+    let map: Map<String, Value> = attributes
+        .iter()
+        .map(|(name, values)| (name.clone(), values.iter().map(|value| to_json(value)).collect()))
+        .collect();
+    Value::Object(map).to_string()
+}
+
+/// The attributes of such a text; `None` if it is none.
+pub(super) fn attributes_from_text(text: &str) -> Option<Attributes> {
+    let Value::Object(map) = serde_json::from_str(text).ok()? else { return None };
+    map.into_iter()
+        .map(|(name, values)| {
+            let Value::Array(values) = values else { return None };
+            Some((name, values.into_iter().map(from_json).collect::<Option<_>>()?))
+        })
+        .collect()
+}
+
+fn to_json(value: &[u8]) -> Value {
+    match std::str::from_utf8(value) {
+        Ok(text) => Value::String(text.to_owned()),
+        Err(_) => Value::Object(Map::from_iter([(HEX.to_owned(), Value::String(to_hex(value)))])),
+    }
+}
+
+fn from_json(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::String(text) => Some(text.into_bytes()),
+        Value::Object(map) => from_hex(map.get(HEX)?.as_str()?),
+        _ => None,
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 0x0f)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    pairs.iter().map(|[high, low]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()).collect()
+}
+
+/// `["admin", "upstream"]`.
+pub(super) fn reasons_to_text(reasons: &BTreeSet<InactiveReason>) -> String {
+    reasons.iter().map(|reason| reason.name()).collect::<Value>().to_string()
+}
+
+/// The reasons of such a text; `None` if it is none.
+pub(super) fn reasons_from_text(text: &str) -> Option<BTreeSet<InactiveReason>> {
+    let names: Vec<String> = serde_json::from_str(text).ok()?;
+    names.iter().map(|name| InactiveReason::from_name(name)).collect()
+}
+
+/// `["id of the first group", "id of the last"]`.
+pub(super) fn path_to_text(path: &[UpstreamId]) -> String {
+    path.iter().map(UpstreamId::as_str).collect::<Value>().to_string()
+}
+
+/// The ids in such a text; `None` if it is none.
+pub(super) fn path_from_text(text: &str) -> Option<Vec<String>> {
+    serde_json::from_str(text).ok()
+}
+
+/// `known`, or `unknown: timeout`.
+pub(super) fn outcome_to_text(outcome: &GroupsOutcome) -> String {
+    match outcome {
+        GroupsOutcome::Known => KNOWN.to_owned(),
+        GroupsOutcome::Unknown(reason) => format!("{UNKNOWN}{reason}"),
+    }
+}
+
+/// The outcome of such a text; `None` if it is none.
+pub(super) fn outcome_from_text(text: &str) -> Option<GroupsOutcome> {
+    if text == KNOWN {
+        return Some(GroupsOutcome::Known);
+    }
+    let reason = text.strip_prefix(UNKNOWN)?;
+    match reason.strip_prefix("result-code ") {
+        Some(code) => code.parse().ok().map(UnknownReason::ResultCode),
+        None => UnknownReason::from_name(reason),
+    }
+    .map(GroupsOutcome::Unknown)
+}
+
+/// `on` or `off`.
+pub(super) fn switch_to_text(switch: Switch) -> &'static str {
+    match switch {
+        Switch::On => "on",
+        Switch::Off => "off",
+    }
+}
+
+/// The switch of such a text; `None` if it is none.
+pub(super) fn switch_from_text(text: &str) -> Option<Switch> {
+    match text {
+        "on" => Some(Switch::On),
+        "off" => Some(Switch::Off),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn attributes_survive_whatever_their_bytes_are(
+            attributes in btree_map(any::<String>(), vec(vec(any::<u8>(), 0..9), 0..4), 0..5)
+        ) {
+            prop_assert_eq!(attributes_from_text(&attributes_to_text(&attributes)), Some(attributes));
+        }
+
+        #[test]
+        fn no_text_makes_a_decoder_panic(text in any::<String>()) {
+            let _ = attributes_from_text(&text);
+            let _ = reasons_from_text(&text);
+            let _ = path_from_text(&text);
+            let _ = outcome_from_text(&text);
+            let _ = from_hex(&text);
+        }
+
+        #[test]
+        fn result_codes_keep_their_number(code in any::<u32>()) {
+            let outcome = GroupsOutcome::Unknown(UnknownReason::ResultCode(code));
+            prop_assert_eq!(outcome_from_text(&outcome_to_text(&outcome)), Some(outcome));
+        }
+    }
+
+    #[test]
+    fn attributes_are_plain_json_and_hex_where_they_are_not_text() {
+        let attributes = Attributes::from([
+            ("mail".to_owned(), vec![b"a@example.com".to_vec()]),
+            ("photo".to_owned(), vec![vec![0xff, 0x00]]),
+        ]);
+        assert_eq!(
+            attributes_to_text(&attributes),
+            r#"{"mail":["a@example.com"],"photo":[{"hex":"ff00"}]}"#
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_no_value_is_refused() {
+        for text in ["", "[]", "{", r#"{"a":1}"#, r#"{"a":[1]}"#, r#"{"a":[{"hex":"f"}]}"#] {
+            assert_eq!(attributes_from_text(text), None, "{text}");
+        }
+        assert_eq!(reasons_from_text(r#"["bored"]"#), None);
+        assert_eq!(outcome_from_text("unknown: weather"), None);
+        assert_eq!(switch_from_text("maybe"), None);
+    }
+
+    #[test]
+    fn every_reason_for_inactivity_survives() {
+        let all = BTreeSet::from(InactiveReason::ALL);
+        assert_eq!(reasons_from_text(&reasons_to_text(&all)), Some(all));
+    }
+
+    #[test]
+    fn an_audit_text_of_another_version_reads_as_other() {
+        assert_eq!((cause("sign-on"), cause("x")), ("sign-on", OTHER));
+        assert_eq!((action("created"), action("x")), ("created", OTHER));
+    }
+}

@@ -1,0 +1,289 @@
+//! One transaction for all commits that wait: each is checked, written or refused by itself; then
+//! all that were written reach the disk together, or none does.
+
+use super::memory::Memory;
+use super::rows;
+use super::writer::{Reply, Write};
+use crate::app::events::AuditEntry;
+use crate::app::ports::{Commit, StoreError, StoredSwitch};
+use crate::domain::change::{Change, Misfit, apply};
+use crate::domain::policy::Switch;
+use crate::domain::record::{Record, RecordId, UserKey};
+use rusqlite::{Connection, ErrorCode};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What sets or clears a switch.
+#[derive(Debug)]
+pub(super) struct SwitchChange {
+    pub(super) directory: String,
+    pub(super) user_type: String,
+    pub(super) value: Option<Switch>,
+    pub(super) audit: AuditEntry,
+}
+
+impl SwitchChange {
+    fn stored(&self) -> Option<StoredSwitch> {
+        self.value.map(|value| StoredSwitch { value, set_at: self.audit.at })
+    }
+}
+
+/// What became of a group of writes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is on disk.
+    Written,
+    /// Every single one was refused, so nothing was to be written.
+    Nothing,
+    /// Nothing of it is on disk, for this reason.
+    Failed(String),
+}
+
+/// Writes all of them in one transaction. The answers are the caller's to give, once whoever asks
+/// for the store's health is told the truth.
+pub(super) fn write(
+    connection: &Connection,
+    memory: &Memory,
+    writes: Vec<Write>,
+    max_audit_rows: u64,
+) -> (Outcome, Answers) {
+    let mut group = Group { connection, memory, records: HashMap::new(), ids: HashMap::new() };
+    let mut staged = Vec::with_capacity(writes.len());
+    let mut rest = writes.into_iter();
+    let written = begin(connection).and_then(|()| {
+        for write in rest.by_ref() {
+            let (step, fault) = group.stage(write);
+            staged.push(step);
+            fault.map_or(Ok(()), Err)?;
+        }
+        if staged.iter().all(Staged::is_refused) {
+            connection.execute_batch("ROLLBACK")?;
+            return Ok(Outcome::Nothing);
+        }
+        rows::prune_audit(connection, max_audit_rows)?;
+        connection.execute_batch("COMMIT")?;
+        Ok(Outcome::Written)
+    });
+    match written {
+        Ok(outcome) => (outcome, Answers { staged, failed: None }),
+        Err(error) => {
+            let reason = error.to_string();
+            roll_back(connection);
+            let failed = Some((rest.collect(), reason.clone()));
+            (Outcome::Failed(reason), Answers { staged, failed })
+        }
+    }
+}
+
+/// The answers to a group of writes; to be given.
+#[must_use]
+pub(super) struct Answers {
+    staged: Vec<Staged>,
+    /// Writes that were not looked at any more, and why.
+    failed: Option<(Vec<Write>, String)>,
+}
+
+impl Answers {
+    /// Takes what was written over into memory and answers each.
+    pub(super) fn give(self, memory: &Memory) {
+        match self.failed {
+            None => self.staged.into_iter().for_each(|step| step.settle(memory)),
+            Some((rest, reason)) => {
+                self.staged.into_iter().for_each(|step| step.fail(&reason));
+                rest.into_iter().for_each(|write| write.refuse(StoreError::Failed(reason.clone())));
+            }
+        }
+    }
+}
+
+/// Begins a transaction that may write at once.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE")
+}
+
+/// Ends a transaction that failed, unless the database did so itself.
+pub(super) fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit() {
+        // If even this fails, the next BEGIN does too, and says so.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+}
+
+/// A write that stands in the open transaction, or was refused.
+enum Staged {
+    Record { record: Arc<Record>, commit: Box<Commit>, reply: Reply<Arc<Record>> },
+    Switch { change: SwitchChange, reply: Reply<()> },
+    Refused { write: Write, error: StoreError },
+}
+
+impl Staged {
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
+    /// After the COMMIT: memory first, so that whoever is answered finds what was written. A
+    /// refusal is answered here too: whoever reads again then sees what came between.
+    fn settle(self, memory: &Memory) {
+        // An answer that nobody waits for any more is no fault: the write stands.
+        match self {
+            Self::Record { record, commit, reply } => {
+                let Commit { key, groups, mark, .. } = *commit;
+                for group in groups {
+                    memory.install_group(&key.directory, Arc::new(group));
+                }
+                memory.install(record.clone(), mark);
+                let _ = reply.send(Ok(record));
+            }
+            Self::Switch { change, reply } => {
+                memory.install_switch(&change.directory, &change.user_type, change.stored());
+                let _ = reply.send(Ok(()));
+            }
+            Self::Refused { write, error } => write.refuse(error),
+        }
+    }
+
+    fn fail(self, reason: &str) {
+        let error = StoreError::Failed(reason.to_owned());
+        match self {
+            Self::Record { reply, .. } => drop(reply.send(Err(error))),
+            Self::Switch { reply, .. } => drop(reply.send(Err(error))),
+            Self::Refused { write, .. } => write.refuse(error),
+        }
+    }
+}
+
+/// Why a write is not staged.
+enum Fault {
+    /// It alone is at fault.
+    Refused(StoreError),
+    /// The whole transaction is.
+    Broken(rusqlite::Error),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Misfit> for Fault {
+    fn from(misfit: Misfit) -> Self {
+        Self::Refused(misfit.into())
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// The open transaction: what it has changed so far stands before what is in memory.
+struct Group<'a> {
+    connection: &'a Connection,
+    memory: &'a Memory,
+    records: HashMap<UserKey, Arc<Record>>,
+    ids: HashMap<RecordId, UserKey>,
+}
+
+impl Group<'_> {
+    /// Stages one write; with the fault that ends the transaction, if there is one.
+    fn stage(&mut self, write: Write) -> (Staged, Option<rusqlite::Error>) {
+        match write {
+            Write::Commit(commit, reply) => match self.commit(&commit) {
+                Ok(record) => (Staged::Record { record, commit, reply }, None),
+                Err(fault) => refused(Write::Commit(commit, reply), fault),
+            },
+            Write::Switch(change, reply) => match self.switch(&change) {
+                Ok(()) => (Staged::Switch { change, reply }, None),
+                Err(fault) => refused(Write::Switch(change, reply), fault),
+            },
+        }
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<Arc<Record>, Fault> {
+        let old = self.current(&commit.key);
+        let new = Arc::new(self.next(old.as_deref(), commit)?);
+        self.apart(|connection| {
+            for group in &commit.groups {
+                rows::put_group(connection, &commit.key.directory, group)?;
+            }
+            rows::put_record(connection, old.as_deref(), &new, &commit.mark)?;
+            rows::put_audit(connection, &commit.audit)
+        })?;
+        self.records.insert(commit.key.clone(), new.clone());
+        self.ids.insert(new.id.clone(), commit.key.clone());
+        Ok(new)
+    }
+
+    fn switch(&self, change: &SwitchChange) -> Result<(), Fault> {
+        self.apart(|connection| {
+            let SwitchChange { directory, user_type, audit, .. } = change;
+            rows::put_switch(connection, directory, user_type, change.stored())?;
+            rows::put_audit(connection, audit)
+        })
+    }
+
+    fn current(&self, key: &UserKey) -> Option<Arc<Record>> {
+        let staged = self.records.get(key).cloned();
+        staged.or_else(|| self.memory.find(key).map(|stored| stored.record))
+    }
+
+    /// The record after the commit, if the commit was made for the record as it is.
+    fn next(&self, old: Option<&Record>, commit: &Commit) -> Result<Record, Fault> {
+        if old.map(|old| old.version) != commit.base_version {
+            return Err(StoreError::Conflict.into());
+        }
+        let creates = commit.changes.iter().any(|change| matches!(change, Change::Created { .. }));
+        if old.is_some() && creates {
+            return Err(StoreError::Conflict.into());
+        }
+        let mut new = apply(old.cloned(), &commit.changes)?.ok_or(Misfit("there is no record"))?;
+        if new.key != commit.key {
+            return Err(Misfit("record is another user's").into());
+        }
+        if self.owner(&new.id).is_some_and(|owner| owner != commit.key) {
+            return Err(Misfit("record id is taken").into());
+        }
+        new.version = new.version.checked_add(1).ok_or(Misfit("version is used up"))?;
+        Ok(new)
+    }
+
+    fn owner(&self, id: &RecordId) -> Option<UserKey> {
+        self.ids.get(id).cloned().or_else(|| self.memory.key_of(id))
+    }
+
+    /// Writes inside a savepoint: rows that the database refuses for themselves are taken back,
+    /// and the transaction goes on.
+    fn apart(&self, write: impl Fn(&Connection) -> rusqlite::Result<()>) -> Result<(), Fault> {
+        self.connection.prepare_cached("SAVEPOINT one")?.execute([])?;
+        let written = write(self.connection);
+        if let Err(error) = written {
+            if self.connection.is_autocommit() || !is_of_one_row(&error) {
+                return Err(Fault::Broken(error));
+            }
+            self.connection.execute_batch("ROLLBACK TO one; RELEASE one")?;
+            return Err(Fault::Refused(StoreError::Failed(error.to_string())));
+        }
+        self.connection.prepare_cached("RELEASE one")?.execute([])?;
+        Ok(())
+    }
+}
+
+fn refused(write: Write, fault: Fault) -> (Staged, Option<rusqlite::Error>) {
+    match fault {
+        Fault::Refused(error) => (Staged::Refused { write, error }, None),
+        Fault::Broken(fault) => {
+            let error = StoreError::Failed(fault.to_string());
+            (Staged::Refused { write, error }, Some(fault))
+        }
+    }
+}
+
+/// Whether the database refused a row for what is in it, not for the state of the disk.
+fn is_of_one_row(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+    error
+        .sqlite_error_code()
+        .is_none_or(|code| matches!(code, ConstraintViolation | TooBig | TypeMismatch))
+}

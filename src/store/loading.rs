@@ -1,0 +1,170 @@
+//! Reads the whole store into memory.
+
+use super::OpenError;
+use super::connection::open_error;
+use super::encoding;
+use super::memory::Memory;
+use crate::app::ports::StoredSwitch;
+use crate::domain::record::{
+    Group, Mark, Membership, MembershipKey, Provenance, Record, RecordId, Route, UpstreamId,
+    UserKey,
+};
+use crate::domain::time::Timestamp;
+use rusqlite::{Connection, Row};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Everything in the store at `path`, or the row that cannot be understood.
+pub(super) fn load(connection: &Connection, path: &Path) -> Result<Memory, OpenError> {
+    let memory = Memory::new();
+    let mut texts = Texts::default();
+    let everything = load_groups(connection, &mut texts, &memory)
+        .and_then(|()| load_switches(connection, &memory))
+        .and_then(|()| load_records(connection, &mut texts, &memory));
+    match everything {
+        Ok(()) => Ok(memory),
+        Err(Fault::Database(error)) => Err(open_error(path, &error)),
+        Err(Fault::Row(detail)) => Err(OpenError::Corrupt { path: path.to_owned(), detail }),
+    }
+}
+
+enum Fault {
+    Database(rusqlite::Error),
+    Row(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// The column that cannot be understood, as a fault.
+fn bad(table: &str, row: &str, column: &str) -> Fault {
+    Fault::Row(format!("table {table}, row {row}: column {column} cannot be understood"))
+}
+
+/// One copy of each text that many rows share.
+#[derive(Default)]
+struct Texts(HashSet<Arc<str>>);
+
+impl Texts {
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(shared) = self.0.get(text) {
+            return shared.clone();
+        }
+        let shared: Arc<str> = Arc::from(text);
+        self.0.insert(shared.clone());
+        shared
+    }
+}
+
+fn load_groups(connection: &Connection, texts: &mut Texts, memory: &Memory) -> Result<(), Fault> {
+    let mut statement = connection.prepare("SELECT directory, id, dn, name FROM groups")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let directory = texts.shared(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+        let id = UpstreamId(texts.shared(&row.get::<_, String>(1)?));
+        let group = Group { id, dn: row.get(2)?, name: row.get(3)? };
+        memory.install_group(&directory, Arc::new(group));
+    }
+    Ok(())
+}
+
+fn load_switches(connection: &Connection, memory: &Memory) -> Result<(), Fault> {
+    let mut statement =
+        connection.prepare("SELECT directory, user_type, value, set_at FROM switches")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (directory, user_type): (String, String) = (row.get(0)?, row.get(1)?);
+        let value = encoding::switch_from_text(&row.get::<_, String>(2)?)
+            .ok_or_else(|| bad("switches", &user_type, "value"))?;
+        let switch = StoredSwitch { value, set_at: Timestamp(row.get(3)?) };
+        memory.install_switch(&directory, &user_type, Some(switch));
+    }
+    Ok(())
+}
+
+fn load_records(connection: &Connection, texts: &mut Texts, memory: &Memory) -> Result<(), Fault> {
+    let mut memberships = load_memberships(connection, texts)?;
+    let mut statement = connection.prepare(
+        "SELECT record_id, directory, upstream_id, user_type, name, dn, display_name, attributes,
+                inactive_reasons, missing_since, created_at, version,
+                last_sign_on, observed_at, groups_outcome
+         FROM users",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        let mark = read_mark(row, &id)?;
+        let memberships = memberships.remove(&id).unwrap_or_default();
+        memory.install(Arc::new(read_record(row, texts, id, memberships)?), mark);
+    }
+    Ok(())
+}
+
+type Memberships = BTreeMap<MembershipKey, Membership>;
+
+fn read_record(
+    row: &Row<'_>,
+    texts: &mut Texts,
+    id: String,
+    memberships: Memberships,
+) -> Result<Record, Fault> {
+    let bad = |column| bad("users", &id, column);
+    Ok(Record {
+        key: UserKey {
+            directory: texts.shared(&row.get::<_, String>(1)?),
+            upstream_id: UpstreamId(Arc::from(row.get::<_, String>(2)?)),
+        },
+        user_type: texts.shared(&row.get::<_, String>(3)?),
+        name: row.get(4)?,
+        dn: row.get(5)?,
+        display_name: row.get(6)?,
+        attributes: encoding::attributes_from_text(&row.get::<_, String>(7)?)
+            .ok_or_else(|| bad("attributes"))?,
+        inactive: encoding::reasons_from_text(&row.get::<_, String>(8)?)
+            .ok_or_else(|| bad("inactive_reasons"))?,
+        missing_since: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+        memberships,
+        created_at: Timestamp(row.get(10)?),
+        version: u64::try_from(row.get::<_, i64>(11)?).map_err(|_| bad("version"))?,
+        id: RecordId(Arc::from(id)),
+    })
+}
+
+fn read_mark(row: &Row<'_>, id: &str) -> Result<Mark, Fault> {
+    Ok(Mark {
+        last_sign_on: Timestamp(row.get(12)?),
+        observed_at: row.get::<_, Option<i64>>(13)?.map(Timestamp),
+        groups: encoding::outcome_from_text(&row.get::<_, String>(14)?)
+            .ok_or_else(|| bad("users", id, "groups_outcome"))?,
+    })
+}
+
+fn load_memberships(
+    connection: &Connection,
+    texts: &mut Texts,
+) -> Result<HashMap<String, Memberships>, Fault> {
+    let mut of_records: HashMap<String, Memberships> = HashMap::new();
+    let mut statement = connection
+        .prepare("SELECT record_id, group_id, provenance, direct, path, since FROM memberships")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let record_id: String = row.get(0)?;
+        let bad = |column| bad("memberships", &record_id, column);
+        let provenance = Provenance::from_name(&row.get::<_, String>(2)?);
+        let path = encoding::path_from_text(&row.get::<_, String>(4)?);
+        let key = MembershipKey {
+            group: UpstreamId(texts.shared(&row.get::<_, String>(1)?)),
+            provenance: provenance.ok_or_else(|| bad("provenance"))?,
+        };
+        let path = path.ok_or_else(|| bad("path"))?;
+        let path = path.iter().map(|id| UpstreamId(texts.shared(id))).collect();
+        let route = Route { path, direct: row.get(3)? };
+        let membership = Membership { route, since: Timestamp(row.get(5)?) };
+        of_records.entry(record_id).or_default().insert(key, membership);
+    }
+    Ok(of_records)
+}

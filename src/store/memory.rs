@@ -1,0 +1,263 @@
+//! All records in memory, as they are on disk, with what they are found by.
+//!
+//! Records, groups and switches change after their commit only, on the writer's thread; marks
+//! change at any time, from anywhere. Readers wait for nobody but for a moment's lock.
+
+use super::owned_map::OwnedMap;
+use crate::app::ports::{Page, Stored, StoredSwitch};
+use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The most rows of one page, whatever is asked for.
+pub(super) const MAX_PAGE: usize = 1000;
+
+/// The records, groups and switches.
+#[derive(Debug)]
+pub(super) struct Memory {
+    records: OwnedMap<UserKey, Slot>,
+    /// By id; the few directories that have the same id stand beside each other.
+    groups: OwnedMap<UpstreamId, Vec<(Arc<str>, Arc<Group>)>>,
+    /// There is at most one for each configured user type.
+    switches: RwLock<Vec<SwitchRow>>,
+    index: RwLock<Index>,
+    /// Keys whose slot became unsaved, each once for every time that it did.
+    unsaved: Mutex<Vec<UserKey>>,
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    stored: Stored,
+    mark: Saved,
+}
+
+/// Whether a record's mark is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Saved {
+    Yes,
+    No,
+}
+
+/// A stored switch and whose it is.
+#[derive(Debug, Clone)]
+pub(super) struct SwitchRow {
+    pub(super) directory: String,
+    pub(super) user_type: String,
+    pub(super) switch: StoredSwitch,
+}
+
+impl SwitchRow {
+    fn is_of(&self, directory: &str, user_type: &str) -> bool {
+        self.directory == directory && self.user_type == user_type
+    }
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self {
+            records: OwnedMap::new(),
+            groups: OwnedMap::new(),
+            switches: RwLock::default(),
+            index: RwLock::default(),
+            unsaved: Mutex::default(),
+        }
+    }
+
+    pub(super) fn find(&self, key: &UserKey) -> Option<Stored> {
+        self.records.read(key, |slot| slot.stored.clone())
+    }
+
+    pub(super) fn group(&self, directory: &str, id: &UpstreamId) -> Option<Arc<Group>> {
+        let of_directory = |groups: &Vec<(Arc<str>, Arc<Group>)>| {
+            groups.iter().find(|(name, _)| **name == *directory).map(|(_, group)| group.clone())
+        };
+        self.groups.read(id, of_directory).flatten()
+    }
+
+    pub(super) fn switch(&self, directory: &str, user_type: &str) -> Option<StoredSwitch> {
+        let switches = self.switches.read().unwrap_or_else(PoisonError::into_inner);
+        switches.iter().find(|row| row.is_of(directory, user_type)).map(|row| row.switch)
+    }
+
+    /// Moves the mark of a record, if there is one, and has it saved later.
+    pub(super) fn mark(&self, key: &UserKey, mark: Mark) {
+        let before = self.records.update(key, |slot| {
+            slot.stored.mark = mark;
+            std::mem::replace(&mut slot.mark, Saved::No)
+        });
+        if before == Some(Saved::Yes) {
+            self.unsaved().push(key.clone());
+        }
+    }
+
+    /// Up to `limit` marks that are not on disk; they count as saved from here on.
+    pub(super) fn take_unsaved(&self, limit: usize) -> Vec<(UserKey, Mark)> {
+        let keys = {
+            let mut unsaved = self.unsaved();
+            let rest = unsaved.len().saturating_sub(limit);
+            unsaved.split_off(rest)
+        };
+        let take = |key: UserKey| {
+            let mark = self.records.update(&key, |slot| {
+                let before = std::mem::replace(&mut slot.mark, Saved::Yes);
+                (before == Saved::No).then(|| slot.stored.mark.clone())
+            });
+            mark.flatten().map(|mark| (key, mark))
+        };
+        keys.into_iter().filter_map(take).collect()
+    }
+
+    /// Has marks that were taken but could not be written saved later.
+    pub(super) fn put_back_unsaved(&self, keys: impl Iterator<Item = UserKey>) {
+        for key in keys {
+            let before =
+                self.records.update(&key, |slot| std::mem::replace(&mut slot.mark, Saved::No));
+            if before == Some(Saved::Yes) {
+                self.unsaved().push(key);
+            }
+        }
+    }
+
+    /// Whether marks may be left that are not on disk.
+    pub(super) fn has_unsaved(&self) -> bool {
+        !self.unsaved().is_empty()
+    }
+
+    /// Takes over a record that is on disk, with its mark.
+    pub(super) fn install(&self, record: Arc<Record>, mark: Mark) {
+        let mut index = self.index_for_writing();
+        let key = record.key.clone();
+        let slot = Slot { stored: Stored { record: record.clone(), mark }, mark: Saved::Yes };
+        if let Some(old) = self.records.insert(key, slot) {
+            index.remove(&old.stored.record);
+        }
+        index.insert(&record);
+    }
+
+    /// Takes over a group that is on disk.
+    pub(super) fn install_group(&self, directory: &Arc<str>, group: Arc<Group>) {
+        self.groups.upsert(group.id.clone(), |groups| {
+            groups.retain(|(name, _)| name != directory);
+            groups.push((directory.clone(), group));
+        });
+    }
+
+    /// Takes over a switch's value that is on disk; `None` if it was cleared.
+    pub(super) fn install_switch(
+        &self,
+        directory: &str,
+        user_type: &str,
+        switch: Option<StoredSwitch>,
+    ) {
+        let mut switches = self.switches.write().unwrap_or_else(PoisonError::into_inner);
+        switches.retain(|row| !row.is_of(directory, user_type));
+        switches.extend(switch.map(|switch| SwitchRow {
+            directory: directory.to_owned(),
+            user_type: user_type.to_owned(),
+            switch,
+        }));
+    }
+
+    pub(super) fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored> {
+        let index = self.index();
+        let limit = limit.clamp(1, MAX_PAGE);
+        let start = match cursor {
+            Some(id) => Bound::Excluded(RecordId(Arc::from(id))),
+            None => Bound::Unbounded,
+        };
+        let mut rows = index.by_id.range((start, Bound::Unbounded)).map(|(_, key)| key);
+        let items: Vec<_> = rows.by_ref().take(limit).filter_map(|key| self.find(key)).collect();
+        let more = rows.next().is_some();
+        let next = items.last().filter(|_| more).map(|last| last.record.id.0.to_string());
+        Page { items, next }
+    }
+
+    pub(super) fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored> {
+        let mut found = self.found(&self.index().by_name, &name.to_lowercase());
+        found.retain(|stored| user_type.is_none_or(|wanted| *stored.record.user_type == *wanted));
+        found
+    }
+
+    pub(super) fn by_dn(&self, dn: &NormalizedDn) -> Vec<Stored> {
+        self.found(&self.index().by_dn, dn)
+    }
+
+    pub(super) fn by_upstream_id(&self, id: &str) -> Vec<Stored> {
+        self.found(&self.index().by_upstream_id, &UpstreamId::new(id))
+    }
+
+    pub(super) fn by_record_id(&self, id: &str) -> Option<Stored> {
+        let key = self.key_of(&RecordId(Arc::from(id)))?;
+        self.find(&key)
+    }
+
+    /// Whose record has this id.
+    pub(super) fn key_of(&self, id: &RecordId) -> Option<UserKey> {
+        self.index().by_id.get(id).cloned()
+    }
+
+    fn found<K: Eq + Hash>(&self, keys: &Keys<K>, key: &K) -> Vec<Stored> {
+        keys.get(key).into_iter().flatten().filter_map(|key| self.find(key)).collect()
+    }
+
+    fn unsaved(&self) -> MutexGuard<'_, Vec<UserKey>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index_for_writing(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Keys<K> = HashMap<K, BTreeSet<UserKey>>;
+
+/// What records are found by beside their key. Its lock is taken before a record's, never after.
+#[derive(Debug, Default)]
+struct Index {
+    by_id: BTreeMap<RecordId, UserKey>,
+    by_name: Keys<String>,
+    by_dn: Keys<NormalizedDn>,
+    by_upstream_id: Keys<UpstreamId>,
+}
+
+impl Index {
+    fn insert(&mut self, record: &Record) {
+        let key = &record.key;
+        self.by_id.insert(record.id.clone(), key.clone());
+        self.by_name.entry(record.name.to_lowercase()).or_default().insert(key.clone());
+        self.by_upstream_id.entry(key.upstream_id.clone()).or_default().insert(key.clone());
+        if let Some(dn) = normalized(record) {
+            self.by_dn.entry(dn).or_default().insert(key.clone());
+        }
+    }
+
+    fn remove(&mut self, record: &Record) {
+        let key = &record.key;
+        self.by_id.remove(&record.id);
+        take(&mut self.by_name, &record.name.to_lowercase(), key);
+        take(&mut self.by_upstream_id, &key.upstream_id, key);
+        if let Some(dn) = normalized(record) {
+            take(&mut self.by_dn, &dn, key);
+        }
+    }
+}
+
+fn take<K: Eq + Hash>(keys: &mut Keys<K>, from: &K, key: &UserKey) {
+    let Some(set) = keys.get_mut(from) else { return };
+    set.remove(key);
+    if set.is_empty() {
+        keys.remove(from);
+    }
+}
+
+/// The DN to be found by; a directory's DN that is none is found by nobody.
+fn normalized(record: &Record) -> Option<NormalizedDn> {
+    DistinguishedName::parse(&record.dn).ok().map(|dn| dn.normalized().clone())
+}

@@ -1,0 +1,44 @@
+//! A concurrent map that hands out owned values only.
+//!
+//! A guard of the map that is held over another access, or over an await, can deadlock; none ever
+//! leaves this file.
+
+use dashmap::DashMap;
+use std::hash::Hash;
+
+/// A concurrent map; its values are cheap to clone.
+#[derive(Debug)]
+pub(super) struct OwnedMap<K: Eq + Hash, V> {
+    map: DashMap<K, V>,
+}
+
+impl<K: Eq + Hash, V: Clone> OwnedMap<K, V> {
+    pub(super) fn new() -> Self {
+        Self { map: DashMap::new() }
+    }
+
+    /// What `read` makes of the value under `key`; it must not touch this map.
+    pub(super) fn read<T>(&self, key: &K, read: impl FnOnce(&V) -> T) -> Option<T> {
+        self.map.get(key).map(|guard| read(guard.value()))
+    }
+
+    /// Puts a value in and gives the one that was there.
+    pub(super) fn insert(&self, key: K, value: V) -> Option<V> {
+        self.map.insert(key, value)
+    }
+
+    /// What `change` says after changing the value under `key`, if there is one; it must not
+    /// touch this map.
+    pub(super) fn update<T>(&self, key: &K, change: impl FnOnce(&mut V) -> T) -> Option<T> {
+        self.map.get_mut(key).map(|mut guard| change(guard.value_mut()))
+    }
+
+    /// Changes the value under `key`, making it first if it is not there; `change` must not touch
+    /// this map.
+    pub(super) fn upsert(&self, key: K, change: impl FnOnce(&mut V))
+    where
+        V: Default,
+    {
+        change(self.map.entry(key).or_default().value_mut());
+    }
+}

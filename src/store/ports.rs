@@ -1,0 +1,85 @@
+//! The store as the use cases and administration see it.
+
+use super::Store;
+use super::group::SwitchChange;
+use super::writer::{Job, Write};
+use crate::app::events::AuditEntry;
+use crate::app::ports::{
+    Catalogue, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
+};
+use crate::domain::policy::Switch;
+use crate::domain::record::{Group, Mark, Record, UpstreamId, UserKey};
+use crate::proto::dn::NormalizedDn;
+use std::sync::Arc;
+
+impl<E: Events> Records for Store<E> {
+    fn find(&self, key: &UserKey) -> Option<Stored> {
+        self.memory().find(key)
+    }
+
+    fn group(&self, directory: &str, id: &UpstreamId) -> Option<Arc<Group>> {
+        self.memory().group(directory, id)
+    }
+
+    fn switch(&self, directory: &str, user_type: &str) -> Option<StoredSwitch> {
+        self.memory().switch(directory, user_type)
+    }
+
+    fn mark(&self, key: &UserKey, mark: Mark) {
+        self.memory().mark(key, mark);
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {
+        self.ask(|reply| Job::Write(Write::Commit(Box::new(commit), reply))).await
+    }
+}
+
+impl<E: Events> Catalogue for Store<E> {
+    fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored> {
+        self.memory().list(cursor, limit)
+    }
+
+    fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored> {
+        self.memory().by_name(user_type, name)
+    }
+
+    fn by_dn(&self, dn: &NormalizedDn) -> Vec<Stored> {
+        self.memory().by_dn(dn)
+    }
+
+    fn by_upstream_id(&self, id: &str) -> Vec<Stored> {
+        self.memory().by_upstream_id(id)
+    }
+
+    fn by_record_id(&self, id: &str) -> Option<Stored> {
+        self.memory().by_record_id(id)
+    }
+
+    async fn set_switch(
+        &self,
+        directory: &str,
+        user_type: &str,
+        value: Option<Switch>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let change = SwitchChange {
+            directory: directory.to_owned(),
+            user_type: user_type.to_owned(),
+            value,
+            audit,
+        };
+        self.ask(|reply| Job::Write(Write::Switch(change, reply))).await
+    }
+
+    async fn audit(
+        &self,
+        cursor: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<AuditEntry>, StoreError> {
+        self.ask(|reply| Job::Audit { cursor, limit, reply }).await
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.shared.is_healthy()
+    }
+}

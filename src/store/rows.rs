@@ -1,0 +1,211 @@
+//! The statements that write rows, and the one read that is not from memory: the audit.
+
+use super::encoding;
+use super::memory::MAX_PAGE;
+use crate::app::events::AuditEntry;
+use crate::app::ports::{Page, StoredSwitch};
+use crate::domain::record::{Group, Mark, Membership, MembershipKey, Record, UpstreamId, UserKey};
+use crate::domain::time::Timestamp;
+use rusqlite::{Connection, Result, Row, params};
+use std::sync::Arc;
+
+/// Writes a record and its mark; of the memberships only what differs from `old`.
+pub(super) fn put_record(
+    connection: &Connection,
+    old: Option<&Record>,
+    new: &Record,
+    mark: &Mark,
+) -> Result<()> {
+    put_user(connection, new, mark)?;
+    let before = |key| old.and_then(|old| old.memberships.get(key));
+    let gone = old.into_iter().flat_map(|old| old.memberships.keys());
+    for key in gone.filter(|key| !new.memberships.contains_key(key)) {
+        delete_membership(connection, new, key)?;
+    }
+    for (key, membership) in &new.memberships {
+        if before(key) != Some(membership) {
+            put_membership(connection, new, key, membership)?;
+        }
+    }
+    Ok(())
+}
+
+fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO users (record_id, directory, upstream_id, user_type, name, dn, display_name,
+             attributes, inactive_reasons, missing_since, created_at, version,
+             last_sign_on, observed_at, groups_outcome)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         ON CONFLICT (record_id) DO UPDATE SET
+             user_type = excluded.user_type, name = excluded.name, dn = excluded.dn,
+             display_name = excluded.display_name, attributes = excluded.attributes,
+             inactive_reasons = excluded.inactive_reasons,
+             missing_since = excluded.missing_since, created_at = excluded.created_at,
+             version = excluded.version, last_sign_on = excluded.last_sign_on,
+             observed_at = excluded.observed_at, groups_outcome = excluded.groups_outcome",
+    )?;
+    statement.execute(params![
+        &*record.id.0,
+        &*record.key.directory,
+        record.key.upstream_id.as_str(),
+        &*record.user_type,
+        record.name,
+        record.dn,
+        record.display_name,
+        encoding::attributes_to_text(&record.attributes),
+        encoding::reasons_to_text(&record.inactive),
+        record.missing_since.map(|at| at.0),
+        record.created_at.0,
+        whole(record.version),
+        mark.last_sign_on.0,
+        mark.observed_at.map(|at| at.0),
+        encoding::outcome_to_text(&mark.groups),
+    ])?;
+    Ok(())
+}
+
+fn put_membership(
+    connection: &Connection,
+    record: &Record,
+    key: &MembershipKey,
+    membership: &Membership,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO memberships
+             (record_id, group_id, provenance, direct, depth, path, since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    statement.execute(params![
+        &*record.id.0,
+        key.group.as_str(),
+        key.provenance.name(),
+        membership.route.direct,
+        whole(membership.route.depth() as u64),
+        encoding::path_to_text(&membership.route.path),
+        membership.since.0,
+    ])?;
+    Ok(())
+}
+
+fn delete_membership(connection: &Connection, record: &Record, key: &MembershipKey) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM memberships WHERE record_id = ?1 AND group_id = ?2 AND provenance = ?3",
+    )?;
+    statement.execute(params![&*record.id.0, key.group.as_str(), key.provenance.name()])?;
+    Ok(())
+}
+
+/// Writes a group under its id.
+pub(super) fn put_group(connection: &Connection, directory: &str, group: &Group) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT OR REPLACE INTO groups (directory, id, dn, name) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    statement.execute(params![directory, group.id.as_str(), group.dn, group.name])?;
+    Ok(())
+}
+
+/// Writes the mark of a record that is there.
+pub(super) fn put_mark(connection: &Connection, key: &UserKey, mark: &Mark) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE users SET last_sign_on = ?3, observed_at = ?4, groups_outcome = ?5
+         WHERE directory = ?1 AND upstream_id = ?2",
+    )?;
+    statement.execute(params![
+        &*key.directory,
+        key.upstream_id.as_str(),
+        mark.last_sign_on.0,
+        mark.observed_at.map(|at| at.0),
+        encoding::outcome_to_text(&mark.groups),
+    ])?;
+    Ok(())
+}
+
+/// Writes a switch's value, or takes it away.
+pub(super) fn put_switch(
+    connection: &Connection,
+    directory: &str,
+    user_type: &str,
+    switch: Option<StoredSwitch>,
+) -> Result<()> {
+    let Some(switch) = switch else {
+        connection.execute(
+            "DELETE FROM switches WHERE directory = ?1 AND user_type = ?2",
+            params![directory, user_type],
+        )?;
+        return Ok(());
+    };
+    connection.execute(
+        "INSERT OR REPLACE INTO switches (directory, user_type, value, set_at)
+         VALUES (?1, ?2, ?3, ?4)",
+        params![directory, user_type, encoding::switch_to_text(switch.value), switch.set_at.0],
+    )?;
+    Ok(())
+}
+
+/// Adds a row to the audit; the database numbers it.
+pub(super) fn put_audit(connection: &Connection, entry: &AuditEntry) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO audit (at, cause, actor, action, directory, upstream_id, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    statement.execute(params![
+        entry.at.0,
+        entry.cause,
+        entry.actor,
+        entry.action,
+        entry.user.as_ref().map(|user| &*user.directory),
+        entry.user.as_ref().map(|user| user.upstream_id.as_str()),
+        entry.detail,
+    ])?;
+    Ok(())
+}
+
+/// Takes the oldest audit rows away until `keep` are left.
+pub(super) fn prune_audit(connection: &Connection, keep: u64) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - ?1",
+    )?;
+    statement.execute([whole(keep)])?;
+    Ok(())
+}
+
+/// The newest audit rows before `cursor`, newest first.
+pub(super) fn read_audit(
+    connection: &Connection,
+    cursor: Option<i64>,
+    limit: usize,
+) -> Result<Page<AuditEntry>> {
+    let limit = limit.clamp(1, MAX_PAGE);
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, at, cause, actor, action, directory, upstream_id, detail
+         FROM audit WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2",
+    )?;
+    let before = cursor.unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![before, whole(limit as u64 + 1)], audit_entry)?;
+    let mut items = rows.collect::<Result<Vec<_>>>()?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|last| last.sequence.to_string());
+    Ok(Page { items, next })
+}
+
+fn audit_entry(row: &Row<'_>) -> Result<AuditEntry> {
+    let key = row.get::<_, Option<String>>(5)?.zip(row.get::<_, Option<String>>(6)?);
+    Ok(AuditEntry {
+        sequence: row.get(0)?,
+        at: Timestamp(row.get(1)?),
+        cause: encoding::cause(&row.get::<_, String>(2)?),
+        actor: row.get(3)?,
+        action: encoding::action(&row.get::<_, String>(4)?),
+        user: key.map(|(directory, upstream_id)| UserKey {
+            directory: Arc::from(directory),
+            upstream_id: UpstreamId(Arc::from(upstream_id)),
+        }),
+        detail: row.get(7)?,
+    })
+}
+
+/// A number as the database holds it; none of ours comes near the bound.
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,265 @@
+//! The one thread that writes: it takes all that waits, writes it as a group, and saves marks in
+//! between.
+
+use super::folder::Folder;
+use super::group::{self, Outcome, SwitchChange};
+use super::memory::Memory;
+use super::{Config, Room, rows};
+use crate::app::events::{AuditEntry, Event};
+use crate::app::ports::{Commit, Events, Page, StoreError};
+use crate::domain::record::{Mark, Record, UserKey};
+use rusqlite::Connection;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// The most marks in one transaction, so that no commit waits long behind them.
+const MARKS_AT_ONCE: usize = 4096;
+/// The shortest time between two rounds of saving marks.
+const MIN_MARK_INTERVAL: Duration = Duration::from_millis(10);
+/// The most pages that SQLite takes for a file.
+const ALL_PAGES: u32 = 4_294_967_294;
+
+/// Where an answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// To write.
+    Write(Write),
+    /// To read a page of the audit.
+    Audit { cursor: Option<i64>, limit: usize, reply: Reply<Page<AuditEntry>> },
+    /// To let the file grow or not.
+    Room(Room, Reply<()>),
+    /// To end.
+    Close,
+}
+
+/// Something to be written, and where the answer goes.
+#[derive(Debug)]
+pub(super) enum Write {
+    Commit(Box<Commit>, Reply<Arc<Record>>),
+    Switch(SwitchChange, Reply<()>),
+}
+
+impl Write {
+    /// Answers without having written.
+    pub(super) fn refuse(self, error: StoreError) {
+        match self {
+            Self::Commit(_, reply) => drop(reply.send(Err(error))),
+            Self::Switch(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// The writer and all that it alone uses. The connection goes before the folder's lock.
+pub(super) struct Writer<E: Events> {
+    connection: Connection,
+    _folder: Folder,
+    memory: Arc<Memory>,
+    health: Health<E>,
+    jobs: Receiver<Job>,
+    max_group: usize,
+    max_audit_rows: u64,
+    mark_interval: Duration,
+    next_marks: Instant,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    On,
+    End,
+}
+
+impl<E: Events> Writer<E> {
+    pub(super) fn new(
+        (connection, folder): (Connection, Folder),
+        memory: Arc<Memory>,
+        healthy: Arc<AtomicBool>,
+        events: E,
+        jobs: Receiver<Job>,
+        config: &Config,
+    ) -> Self {
+        let mark_interval = config.mark_interval.max(MIN_MARK_INTERVAL);
+        Self {
+            connection,
+            _folder: folder,
+            memory,
+            health: Health { healthy, events, failure: None },
+            jobs,
+            max_group: config.max_waiting.max(1),
+            max_audit_rows: config.max_audit_rows,
+            mark_interval,
+            next_marks: Instant::now() + mark_interval,
+        }
+    }
+
+    /// Works until it is told to end or all handles are gone, then saves what is left and folds
+    /// the log into the file.
+    pub(super) fn run(mut self) -> Result<(), StoreError> {
+        while self.work() == Course::On {}
+        self.finish()
+    }
+
+    /// Waits for jobs and does them, or saves marks when it is time to.
+    fn work(&mut self) -> Course {
+        let patience = self.next_marks.saturating_duration_since(Instant::now());
+        let course = match self.jobs.recv_timeout(patience) {
+            Ok(job) => self.do_all(job),
+            Err(RecvTimeoutError::Timeout) => Course::On,
+            Err(RecvTimeoutError::Disconnected) => Course::End,
+        };
+        if course == Course::On && Instant::now() >= self.next_marks {
+            self.save_marks_in_time();
+        }
+        course
+    }
+
+    /// Does a job and all that wait behind it: first what is to be written, then the rest.
+    fn do_all(&mut self, first: Job) -> Course {
+        let mut writes = Vec::new();
+        let mut others = Vec::new();
+        let mut course = Course::On;
+        for job in std::iter::once(first).chain(self.jobs.try_iter()).take(self.max_group) {
+            match job {
+                Job::Write(write) => writes.push(write),
+                Job::Close => {
+                    course = Course::End;
+                    break;
+                }
+                other => others.push(other),
+            }
+        }
+        if !writes.is_empty() {
+            let (outcome, answers) =
+                group::write(&self.connection, &self.memory, writes, self.max_audit_rows);
+            self.health.note(outcome);
+            answers.give(&self.memory);
+        }
+        others.into_iter().for_each(|job| self.do_other(job));
+        course
+    }
+
+    fn do_other(&self, job: Job) {
+        let failed = |error: rusqlite::Error| StoreError::Failed(error.to_string());
+        // An answer that nobody waits for any more is no fault.
+        match job {
+            Job::Audit { cursor, limit, reply } => {
+                let page = rows::read_audit(&self.connection, cursor, limit);
+                let _ = reply.send(page.map_err(failed));
+            }
+            Job::Room(room, reply) => {
+                let _ = reply.send(set_room(&self.connection, room).map_err(failed));
+            }
+            Job::Write(_) | Job::Close => {}
+        }
+    }
+
+    /// Saves one batch of marks; the next round is at once if more are left. A store that failed
+    /// and has no marks to try itself on is tried with a row of its own.
+    fn save_marks_in_time(&mut self) {
+        let saved = self.save_marks();
+        let more = saved == MARKS_AT_ONCE && self.health.failure.is_none();
+        if saved == 0 && self.health.failure.is_some() {
+            let probed = write_probe(&self.connection);
+            self.note(probed);
+        }
+        self.next_marks = Instant::now() + if more { Duration::ZERO } else { self.mark_interval };
+    }
+
+    /// Saves up to a batch of marks; how many it took.
+    fn save_marks(&mut self) -> usize {
+        let marks = self.memory.take_unsaved(MARKS_AT_ONCE);
+        let taken = marks.len();
+        if taken > 0 {
+            let written = write_marks(&self.connection, &marks);
+            if written.is_err() {
+                self.memory.put_back_unsaved(marks.into_iter().map(|(key, _)| key));
+            }
+            self.note(written);
+        }
+        taken
+    }
+
+    fn note(&mut self, written: rusqlite::Result<()>) {
+        if written.is_err() {
+            group::roll_back(&self.connection);
+        }
+        self.health.note(match written {
+            Ok(()) => Outcome::Written,
+            Err(error) => Outcome::Failed(error.to_string()),
+        });
+    }
+
+    fn finish(mut self) -> Result<(), StoreError> {
+        while self.save_marks() == MARKS_AT_ONCE && self.health.failure.is_none() {}
+        let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        match self.health.failure.take() {
+            Some(failure) if self.memory.has_unsaved() => Err(StoreError::Failed(failure)),
+            _ => folded.map_err(|error| StoreError::Failed(error.to_string())),
+        }
+    }
+}
+
+fn write_marks(connection: &Connection, marks: &[(UserKey, Mark)]) -> rusqlite::Result<()> {
+    group::begin(connection)?;
+    marks.iter().try_for_each(|(key, mark)| rows::put_mark(connection, key, mark))?;
+    connection.execute_batch("COMMIT")
+}
+
+/// The value has to differ each time: the same bytes would not be written at all.
+fn write_probe(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "INSERT INTO meta (key, value) VALUES ('probe', '1')
+         ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
+    )
+}
+
+fn set_room(connection: &Connection, room: Room) -> rusqlite::Result<()> {
+    // SQLite never goes below the pages that are there.
+    let pages = match room {
+        Room::None => 1,
+        Room::Plenty => ALL_PAGES,
+    };
+    connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+}
+
+/// Whether the last write reached the disk, and who is told when that changes.
+struct Health<E: Events> {
+    healthy: Arc<AtomicBool>,
+    events: E,
+    failure: Option<String>,
+}
+
+impl<E: Events> Health<E> {
+    /// Tells of a failure once, and of another one only if its reason is another.
+    fn note(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Nothing => {}
+            Outcome::Written => {
+                self.healthy.store(true, Ordering::Release);
+                if self.failure.take().is_some() {
+                    self.events.emit(&Event::StoreRecovered);
+                }
+            }
+            Outcome::Failed(reason) => {
+                self.healthy.store(false, Ordering::Release);
+                if self.failure.as_ref() != Some(&reason) {
+                    self.events.emit(&Event::StoreFailed { error: &reason });
+                }
+                self.failure = Some(reason);
+            }
+        }
+    }
+}
+
+impl<E: Events> Drop for Health<E> {
+    /// A store whose writer is gone, for whatever reason, is not healthy.
+    fn drop(&mut self) {
+        self.healthy.store(false, Ordering::Release);
+    }
+}

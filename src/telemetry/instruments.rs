@@ -1,0 +1,366 @@
+//! Handles of all metrics, registered once: an event finds its handle by position, not by name.
+
+use super::table::{self, BUCKETS, Kind, METRICS, Metric};
+use crate::app::events::{Closed, SignOnOutcome};
+use crate::domain::observation::UnknownReason;
+use crate::proto::op::Operation;
+use crate::proto::result::ResultCode;
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+/// The most limits that get a label of their own; the code has about a dozen.
+const MAX_LIMITS: usize = 64;
+/// The most servers of one directory whose state is kept.
+const MAX_SERVERS: usize = 64;
+
+/// Result codes of binds that have a label of their own; all others, `other (80)` among them, share
+/// the label "other".
+const BIND_CODES: [ResultCode; 19] = [
+    ResultCode::SUCCESS,
+    ResultCode::INVALID_CREDENTIALS,
+    ResultCode::OPERATIONS_ERROR,
+    ResultCode::PROTOCOL_ERROR,
+    ResultCode::TIME_LIMIT_EXCEEDED,
+    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+    ResultCode::STRONGER_AUTH_REQUIRED,
+    ResultCode::REFERRAL,
+    ResultCode::ADMIN_LIMIT_EXCEEDED,
+    ResultCode::CONFIDENTIALITY_REQUIRED,
+    ResultCode::SASL_BIND_IN_PROGRESS,
+    ResultCode::CONSTRAINT_VIOLATION,
+    ResultCode::NO_SUCH_OBJECT,
+    ResultCode::INVALID_DN_SYNTAX,
+    ResultCode::INAPPROPRIATE_AUTHENTICATION,
+    ResultCode::INSUFFICIENT_ACCESS_RIGHTS,
+    ResultCode::BUSY,
+    ResultCode::UNAVAILABLE,
+    ResultCode::UNWILLING_TO_PERFORM,
+];
+
+const OPERATIONS: [Operation; 9] = [
+    Operation::SearchRequest,
+    Operation::CompareRequest,
+    Operation::AddRequest,
+    Operation::ModifyRequest,
+    Operation::DelRequest,
+    Operation::ModifyDnRequest,
+    Operation::ExtendedRequest,
+    Operation::AbandonRequest,
+    Operation::UnbindRequest,
+];
+
+const CLOSED: [Closed; 8] = [
+    Closed::Unbind,
+    Closed::ByClient,
+    Closed::ProtocolError,
+    Closed::Limit(""),
+    Closed::Idle,
+    Closed::UpstreamLost,
+    Closed::Tls,
+    Closed::Shutdown,
+];
+
+const OUTCOMES: [SignOnOutcome; 7] = [
+    SignOnOutcome::Unchanged,
+    SignOnOutcome::Created,
+    SignOnOutcome::Changed,
+    SignOnOutcome::SwitchedOff,
+    SignOnOutcome::NotAUser,
+    SignOnOutcome::NotProvisioned,
+    SignOnOutcome::Unknown(UnknownReason::Timeout),
+];
+
+/// Every reason of an unknown observation; one that is missing here is counted as the last.
+pub(super) const REASONS: [UnknownReason; 19] = [
+    UnknownReason::SizeLimit,
+    UnknownReason::TimeLimit,
+    UnknownReason::Timeout,
+    UnknownReason::Disconnected,
+    UnknownReason::Unreachable,
+    UnknownReason::Busy,
+    UnknownReason::NoSuchBase,
+    UnknownReason::Referral,
+    UnknownReason::Access,
+    UnknownReason::ServiceAccount,
+    UnknownReason::Malformed,
+    UnknownReason::NotOneEntry,
+    UnknownReason::NoUpstreamId,
+    UnknownReason::IdMismatch,
+    UnknownReason::DepthLimit,
+    UnknownReason::TooManyGroups,
+    UnknownReason::Store,
+    UnknownReason::NotAsked,
+    UnknownReason::ResultCode(0),
+];
+
+/// The position of a reason in [`REASONS`].
+pub(super) fn reason_index(reason: UnknownReason) -> usize {
+    let same =
+        |known: &UnknownReason| std::mem::discriminant(known) == std::mem::discriminant(&reason);
+    REASONS.iter().position(same).unwrap_or(REASONS.len() - 1)
+}
+
+/// How an operation ended, as far as a label tells.
+#[derive(Clone, Copy)]
+enum ResultClass {
+    Ok,
+    Refused,
+    Failed,
+}
+
+impl ResultClass {
+    const ALL: [Self; 3] = [Self::Ok, Self::Refused, Self::Failed];
+
+    fn of(code: ResultCode) -> Self {
+        match code {
+            ResultCode::SUCCESS
+            | ResultCode::COMPARE_FALSE
+            | ResultCode::COMPARE_TRUE
+            | ResultCode::REFERRAL
+            | ResultCode::SASL_BIND_IN_PROGRESS => Self::Ok,
+            ResultCode::OPERATIONS_ERROR
+            | ResultCode::TIME_LIMIT_EXCEEDED
+            | ResultCode::ADMIN_LIMIT_EXCEEDED
+            | ResultCode::BUSY
+            | ResultCode::UNAVAILABLE
+            | ResultCode::OTHER => Self::Failed,
+            _ => Self::Refused,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A recorder with the gateway's histograms' buckets. It is not installed globally: every gateway
+/// of a process counts for itself.
+pub(super) fn recorder() -> PrometheusRecorder {
+    let mut builder = PrometheusBuilder::new();
+    for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Histogram) {
+        let matcher = Matcher::Full(metric.name.to_owned());
+        builder = builder
+            .set_buckets_for_metric(matcher, &BUCKETS)
+            .expect("the list of buckets is a constant and not empty");
+    }
+    let recorder = builder.build_recorder();
+    for metric in METRICS {
+        let name = KeyName::from_const_str(metric.name);
+        match metric.kind {
+            Kind::Counter => recorder.describe_counter(name, None, metric.help.into()),
+            Kind::Gauge => recorder.describe_gauge(name, None, metric.help.into()),
+            Kind::Histogram => recorder.describe_histogram(name, None, metric.help.into()),
+        }
+    }
+    recorder
+}
+
+const METADATA: Metadata<'static> =
+    Metadata::new("bindgate", metrics::Level::INFO, Some("bindgate"));
+
+fn key(metric: Metric, values: &[&str]) -> Key {
+    debug_assert_eq!(metric.labels.len(), values.len());
+    let label = |(name, value): (&&'static str, &&str)| Label::new(*name, (*value).to_owned());
+    Key::from_parts(metric.name, metric.labels.iter().zip(values).map(label).collect::<Vec<_>>())
+}
+
+fn counter(recorder: &PrometheusRecorder, metric: Metric, values: &[&str]) -> Counter {
+    recorder.register_counter(&key(metric, values), &METADATA)
+}
+
+fn gauge(recorder: &PrometheusRecorder, metric: Metric, values: &[&str], value: f64) -> Gauge {
+    let gauge = recorder.register_gauge(&key(metric, values), &METADATA);
+    gauge.set(value);
+    gauge
+}
+
+/// The handles of one directory.
+pub(super) struct PerDirectory {
+    name: Box<str>,
+    sign_ons: [Counter; OUTCOMES.len()],
+    retries: Counter,
+    up: Gauge,
+    servers_down: Gauge,
+    down: Mutex<BTreeSet<Box<str>>>,
+}
+
+impl PerDirectory {
+    fn new(recorder: &PrometheusRecorder, name: &str) -> Self {
+        Self {
+            name: name.into(),
+            sign_ons: OUTCOMES
+                .map(|outcome| counter(recorder, table::SIGN_ONS_TOTAL, &[name, outcome.name()])),
+            retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
+            up: gauge(recorder, table::UPSTREAM_UP, &[name], 1.0),
+            servers_down: gauge(recorder, table::UPSTREAM_SERVERS_DOWN, &[name], 0.0),
+            down: Mutex::default(),
+        }
+    }
+
+    pub(super) fn signed_on(&self, outcome: SignOnOutcome) {
+        let same = |known: &SignOnOutcome| {
+            std::mem::discriminant(known) == std::mem::discriminant(&outcome)
+        };
+        if let Some(index) = OUTCOMES.iter().position(same) {
+            self.sign_ons[index].increment(1);
+        }
+    }
+
+    pub(super) fn retried(&self) {
+        self.retries.increment(1);
+    }
+
+    /// Notes that a server is down; whether that is news.
+    pub(super) fn server_down(&self, url: &str) -> bool {
+        let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = down.len() < MAX_SERVERS && down.insert(url.into());
+        self.show(down.len());
+        is_new
+    }
+
+    /// Notes that a server answers; whether that is news.
+    pub(super) fn server_up(&self, url: &str) -> bool {
+        let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_down = down.remove(url);
+        self.show(down.len());
+        was_down
+    }
+
+    fn show(&self, down: usize) {
+        self.up.set(if down == 0 { 1.0 } else { 0.0 });
+        // exact: at most MAX_SERVERS
+        self.servers_down.set(f64::from(u32::try_from(down).unwrap_or(u32::MAX)));
+    }
+}
+
+/// All handles.
+pub(super) struct Instruments {
+    recorder: PrometheusRecorder,
+    pub(super) connections_total: Counter,
+    pub(super) connections: Gauge,
+    closed: [Counter; CLOSED.len()],
+    binds: [Counter; BIND_CODES.len()],
+    binds_other: Counter,
+    pub(super) bind_seconds: Histogram,
+    operations: [[Counter; ResultClass::ALL.len()]; OPERATIONS.len()],
+    operations_other: [Counter; ResultClass::ALL.len()],
+    /// The configured directories, and last one for names that are not configured.
+    directories: Vec<PerDirectory>,
+    unknown: [Counter; REASONS.len()],
+    pub(super) sign_on_seconds: Histogram,
+    pub(super) added: Counter,
+    pub(super) removed: Counter,
+    pub(super) switch_changes: Counter,
+    limits: RwLock<Vec<(&'static str, Counter)>>,
+    limits_other: Counter,
+    pub(super) store_healthy: Gauge,
+    pub(super) admin_refused: Counter,
+}
+
+impl Instruments {
+    pub(super) fn new(recorder: PrometheusRecorder, directories: &[&str]) -> Self {
+        let r = &recorder;
+        let histogram = |metric| r.register_histogram(&key(metric, &[]), &METADATA);
+        let by_class = |operation: &str| {
+            ResultClass::ALL
+                .map(|class| counter(r, table::OPERATIONS_TOTAL, &[operation, class.name()]))
+        };
+        let names = directories.iter().copied().chain(["other"]);
+        Self {
+            connections_total: counter(r, table::CONNECTIONS_TOTAL, &[]),
+            connections: gauge(r, table::CONNECTIONS, &[], 0.0),
+            closed: CLOSED.map(|reason| counter(r, table::CLOSED_TOTAL, &[reason.name()])),
+            binds: BIND_CODES
+                .map(|code| counter(r, table::BINDS_TOTAL, &[code.name().unwrap_or("other")])),
+            binds_other: counter(r, table::BINDS_TOTAL, &["other"]),
+            bind_seconds: histogram(table::BIND_SECONDS),
+            operations: OPERATIONS.map(|operation| by_class(operation.log_name())),
+            operations_other: by_class("other"),
+            directories: names.map(|name| PerDirectory::new(r, name)).collect(),
+            unknown: REASONS
+                .map(|reason| counter(r, table::SIGN_ON_UNKNOWN_TOTAL, &[reason.name()])),
+            sign_on_seconds: histogram(table::SIGN_ON_SECONDS),
+            added: counter(r, table::MEMBERSHIPS_ADDED_TOTAL, &[]),
+            removed: counter(r, table::MEMBERSHIPS_REMOVED_TOTAL, &[]),
+            switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
+            limits: RwLock::default(),
+            limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
+            store_healthy: gauge(r, table::STORE_HEALTHY, &[], 1.0),
+            admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),
+            recorder,
+        }
+    }
+
+    pub(super) fn closed(&self, reason: Closed) {
+        let same =
+            |known: &Closed| std::mem::discriminant(known) == std::mem::discriminant(&reason);
+        if let Some(index) = CLOSED.iter().position(same) {
+            self.closed[index].increment(1);
+        }
+    }
+
+    pub(super) fn bound(&self, code: ResultCode) {
+        let index = BIND_CODES.iter().position(|known| *known == code);
+        index.map_or(&self.binds_other, |index| &self.binds[index]).increment(1);
+    }
+
+    pub(super) fn answered(&self, operation: Operation, code: ResultCode) {
+        let index = OPERATIONS.iter().position(|known| *known == operation);
+        let by_class = index.map_or(&self.operations_other, |index| &self.operations[index]);
+        by_class[ResultClass::of(code) as usize].increment(1);
+    }
+
+    pub(super) fn unknown(&self, reason: UnknownReason) {
+        self.unknown[reason_index(reason)].increment(1);
+    }
+
+    /// The position of a directory; one that is not configured shares the last.
+    pub(super) fn directory_index(&self, name: &str) -> usize {
+        let known = &self.directories[..self.directories.len() - 1];
+        known.iter().position(|directory| &*directory.name == name).unwrap_or(known.len())
+    }
+
+    pub(super) fn directory(&self, name: &str) -> &PerDirectory {
+        &self.directories[self.directory_index(name)]
+    }
+
+    /// Counts a limit; the first hit of each registers its handle.
+    pub(super) fn limit(&self, limit: &'static str) {
+        let known = self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, counter)) = known.iter().find(|(name, _)| *name == limit) {
+            return counter.increment(1);
+        }
+        drop(known);
+        let mut known = self.limits.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_LIMITS {
+            return self.limits_other.increment(1);
+        }
+        // a second thread that came here too gets the same counter from the registry
+        let handle = counter(&self.recorder, table::LIMIT_HITS_TOTAL, &[limit]);
+        handle.increment(1);
+        if !known.iter().any(|(name, _)| *name == limit) {
+            known.push((limit, handle));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_and_outcome_has_a_place_of_its_own() {
+        for (index, reason) in REASONS.into_iter().enumerate() {
+            assert_eq!(reason_index(reason), index);
+            assert!(UnknownReason::from_name(reason.name()).is_some());
+        }
+        let names: BTreeSet<_> = REASONS.iter().map(|reason| reason.name()).collect();
+        assert_eq!(names.len(), REASONS.len());
+    }
+}

@@ -1,0 +1,216 @@
+//! An event as a log line, in slapd's tongue.
+
+use super::escape::{Quoted, Word};
+use crate::app::events::{Closed, Event, SignOnOutcome};
+use crate::domain::policy::Switch;
+use crate::proto::op::Operation;
+use std::fmt;
+use std::time::Duration;
+
+/// The line of an event; everything that a peer chose is quoted and cut.
+pub(super) struct Line<'a>(pub(super) &'a Event<'a>);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self.0 {
+            Event::Connected { .. }
+            | Event::Disconnected { .. }
+            | Event::Bind { .. }
+            | Event::Answered { .. } => connection(self.0, f),
+            Event::SignOn { .. } => sign_on(self.0, f),
+            _ => gateway(self.0, f),
+        }
+    }
+}
+
+fn connection(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match *event {
+        Event::Connected { conn, peer, tls } => {
+            let tls = if tls { "yes" } else { "no" };
+            write!(f, "conn={} ACCEPT from {peer} tls={tls}", conn.0)
+        }
+        Event::Disconnected { conn, reason: Closed::Limit(limit) } => {
+            write!(f, "conn={} closed (limit {})", conn.0, Word(limit))
+        }
+        Event::Disconnected { conn, reason } => {
+            write!(f, "conn={} closed ({})", conn.0, reason.name())
+        }
+        Event::Bind { conn, op, name, code, elapsed } => {
+            let (conn, code, name) = (conn.0, code.0, Quoted(name));
+            write!(f, "conn={conn} op={op} BIND dn={name} result={code} {}", Etime(elapsed))
+        }
+        Event::Answered { conn, op, operation, code, entries, elapsed } => {
+            write!(f, "conn={} op={op} {} result={}", conn.0, operation.log_name(), code.0)?;
+            if operation == Operation::SearchRequest {
+                write!(f, " nentries={entries}")?;
+            }
+            write!(f, " {}", Etime(elapsed))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sign_on(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Event::SignOn { directory, user_type, user, outcome, added, removed, elapsed } = *event
+    else {
+        return Ok(());
+    };
+    write!(f, "SIGNON directory={}", Word(directory))?;
+    if let Some(user_type) = user_type {
+        write!(f, " type={}", Word(user_type))?;
+    }
+    write!(f, " user={} outcome={}", Quoted(user.as_bytes()), outcome.name())?;
+    if let SignOnOutcome::Unknown(reason) = outcome {
+        write!(f, " reason={}", Word(&reason.to_string()))?;
+    }
+    write!(f, " added={added} removed={removed} {}", Etime(elapsed))
+}
+
+fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match *event {
+        Event::SwitchChanged { directory, user_type, who, old, new } => write!(
+            f,
+            "SWITCH directory={} type={} update-on-sign-on={} was={} by={}",
+            Word(directory),
+            Word(user_type),
+            on_off(new),
+            on_off(old),
+            Quoted(who.as_bytes())
+        ),
+        Event::UpstreamDown { directory, url, error } => {
+            let (url, error) = (Quoted(url.as_bytes()), Quoted(error.as_bytes()));
+            write!(f, "UPSTREAM directory={} url={url} down error={error}", Word(directory))
+        }
+        Event::UpstreamUp { directory, url } => {
+            write!(f, "UPSTREAM directory={} url={} up", Word(directory), Quoted(url.as_bytes()))
+        }
+        Event::UpstreamRetried { directory } => {
+            write!(f, "UPSTREAM directory={} retried on a fresh connection", Word(directory))
+        }
+        Event::LimitHit { limit, peer: Some(peer) } => {
+            write!(f, "LIMIT {} hit by {peer}", Word(limit))
+        }
+        Event::LimitHit { limit, peer: None } => write!(f, "LIMIT {} hit", Word(limit)),
+        Event::StoreFailed { error } => {
+            write!(f, "STORE failed error={}", Quoted(error.as_bytes()))
+        }
+        Event::StoreRecovered => f.write_str("STORE recovered"),
+        Event::AdminRefused => f.write_str("ADMIN request without a valid token refused"),
+        _ => Ok(()),
+    }
+}
+
+fn on_off(switch: Switch) -> &'static str {
+    if switch.is_on() { "on" } else { "off" }
+}
+
+/// Elapsed time as slapd writes it: seconds, with microseconds behind the point.
+struct Etime(Duration);
+
+impl fmt::Display for Etime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "etime={}.{:06}", self.0.as_secs(), self.0.subsec_micros())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::events::ConnectionId;
+    use crate::domain::observation::UnknownReason;
+    use crate::proto::result::ResultCode;
+
+    const CONN: ConnectionId = ConnectionId(12);
+    const ETIME: Duration = Duration::from_micros(4_021);
+
+    #[track_caller]
+    fn check(event: Event<'_>, expected: &str) {
+        assert_eq!(Line(&event).to_string(), expected);
+    }
+
+    #[test]
+    fn a_connection_reads_as_in_slapds_log() {
+        let peer = "127.0.0.1:5555".parse().unwrap();
+        check(
+            Event::Connected { conn: CONN, peer, tls: false },
+            "conn=12 ACCEPT from 127.0.0.1:5555 tls=no",
+        );
+        let code = ResultCode::INVALID_CREDENTIALS;
+        check(
+            Event::Bind { conn: CONN, op: 3, name: b"uid=ann,dc=x", code, elapsed: ETIME },
+            r#"conn=12 op=3 BIND dn="uid=ann,dc=x" result=49 etime=0.004021"#,
+        );
+        let answered = |operation| Event::Answered {
+            conn: CONN,
+            op: 4,
+            operation,
+            code: ResultCode::SUCCESS,
+            entries: 2,
+            elapsed: ETIME,
+        };
+        check(
+            answered(Operation::SearchRequest),
+            "conn=12 op=4 SRCH result=0 nentries=2 etime=0.004021",
+        );
+        check(answered(Operation::ModifyRequest), "conn=12 op=4 MOD result=0 etime=0.004021");
+        check(
+            Event::Disconnected { conn: CONN, reason: Closed::Unbind },
+            "conn=12 closed (unbind)",
+        );
+        check(
+            Event::Disconnected { conn: CONN, reason: Closed::Limit("max_unread") },
+            "conn=12 closed (limit max_unread)",
+        );
+    }
+
+    #[test]
+    fn a_bound_name_cannot_forge_a_second_line() {
+        let name = b"uid=ann\nconn=13 op=0 BIND dn=\"cn=admin\" result=0";
+        let code = ResultCode::SUCCESS;
+        check(
+            Event::Bind { conn: CONN, op: 0, name, code, elapsed: Duration::ZERO },
+            concat!(
+                r#"conn=12 op=0 BIND dn="uid=ann\x0aconn=13 op=0 BIND dn=\"cn=admin\" result=0" "#,
+                "result=0 etime=0.000000"
+            ),
+        );
+    }
+
+    #[test]
+    fn a_sign_on_tells_what_it_did_and_why_it_could_not() {
+        let sign_on = |outcome, user_type| Event::SignOn {
+            directory: "corp",
+            user_type,
+            user: "uid=ann",
+            outcome,
+            added: 1,
+            removed: 0,
+            elapsed: ETIME,
+        };
+        check(
+            sign_on(SignOnOutcome::Changed, Some("staff")),
+            "SIGNON directory=corp type=staff user=\"uid=ann\" outcome=changed added=1 removed=0 \
+             etime=0.004021",
+        );
+        check(
+            sign_on(SignOnOutcome::Unknown(UnknownReason::Timeout), None),
+            "SIGNON directory=corp user=\"uid=ann\" outcome=unknown reason=timeout added=1 \
+             removed=0 etime=0.004021",
+        );
+    }
+
+    #[test]
+    fn the_gateways_own_events_name_directory_and_cause() {
+        let (old, new) = (Switch::On, Switch::Off);
+        check(
+            Event::SwitchChanged { directory: "corp", user_type: "staff", who: "admin", old, new },
+            r#"SWITCH directory=corp type=staff update-on-sign-on=off was=on by="admin""#,
+        );
+        check(
+            Event::UpstreamDown { directory: "corp", url: "ldap://x:1", error: "refused" },
+            r#"UPSTREAM directory=corp url="ldap://x:1" down error="refused""#,
+        );
+        check(Event::LimitHit { limit: "max_clients", peer: None }, "LIMIT max_clients hit");
+        check(Event::StoreFailed { error: "disk full" }, r#"STORE failed error="disk full""#);
+    }
+}

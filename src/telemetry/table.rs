@@ -1,0 +1,80 @@
+//! The table of metrics: every name, its labels, and one sentence for the person who reads it.
+//!
+//! Labels take their values from the configuration and from fixed lists, never from a peer.
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// Seconds, in buckets.
+    Histogram,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// The name as Prometheus sees it.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// One sentence.
+    pub help: &'static str,
+}
+
+/// Upper bounds of the histograms' buckets, in seconds.
+pub const BUCKETS: [f64; 14] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+macro_rules! metrics_table {
+    ($($name:ident: $kind:ident $text:literal [$($label:literal),*] $help:literal;)*) => {
+        $(pub(super) const $name: Metric =
+            Metric { name: $text, kind: Kind::$kind, labels: &[$($label),*], help: $help };)*
+
+        /// Every metric of a gateway.
+        pub const METRICS: &[Metric] = &[$($name),*];
+    };
+}
+
+metrics_table! {
+    CONNECTIONS_TOTAL: Counter "bindgate_connections_total" []
+        "Client connections that were accepted.";
+    CONNECTIONS: Gauge "bindgate_connections" []
+        "Client connections that are open.";
+    CLOSED_TOTAL: Counter "bindgate_closed_total" ["reason"]
+        "Client connections that ended, by reason.";
+    BINDS_TOTAL: Counter "bindgate_binds_total" ["result"]
+        "Binds that were answered, by result code; codes outside the fixed list are \"other\".";
+    BIND_SECONDS: Histogram "bindgate_bind_seconds" []
+        "Time from a whole bind request to its answer, record included.";
+    OPERATIONS_TOTAL: Counter "bindgate_operations_total" ["operation", "result"]
+        "Other operations that were answered: ok, refused (the client's affair), or failed.";
+    SIGN_ONS_TOTAL: Counter "bindgate_sign_ons_total" ["directory", "outcome"]
+        "Sign-ons, by what they did to the record.";
+    SIGN_ON_UNKNOWN_TOTAL: Counter "bindgate_sign_on_unknown_total" ["reason"]
+        "Sign-ons whose observation was unknown, so that no membership was touched, by reason.";
+    SIGN_ON_SECONDS: Histogram "bindgate_sign_on_seconds" []
+        "Time of a sign-on's flight: reads, plan and commit.";
+    MEMBERSHIPS_ADDED_TOTAL: Counter "bindgate_memberships_added_total" []
+        "Memberships that began.";
+    MEMBERSHIPS_REMOVED_TOTAL: Counter "bindgate_memberships_removed_total" []
+        "Memberships that ended.";
+    SWITCH_CHANGES_TOTAL: Counter "bindgate_switch_changes_total" []
+        "Changes of a switch at run time.";
+    LIMIT_HITS_TOTAL: Counter "bindgate_limit_hits_total" ["limit"]
+        "Times that a limit was hit, by its configuration key.";
+    UPSTREAM_RETRIES_TOTAL: Counter "bindgate_upstream_retries_total" ["directory"]
+        "Operations that were sent again because a connection was found dead.";
+    UPSTREAM_UP: Gauge "bindgate_upstream_up" ["directory"]
+        "1 while no server of the directory is known to be down, else 0.";
+    UPSTREAM_SERVERS_DOWN: Gauge "bindgate_upstream_servers_down" ["directory"]
+        "Servers of the directory that are known to be down.";
+    STORE_HEALTHY: Gauge "bindgate_store_healthy" []
+        "1 while the last write reached the disk, else 0.";
+    ADMIN_REFUSED_TOTAL: Counter "bindgate_admin_refused_total" []
+        "Requests to the admin API without a valid token.";
+}

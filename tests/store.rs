@@ -1,0 +1,17 @@
+//! The embedded store from outside: what is answered is on disk, what is on disk comes back, and
+//! what cannot be written changes nothing.
+
+#[path = "store/catalogue.rs"]
+mod catalogue;
+#[path = "store/commits.rs"]
+mod commits;
+#[path = "store/crash.rs"]
+mod crash;
+#[path = "store/failure.rs"]
+mod failure;
+#[path = "store/fixture.rs"]
+mod fixture;
+#[path = "store/opening.rs"]
+mod opening;
+#[path = "store/round_trip.rs"]
+mod round_trip;

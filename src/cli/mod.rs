@@ -2,6 +2,7 @@
 
 mod access;
 mod client;
+mod demo;
 mod exit;
 mod shown;
 mod user;

@@ -21,10 +21,10 @@ impl Parts {
     /// The parts of the real program.
     pub fn real() -> Self {
         Self {
-            load: |_| Err("configuration files cannot be read yet".to_owned()),
-            check: |_| Err("configuration files cannot be read yet".to_owned()),
+            load: |path| crate::config::load(path).map_err(|problems| problems.render()),
+            check: |path| crate::config::check(path).map_err(|problems| problems.render()),
             run: |config| crate::server::run(config).map_err(ended),
-            demo: |once| crate::server::demo::run(once).map_err(ended),
+            demo: |once| super::demo::run(once).map_err(ended),
         }
     }
 }

@@ -40,10 +40,6 @@ pub(super) const TOO_LARGE: Refusal =
 pub(super) const UNSUPPORTED_EXTENDED: Refusal =
     Refusal::new(ResultCode::PROTOCOL_ERROR, "unsupported extended operation");
 
-/// StartTLS while something is outstanding or TLS is on (RFC 4511 section 4.14.1).
-pub(super) const START_TLS_NOT_NOW: Refusal =
-    Refusal::new(ResultCode::OPERATIONS_ERROR, "TLS cannot be started now");
-
 /// An operation that Cancel does not find (RFC 3909 section 2.1).
 pub(super) const NO_SUCH_OPERATION: Refusal =
     Refusal::new(ResultCode::NO_SUCH_OPERATION, "message id not found");

@@ -1,7 +1,6 @@
 //! The wiring of a gateway: configuration in, a running gateway out. It decides nothing.
 
 mod clock;
-pub mod demo;
 mod running;
 mod signals;
 

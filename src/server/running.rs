@@ -27,12 +27,12 @@ const LAST_BYTES: Duration = Duration::from_secs(2);
 /// The parts that a gateway is made of.
 struct Wiring;
 
-type Upstream = upstream::Directory<Telemetry>;
+type Upstream = upstream::Directory;
 type Records = Store<Telemetry>;
 
 impl Ports for Wiring {
-    type Links = upstream::ExclusiveLinks<Telemetry>;
-    type Lookups = upstream::SharedLookups<Telemetry>;
+    type Links = upstream::ExclusiveLinks;
+    type Lookups = upstream::SharedLookups;
     type Records = Records;
     type Clock = SystemClock;
     type Events = Telemetry;

@@ -59,6 +59,12 @@ pub enum BerError {
     /// More elements than the decoder takes.
     #[error("too many elements")]
     TooMany,
+    /// Bytes stand after the element that should be the only one.
+    #[error("bytes after the end")]
+    TrailingBytes,
+    /// Substrings of a filter that are empty, doubled or out of order.
+    #[error("substrings are empty or out of order")]
+    BadSubstrings,
 }
 
 /// The tag and length of an element.

@@ -57,8 +57,13 @@ impl<'a> BindRequest<'a> {
     }
 }
 
-/// Appends a simple bind.
+/// The most bytes that a simple bind takes beside its name and password.
+const SIMPLE_OVERHEAD: usize = 64;
+
+/// Appends a simple bind. All room is made before the password is written: `out` does not move
+/// afterwards, so that wiping it wipes every copy.
 pub fn write_simple(out: &mut Vec<u8>, id: MessageId, name: &[u8], password: &[u8]) {
+    out.reserve(name.len() + password.len() + SIMPLE_OVERHEAD);
     write_message(out, id, Operation::BindRequest.tag(), |out| {
         ber::write_integer(out, INTEGER, 3);
         ber::write_element(out, OCTET_STRING, name);
@@ -83,5 +88,27 @@ impl<'a> BindResponse<'a> {
         let sasl_credentials =
             reader.optional(SERVER_SASL_CREDENTIALS)?.map(|element| element.content);
         Ok(Self { result, sasl_credentials })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::envelope::Envelope;
+
+    #[test]
+    fn a_password_is_written_without_moving_the_buffer() {
+        for length in [0, 1, 127, 128, 255, 256, 65_536] {
+            let (name, password) = (vec![b'n'; length], vec![b'p'; length]);
+            let mut out = Vec::new();
+            write_simple(&mut out, MessageId::MAX, &name, &password);
+            assert!(out.len() <= 2 * length + SIMPLE_OVERHEAD);
+            let envelope = Envelope::parse(&out).expect("it was just written");
+            let Ok(bind) = BindRequest::decode(envelope.content) else {
+                panic!("a bind of {length} bytes is not read back");
+            };
+            assert!(bind.version == 3 && bind.name == name);
+            assert!(matches!(bind.authentication, Authentication::Simple(p) if p == password));
+        }
     }
 }

@@ -106,11 +106,13 @@ pub fn write_with_body(id: MessageId, body: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(body);
 }
 
-/// Appends a message whose operation, under `tag`, is written by `fill`.
+/// Appends a message whose operation, under `tag`, is written by `fill`: straight into `out`, since
+/// a buffer in between would keep a copy of what may be a password.
 pub fn write_message(out: &mut Vec<u8>, id: MessageId, tag: u8, fill: impl FnOnce(&mut Vec<u8>)) {
-    let mut body = Vec::new();
-    ber::write_nested(&mut body, tag, fill);
-    write_with_body(id, &body, out);
+    ber::write_nested(out, SEQUENCE, |out| {
+        ber::write_integer(out, INTEGER, i64::from(id.get()));
+        ber::write_nested(out, tag, fill);
+    });
 }
 
 #[cfg(test)]
@@ -151,6 +153,9 @@ mod tests {
             let mut out = Vec::new();
             let id = MessageId::new(i64::from(id)).expect("it is in range");
             write_with_body(id, &op, &mut out);
+            let mut straight = Vec::new();
+            write_message(&mut straight, id, 0x64, |out| out.extend_from_slice(&body));
+            prop_assert_eq!(&straight, &out);
             let back = Envelope::parse(&out).expect("it was just written");
             prop_assert_eq!(back.id, id);
             prop_assert_eq!(back.body, &op[..]);

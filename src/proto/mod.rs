@@ -16,5 +16,7 @@ pub mod framing;
 pub mod modify;
 pub mod oid;
 pub mod op;
+pub mod prepare;
 pub mod result;
+pub mod schema;
 pub mod search;

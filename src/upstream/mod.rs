@@ -1,5 +1,25 @@
 //! The directory's side: connections, the pool of exclusive ones, the gateway's own searches.
 
+mod bell;
+mod connector;
+mod counters;
+mod directory;
+mod exchange;
+mod health;
+mod lease;
+mod ledger;
+mod lookup;
+mod pool;
+mod secret;
+mod servers;
+mod stream;
+mod tls;
+
+pub use directory::{Directory, UpstreamError};
+pub use lease::{ExclusiveLinks, Lease, LeaseWait};
+pub use lookup::SharedLookups;
+pub use tls::TlsError;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

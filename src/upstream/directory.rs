@@ -1,0 +1,115 @@
+//! One directory, put together: its servers, the pool, and the desks of the gateway's own searches.
+
+use super::Config;
+use super::connector::Connector;
+use super::counters::Counters;
+use super::lease::ExclusiveLinks;
+use super::ledger::Limits;
+use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
+use super::pool::Pool;
+use super::servers::Servers;
+use super::tls::{self, TlsError};
+use crate::app::ports::Events;
+use std::sync::{Arc, Mutex, PoisonError};
+use thiserror::Error;
+use tokio::task::AbortHandle;
+
+/// The most bytes of entries that one of the gateway's own searches may return: 64 MiB.
+const MAX_LOOKUP_BYTES: usize = 64 << 20;
+
+/// Why a directory's side cannot be set up.
+#[derive(Debug, Error)]
+pub enum UpstreamError {
+    /// No server is named.
+    #[error("directory has no servers")]
+    NoServers,
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// One directory as all workers share it.
+pub struct Directory {
+    servers: Arc<Servers>,
+    pool: Arc<Pool>,
+    desks: Vec<Arc<Desk>>,
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+impl Directory {
+    /// Sets a directory up for so many workers (at least one), numbered from 0. Reads the
+    /// certificates to trust; makes no connection yet.
+    pub fn new<E: Events>(
+        config: &Config,
+        workers: usize,
+        events: E,
+    ) -> Result<Self, UpstreamError> {
+        if config.urls.is_empty() {
+            return Err(UpstreamError::NoServers);
+        }
+        let workers = workers.max(1);
+        let counters = Arc::new(Counters::new(&config.name));
+        let connector = Connector::new(config, tls::client(config)?);
+        let servers = Servers::new(&config.name, &config.urls, connector, events, counters.clone());
+        let servers = Arc::new(servers);
+        let limits = Limits {
+            max: config.max_connections,
+            min: config.min_connections.min(config.max_connections),
+            max_waiting: config.max_waiting,
+            idle_timeout: config.idle_timeout,
+        };
+        let wait = config.queue_timeout;
+        let pool = Pool::new(limits, workers, wait, servers.clone(), counters.clone());
+        let login = Arc::new(Login::new(servers.clone(), config));
+        let limits = desk_limits(config);
+        let desk = |_| Arc::new(Desk::new(login.clone(), limits, counters.clone()));
+        let desks = (0..workers).map(desk).collect();
+        Ok(Self { servers, pool: Arc::new(pool), desks, tasks: Mutex::default() })
+    }
+
+    /// A worker's access to exclusive connections. `worker` is taken modulo the number of workers.
+    pub fn links(&self, worker: usize) -> ExclusiveLinks {
+        ExclusiveLinks::new(self.pool.clone(), worker % self.desks.len())
+    }
+
+    /// A worker's access with the service account. `worker` is taken modulo their number.
+    pub fn lookups(&self, worker: usize) -> SharedLookups {
+        SharedLookups::new(self.desks[worker % self.desks.len()].clone())
+    }
+
+    /// Warms a worker's share of connections up and keeps it warm. To be called once per worker,
+    /// inside its runtime, before its handles are used.
+    pub fn start(&self, worker: usize) {
+        let worker = worker % self.desks.len();
+        self.pool.start(worker);
+        self.desks[worker].start();
+        let task = tokio::spawn(self.pool.clone().maintain(worker));
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+    }
+
+    /// Whether some server could be reached when it was last tried.
+    pub fn is_up(&self) -> bool {
+        self.servers.is_up()
+    }
+
+    /// Turns away all who wait and closes what is idle. Leases and searches under way go on to
+    /// their end.
+    pub fn close(&self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+        self.pool.close();
+        self.desks.iter().for_each(|desk| desk.close());
+    }
+}
+
+fn desk_limits(config: &Config) -> DeskLimits {
+    DeskLimits {
+        outstanding: config.max_outstanding_upstream,
+        timeout: config.search_timeout,
+        idle_timeout: config.idle_timeout,
+        message: config.max_message_size,
+        entries: config.max_lookup_entries,
+        bytes: MAX_LOOKUP_BYTES,
+    }
+}

@@ -1,0 +1,135 @@
+//! When something that failed is tried again: after a growing, bounded pause, by one at a time.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The pause after the first failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause, jitter aside.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What is known of one server, or of the service account.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    state: State,
+    failures: u32,
+    probing: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Untried,
+    Up,
+    Down {
+        retry_at: Instant,
+    },
+}
+
+/// The leave to try once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attempt {
+    failures: u32,
+    probe: bool,
+}
+
+/// What an attempt's outcome changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transition {
+    /// Nothing, or it is the first that is known and good.
+    None,
+    /// It worked or was untried, and failed.
+    WentDown,
+    /// It had failed, and works.
+    CameUp,
+}
+
+impl Health {
+    /// Leave to try, unless it failed lately or somebody else is finding out.
+    pub(super) fn admit(&mut self, now: Instant) -> Option<Attempt> {
+        let probe = match self.state {
+            State::Untried | State::Up => false,
+            State::Down { retry_at } if now >= retry_at && !self.probing => true,
+            State::Down { .. } => return None,
+        };
+        self.probing |= probe;
+        Some(Attempt { failures: self.failures, probe })
+    }
+
+    /// The attempt succeeded.
+    pub(super) fn succeeded(&mut self, attempt: Attempt) -> Transition {
+        self.ended(attempt);
+        self.failures = 0;
+        match std::mem::replace(&mut self.state, State::Up) {
+            State::Down { .. } => Transition::CameUp,
+            State::Untried | State::Up => Transition::None,
+        }
+    }
+
+    /// The attempt failed. Of many that were under way together, one counts: the pause grows with
+    /// failures in a row, not with how many had to wait for the same one. `jitter` is any number.
+    pub(super) fn failed(&mut self, attempt: Attempt, now: Instant, jitter: u16) -> Transition {
+        self.ended(attempt);
+        if attempt.failures != self.failures {
+            return Transition::None;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let retry_at = now + pause(self.failures, jitter);
+        match std::mem::replace(&mut self.state, State::Down { retry_at }) {
+            State::Down { .. } => Transition::None,
+            State::Untried | State::Up => Transition::WentDown,
+        }
+    }
+
+    /// The attempt ended without an outcome.
+    pub(super) fn ended(&mut self, attempt: Attempt) {
+        if attempt.probe {
+            self.probing = false;
+        }
+    }
+
+    /// Whether the last attempt succeeded.
+    pub(super) fn is_up(&self) -> bool {
+        self.state == State::Up
+    }
+}
+
+/// Doubles with each failure up to the longest, and lies within a quarter around that.
+fn pause(failures: u32, jitter: u16) -> Duration {
+    let doubled = FIRST_PAUSE * 2u32.saturating_pow(failures.saturating_sub(1).min(10));
+    doubled.min(LONGEST_PAUSE) * (768 + u32::from(jitter) % 513) / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_failed_is_tried_again_by_one_at_a_time_after_its_pause() {
+        let start = Instant::now();
+        let mut health = Health::default();
+        let first = health.admit(start).expect("untried is tried");
+        let second = health.admit(start).expect("untried is tried by many");
+        assert_eq!(health.failed(first, start, 0), Transition::WentDown);
+        assert_eq!(health.failed(second, start, 0), Transition::None);
+        assert_eq!(health.failures, 1);
+        assert_eq!(health.admit(start), None);
+        let later = start + LONGEST_PAUSE;
+        let probe = health.admit(later).expect("the pause is over");
+        assert_eq!(health.admit(later), None, "one probe at a time");
+        health.ended(probe);
+        let probe = health.admit(later).expect("a probe that was given up makes room");
+        assert_eq!(health.succeeded(probe), Transition::CameUp);
+        assert!(health.is_up());
+    }
+
+    proptest! {
+        #[test]
+        fn a_pause_is_never_shorter_than_the_one_before_would_allow_nor_unbounded(failures in 1u32.., jitter: u16) {
+            let pause = pause(failures, jitter);
+            prop_assert!(pause >= FIRST_PAUSE * 3 / 4);
+            prop_assert!(pause <= LONGEST_PAUSE * 5 / 4);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! One exclusive connection under lease, and the wait for one.
+
+use super::bell::Bell;
+use super::ledger::{Grant, WaiterId};
+use super::pool::Pool;
+use super::stream::Stream;
+use crate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
+use std::future::Future;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+/// One worker's access to a directory's exclusive connections.
+#[derive(Clone)]
+pub struct ExclusiveLinks {
+    pool: Arc<Pool>,
+    worker: usize,
+}
+
+impl ExclusiveLinks {
+    pub(super) fn new(pool: Arc<Pool>, worker: usize) -> Self {
+        Self { pool, worker }
+    }
+}
+
+impl Links for ExclusiveLinks {
+    type Link = Lease;
+    type Wait = LeaseWait;
+
+    fn lease(&self, purpose: Purpose, _source: IpAddr) -> Leased<Lease, LeaseWait> {
+        match self.pool.take(self.worker, purpose) {
+            Some(lease) => Leased::Now(lease),
+            None => Leased::Later(LeaseWait::new(self.pool.clone(), self.worker, purpose)),
+        }
+    }
+}
+
+/// Where a leased connection came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was made just now.
+    New,
+    /// It was warm.
+    Pool,
+}
+
+/// A connection under lease. A session that waits calls `poll_recalled` after `set_recallable`.
+pub struct Lease {
+    stream: Option<Stream>,
+    pool: Arc<Pool>,
+    slot: usize,
+    home: usize,
+    bell: Arc<Bell>,
+    origin: Origin,
+    fitness: Fitness,
+    watched_by: Option<Waker>,
+    writing: Writing,
+}
+
+/// Whether the last write took all that it was given: nothing may be sent inside a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    Whole,
+    Part,
+}
+
+impl Lease {
+    pub(super) fn new(pool: Arc<Pool>, grant: Grant<Stream>, origin: Origin) -> Self {
+        Self {
+            stream: Some(grant.conn),
+            pool,
+            slot: grant.slot,
+            home: grant.home,
+            bell: grant.bell,
+            origin,
+            fitness: grant.fitness,
+            watched_by: None,
+            writing: Writing::Whole,
+        }
+    }
+
+    /// Registers the connection with this worker's runtime, unless it is its own; `None`, and the
+    /// lease is over, if that fails.
+    pub(super) fn settle_at(mut self, worker: usize) -> Option<Self> {
+        if self.home != worker {
+            let stream = self.stream.take()?;
+            self.stream = Some(stream.rehome().ok()?);
+            self.home = worker;
+        }
+        Some(self)
+    }
+
+    /// The lease, if the connection is alive; otherwise it is over.
+    pub(super) fn checked(mut self) -> Option<Self> {
+        if self.stream.as_mut().is_some_and(Stream::is_alive) {
+            return Some(self);
+        }
+        // There is nobody to say goodbye to.
+        self.stream = None;
+        None
+    }
+
+    /// Gives an untouched connection to the next.
+    pub(super) fn pass_on(self) {
+        let fitness = self.fitness;
+        self.give_back(fitness);
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
+        let stream = self.stream.as_mut().ok_or(ErrorKind::NotConnected)?;
+        Ok(Pin::new(stream))
+    }
+
+    fn wrote(&mut self, written: &Poll<io::Result<usize>>, offered: usize) {
+        if let Poll::Ready(Ok(count)) = written {
+            self.writing = if *count == offered { Writing::Whole } else { Writing::Part };
+        }
+    }
+}
+
+impl Link for Lease {
+    fn is_reused(&self) -> bool {
+        self.origin == Origin::Pool
+    }
+
+    fn set_recallable(&mut self, recallable: bool) {
+        if !recallable {
+            if self.bell.forbid() {
+                self.pool.revoked();
+            }
+            return;
+        }
+        self.bell.allow(self.pool.demand.recalls());
+        if self.pool.demand.wanted() > 0 {
+            self.pool.volunteer(self.slot);
+        }
+    }
+
+    fn poll_recalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.bell.is_recalled() {
+            return Poll::Ready(());
+        }
+        if self.watched_by.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        self.bell.watch(cx.waker().clone());
+        self.watched_by = Some(cx.waker().clone());
+        // It may have been asked back between the two.
+        if self.bell.is_recalled() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn give_back(mut self, fitness: Fitness) {
+        if self.writing == Writing::Part {
+            return;
+        }
+        // What was bound once is never anonymous again.
+        let fitness = if self.fitness == Fitness::Binds { Fitness::Binds } else { fitness };
+        if let Some(stream) = self.stream.take() {
+            self.pool.returned(self.slot, self.home, stream, fitness);
+            self.slot = RETURNED;
+        }
+    }
+}
+
+/// The slot of a lease that has ended.
+const RETURNED: usize = usize::MAX;
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.slot == RETURNED {
+            return;
+        }
+        if let Some(mut stream) = self.stream.take()
+            && self.writing == Writing::Whole
+        {
+            stream.say_goodbye();
+        }
+        self.pool.lost(self.slot, self.home);
+    }
+}
+
+impl AsyncRead for Lease {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.get_mut().stream()?.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Lease {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let lease = self.get_mut();
+        let written = lease.stream()?.poll_write(cx, buf);
+        lease.wrote(&written, buf.len());
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().stream()?.poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let lease = self.get_mut();
+        let written = lease.stream()?.poll_write_vectored(cx, bufs);
+        lease.wrote(&written, bufs.iter().map(|buf| buf.len()).sum());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+/// The wait for a connection; dropping it gives the place in the queue up.
+pub struct LeaseWait {
+    state: State,
+}
+
+enum State {
+    Refused(LinkError),
+    Queued(Place),
+    Over,
+}
+
+struct Place {
+    pool: Arc<Pool>,
+    worker: usize,
+    id: WaiterId,
+    answer: oneshot::Receiver<Result<Lease, LinkError>>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl LeaseWait {
+    fn new(pool: Arc<Pool>, worker: usize, purpose: Purpose) -> Self {
+        let (tell, answer) = oneshot::channel();
+        let state = match pool.enqueue(worker, purpose, tell) {
+            Ok(id) => {
+                let timer = Box::pin(tokio::time::sleep(pool.queue_timeout));
+                State::Queued(Place { pool, worker, id, answer, timer })
+            }
+            Err(error) => State::Refused(error),
+        };
+        Self { state }
+    }
+}
+
+impl Future for LeaseWait {
+    type Output = Result<Lease, LinkError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = match &mut self.state {
+            State::Refused(error) => Err(*error),
+            State::Over => Err(LinkError::Closed),
+            State::Queued(place) => match place.poll(cx) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        self.state = State::Over;
+        Poll::Ready(outcome)
+    }
+}
+
+impl Place {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lease, LinkError>> {
+        if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
+            let lease = answer.unwrap_or(Err(LinkError::Unreachable));
+            let here = |lease: Lease| lease.settle_at(self.worker).ok_or(LinkError::Unreachable);
+            return Poll::Ready(lease.and_then(here));
+        }
+        self.timer.as_mut().poll(cx).map(|()| Err(LinkError::TimedOut))
+    }
+}
+
+impl Drop for Place {
+    /// A connection that has arrived meanwhile goes to the next.
+    fn drop(&mut self) {
+        self.pool.cancel(self.id);
+        self.answer.close();
+        if let Ok(Ok(lease)) = self.answer.try_recv() {
+            lease.pass_on();
+        }
+    }
+}

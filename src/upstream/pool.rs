@@ -1,0 +1,284 @@
+//! The pool of exclusive connections: carries out what the ledger says.
+//!
+//! One pool serves all workers of a directory. Its lock is taken when a lease begins or ends, never
+//! per message, and never held while a connection is made, moved, checked or closed.
+
+use super::bell::Demand;
+use super::counters::Counters;
+use super::lease::{Lease, Origin};
+use super::ledger::{Grant, Ledger, Limits, Order, Refused, Then, WaiterId};
+use super::servers::{Servers, Unreachable};
+use super::stream::Stream;
+use crate::app::ports::{Fitness, LinkError, Purpose};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// How often idle connections are looked after.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(1);
+/// How many idle connections of each kind are checked each time.
+const CHECKED_EACH_TIME: usize = 64;
+
+/// How one who waits is told.
+pub(super) type Tell = oneshot::Sender<Result<Lease, LinkError>>;
+
+type Books = Ledger<Stream, Tell>;
+
+/// The pool of one directory.
+pub(super) struct Pool {
+    ledger: Mutex<Books>,
+    runtimes: Vec<OnceLock<Handle>>,
+    servers: Arc<Servers>,
+    counters: Arc<Counters>,
+    min: usize,
+    /// How long one waits.
+    pub(super) queue_timeout: Duration,
+    /// What sessions look at without the lock.
+    pub(super) demand: Arc<Demand>,
+}
+
+/// A connection that is being made: it is counted until it is there or given up.
+struct Making {
+    pool: Arc<Pool>,
+    order: Option<Order>,
+}
+
+impl Pool {
+    pub(super) fn new(
+        limits: Limits,
+        workers: usize,
+        queue_timeout: Duration,
+        servers: Arc<Servers>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let demand = Arc::new(Demand::default());
+        Self {
+            ledger: Mutex::new(Ledger::new(limits, workers, demand.clone())),
+            runtimes: (0..workers.max(1)).map(|_| OnceLock::new()).collect(),
+            servers,
+            counters,
+            min: limits.min,
+            queue_timeout,
+            demand,
+        }
+    }
+
+    /// A live idle connection, registered with the runtime that this is called in.
+    pub(super) fn take(self: &Arc<Self>, worker: usize, purpose: Purpose) -> Option<Lease> {
+        loop {
+            let (grant, spare) = {
+                let mut books = self.books();
+                let grant = books.take(worker, purpose)?;
+                (grant, books.spare(worker))
+            };
+            self.counters.leases.increment(1);
+            self.carry_out(Then { make: spare, ..Then::default() });
+            let Some(lease) = self.lease(grant, Origin::Pool).settle_at(worker) else { continue };
+            match lease.checked() {
+                Some(lease) => return Some(lease),
+                None => self.counters.dead.increment(1),
+            }
+        }
+    }
+
+    /// A place in the queue, for when [`Pool::take`] found nothing.
+    pub(super) fn enqueue(
+        self: &Arc<Self>,
+        worker: usize,
+        purpose: Purpose,
+        tell: Tell,
+    ) -> Result<WaiterId, LinkError> {
+        let queued = self.books().enqueue(worker, purpose, tell);
+        let (id, then) = queued.map_err(|refused| match refused {
+            Refused::Full => LinkError::QueueFull,
+            Refused::Closed => LinkError::Closed,
+        })?;
+        self.carry_out(then);
+        Ok(id)
+    }
+
+    /// A place in the queue is given up.
+    pub(super) fn cancel(&self, id: WaiterId) {
+        self.books().cancel(id);
+    }
+
+    /// A lease ended; its connection stays.
+    pub(super) fn returned(
+        self: &Arc<Self>,
+        slot: usize,
+        home: usize,
+        mut stream: Stream,
+        fitness: Fitness,
+    ) {
+        // An idle one is checked when it is taken; one that is handed over at once, here.
+        if self.demand.waiting() > 0 && !stream.is_alive() {
+            self.counters.dead.increment(1);
+            return self.lost(slot, home);
+        }
+        let then = self.books().returned(slot, stream, fitness, home, Instant::now());
+        self.carry_out(then);
+    }
+
+    /// A lease ended; its connection is closed.
+    pub(super) fn lost(self: &Arc<Self>, slot: usize, home: usize) {
+        let then = self.books().lost(slot, home);
+        self.carry_out(then);
+    }
+
+    /// A lease became recallable while somebody waits.
+    pub(super) fn volunteer(&self, slot: usize) {
+        let bell = self.books().volunteer(slot);
+        if let Some(bell) = bell {
+            self.counters.recalls.increment(1);
+            bell.ring();
+        }
+    }
+
+    /// A lease that was asked back is in use again.
+    pub(super) fn revoked(&self) {
+        let bell = self.books().revoked();
+        if let Some(bell) = bell {
+            self.counters.recalls.increment(1);
+            bell.ring();
+        }
+    }
+
+    /// Warms the worker's share up and looks after its idle connections until the pool is closed.
+    pub(super) fn start(self: &Arc<Self>, worker: usize) {
+        if let Some(place) = self.runtimes.get(worker) {
+            // A second start of the same worker changes nothing.
+            let _ = place.set(Handle::current());
+        }
+        let workers = self.runtimes.len();
+        let share = self.min / workers + usize::from(worker < self.min % workers);
+        for _ in 0..share {
+            let make = self.books().spare(worker);
+            self.carry_out(Then { make, ..Then::default() });
+        }
+    }
+
+    /// Looks after a worker's idle connections; ends only by being dropped.
+    pub(super) async fn maintain(self: Arc<Self>, worker: usize) {
+        let mut ticks = tokio::time::interval(MAINTENANCE_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.tidy(worker);
+        }
+    }
+
+    /// Closes idle connections and turns all who wait away. What is leased goes on.
+    pub(super) fn close(&self) {
+        let (streams, waiting) = self.books().close();
+        for mut stream in streams {
+            stream.say_goodbye();
+        }
+        for tell in waiting {
+            let _ = tell.send(Err(LinkError::Closed));
+        }
+        self.show();
+    }
+
+    /// Drops dead idle connections, closes those that were idle for long, fills up to the minimum,
+    /// and finds out whether a directory that was down is up, without a client that pays for it.
+    fn tidy(self: &Arc<Self>, worker: usize) {
+        let dead = self.books().weed(worker, CHECKED_EACH_TIME, Stream::is_alive);
+        self.counters.dead.increment(dead.len() as u64);
+        drop(dead);
+        let now = Instant::now();
+        loop {
+            let expired = self.books().expire(worker, now);
+            let Some(mut stream) = expired else { break };
+            stream.say_goodbye();
+        }
+        for _ in 0..self.min {
+            let make = self.books().spare(worker);
+            if make.is_none() {
+                break;
+            }
+            self.carry_out(Then { make, ..Then::default() });
+        }
+        if worker == 0 && self.min == 0 && !self.servers.is_up() {
+            let make = self.books().probe(worker);
+            self.carry_out(Then { make, ..Then::default() });
+        }
+        self.show();
+    }
+
+    fn carry_out(self: &Arc<Self>, then: Then<Stream, Tell>) {
+        self.carry_out_with(then, Origin::Pool);
+    }
+
+    fn carry_out_with(self: &Arc<Self>, then: Then<Stream, Tell>, origin: Origin) {
+        if let Some(mut stream) = then.close {
+            stream.say_goodbye();
+        }
+        if let Some(bell) = then.ring {
+            self.counters.recalls.increment(1);
+            bell.ring();
+        }
+        if let Some(order) = then.make {
+            self.make(order);
+        }
+        if let Some(tell) = then.fail {
+            let _ = tell.send(Err(LinkError::Unreachable));
+        }
+        if let Some((tell, grant)) = then.deliver {
+            self.counters.leases.increment(1);
+            let lease = self.lease(grant, origin);
+            // Who gave up meanwhile passes it on to the next.
+            if let Err(Ok(lease)) = tell.send(Ok(lease)) {
+                lease.pass_on();
+            }
+        }
+        self.show();
+    }
+
+    fn lease(self: &Arc<Self>, grant: Grant<Stream>, origin: Origin) -> Lease {
+        Lease::new(self.clone(), grant, origin)
+    }
+
+    /// Makes a connection as a task of the asking worker's runtime.
+    fn make(self: &Arc<Self>, order: Order) {
+        let making = Making { pool: self.clone(), order: Some(order) };
+        let started = self.runtimes.get(order.worker).and_then(OnceLock::get).cloned();
+        if let Some(runtime) = started.or_else(|| Handle::try_current().ok()) {
+            runtime.spawn(making.run());
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self) {
+        self.counters.connections.set(self.demand.total() as f64);
+        self.counters.waiting.set(self.demand.waiting() as f64);
+    }
+}
+
+impl Making {
+    async fn run(mut self) {
+        let connected = self.pool.servers.connect().await;
+        let Some(order) = self.order.take() else { return };
+        let then = match connected {
+            Ok(stream) => self.pool.books().made(order, stream, Instant::now()),
+            Err(Unreachable) => self.pool.books().not_made(order),
+        };
+        self.pool.carry_out_with(then, Origin::New);
+    }
+}
+
+impl Drop for Making {
+    /// The runtime went away: no other connection is begun from here.
+    fn drop(&mut self) {
+        if let Some(order) = self.order.take() {
+            let failed = self.pool.books().given_up(order);
+            if let Some(tell) = failed {
+                let _ = tell.send(Err(LinkError::Unreachable));
+            }
+        }
+    }
+}

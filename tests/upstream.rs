@@ -1,0 +1,13 @@
+//! The directory's side against servers that are scripted byte by byte, on loopback.
+//!
+//! Goal: every fault of a server gives its own error within bounded time, and connections are
+//! never lost, leased twice or used in clear where TLS was asked for.
+
+#[path = "upstream/lookups.rs"]
+mod lookups;
+#[path = "upstream/pool.rs"]
+mod pool;
+#[path = "upstream/script.rs"]
+mod script;
+#[path = "upstream/tls.rs"]
+mod tls;

@@ -46,7 +46,7 @@ fn malformed_messages_get_a_notice_and_the_connection_is_closed() {
 fn a_message_that_announces_too_much_is_refused_before_it_is_sent() {
     let slapd = Slapd::start();
     let gateway = Gateway::configured(slapd.port(), |settings, _| {
-        settings.set("[listen]", "max_message_size", "65536");
+        settings.set("[listen]", "max_message_size", "\"64KiB\"");
     });
     let announcements: [&[u8]; 3] = [
         &[0x30, 0x84, 0x40, 0, 0, 0],

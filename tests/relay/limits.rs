@@ -11,6 +11,7 @@ const UIDS: [&str; 6] = ["ann", "bob", "carol", "dave", "erin", "frank"];
 
 fn gateway_with_connections(upstream: u16, limit: usize) -> Gateway {
     Gateway::configured(upstream, |settings, _| {
+        settings.set("[[directory]]", "min_connections", "1");
         settings.set("[[directory]]", "max_connections", limit.to_string());
     })
 }

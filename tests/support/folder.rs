@@ -1,6 +1,8 @@
 //! Temporary folders, and ports that nobody else takes meanwhile.
 
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,10 +36,11 @@ impl TestFolder {
         self.0.join(name)
     }
 
-    /// Writes a file into it and gives its path.
+    /// Writes a file into it, for its owner's eyes only, and gives its path.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.file(name);
         std::fs::write(&path, content).expect("the temporary folder can be written");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
         path
     }
 }

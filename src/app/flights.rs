@@ -151,10 +151,11 @@ where
     /// The flight that waits, if somebody still waits for it; else the key's lane is closed.
     fn next(&self, key: &K) -> Option<Waiting<A, T>> {
         let waiting = self.lanes.get_mut(key).and_then(|mut lane| lane.take());
-        if let Some(waiting) = waiting {
-            if self.deserted == Deserted::Fly || Arc::strong_count(&waiting.board) > 1 {
-                return Some(waiting);
-            }
+        let wanted = |waiting: &Waiting<A, T>| {
+            self.deserted == Deserted::Fly || Arc::strong_count(&waiting.board) > 1
+        };
+        if let Some(waiting) = waiting.filter(wanted) {
+            return Some(waiting);
         }
         match self.lanes.remove_if(key, |_, lane| lane.is_none()) {
             Some(_) => None,

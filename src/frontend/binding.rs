@@ -278,10 +278,10 @@ impl<P: Ports> Connection<P> {
     /// A bind was refused before anything was sent: whoever the connection upstream is bound as,
     /// it is not this session any more.
     pub(super) fn after_refused_bind(&mut self, content: &[u8], code: ResultCode) {
-        if let Some(upstream) = &mut self.upstream {
-            if upstream.standing == Standing::Bound {
-                upstream.standing = Standing::Stranger;
-            }
+        if let Some(upstream) = &mut self.upstream
+            && upstream.standing == Standing::Bound
+        {
+            upstream.standing = Standing::Stranger;
         }
         let name = BindRequest::decode(content).map_or(&[][..], |bind| bind.name);
         let (conn, op, elapsed) = (self.id, self.requests, Duration::ZERO);

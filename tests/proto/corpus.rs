@@ -102,6 +102,7 @@ pub(super) fn search(filter: &str) -> Search {
         attributes: vec!["cn".to_owned(), "+".to_owned()],
         size_limit: 10,
         time_limit: 3,
+        controls: Vec::new(),
     }
 }
 

@@ -21,6 +21,7 @@ fn search() -> Search {
         attributes: vec!["cn".to_owned()],
         size_limit: 0,
         time_limit: 0,
+        controls: Vec::new(),
     }
 }
 

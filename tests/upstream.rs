@@ -3,6 +3,8 @@
 //! Goal: every fault of a server gives its own error within bounded time, and connections are
 //! never lost, leased twice or used in clear where TLS was asked for.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests are not exempt as tests are.
+
 #[path = "upstream/lookups.rs"]
 mod lookups;
 #[path = "upstream/pool.rs"]

@@ -21,12 +21,13 @@ pub(super) const MAX_CONNECTION_TIME: Duration = Duration::from_secs(30);
 pub(super) struct Limited {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    life: Duration,
 }
 
 impl Limited {
-    pub(super) fn new(listener: TcpListener, max_clients: usize) -> Self {
+    pub(super) fn new(listener: TcpListener, max_clients: usize, life: Duration) -> Self {
         let places = max_clients.clamp(1, Semaphore::MAX_PERMITS);
-        Self { listener, places: Arc::new(Semaphore::new(places)) }
+        Self { listener, places: Arc::new(Semaphore::new(places)), life }
     }
 }
 
@@ -39,7 +40,7 @@ impl Listener for Limited {
         let place = place.expect("the semaphore is never closed");
         // axum's own acceptor retries, with a pause where descriptors have run out
         let (stream, peer) = Listener::accept(&mut self.listener).await;
-        let deadline = Box::pin(tokio::time::sleep(MAX_CONNECTION_TIME));
+        let deadline = Box::pin(tokio::time::sleep(self.life));
         (Timed { stream, deadline, _place: place }, peer)
     }
 
@@ -91,5 +92,47 @@ impl AsyncWrite for Timed {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    async fn limited(max_clients: usize, life: Duration) -> (Limited, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (Limited::new(listener, max_clients, life), address)
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_accepted_only_while_a_place_is_free() {
+        let (mut limited, address) = limited(1, MAX_CONNECTION_TIME).await;
+        let _first = TcpStream::connect(address).await.unwrap();
+        let (held, _) = limited.accept().await;
+        let second = TcpStream::connect(address).await.unwrap();
+        let turns = async {
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = limited.accept() => panic!("more connections than places"),
+            () = turns => {}
+        }
+        drop(held);
+        let (_io, peer) = limited.accept().await;
+        assert_eq!(peer, second.local_addr().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_is_let_go_when_its_time_is_up() {
+        let (mut limited, address) = limited(1, Duration::ZERO).await;
+        let _silent = TcpStream::connect(address).await.unwrap();
+        let (mut stream, _) = limited.accept().await;
+        let error = stream.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::answer::Refusal;
 use super::health::{self, Readiness, RenderMetrics};
-use super::limited::Limited;
+use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::token::Token;
 use super::{audit, user_types, users};
 use crate::app::events::Event;
@@ -79,7 +79,7 @@ pub async fn serve<C: Catalogue, K: Clock, E: Events>(
 ) -> io::Result<()> {
     let access = MetricsAccess::of(listener.local_addr()?);
     let router = router(state, limits, access);
-    let listener = Limited::new(listener, limits.max_clients);
+    let listener = Limited::new(listener, limits.max_clients, MAX_CONNECTION_TIME);
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 

@@ -4,7 +4,7 @@ use ring::digest::{Digest, SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -80,6 +80,7 @@ pub fn read(path: &Path) -> Result<Zeroizing<String>, TokenError> {
     let io_error = |source| TokenError::Io { path: path.to_owned(), source };
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE as usize + 1));
     let file = File::open(path).map_err(io_error)?;
+    warn_if_shared(path, &file);
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(io_error)?;
     let text = std::str::from_utf8(&bytes).unwrap_or_default().trim_end_matches(['\r', '\n']);
     let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -87,6 +88,14 @@ pub fn read(path: &Path) -> Result<Zeroizing<String>, TokenError> {
         return Err(TokenError::Unusable(path.to_owned()));
     }
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Others on this machine who can read the token can use it; that may be meant, so it is only told.
+fn warn_if_shared(path: &Path, file: &File) {
+    let is_shared = file.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+    if is_shared {
+        tracing::warn!("admin token file {} can be read by others than its owner", path.display());
+    }
 }
 
 fn create(path: &Path) -> Result<Zeroizing<String>, TokenError> {

@@ -1,6 +1,6 @@
 //! Where the running gateway is, and the token for it.
 
-use super::exit::{Exit, Failure};
+use super::exit::{CONFIGURATION, Exit, Failure};
 use super::wiring::Parts;
 use crate::admin::{TokenError, read_token};
 use crate::config::Config;
@@ -30,7 +30,7 @@ pub(super) fn config_path(given: Option<PathBuf>) -> PathBuf {
 
 /// Reads the configuration; all its mistakes are the failure.
 pub(super) fn load(parts: &Parts, path: &Path) -> Result<Config, Failure> {
-    (parts.load)(path).map_err(|problems| Failure::new(Exit::Usage, "configuration", problems))
+    (parts.load)(path).map_err(|problems| Failure::new(Exit::Usage, CONFIGURATION, problems))
 }
 
 /// Finds the gateway: the environment first, and the file for what it leaves open.

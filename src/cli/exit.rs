@@ -47,6 +47,9 @@ pub enum Format {
     Json,
 }
 
+/// The name of a failure whose detail is the rendered list of a configuration's mistakes.
+pub(super) const CONFIGURATION: &str = "configuration";
+
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
 pub struct Failure {
@@ -76,6 +79,8 @@ impl Failure {
                 }
                 format!("{object}\n")
             }
+            // excerpts of a file, rendered for this terminal
+            Format::Text if self.error == CONFIGURATION => self.detail.trim_end().to_owned() + "\n",
             Format::Text => {
                 let mut text = String::from("bindgate: ");
                 for line in self.detail.lines() {

@@ -165,7 +165,7 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
             (parts.run)(config).map(|()| String::new())
         }
         Command::Check => (parts.check)(&access::config_path(config))
-            .map_err(|problems| Failure::new(Exit::Usage, "configuration", problems)),
+            .map_err(|problems| Failure::new(Exit::Usage, exit::CONFIGURATION, problems)),
         Command::Demo { once } => (parts.demo)(once).map(|()| String::new()),
         Command::User(command) => {
             let client = Client::new(access::find(parts, config)?);

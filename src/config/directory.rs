@@ -24,7 +24,8 @@ struct Read {
 /// Reads all directories and compares them with each other.
 pub(super) fn directories<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<Vec<Directory>> {
     let sections = r.sections(root, "directory");
-    if sections.is_empty() {
+    let is_list = root.get("directory").is_none_or(|given| given.get_ref().is_array());
+    if sections.is_empty() && is_list {
         let help = "add a [[directory]] with name, urls, suffixes and service_account";
         r.missing(root.span(), "there is no directory to serve".to_owned(), help.to_owned());
     }

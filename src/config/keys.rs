@@ -168,7 +168,7 @@ use Presence::{Default, Optional, Required};
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
     key("listen", "ldap", List(ADDRESS), Default("[\"127.0.0.1:3890\"]"),
-        "Addresses for plain LDAP; [] for none. StartTLS is offered when [listen.tls] is set."),
+        "Addresses for plain LDAP; [] for none."),
     key("listen", "ldaps", List(ADDRESS), Default("[]"),
         "Addresses for LDAP over TLS; they need [listen.tls]."),
     key("listen", "max_message_size", Size(KIB, 256 * MIB), Default("\"4MiB\""),

@@ -9,7 +9,7 @@ pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     if wanted.len() > LONGEST {
         return None;
     }
-    let tolerated = (wanted.len() / 3).max(1);
+    let tolerated = wanted.len().div_ceil(3);
     known
         .iter()
         .map(|candidate| (distance(&wanted, &fold(candidate)), *candidate))

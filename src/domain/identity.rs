@@ -52,6 +52,7 @@ pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
     let mut names: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
     names.push("objectClass".to_owned());
     for user_type in &directory.user_types {
+        names.extend(user_type.filter.attributes().into_iter().map(str::to_owned));
         names.push(user_type.username.clone());
         names.extend(user_type.attributes.iter().map(|mapping| mapping.upstream.clone()));
     }

@@ -29,12 +29,16 @@ fn by_route(closure: &Closure, shows: impl Fn(usize, bool) -> bool) -> BTreeSet<
     shown.map(|(id, _)| id.clone()).collect()
 }
 
-/// The groups below which nothing of the closure lies but their own cycle.
+/// The groups below which nothing of the closure lies but their own cycle: those of a cycle from
+/// which no edge leads down.
 fn leaves(closure: &Closure) -> BTreeSet<UpstreamId> {
     let below = edges(closure);
     let cycles = cycles(&below);
-    let is_leaf = |group: &usize| below[*group].iter().all(|low| cycles[*low] == cycles[*group]);
-    closure.keys().enumerate().filter(|(at, _)| is_leaf(at)).map(|(_, id)| id.clone()).collect()
+    let leads_down = |at: &usize| below[*at].iter().any(|low| cycles[*low] != cycles[*at]);
+    let higher: BTreeSet<usize> =
+        (0..below.len()).filter(leads_down).map(|at| cycles[at]).collect();
+    let groups = closure.keys().zip(&cycles).filter(|(_, cycle)| !higher.contains(cycle));
+    groups.map(|(id, _)| id.clone()).collect()
 }
 
 /// For each group, in the closure's order, the positions of the groups right below it.

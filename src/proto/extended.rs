@@ -55,8 +55,16 @@ impl<'a> ExtendedResponse<'a> {
     pub fn decode(content: &'a [u8]) -> Result<Self, BerError> {
         let mut reader = Reader::new(content);
         let result = LdapResult::read(&mut reader)?;
-        let name = reader.optional(RESPONSE_NAME)?.map(|element| element.content);
-        let value = reader.optional(RESPONSE_VALUE)?.map(|element| element.content);
+        let (mut name, mut value) = (None, None);
+        while !reader.is_empty() {
+            let element = reader.element()?;
+            match element.tag {
+                RESPONSE_NAME => name = name.or(Some(element.content)),
+                RESPONSE_VALUE => value = value.or(Some(element.content)),
+                // Fields of extensions that are unknown here are skipped (RFC 4511 section 4).
+                _ => {}
+            }
+        }
         Ok(Self { result, name, value })
     }
 

@@ -193,8 +193,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// An attribute of a record: the record's DN, the description, the values.
+    type Row<'a> = (&'a str, &'a str, &'a [&'a str]);
+
     #[track_caller]
-    fn check(text: &str, expected: Result<&[(&str, &str, &[&str])], (usize, LdifFault)>) {
+    fn check(text: &str, expected: Result<&[Row<'_>], (usize, LdifFault)>) {
         let got = parse(text).map(|records| {
             let mut rows = Vec::new();
             for Record { entry, .. } in records {

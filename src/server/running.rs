@@ -16,7 +16,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
 
 /// How often the metrics' histograms are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -27,7 +28,7 @@ const LAST_BYTES: Duration = Duration::from_secs(2);
 /// The parts that a gateway is made of.
 struct Wiring;
 
-type Upstream = upstream::Directory;
+type Upstream = Arc<upstream::Directory>;
 type Records = Store<Telemetry>;
 
 impl Ports for Wiring {
@@ -45,7 +46,7 @@ pub struct Running {
     drain_timeout: Duration,
     upstreams: Vec<Upstream>,
     workers: Vec<JoinHandle<()>>,
-    control: Runtime,
+    control: Control,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
 }
@@ -73,7 +74,7 @@ impl Running {
             drain_timeout: config.listen.drain_timeout,
             upstreams,
             workers: Vec::new(),
-            control: runtime()?,
+            control: Control::start()?,
             addresses,
             admin: None,
         };
@@ -98,29 +99,33 @@ impl Running {
 
     /// Serves until a signal asks for the end.
     pub fn until_signalled(self) -> Result<(), RunError> {
-        let mut signals = self.control.block_on(async { EndSignals::install() })?;
-        self.control.block_on(signals.next());
-        tracing::info!(target: "bindgate", "draining {} clients", self.drain.clients());
-        self.end(Some(&mut signals))
+        runtime()?.block_on(async {
+            let mut signals = EndSignals::install()?;
+            signals.next().await;
+            tracing::info!(target: "bindgate", "draining {} clients", self.drain.clients());
+            self.drain.advance(Phase::Draining);
+            tokio::select! {
+                () = self.drained() => {}
+                () = signals.next() => {}
+            }
+            Ok::<(), RunError>(())
+        })?;
+        self.end()
     }
 
     /// Ends as a signal would.
     pub fn stop(self) -> Result<(), RunError> {
-        self.end(None)
+        self.drain.advance(Phase::Draining);
+        runtime()?.block_on(self.drained());
+        self.end()
     }
 
-    fn end(self, signals: Option<&mut EndSignals>) -> Result<(), RunError> {
-        self.drain.advance(Phase::Draining);
-        self.control.block_on(async {
-            let emptied = tokio::time::timeout(self.drain_timeout, self.drain.emptied());
-            match signals {
-                None => drop(emptied.await),
-                Some(signals) => tokio::select! {
-                    _ = emptied => {}
-                    () = signals.next() => {}
-                },
-            }
-        });
+    /// Waits until the last client has left, or the drain has run out of time.
+    async fn drained(&self) {
+        let _ = tokio::time::timeout(self.drain_timeout, self.drain.emptied()).await;
+    }
+
+    fn end(self) -> Result<(), RunError> {
         self.drain.advance(Phase::Ending);
         for upstream in &self.upstreams {
             upstream.close();
@@ -128,7 +133,7 @@ impl Running {
         for worker in self.workers {
             worker.join().map_err(|_| RunError::Internal("a worker panicked".to_owned()))?;
         }
-        self.control.shutdown_background();
+        self.control.stop();
         let closed = self.store.close().map_err(|error| RunError::Internal(error.to_string()));
         tracing::info!(target: "bindgate", "stopped");
         closed
@@ -206,10 +211,10 @@ impl Running {
             max_clients: config.admin.max_clients,
             max_body: config.admin.max_body,
         };
-        let _inside = self.control.enter();
+        let _inside = self.control.handle.enter();
         let listener = tokio::net::TcpListener::from_std(socket).map_err(internal)?;
         let ending = self.drain.reached(Phase::Ending);
-        self.control.spawn(async move {
+        self.control.handle.spawn(async move {
             if let Err(error) = admin::serve(listener, limits, state, ending).await {
                 tracing::error!(target: "bindgate", "administration ended: {error}");
             }
@@ -219,7 +224,7 @@ impl Running {
 
     fn keep_metrics_up(&self, telemetry: Telemetry) {
         let ending = self.drain.reached(Phase::Ending);
-        self.control.spawn(async move {
+        self.control.handle.spawn(async move {
             let mut tick = tokio::time::interval(UPKEEP);
             tokio::pin!(ending);
             loop {
@@ -241,6 +246,32 @@ impl Running {
             addresses.join(", "),
             self.workers.len(),
         );
+    }
+}
+
+/// The runtime of administration, on a thread of its own: nothing there delays a client.
+struct Control {
+    handle: Handle,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Control {
+    fn start() -> Result<Self, RunError> {
+        let runtime = runtime()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || drop(runtime.block_on(stopped)))
+            .map_err(|error| RunError::Internal(error.to_string()))?;
+        Ok(Self { handle, stop, thread })
+    }
+
+    /// Ends with whatever is still under way.
+    fn stop(self) {
+        drop(self.stop);
+        let _ = self.thread.join();
     }
 }
 
@@ -272,9 +303,10 @@ fn connect(
     workers: usize,
     telemetry: &Telemetry,
 ) -> Result<Upstream, RunError> {
-    upstream::Directory::new(directory.upstream.clone(), workers, telemetry.clone()).map_err(
-        |source| RunError::Directory { name: directory.upstream.name.clone(), source },
-    )
+    telemetry
+        .recording(|| upstream::Directory::new(&directory.upstream, workers, telemetry.clone()))
+        .map(Arc::new)
+        .map_err(|source| RunError::Directory { name: directory.upstream.name.clone(), source })
 }
 
 fn bind_admin(

@@ -20,13 +20,16 @@ pub(super) const MAX_PAGE: usize = 1000;
 pub(super) struct Memory {
     records: OwnedMap<UserKey, Slot>,
     /// By id; the few directories that have the same id stand beside each other.
-    groups: OwnedMap<UpstreamId, Vec<(Arc<str>, Arc<Group>)>>,
+    groups: OwnedMap<UpstreamId, Vec<GroupRow>>,
     /// There is at most one for each configured user type.
     switches: RwLock<Vec<SwitchRow>>,
     index: RwLock<Index>,
     /// Keys whose slot became unsaved, each once for every time that it did.
     unsaved: Mutex<Vec<UserKey>>,
 }
+
+/// A group and the directory it is of.
+type GroupRow = (Arc<str>, Arc<Group>);
 
 #[derive(Debug, Clone)]
 struct Slot {
@@ -71,7 +74,7 @@ impl Memory {
     }
 
     pub(super) fn group(&self, directory: &str, id: &UpstreamId) -> Option<Arc<Group>> {
-        let of_directory = |groups: &Vec<(Arc<str>, Arc<Group>)>| {
+        let of_directory = |groups: &Vec<GroupRow>| {
             groups.iter().find(|(name, _)| **name == *directory).map(|(_, group)| group.clone())
         };
         self.groups.read(id, of_directory).flatten()

@@ -241,7 +241,7 @@ impl PerDirectory {
 
 /// All handles.
 pub(super) struct Instruments {
-    recorder: PrometheusRecorder,
+    pub(super) recorder: PrometheusRecorder,
     pub(super) connections_total: Counter,
     pub(super) connections: Gauge,
     closed: [Counter; CLOSED.len()],

@@ -88,6 +88,11 @@ impl Telemetry {
         Self { inner: Arc::new(Inner { instruments, handle, started, unknown, limits, refusals }) }
     }
 
+    /// Does `make`, whose metric handles become this gateway's.
+    pub fn recording<T>(&self, make: impl FnOnce() -> T) -> T {
+        metrics::with_local_recorder(&self.inner.instruments.recorder, make)
+    }
+
     /// The metrics in Prometheus' text format.
     pub fn render(&self) -> String {
         self.inner.handle.render()

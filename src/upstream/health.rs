@@ -3,27 +3,23 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The pause after the first failure.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause, jitter aside.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often the pause doubles.
+const DOUBLINGS: u32 = 5;
 
 /// What is known of one server, or of the service account.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Health {
+    first_pause: Duration,
     state: State,
     failures: u32,
     probing: bool,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    #[default]
     Untried,
     Up,
-    Down {
-        retry_at: Instant,
-    },
+    Down { retry_at: Instant },
 }
 
 /// The leave to try once.
@@ -45,6 +41,11 @@ pub(super) enum Transition {
 }
 
 impl Health {
+    /// Of something untried. The pause after its first failure doubles up to 32 times that.
+    pub(super) fn new(first_pause: Duration) -> Self {
+        Self { first_pause, state: State::Untried, failures: 0, probing: false }
+    }
+
     /// Leave to try, unless it failed lately or somebody else is finding out.
     pub(super) fn admit(&mut self, now: Instant) -> Option<Attempt> {
         let probe = match self.state {
@@ -74,7 +75,7 @@ impl Health {
             return Transition::None;
         }
         self.failures = self.failures.saturating_add(1);
-        let retry_at = now + pause(self.failures, jitter);
+        let retry_at = now + pause(self.first_pause, self.failures, jitter);
         match std::mem::replace(&mut self.state, State::Down { retry_at }) {
             State::Down { .. } => Transition::None,
             State::Untried | State::Up => Transition::WentDown,
@@ -95,9 +96,9 @@ impl Health {
 }
 
 /// Doubles with each failure up to the longest, and lies within a quarter around that.
-fn pause(failures: u32, jitter: u16) -> Duration {
-    let doubled = FIRST_PAUSE * 2u32.saturating_pow(failures.saturating_sub(1).min(10));
-    doubled.min(LONGEST_PAUSE) * (768 + u32::from(jitter) % 513) / 1024
+fn pause(first: Duration, failures: u32, jitter: u16) -> Duration {
+    let doubled = first * 2u32.pow(failures.saturating_sub(1).min(DOUBLINGS));
+    doubled * (768 + u32::from(jitter) % 513) / 1024
 }
 
 #[cfg(test)]
@@ -105,17 +106,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const FIRST: Duration = Duration::from_millis(100);
+
     #[test]
     fn what_failed_is_tried_again_by_one_at_a_time_after_its_pause() {
         let start = Instant::now();
-        let mut health = Health::default();
+        let mut health = Health::new(FIRST);
         let first = health.admit(start).expect("untried is tried");
         let second = health.admit(start).expect("untried is tried by many");
         assert_eq!(health.failed(first, start, 0), Transition::WentDown);
         assert_eq!(health.failed(second, start, 0), Transition::None);
         assert_eq!(health.failures, 1);
         assert_eq!(health.admit(start), None);
-        let later = start + LONGEST_PAUSE;
+        let later = start + FIRST;
         let probe = health.admit(later).expect("the pause is over");
         assert_eq!(health.admit(later), None, "one probe at a time");
         health.ended(probe);
@@ -126,10 +129,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pause_is_never_shorter_than_the_one_before_would_allow_nor_unbounded(failures in 1u32.., jitter: u16) {
-            let pause = pause(failures, jitter);
-            prop_assert!(pause >= FIRST_PAUSE * 3 / 4);
-            prop_assert!(pause <= LONGEST_PAUSE * 5 / 4);
+        fn a_pause_lies_between_its_bounds_after_any_number_of_failures(failures in 1u32.., jitter: u16) {
+            let pause = pause(FIRST, failures, jitter);
+            prop_assert!(pause >= FIRST * 3 / 4);
+            prop_assert!(pause <= FIRST * 32 * 5 / 4);
         }
     }
 }

@@ -140,10 +140,8 @@ impl World {
                     self.ledger.volunteer(grant.slot);
                 }
             }
-            Step::Forbid(n) if !self.leases.is_empty() => {
-                if self.leases[n % self.leases.len()].bell.forbid() {
-                    self.ledger.revoked();
-                }
+            Step::Forbid(n) if self.forbids(n) => {
+                self.ledger.revoked();
             }
             Step::Weed(worker, divisor) => {
                 let weeds = self.ledger.weed(worker % WORKERS, 2, |conn| *conn % divisor != 0);
@@ -157,6 +155,11 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// Whether that overtakes a recall.
+    fn forbids(&self, n: usize) -> bool {
+        !self.leases.is_empty() && self.leases[n % self.leases.len()].bell.forbid()
     }
 
     fn check(&self) {

@@ -10,7 +10,11 @@ use crate::app::events::Event;
 use crate::app::ports::Events;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// How long a server is left alone after its first failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where events go; called on transitions only, so a dynamic call costs nothing that counts.
 pub(super) type Emit = Box<dyn Fn(&Event<'_>) + Send + Sync>;
@@ -52,7 +56,7 @@ impl Servers {
         let server = |url: &ServerUrl| Server {
             url: url.clone(),
             text: url_text(url),
-            health: Mutex::default(),
+            health: Mutex::new(Health::new(FIRST_PAUSE)),
         };
         Self {
             directory: directory.to_owned(),

@@ -82,17 +82,17 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
 fn check_refused(spoil: impl FnOnce(&Folder), expected: &str) {
     let folder = Folder::new();
     let store = folder.open();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(store.commit(create(1))).unwrap();
-    store.close().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+    runtime.block_on(store.commit(create(1))).expect("commit is written");
+    store.close().expect("store closes");
     spoil(&folder);
-    let error = open(&folder.store()).unwrap_err();
+    let error = open(&folder.store()).expect_err("store is refused");
     assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}");
     assert!(error.to_string().contains(expected), "{error}");
 }
 
 fn sql(statement: &'static str) -> impl FnOnce(&Folder) {
-    move |folder| folder.sqlite().execute_batch(statement).unwrap()
+    move |folder| folder.sqlite().execute_batch(statement).expect("statement is right")
 }
 
 #[test]

@@ -269,7 +269,8 @@ async fn a_password_that_cannot_be_read_or_is_empty_binds_nobody() {
 
 #[tokio::test]
 async fn a_server_that_is_down_or_never_answers_fails_in_bounded_time() {
-    let (down, seen) = directory(&config(&[closed_port().await]));
+    let (_closed, port) = closed_port();
+    let (down, seen) = directory(&config(&[port]));
     for _ in 0..3 {
         let outcome = bounded(spawn(down.lookups(0))).await.unwrap();
         assert_eq!(outcome, Err(LookupError::Unreachable));

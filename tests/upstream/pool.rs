@@ -7,6 +7,7 @@ use bindgate::proto::op::Operation;
 use bindgate::upstream::{Config, ExclusiveLinks, Lease, LeaseWait};
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -120,13 +121,14 @@ async fn a_recallable_lease_is_asked_back_for_one_who_waits() {
     let server = Server::start().await;
     let only = Config { max_connections: 1, ..config(&[server.port]) };
     let (directory, _) = directory(&only);
+    let mut peers = Vec::new();
     for is_recallable_first in [true, false] {
         let links = directory.links(0);
         let mut lease = match links.lease(Purpose::Bind, SOURCE) {
             Leased::Now(lease) => lease,
             Leased::Later(wait) => {
                 let (lease, peer) = tokio::join!(bounded(wait), server.accept());
-                Box::leak(Box::new(peer));
+                peers.push(peer);
                 lease.unwrap()
             }
         };
@@ -140,7 +142,9 @@ async fn a_recallable_lease_is_asked_back_for_one_who_waits() {
             poll_fn(|cx| lease.poll_recalled(cx)).await;
             lease.give_back(Fitness::Binds);
         });
-        tokio::task::yield_now().await;
+        if is_recallable_first {
+            tokio::task::yield_now().await;
+        }
         let lease = bounded(later(&directory.links(1), Purpose::Bind)).await.unwrap();
         bounded(session).await.unwrap();
         lease.give_back(Fitness::Binds);
@@ -240,7 +244,7 @@ async fn the_minimum_is_warm_before_anybody_asks_and_is_filled_up_again() {
 #[tokio::test]
 async fn a_server_that_cannot_be_reached_gives_way_to_the_next_and_events_tell_of_changes_alone() {
     let server = Server::start().await;
-    let (first, _) = (closed_port().await, ());
+    let (_closed, first) = closed_port();
     let (up, seen) = directory(&config(&[first, server.port]));
     let (_one, _peer_one) = made(&up.links(0), &server).await;
     let (_two, _peer_two) = made(&up.links(0), &server).await;
@@ -258,13 +262,11 @@ async fn a_server_that_cannot_be_reached_gives_way_to_the_next_and_events_tell_o
 
 #[tokio::test]
 async fn a_server_that_comes_back_is_found_without_a_client() {
-    let server = Server::start().await;
-    let port = server.port;
-    drop(server);
+    let (socket, port) = closed_port();
     let (directory, seen) = directory(&config(&[port]));
     let wait = later(&directory.links(0), Purpose::Bind);
     assert_eq!(bounded(wait).await.err(), Some(LinkError::Unreachable));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let listener = socket.listen(8).unwrap();
     directory.start(0);
     tokio::time::timeout(BOUND, listener.accept()).await.unwrap().unwrap();
     until(|| directory.is_up()).await;
@@ -298,9 +300,10 @@ fn many_workers_share_few_connections_and_every_one_is_served() {
     });
     let few = Config { max_connections: 3, max_waiting: 1000, ..config(&[port]) };
     let directory = std::sync::Arc::new(directory(&few).0);
+    let finished = std::sync::Arc::new(AtomicUsize::new(0));
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| {
-            let directory = directory.clone();
+            let (directory, finished) = (directory.clone(), finished.clone());
             std::thread::spawn(move || {
                 runtime().block_on(async {
                     let clients = (0..CLIENTS).map(|client| {
@@ -310,6 +313,9 @@ fn many_workers_share_few_connections_and_every_one_is_served() {
                     for client in clients.collect::<Vec<_>>() {
                         bounded(client).await.unwrap();
                     }
+                    // A worker's runtime lives as long as the pool is used.
+                    finished.fetch_add(1, Ordering::SeqCst);
+                    until(|| finished.load(Ordering::SeqCst) == WORKERS).await;
                 });
             })
         })

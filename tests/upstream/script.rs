@@ -12,13 +12,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// What ends a test that hangs.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 /// A time-out that a test waits for.
-pub(crate) const SHORT: Duration = Duration::from_millis(150);
+pub(crate) const SHORT: Duration = Duration::from_millis(700);
 
 /// A message as a server took it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,7 +182,10 @@ pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     .await;
 }
 
-/// A port that nobody listens on.
-pub(crate) async fn closed_port() -> u16 {
-    Server::start().await.port
+/// A port that is taken but not listened on.
+pub(crate) fn closed_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }

@@ -1,7 +1,7 @@
 //! TLS towards the directory: verified, and never fallen back from.
 
 use super::script::{SHORT, Seen, Server, bounded, config};
-use bindgate::app::ports::{Fitness, Leased, LinkError, Links, Purpose};
+use bindgate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
 use bindgate::proto::op::Operation;
 use bindgate::proto::result::ResultCode;
 use bindgate::upstream::{Config, Directory, Lease, Scheme, TlsConfig, UpstreamError};
@@ -27,7 +27,7 @@ impl Drop for Authority {
 
 fn authority(test: &str) -> Authority {
     let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let ca = params.self_signed(&key).unwrap();
     let issuer = rcgen::Issuer::new(params, key);

@@ -2,7 +2,7 @@
 
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::prepare::{self, Part};
-use crate::proto::schema::{self, Case, Rule};
+use crate::proto::schema::{self, Rule};
 use std::cmp::Ordering;
 
 /// A value, prepared by its rule.
@@ -231,6 +231,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::schema::Case;
 
     #[track_caller]
     fn check(text: &str, expected: Option<Instant>) {

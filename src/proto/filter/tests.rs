@@ -146,6 +146,16 @@ fn the_wire_form_is_read_and_its_faults_are_refused() {
 }
 
 #[test]
+fn fields_of_an_extensible_match_stand_once_and_in_order() {
+    let unexpected = |found| Err(BerError::UnexpectedTag { expected: 0x84, found });
+    check_wire(b"\xa9\x06\x82\x01a\x83\x01x", Ok("(a:=x)"));
+    check_wire(b"\xa9\x09\x82\x01a\x83\x01x\x84\x01\xff", Ok("(a:dn:=x)"));
+    check_wire(b"\xa9\x09\x82\x01a\x83\x01x\x85\x01\xff", Ok("(a:=x)"));
+    check_wire(b"\xa9\x09\x82\x01a\x83\x01x\x83\x01y", unexpected(0x83));
+    check_wire(b"\xa9\x09\x82\x01a\x83\x01x\x81\x01y", unexpected(0x81));
+}
+
+#[test]
 fn attributes_are_listed_once_each_in_order() {
     let filter = Filter::parse("(&(uid=a)(|(CN=*)(!(mail>=b)))(cn=x*)(a:dn:=y)(:2.5.13.5:=z))");
     assert_eq!(filter.unwrap().attributes(), ["uid", "CN", "mail", "a"]);

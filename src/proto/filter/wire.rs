@@ -128,6 +128,10 @@ fn extensible(content: &[u8]) -> Result<Filter, BerError> {
     let value = fields.expect(VALUE)?.to_vec();
     let dn_attributes = fields.optional(DN_ATTRIBUTES)?;
     let dn_attributes = dn_attributes.map(|e| ber::boolean(e.content)).transpose()?;
+    // Fields that are yet unknown are ignored; a known one that comes twice or too late is not.
+    if let Some(found @ RULE..=DN_ATTRIBUTES) = fields.peek_tag() {
+        return Err(BerError::UnexpectedTag { expected: DN_ATTRIBUTES, found });
+    }
     Ok(Filter::Extensible {
         rule,
         attribute,

@@ -83,6 +83,7 @@ struct Member {
 }
 
 /// What a line that asks for work is told.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, a box would be in vain")]
 pub(super) enum Work {
     /// Do this.
     Job(Job),
@@ -242,14 +243,15 @@ impl Desk {
     /// A line has ended: what it was asked and may be asked again goes to the front of the queue.
     fn ended(self: &Arc<Self>, line: u64, end: End) {
         self.leave(line);
+        let retried = end.again.len();
         let mut state = self.state();
-        for job in end.again.into_iter().rev() {
-            if state.open {
-                self.login.retried();
+        if state.open {
+            for job in end.again.into_iter().rev() {
                 state.queue.push_front(Job { sent: Sent::Again, ..job });
             }
         }
         self.serve_queue(state);
+        (0..retried).for_each(|_| self.login.retried());
     }
 
     fn open(self: &Arc<Self>) {

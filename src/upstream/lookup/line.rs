@@ -107,7 +107,10 @@ impl Line {
         self.desk.leave(self.number);
         let error = match outcome {
             Ok(()) => {
-                self.stream.say_goodbye();
+                // Nothing may be sent inside a message that is half out.
+                if self.outbound.is_empty() {
+                    self.stream.say_goodbye();
+                }
                 LookupError::Disconnected
             }
             Err(error) => error,

@@ -22,6 +22,9 @@ const SIMPLE: u8 = 0x80;
 /// Room for the tags and lengths of a bind request.
 const BIND_OVERHEAD: usize = 64;
 
+/// How long the account is not tried after its first refusal: binds that fail may lock it.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Makes connections that are bound as the service account; one for all workers of a directory.
 pub(in crate::upstream) struct Login {
     servers: Arc<Servers>,
@@ -56,7 +59,7 @@ impl Login {
             bind_timeout: config.bind_timeout,
             max_message_size: config.max_message_size,
             refusals: Mutex::new(Refusals {
-                health: Health::default(),
+                health: Health::new(FIRST_PAUSE),
                 last: LookupError::ServiceAccount,
             }),
         }

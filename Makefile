@@ -1,0 +1,38 @@
+# What a developer does most. CARGO_TARGET_DIR is respected, as by cargo itself.
+
+CARGO ?= cargo
+
+.PHONY: help test bench lint fmt demo certs reference
+
+help:
+	@echo 'make test       install what the tests need (scripts/install-test-needs) and run them'
+	@echo 'make bench      install haproxy and run the bench of binds'
+	@echo 'make lint       formatting and clippy, warnings denied'
+	@echo 'make fmt        format the code'
+	@echo 'make demo       a directory and a gateway on loopback'
+	@echo 'make certs      development certificates in certs/'
+	@echo 'make reference  write config/reference.toml anew from the code'
+
+test:
+	scripts/install-test-needs
+	$(CARGO) test --locked
+
+bench:
+	scripts/install-bench-needs
+	$(CARGO) bench --locked --bench bind_throughput
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+fmt:
+	$(CARGO) fmt
+
+demo:
+	$(CARGO) run --locked --release -- demo
+
+certs:
+	certs/generate
+
+reference:
+	BINDGATE_WRITE_REFERENCE=1 $(CARGO) test --locked --test config the_reference_is_the_table

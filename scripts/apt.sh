@@ -1,0 +1,56 @@
+# To be sourced: installs Debian packages without starting the servers that come with them.
+
+# Servers are found in sbin, which is not on every user's path.
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+# install_packages FOR COMMAND:PACKAGE...  makes sure that every command is there.
+install_packages() {
+    local purpose="$1" pair missing=()
+    shift
+    for pair in "$@"; do
+        if ! command -v "${pair%%:*}" >/dev/null 2>&1; then
+            case " ${missing[*]-} " in
+                *" ${pair##*:} "*) ;;
+                *) missing+=("${pair##*:}") ;;
+            esac
+        fi
+    done
+    if [ "${#missing[@]}" -eq 0 ]; then
+        echo "what $purpose need is installed"
+        return 0
+    fi
+
+    local as_root=()
+    if ! command -v apt-get >/dev/null 2>&1; then
+        give_hint "$purpose" "${missing[@]}"
+    elif [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null 2>&1 || ! sudo -n true >/dev/null 2>&1; then
+            give_hint "$purpose" "${missing[@]}"
+        fi
+        as_root=(sudo -n)
+    fi
+
+    echo "installing for $purpose: ${missing[*]}"
+    ${as_root[@]+"${as_root[@]}"} bash "$(dirname "${BASH_SOURCE[0]}")/apt-install-quietly" "${missing[@]}"
+
+    for pair in "$@"; do
+        if ! command -v "${pair%%:*}" >/dev/null 2>&1; then
+            echo "${pair%%:*} is still missing" >&2
+            give_hint "$purpose" "${missing[@]}"
+        fi
+    done
+    echo "installed: ${missing[*]}"
+}
+
+# Says what to do by hand, and ends with 69 (could not start).
+give_hint() {
+    local purpose="$1"
+    shift
+    cat >&2 <<HINT
+$purpose need: $*
+Install them as root, for example on Debian or Ubuntu:
+    apt-get update && apt-get install --no-install-recommends $*
+(a slapd that the package starts on port 389 is not needed: systemctl disable --now slapd)
+HINT
+    exit 69
+}

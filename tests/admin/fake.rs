@@ -1,0 +1,273 @@
+//! A catalogue in memory and a gateway's admin server on a free port of loopback, for tests of the
+//! API and of the commands.
+
+use bindgate::admin::{self, Limits, PartState, ReadyPart, State, Token};
+use bindgate::app::events::{AuditEntry, Event};
+use bindgate::app::ports::{
+    Catalogue, Clock, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
+};
+use bindgate::domain::policy::{DirectoryPolicy, GroupSync, OnUnknown, Switch, UserType};
+use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
+use bindgate::domain::time::Timestamp;
+use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
+use bindgate::proto::filter::Filter;
+use bindgate::telemetry::Telemetry;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// The token of every gateway here.
+pub(crate) const TOKEN: &str = "a-token-that-is-long-enough";
+/// 2026-01-01T00:00:00Z.
+pub(crate) const NEW_YEAR: Timestamp = Timestamp(1_767_225_600_000_000);
+
+/// What a test may look at and break.
+#[derive(Default)]
+pub(crate) struct Shelves {
+    pub(crate) records: Mutex<Vec<Stored>>,
+    pub(crate) groups: Mutex<BTreeMap<UpstreamId, Arc<Group>>>,
+    pub(crate) switches: Mutex<BTreeMap<(String, String), StoredSwitch>>,
+    pub(crate) audit: Mutex<Vec<AuditEntry>>,
+    /// Makes writes fail.
+    pub(crate) is_broken: AtomicBool,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct FakeCatalogue(pub(crate) Arc<Shelves>);
+
+impl FakeCatalogue {
+    fn filter(&self, wanted: impl Fn(&Record) -> bool) -> Vec<Stored> {
+        let all = self.0.records.lock().unwrap();
+        all.iter().filter(|stored| wanted(&stored.record)).cloned().collect()
+    }
+
+    fn check_disk(&self) -> Result<(), StoreError> {
+        if self.0.is_broken.load(Ordering::SeqCst) {
+            return Err(StoreError::Failed("disk full".into()));
+        }
+        Ok(())
+    }
+}
+
+impl Records for FakeCatalogue {
+    fn find(&self, key: &UserKey) -> Option<Stored> {
+        self.filter(|record| record.key == *key).pop()
+    }
+
+    fn group(&self, _directory: &str, id: &UpstreamId) -> Option<Arc<Group>> {
+        self.0.groups.lock().unwrap().get(id).cloned()
+    }
+
+    fn switch(&self, directory: &str, user_type: &str) -> Option<StoredSwitch> {
+        let key = (directory.to_owned(), user_type.to_owned());
+        self.0.switches.lock().unwrap().get(&key).copied()
+    }
+
+    fn mark(&self, _key: &UserKey, _mark: Mark) {}
+
+    async fn commit(&self, _commit: Commit) -> Result<Arc<Record>, StoreError> {
+        Err(StoreError::Closed)
+    }
+}
+
+impl Catalogue for FakeCatalogue {
+    fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored> {
+        let mut items = self.filter(|record| cursor.is_none_or(|cursor| &*record.id.0 > cursor));
+        items.sort_by(|a, b| a.record.id.cmp(&b.record.id));
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| has_more).map(|last| last.record.id.0.to_string());
+        Page { items, next }
+    }
+
+    fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored> {
+        self.filter(|record| {
+            record.name.eq_ignore_ascii_case(name)
+                && user_type.is_none_or(|user_type| *record.user_type == *user_type)
+        })
+    }
+
+    fn by_dn(&self, dn: &NormalizedDn) -> Vec<Stored> {
+        self.filter(|record| DistinguishedName::parse(&record.dn).unwrap().normalized() == dn)
+    }
+
+    fn by_upstream_id(&self, id: &str) -> Vec<Stored> {
+        self.filter(|record| record.key.upstream_id.as_str() == id)
+    }
+
+    fn by_record_id(&self, id: &str) -> Option<Stored> {
+        self.filter(|record| &*record.id.0 == id).pop()
+    }
+
+    async fn set_switch(
+        &self,
+        directory: &str,
+        user_type: &str,
+        value: Option<Switch>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.check_disk()?;
+        let key = (directory.to_owned(), user_type.to_owned());
+        let mut switches = self.0.switches.lock().unwrap();
+        match value {
+            Some(value) => switches.insert(key, StoredSwitch { value, set_at: audit.at }),
+            None => switches.remove(&key),
+        };
+        let mut rows = self.0.audit.lock().unwrap();
+        let sequence = rows.len() as i64 + 1;
+        rows.push(AuditEntry { sequence, ..audit });
+        Ok(())
+    }
+
+    async fn audit(
+        &self,
+        cursor: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<AuditEntry>, StoreError> {
+        self.check_disk()?;
+        let rows = self.0.audit.lock().unwrap();
+        let older = |row: &&AuditEntry| cursor.is_none_or(|cursor| row.sequence < cursor);
+        let mut items: Vec<_> = rows.iter().rev().filter(older).take(limit + 1).cloned().collect();
+        let has_more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| has_more).map(|row| row.sequence.to_string());
+        Ok(Page { items, next })
+    }
+
+    fn is_healthy(&self) -> bool {
+        !self.0.is_broken.load(Ordering::SeqCst)
+    }
+}
+
+#[derive(Clone)]
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        NEW_YEAR
+    }
+
+    fn new_record_id(&self) -> RecordId {
+        RecordId("never asked for".into())
+    }
+}
+
+/// Counts as the real one does, and keeps the changes of switches.
+#[derive(Clone)]
+struct Noted {
+    telemetry: Telemetry,
+    changes: Arc<Mutex<Vec<String>>>,
+}
+
+impl Events for Noted {
+    fn emit(&self, event: &Event<'_>) {
+        self.telemetry.emit(event);
+        if let Event::SwitchChanged { directory, user_type, who, old, new } = event {
+            let change = format!("{directory}/{user_type} {old:?} -> {new:?} by {who}");
+            self.changes.lock().unwrap().push(change);
+        }
+    }
+}
+
+pub(crate) fn dn(text: &str) -> DistinguishedName {
+    DistinguishedName::parse(text).unwrap()
+}
+
+fn user_type(name: &str, update_on_sign_on: Switch) -> UserType {
+    UserType {
+        name: name.into(),
+        base: dn("ou=people,dc=example,dc=com"),
+        filter: Filter::Present("uid".into()),
+        username: "uid".into(),
+        attributes: Vec::new(),
+        update_on_sign_on,
+        groups: GroupSync::Always,
+        on_unknown: OnUnknown::Keep,
+        create: true,
+    }
+}
+
+fn directory(name: &str, user_types: Vec<UserType>) -> Arc<DirectoryPolicy> {
+    Arc::new(DirectoryPolicy {
+        name: name.into(),
+        suffixes: vec![dn("dc=example,dc=com")],
+        is_default: false,
+        service_account: dn("cn=gateway,dc=example,dc=com"),
+        groups: None,
+        user_types,
+    })
+}
+
+/// An admin server that ends with the test.
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    pub(crate) shelves: Arc<Shelves>,
+    pub(crate) changes: Arc<Mutex<Vec<String>>>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Two directories that both have a user type "staff"; "corp" has "guests" too, "lab" "robots".
+    pub(crate) fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let catalogue = FakeCatalogue::default();
+        let shelves = catalogue.0.clone();
+        let telemetry = Telemetry::new(&["corp", "lab"]);
+        let events = Noted { telemetry: telemetry.clone(), changes: Arc::default() };
+        let changes = events.changes.clone();
+        let corp = vec![user_type("staff", Switch::On), user_type("guests", Switch::Off)];
+        let lab = vec![user_type("staff", Switch::On), user_type("robots", Switch::On)];
+        let store = catalogue.clone();
+        let state = State {
+            catalogue,
+            clock: Stopped,
+            events,
+            directories: vec![directory("corp", corp), directory("lab", lab)],
+            readiness: Arc::new(move || vec![part(&store)]),
+            render_metrics: Arc::new(move || telemetry.render()),
+            token: Token::new(TOKEN),
+        };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let limits = Limits { max_clients: 8, max_body: 1024 };
+                let shutdown = async {
+                    let _ = stopped.await;
+                };
+                admin::serve(listener, limits, state, shutdown).await.unwrap();
+            });
+        });
+        Self { address, shelves, changes, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn keep(&self, stored: Stored) {
+        self.shelves.records.lock().unwrap().push(stored);
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn part(store: &FakeCatalogue) -> ReadyPart {
+    let state =
+        if store.is_healthy() { PartState::Ready } else { PartState::NotReady("disk full".into()) };
+    ReadyPart { name: "store".into(), state }
+}

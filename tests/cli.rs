@@ -1,0 +1,218 @@
+//! Goal: scripts can rely on exit codes and on JSON, and a person on what is printed. Method: the
+//! built binary against an admin server on loopback.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "admin/fake.rs"]
+mod fake;
+#[path = "admin/people.rs"]
+mod people;
+
+use bindgate::domain::policy::Switch;
+use fake::{Gateway, TOKEN};
+use people::{ann, bob, group, person, stored};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// A token file of this test's own that goes away with it.
+struct TokenFile(PathBuf);
+
+impl TokenFile {
+    fn new(name: &str, token: &str) -> Self {
+        let file = format!("bindgate-cli-{}-{name}.token", std::process::id());
+        let path = std::env::temp_dir().join(file);
+        std::fs::write(&path, token).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The binary, with nothing of the surrounding environment that it would listen to.
+fn bindgate(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bindgate"));
+    for name in ["BINDGATE_CONFIG", "BINDGATE_ADMIN_URL", "BINDGATE_ADMIN_TOKEN_FILE"] {
+        command.env_remove(name);
+    }
+    // a proxy would see the token
+    command.env("HTTP_PROXY", "http://127.0.0.1:9").env("http_proxy", "http://127.0.0.1:9");
+    command.args(arguments);
+    command
+}
+
+fn ask(url: &str, token: &TokenFile, arguments: &[&str]) -> Output {
+    let mut command = bindgate(arguments);
+    command.env("BINDGATE_ADMIN_URL", url).env("BINDGATE_ADMIN_TOKEN_FILE", &token.0);
+    command.output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[track_caller]
+fn check_code(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}{}", out(output), err(output));
+}
+
+fn gateway_with_people() -> Gateway {
+    let gateway = Gateway::start();
+    gateway.keep(ann());
+    gateway.keep(bob());
+    gateway.keep(stored(person("r3", "lab", "robots", "ann")));
+    let groups = ["A", "B"].map(|name| (group(name).id.clone(), group(name)));
+    gateway.shelves.groups.lock().unwrap().extend(groups);
+    gateway
+}
+
+#[test]
+fn help_and_version_end_with_0_and_a_wrong_command_line_with_64() {
+    for arguments in [&["--help"][..], &["--version"], &["user", "show", "--help"]] {
+        let output = bindgate(arguments).output().unwrap();
+        check_code(&output, 0);
+        assert!(out(&output).contains("bindgate") && err(&output).is_empty());
+    }
+    for arguments in [
+        &[][..],
+        &["no-such-command"],
+        &["user"],
+        &["user", "show"],
+        &["user", "list", "--limit", "0"],
+        &["user-type", "set", "staff"],
+        &["user-type", "set", "staff", "update-on-sign-on=maybe"],
+        &["demo", "--twice"],
+    ] {
+        let output = bindgate(arguments).output().unwrap();
+        check_code(&output, 64);
+        assert!(out(&output).is_empty() && !err(&output).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn with_json_a_usage_error_is_json_too() {
+    let output = bindgate(&["user", "show", "--json"]).output().unwrap();
+    check_code(&output, 64);
+    let value: Value = serde_json::from_str(&err(&output)).unwrap();
+    assert_eq!(value["error"], "usage");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_ends_with_64() {
+    for command in [&["run"][..], &["check"], &["user", "list"]] {
+        let mut command = bindgate(command);
+        let output = command.args(["--config", "/nonexistent/bindgate.toml"]).output().unwrap();
+        check_code(&output, 64);
+    }
+}
+
+#[test]
+fn a_user_is_shown_to_a_person_with_the_path_to_each_group() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("show", TOKEN));
+    let output = ask(&gateway.url(), &token, &["user", "show", "staff/ann"]);
+    check_code(&output, 0);
+    let text = out(&output);
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    for line in [
+        "ann (staff in corp)",
+        "uid=ann,ou=people,dc=example,dc=com",
+        "-> cn=B,ou=groups,dc=example,dc=com",
+        "-> cn=A,ou=groups,dc=example,dc=com",
+    ] {
+        assert!(lines.contains(&line), "no {line:?} in\n{text}");
+    }
+}
+
+#[test]
+fn with_json_a_program_gets_what_the_gateway_said() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("json", TOKEN));
+    let output = ask(&gateway.url(), &token, &["user", "show", "bob", "--json"]);
+    check_code(&output, 0);
+    let user: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(user["upstream_id"], "up-r2");
+    let output = ask(&gateway.url(), &token, &["user", "list", "--json", "--limit", "1"]);
+    check_code(&output, 0);
+    let page: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!((page["items"].as_array().unwrap().len(), &page["next"]), (1, &json!("r1")));
+}
+
+#[test]
+fn users_are_listed_in_a_table() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("list", TOKEN));
+    let output = ask(&gateway.url(), &token, &["user", "list", "--name", "bob"]);
+    check_code(&output, 0);
+    let text = out(&output);
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("inactive: admin"), "{text}");
+}
+
+#[test]
+fn nobody_is_found_with_1_and_an_ambiguous_name_ends_with_64_and_its_candidates() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("refs", TOKEN));
+    check_code(&ask(&gateway.url(), &token, &["user", "show", "nobody"]), 1);
+    check_code(&ask(&gateway.url(), &token, &["user", "show", "id:../../audit?x#y"]), 1);
+    let output = ask(&gateway.url(), &token, &["user", "show", "ann"]);
+    check_code(&output, 64);
+    assert!(err(&output).contains("rec:r1") && err(&output).contains("rec:r3"));
+    let output = ask(&gateway.url(), &token, &["user", "show", "ann", "--json"]);
+    check_code(&output, 64);
+    let value: Value = serde_json::from_str(&err(&output)).unwrap();
+    assert_eq!(value["error"], "ambiguous");
+    assert_eq!(value["candidates"][1]["id"], "r3");
+}
+
+#[test]
+fn a_switch_is_set_by_command_and_shown_with_its_source() {
+    let (gateway, token) = (Gateway::start(), TokenFile::new("switch", TOKEN));
+    let set = |name: &str, setting: &str| {
+        ask(&gateway.url(), &token, &["user-type", "set", name, setting])
+    };
+    let output = set("corp/staff", "update-on-sign-on=off");
+    check_code(&output, 0);
+    assert_eq!(out(&output), "corp/staff: update-on-sign-on is off (stored)\n");
+    let key = ("corp".to_owned(), "staff".to_owned());
+    assert_eq!(gateway.shelves.switches.lock().unwrap()[&key].value, Switch::Off);
+    let listed = ask(&gateway.url(), &token, &["user-type", "list"]);
+    check_code(&listed, 0);
+    assert_eq!(out(&listed).lines().filter(|line| line.contains("stored")).count(), 1);
+    let output = set("corp/staff", "update-on-sign-on=default");
+    assert_eq!(out(&output), "corp/staff: update-on-sign-on is on (file)\n");
+    assert_eq!(gateway.changes.lock().unwrap().len(), 2);
+    check_code(&set("nobody", "update-on-sign-on=on"), 1);
+    let output = set("staff", "update-on-sign-on=on");
+    check_code(&output, 64);
+    assert!(err(&output).contains("lab/staff"));
+}
+
+#[test]
+fn a_wrong_token_ends_with_77_and_is_not_shown() {
+    let gateway = Gateway::start();
+    let token = TokenFile::new("wrong", "a-token-that-is-wrong-enough");
+    let output = ask(&gateway.url(), &token, &["user", "list"]);
+    check_code(&output, 77);
+    assert!(!err(&output).contains("wrong-enough"));
+}
+
+#[test]
+fn a_gateway_that_cannot_be_reached_ends_with_69() {
+    let token = TokenFile::new("gone", TOKEN);
+    let url = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let output = ask(&url, &token, &["user", "list", "--json"]);
+    check_code(&output, 69);
+    let value: Value = serde_json::from_str(&err(&output)).unwrap();
+    assert_eq!(value["error"], "unreachable");
+    check_code(&ask("https://127.0.0.1:1", &token, &["user", "list"]), 64);
+    let missing = TokenFile("/nonexistent/admin.token".into());
+    check_code(&ask(&url, &missing, &["user", "list"]), 69);
+}

@@ -1,0 +1,28 @@
+//! The rules of just-in-time synchronisation, as statements: what the pure functions of `domain`
+//! decide.
+//!
+//! Goal: every rule of the semantics that a pure function can keep is kept for every input, not
+//! for the examples alone. Method: tables for what is named in the rules, and properties over
+//! random records, policies and group graphs, held against a naive oracle. A test that proves a
+//! rule bears its id at the front of its name.
+
+#[path = "domain/change.rs"]
+mod change;
+#[path = "domain/graph.rs"]
+mod graph;
+#[path = "domain/identity.rs"]
+mod identity;
+#[path = "domain/membership.rs"]
+mod membership;
+#[path = "domain/plan.rs"]
+mod plan;
+#[path = "domain/plan_properties.rs"]
+mod plan_properties;
+#[path = "domain/record.rs"]
+mod record;
+#[path = "domain/scene.rs"]
+mod scene;
+#[path = "domain/walk.rs"]
+mod walk;
+#[path = "domain/walk_properties.rs"]
+mod walk_properties;

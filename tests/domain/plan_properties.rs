@@ -1,0 +1,222 @@
+//! What every plan keeps, for random records, entries, closures, policies and switches.
+
+use super::graph::{any_graph, group, id};
+use super::scene::{BEFORE, Held, NOW, Scene, key};
+use bindgate::domain::change::{Change, apply};
+use bindgate::domain::observation::{Closure, Observed, UnknownReason};
+use bindgate::domain::policy::{GroupSync, Switch};
+use bindgate::domain::record::{Membership, Provenance, Record, Route};
+use bindgate::proto::search::{Attribute, Entry};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const POOL: usize = 8;
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let value = prop::sample::select(vec!["", "ann", "Ann", "ann@x", "b", "\u{fc}"]);
+    let values = prop::collection::vec(value, 0..4);
+    let names = ["cn", "displayName", "mail", "entryUUID"];
+    let dns = ["uid=ann,dc=x", "UID=Ann, DC=X", "uid=bob,dc=x", "no dn"];
+    let uid = prop_oneof![9 => Just(vec!["ann"]), 1 => values.clone()];
+    let others = prop::collection::vec(values, names.len());
+    (prop::sample::select(dns.to_vec()), uid, others).prop_map(move |(dn, uid, others)| {
+        let lists = names.into_iter().zip(others).chain([("uid", uid)]);
+        let attributes = lists.filter(|(_, values)| !values.is_empty()).map(|(name, values)| {
+            let values = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+            Attribute { name: name.to_owned(), values }
+        });
+        Entry { dn: dn.to_owned(), attributes: attributes.collect() }
+    })
+}
+
+fn any_groups() -> impl Strategy<Value = Observed<Closure>> {
+    prop_oneof![
+        4 => any_graph().prop_map(|graph| Observed::Known(graph.closure())),
+        1 => Just(Observed::Unknown(UnknownReason::SizeLimit)),
+    ]
+}
+
+/// A record that earlier sign-ons and admins may have left.
+fn any_record() -> impl Strategy<Value = Option<Record>> {
+    let provenance = prop::sample::select(Provenance::ALL.to_vec());
+    let path = prop::collection::vec((0..POOL).prop_map(id), 1..3);
+    let row = (0..POOL, provenance, path, any::<bool>());
+    let row = row.prop_map(|(number, provenance, path, direct)| {
+        (key(number, provenance), Membership { route: Route { path, direct }, since: BEFORE })
+    });
+    let rows = prop::collection::vec(row, 0..8);
+    let local = prop::sample::select(vec!["cn", "mail", "phone"]);
+    let values = prop::collection::vec(Just(b"ann".to_vec()), 1..3);
+    let attributes = prop::collection::btree_map(local.prop_map(str::to_owned), values, 0..3);
+    let display_name = prop::option::of(Just("Ann".to_owned()));
+    prop::option::of((rows, attributes, display_name, 0_u64..9)).prop_map(|parts| {
+        let (rows, attributes, display_name, version) = parts?;
+        let mut record = Scene::later(&[]).record?;
+        record.memberships = rows.into_iter().collect();
+        (record.attributes, record.display_name) = (attributes, display_name);
+        record.version = version;
+        Some(record)
+    })
+}
+
+fn any_scene() -> impl Strategy<Value = Scene> {
+    let policy = prop::sample::select(vec![
+        GroupSync::Always,
+        GroupSync::Always,
+        GroupSync::FirstSignOn,
+        GroupSync::Never,
+    ]);
+    let held = prop::collection::vec((0..POOL, any::<bool>()), 0..POOL);
+    (any_record(), any_entry(), any_groups(), policy, any::<bool>(), held).prop_map(
+        |(record, entry, groups, policy, is_on, held)| {
+            let mut scene = Scene { record, entry, groups, ..Scene::first() };
+            scene.user_type.groups = policy;
+            scene.switch = Switch::from_bool(is_on);
+            scene.held = Held(
+                held.into_iter()
+                    .map(|(number, renamed)| {
+                        let mut group = group(number);
+                        group.name = if renamed { "old".to_owned() } else { group.name };
+                        (group.id.clone(), group)
+                    })
+                    .collect(),
+            );
+            scene
+        },
+    )
+}
+
+/// Whether the groups of this sign-on are taken over.
+fn takes_groups(scene: &Scene) -> bool {
+    match scene.user_type.groups {
+        GroupSync::Always => scene.record.is_none() || scene.switch.is_on(),
+        GroupSync::FirstSignOn => scene.record.is_none(),
+        GroupSync::Never => false,
+    }
+}
+
+/// The scene with its plan taken over; `None` if there is no plan.
+fn settled(scene: &Scene) -> Option<Scene> {
+    scene.plan().ok()?;
+    let mut scene = scene.clone();
+    scene.settle(NOW);
+    Some(scene)
+}
+
+fn rows(record: Option<&Record>, managed: bool) -> BTreeMap<String, Membership> {
+    let rows = record.into_iter().flat_map(|record| &record.memberships);
+    rows.filter(|(key, _)| (key.provenance == Provenance::Managed) == managed)
+        .map(|(key, membership)| (key.to_string(), membership.clone()))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn s3_7_a_plan_that_was_applied_leaves_nothing_to_plan(scene in any_scene()) {
+        if let Some(settled) = settled(&scene) {
+            prop_assert!(settled.plan().expect("there is a plan again").is_empty());
+        }
+    }
+
+    #[test]
+    fn known_groups_become_the_managed_memberships_exactly(scene in any_scene()) {
+        let (Some(settled), Observed::Known(closure)) = (settled(&scene), &scene.groups) else {
+            return Ok(());
+        };
+        let record = settled.record.as_ref().expect("a plan leaves a record");
+        if takes_groups(&scene) {
+            let routes: Vec<_> = record.managed_memberships().map(|(id, m)| (id, &m.route)).collect();
+            let expected: Vec<_> = closure.iter().map(|(id, seen)| (id, &seen.route)).collect();
+            prop_assert_eq!(routes, expected);
+            prop_assert!(closure.values().all(|seen| settled.held.0[&seen.group.id] == seen.group));
+        } else {
+            prop_assert_eq!(rows(settled.record.as_ref(), true), rows(scene.record.as_ref(), true));
+            prop_assert_eq!(settled.held.0, scene.held.0);
+        }
+    }
+
+    #[test]
+    fn a_membership_that_goes_on_keeps_its_beginning(scene in any_scene()) {
+        if let Some(settled) = settled(&scene) {
+            let before = rows(scene.record.as_ref(), true);
+            for (key, membership) in rows(settled.record.as_ref(), true) {
+                let since = if before.contains_key(&key) { BEFORE } else { NOW };
+                prop_assert_eq!(membership.since, since);
+            }
+        }
+    }
+
+    #[test]
+    fn s3_2_unknown_never_adds_or_removes_a_membership(scene in any_scene()) {
+        let scene = Scene { groups: Observed::Unknown(UnknownReason::Disconnected), ..scene };
+        if let Some(settled) = settled(&scene) {
+            prop_assert_eq!(rows(settled.record.as_ref(), true), rows(scene.record.as_ref(), true));
+            prop_assert_eq!(settled.held.0, scene.held.0);
+        }
+    }
+
+    #[test]
+    fn s7_2_only_managed_memberships_ever_change(scene in any_scene()) {
+        if let Some(settled) = settled(&scene) {
+            prop_assert_eq!(rows(settled.record.as_ref(), false), rows(scene.record.as_ref(), false));
+        }
+    }
+
+    #[test]
+    fn s3_4_no_attribute_ever_goes_and_no_plan_touches_id_state_or_version(scene in any_scene()) {
+        let Some(settled) = settled(&scene) else { return Ok(()) };
+        let after = settled.record.expect("a plan leaves a record");
+        if let Some(before) = &scene.record {
+            prop_assert!(before.attributes.keys().all(|name| after.attributes.contains_key(name)));
+            prop_assert_eq!((&after.id, &after.key), (&before.id, &before.key));
+            prop_assert_eq!(after.version, before.version);
+            prop_assert_eq!(after.created_at, before.created_at);
+            prop_assert_eq!(&after.inactive, &before.inactive);
+        }
+    }
+
+    #[test]
+    fn every_change_of_a_plan_changes_something(scene in any_scene()) {
+        let Ok(plan) = scene.plan() else { return Ok(()) };
+        let mut record = scene.record;
+        for change in plan.changes {
+            let next = apply(record.clone(), std::slice::from_ref(&change)).expect("it fits");
+            prop_assert_ne!(&next, &record, "{}", change);
+            record = next;
+        }
+    }
+
+    #[test]
+    fn s5_2_with_the_switch_off_no_record_is_ever_changed(scene in any_scene()) {
+        let scene = Scene { switch: Switch::Off, ..scene };
+        if scene.record.is_some() {
+            prop_assert!(scene.plan().expect("there is a plan").is_empty());
+        }
+    }
+
+    #[test]
+    fn order_that_means_nothing_changes_no_plan(scene in any_scene(), turn in 0_usize..4) {
+        let mut turned = scene.clone();
+        turned.entry.attributes.reverse();
+        for attribute in &mut turned.entry.attributes {
+            let by = turn % attribute.values.len();
+            attribute.values.rotate_left(by);
+        }
+        prop_assert_eq!(turned.plan(), scene.plan());
+    }
+
+    #[test]
+    fn a_plan_is_counted_and_told_as_it_is(scene in any_scene()) {
+        let Ok(plan) = scene.plan() else { return Ok(()) };
+        let is_added = |change: &&Change| matches!(change, Change::MembershipAdded { .. });
+        let before = rows(scene.record.as_ref(), true).len();
+        prop_assert_eq!(plan.added(), plan.changes.iter().filter(is_added).count());
+        let lines = plan.describe().lines().count();
+        prop_assert_eq!(lines, plan.changes.len() + plan.groups.len());
+        let settled = settled(&scene).expect("there is a plan");
+        let after = rows(settled.record.as_ref(), true).len();
+        prop_assert_eq!(before + plan.added(), after + plan.removed());
+    }
+}

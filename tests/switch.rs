@@ -133,7 +133,7 @@ fn wrong_commands_change_nothing_and_say_why() {
     expect_switch(&gateway, true, "file");
     assert!(gateway.audit().is_empty());
 
-    gateway.folder().write("admin.token", "not the token\n");
+    gateway.folder().write("admin.token", "0123456789abcdef0123456789abcdef\n");
     check(&["user-type", "set", "staff", "update-on-sign-on=off"], 77);
     check(&["user", "list"], 77);
 }

@@ -35,11 +35,7 @@ pub type WaitOf<P> = <<P as Ports>::Links as Links>::Wait;
 
 impl<P: Ports> Gateway<P> {
     /// A gateway to these directories.
-    pub fn new(
-        directories: Vec<Directory<P>>,
-        sign_ons: SignOns<P>,
-        events: P::Events,
-    ) -> Self {
+    pub fn new(directories: Vec<Directory<P>>, sign_ons: SignOns<P>, events: P::Events) -> Self {
         Self { directories, sign_ons, events }
     }
 

@@ -53,10 +53,8 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-const UNKNOWN_DENIED: Verdict = Verdict::Refuse(Refusal::new(
-    ResultCode::UNAVAILABLE,
-    "the sign-on could not be synchronised",
-));
+const UNKNOWN_DENIED: Verdict =
+    Verdict::Refuse(Refusal::new(ResultCode::UNAVAILABLE, "the sign-on could not be synchronised"));
 
 type FlightKey = (usize, NormalizedDn);
 
@@ -153,7 +151,8 @@ impl<P: Ports> SignOns<P> {
 
     fn read(&self, key: FlightKey, name: Arc<str>) -> Ride<EntryRead> {
         let (shared, lookups, directory) = (self.shared.clone(), self.lookups.clone(), key.0);
-        let fly = move |()| read_entry::<P>(shared.clone(), lookups.clone(), directory, name.clone());
+        let fly =
+            move |()| read_entry::<P>(shared.clone(), lookups.clone(), directory, name.clone());
         self.shared.reads.join(key, (), fly, spawn)
     }
 
@@ -246,8 +245,9 @@ impl Future for Gate {
 
 /// What an unknown entry means for the answer: denied if it may belong to a user type that says so.
 fn unknown_verdict(policy: &DirectoryPolicy, dn: &DistinguishedName) -> Verdict {
-    let denies =
-        |user_type: &UserType| user_type.on_unknown == OnUnknown::Deny && dn.is_within(&user_type.base);
+    let denies = |user_type: &UserType| {
+        user_type.on_unknown == OnUnknown::Deny && dn.is_within(&user_type.base)
+    };
     if policy.user_types.iter().any(denies) { UNKNOWN_DENIED } else { Verdict::Admit }
 }
 

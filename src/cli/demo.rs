@@ -139,10 +139,7 @@ fn free_address(port: u16) -> Result<SocketAddr, RunError> {
     listen(port).and_then(|socket| socket.local_addr()).map_err(failed)
 }
 
-fn configuration(
-    folder: &Path,
-    directory: SocketAddr,
-) -> Result<crate::config::Config, RunError> {
+fn configuration(folder: &Path, directory: SocketAddr) -> Result<crate::config::Config, RunError> {
     let password_file = folder.join("service.password");
     std::fs::write(&password_file, DEMO_SERVICE_PASSWORD).map_err(failed)?;
     let gateway = free_address(GATEWAY_PORT)?;

@@ -112,11 +112,7 @@ pub enum BindEnd<'a> {
 
 impl Session {
     /// Takes a request and says what is to be done with it.
-    pub fn receive<'a>(
-        self,
-        request: &Envelope<'a>,
-        around: Surroundings,
-    ) -> (Self, Action<'a>) {
+    pub fn receive<'a>(self, request: &Envelope<'a>, around: Surroundings) -> (Self, Action<'a>) {
         if self == Self::Binding {
             return (self, Action::Hold);
         }

@@ -68,8 +68,8 @@ impl Listeners {
         for (address, speech) in plain.chain(secure) {
             let mut address = address;
             for worker in &mut all {
-                let socket = bind(address)
-                    .map_err(|source| ListenError::Bind { address, source })?;
+                let socket =
+                    bind(address).map_err(|source| ListenError::Bind { address, source })?;
                 address = socket.local_addr().unwrap_or(address);
                 worker.sockets.push((socket, speech.clone()));
             }

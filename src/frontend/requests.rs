@@ -248,10 +248,7 @@ struct MessageIdAndResponse {
 impl From<Relayed> for MessageIdAndResponse {
     fn from(operation: Relayed) -> Self {
         let response = operation.operation.final_response();
-        Self {
-            id: operation.client.0,
-            response: response.unwrap_or(Operation::ExtendedResponse),
-        }
+        Self { id: operation.client.0, response: response.unwrap_or(Operation::ExtendedResponse) }
     }
 }
 

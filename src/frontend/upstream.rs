@@ -75,8 +75,7 @@ impl<L: Link> Upstream<L> {
 
     /// Gives the connection back, or closes it if it is in doubt.
     pub(super) fn leave(self) {
-        let in_doubt =
-            self.tainted || !self.outbound.is_done() || !self.inbound.bytes().is_empty();
+        let in_doubt = self.tainted || !self.outbound.is_done() || !self.inbound.bytes().is_empty();
         if in_doubt {
             return;
         }

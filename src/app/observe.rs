@@ -93,7 +93,12 @@ fn member_search(policy: &GroupPolicy, asked: &[DistinguishedName]) -> Search {
     let mut controls = Vec::new();
     if asked.len() > 1 {
         attributes.push(policy.member_attribute.clone());
-        controls.push((oid::MATCHED_VALUES.to_vec(), matched_values(&members)));
+        // The control trims every attribute (RFC 3876 section 2): ids and name are asked for too.
+        let mut wanted = members.clone();
+        wanted
+            .extend(identity::ID_ATTRIBUTES.iter().map(|name| Filter::Present((*name).to_owned())));
+        wanted.push(Filter::Present(policy.name_attribute.clone()));
+        controls.push((oid::MATCHED_VALUES.to_vec(), matched_values(&wanted)));
     }
     let mut alternatives = members;
     let any_member = match alternatives.pop() {

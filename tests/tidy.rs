@@ -213,6 +213,22 @@ fn links_between_documents_lead_to_files() {
 }
 
 #[test]
+fn every_metric_stands_in_the_documentation_with_its_help() {
+    let page = fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    let missing: Vec<_> = bindgate::telemetry::METRICS
+        .iter()
+        .filter(|metric| {
+            let row = |line: &&str| line.starts_with(&format!("| `{}` |", metric.name));
+            !page.lines().find(row).is_some_and(|line| line.contains(metric.help))
+        })
+        .map(|metric| metric.name)
+        .collect();
+    assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
+    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, bindgate::telemetry::METRICS.len(), "docs/metrics.md names others");
+}
+
+#[test]
 fn links_are_found_where_they_are_links() {
     let text = "[a](b.md) [c](https://x) [d](#e) `[f](g)` ![h](i.png \"t\") [j](k.md#l)\n```\n[m](n)\n```\n";
     assert_eq!(repository::linked_files(text), ["b.md", "i.png", "k.md"]);

@@ -73,6 +73,26 @@ metrics_table! {
         "1 while no server of the directory is known to be down, else 0.";
     UPSTREAM_SERVERS_DOWN: Gauge "bindgate_upstream_servers_down" ["directory"]
         "Servers of the directory that are known to be down.";
+    UPSTREAM_CONNECTIONS: Gauge "bindgate_upstream_connections" ["directory"]
+        "Exclusive connections to the directory, those being made included.";
+    UPSTREAM_WAITING: Gauge "bindgate_upstream_waiting" ["directory"]
+        "Clients that wait for an exclusive connection.";
+    UPSTREAM_LEASES_TOTAL: Counter "bindgate_upstream_leases_total" ["directory"]
+        "Leases of exclusive connections that began.";
+    UPSTREAM_RECALLS_TOTAL: Counter "bindgate_upstream_recalls_total" ["directory"]
+        "Leases that were asked back for a bind that waited.";
+    UPSTREAM_DEAD_TOTAL: Counter "bindgate_upstream_dead_total" ["directory"]
+        "Warm connections that were found dead.";
+    UPSTREAM_CONNECTS_TOTAL: Counter "bindgate_upstream_connects_total" ["directory"]
+        "Connections that were made, shared ones included.";
+    UPSTREAM_CONNECT_FAILURES_TOTAL: Counter "bindgate_upstream_connect_failures_total" ["directory"]
+        "Connections that could not be made.";
+    UPSTREAM_SEARCHES_TOTAL: Counter "bindgate_upstream_searches_total" ["directory"]
+        "Searches that the gateway asked for itself.";
+    UPSTREAM_SEARCH_FAILURES_TOTAL: Counter "bindgate_upstream_search_failures_total" ["directory"]
+        "Searches of the gateway's own that had no complete answer.";
+    UPSTREAM_SEARCH_RETRIES_TOTAL: Counter "bindgate_upstream_search_retries_total" ["directory"]
+        "Searches that were sent again because a connection was found dead.";
     STORE_HEALTHY: Gauge "bindgate_store_healthy" []
         "1 while the last write reached the disk, else 0.";
     ADMIN_REFUSED_TOTAL: Counter "bindgate_admin_refused_total" []

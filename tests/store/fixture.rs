@@ -8,14 +8,14 @@ use bindgate::domain::record::{
     UpstreamId, UserKey,
 };
 use bindgate::domain::time::Timestamp;
-use bindgate::store::{Config, Store};
+use bindgate::store::{Config, OpenError, Store};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest that a test waits for something that has to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,8 +40,19 @@ impl Folder {
         self.0.join("store")
     }
 
+    /// Opens the store. Another test of this process may be starting a child, which holds a copy
+    /// of the closed store's lock for the moment between its fork and its exec: that is waited out.
     pub(crate) fn open(&self) -> Store<Silent> {
-        Store::open(config(&self.store()), Silent).expect("store opens")
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match Store::open(config(&self.store()), Silent) {
+                Ok(store) => return store,
+                Err(OpenError::InUse { .. }) if Instant::now() < deadline => {
+                    std::thread::yield_now();
+                }
+                Err(error) => panic!("store opens: {error}"),
+            }
+        }
     }
 
     /// The store's file, as anybody's tools see it.

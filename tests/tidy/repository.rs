@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The package's root.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The Rust files of the library, the tests and the benches.
-pub fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
     for folder in ["src", "tests", "benches"] {
         for path in files_below(&root().join(folder)) {
@@ -26,7 +26,7 @@ pub fn sources() -> Vec<Source> {
 
 /// The files that are in the repository, or would be: what git knows and does not ignore, or,
 /// where there is no git, everything but build results.
-pub fn files() -> Vec<PathBuf> {
+pub(crate) fn files() -> Vec<PathBuf> {
     let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let listed = Command::new("git").arg("-C").arg(root()).args(arguments).output();
     match listed {
@@ -42,7 +42,7 @@ pub fn files() -> Vec<PathBuf> {
 }
 
 /// A path from the package's root, with `/`.
-pub fn relative(path: &Path) -> String {
+pub(crate) fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
 
@@ -65,7 +65,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Whether a text holds a private key in PEM form: the line that opens one, and a line of it.
-pub fn holds_private_key(text: &str) -> bool {
+pub(crate) fn holds_private_key(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim);
     while let Some(line) = lines.by_ref().next() {
         if line.starts_with("-----BEGIN ") && line.ends_with("PRIVATE KEY-----") {
@@ -80,7 +80,7 @@ pub fn holds_private_key(text: &str) -> bool {
 
 /// The targets of a Markdown text's links that are files: without those in code, those with a
 /// scheme and those within the page.
-pub fn linked_files(text: &str) -> Vec<String> {
+pub(crate) fn linked_files(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut in_code = false;
     for line in text.lines() {
@@ -103,7 +103,7 @@ pub fn linked_files(text: &str) -> Vec<String> {
 }
 
 /// The names of the packages in a lock file.
-pub fn locked_packages(lock: &str) -> Vec<&str> {
+pub(crate) fn locked_packages(lock: &str) -> Vec<&str> {
     let names = lock.lines().filter_map(|line| line.strip_prefix("name = \""));
     names.map(|name| name.trim_end_matches('"')).collect()
 }

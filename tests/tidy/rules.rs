@@ -62,7 +62,7 @@ fn breach(source: &Source, at: usize, what: &str) -> String {
 }
 
 /// Imports go down or stay within their own top module.
-pub fn imports_that_go_up_or_sideways(sources: &[Source]) -> Vec<String> {
+pub(crate) fn imports_that_go_up_or_sideways(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources {
         let Some(module) = top_module(&source.path) else {
@@ -137,7 +137,7 @@ fn first_names(rest: &str) -> Vec<String> {
 }
 
 /// `proto` and `domain` know nothing of time, locks, logs and the world outside.
-pub fn impure_decisions(sources: &[Source]) -> Vec<String> {
+pub(crate) fn impure_decisions(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|s| matches!(top_module(&s.path), Some("proto" | "domain")))
     {
@@ -158,7 +158,7 @@ fn names_a_value(source: &Source, at: usize) -> bool {
 }
 
 /// `ldap3`, which cannot stand hostile input, serves commands and tests only.
-pub fn ldap3_outside_the_commands(sources: &[Source]) -> Vec<String> {
+pub(crate) fn ldap3_outside_the_commands(sources: &[Source]) -> Vec<String> {
     let outside = |source: &&Source| top_module(&source.path).is_some_and(|module| module != "cli");
     let mut found = Vec::new();
     for source in sources.iter().filter(outside) {
@@ -169,7 +169,7 @@ pub fn ldap3_outside_the_commands(sources: &[Source]) -> Vec<String> {
 }
 
 /// Files and functions keep to their sizes.
-pub fn sizes(sources: &[Source]) -> Vec<String> {
+pub(crate) fn sizes(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources {
         let lines = source.lines();
@@ -188,7 +188,7 @@ pub fn sizes(sources: &[Source]) -> Vec<String> {
 }
 
 /// Nothing unfinished, and nothing that panics for want of a thought.
-pub fn shortcuts(sources: &[Source]) -> Vec<String> {
+pub(crate) fn shortcuts(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources {
         for word in ["todo!", "unimplemented!", "dbg!"] {
@@ -203,7 +203,7 @@ pub fn shortcuts(sources: &[Source]) -> Vec<String> {
 }
 
 /// Tests wait for events. What waits for another process polls in `tests/support`, with a bound.
-pub fn sleeping_tests(sources: &[Source]) -> Vec<String> {
+pub(crate) fn sleeping_tests(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|s| !s.path.starts_with("tests/support/")) {
         let places = source.words("sleep(").filter(|at| source.is_test(*at));
@@ -213,7 +213,7 @@ pub fn sleeping_tests(sources: &[Source]) -> Vec<String> {
 }
 
 /// Modules are named after what they are.
-pub fn nameless_modules(sources: &[Source]) -> Vec<String> {
+pub(crate) fn nameless_modules(sources: &[Source]) -> Vec<String> {
     let nameless = ["util", "utils", "helper", "helpers", "common", "misc", "handy"];
     let mut found = Vec::new();
     for source in sources {

@@ -4,29 +4,29 @@
 use std::ops::Range;
 
 /// One Rust file.
-pub struct Source {
+pub(crate) struct Source {
     /// Its path from the package's root, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// Its code: comments and what stands in quotes are blanks, lines are kept.
-    pub code: String,
+    pub(crate) code: String,
     /// The parts that are compiled for tests only.
-    pub tests: Vec<Range<usize>>,
+    pub(crate) tests: Vec<Range<usize>>,
 }
 
 /// A function.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Function {
+pub(crate) struct Function {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The line of `fn`, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// How many lines it has, from `fn` to its closing brace.
-    pub length: usize,
+    pub(crate) length: usize,
 }
 
 impl Source {
     /// Looks at a file's text.
-    pub fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         let code = blank(text);
         let tests = match is_test_file(path) {
             true => std::iter::once(0..code.len()).collect(),
@@ -36,22 +36,22 @@ impl Source {
     }
 
     /// Whether a byte lies in a part that is compiled for tests only.
-    pub fn is_test(&self, at: usize) -> bool {
+    pub(crate) fn is_test(&self, at: usize) -> bool {
         self.tests.iter().any(|part| part.contains(&at))
     }
 
     /// The line of a byte, counted from 1.
-    pub fn line(&self, at: usize) -> usize {
+    pub(crate) fn line(&self, at: usize) -> usize {
         self.code.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
     /// How many lines the file has.
-    pub fn lines(&self) -> usize {
+    pub(crate) fn lines(&self) -> usize {
         self.code.lines().count()
     }
 
     /// Where a word stands on its own: no letter, digit or `_` on either side.
-    pub fn words<'s>(&'s self, word: &'s str) -> impl Iterator<Item = usize> + 's {
+    pub(crate) fn words<'s>(&'s self, word: &'s str) -> impl Iterator<Item = usize> + 's {
         let bytes = self.code.as_bytes();
         let is_open =
             |at: Option<usize>| !at.and_then(|at| bytes.get(at)).is_some_and(|b| is_name(*b));
@@ -63,12 +63,12 @@ impl Source {
     }
 
     /// The functions that have a body.
-    pub fn functions(&self) -> Vec<Function> {
+    pub(crate) fn functions(&self) -> Vec<Function> {
         self.words("fn").filter_map(|at| self.function(at)).collect()
     }
 
     /// How many modules with a body in this file a byte lies in.
-    pub fn inline_modules(&self, at: usize) -> usize {
+    pub(crate) fn inline_modules(&self, at: usize) -> usize {
         let holds = |module: &usize| {
             body_start(&self.code[*module..]).is_some_and(|open| {
                 let open = module + open;
@@ -143,7 +143,7 @@ fn is_name(byte: u8) -> bool {
 
 /// The same text with blanks for comments and for what stands in quotes; every byte keeps its
 /// place, and every line too.
-pub fn blank(text: &str) -> String {
+pub(crate) fn blank(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = bytes.to_vec();
     let mut at = 0;

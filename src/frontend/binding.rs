@@ -23,6 +23,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use zeroize::Zeroize;
 
 /// The bind of a connection, if one is under way.
@@ -114,7 +115,7 @@ impl<P: Ports> Drop for Binding<P> {
     }
 }
 
-impl<P: Ports> Connection<P> {
+impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn begin_bind(&mut self, request: &Envelope<'_>, name: &[u8], kind: BindKind) {
         let current = self.upstream.as_ref().map(|upstream| upstream.directory);
         let directory = match (kind, current) {

@@ -9,7 +9,6 @@ use super::buffer::{Content, Inbound, Outbound};
 use super::drain::{ClientPermit, Drain, Phase};
 use super::outstanding::Outstanding;
 use super::reply;
-use super::stream::ClientStream;
 use super::upstream::{ENVELOPE_ROOM, Standing, Upstream};
 use super::{Config, scratch};
 use crate::app::events::{Closed, ConnectionId, Event};
@@ -55,7 +54,7 @@ pub(super) struct Lease<W> {
 }
 
 /// One client's connection.
-pub(super) struct Connection<P: Ports> {
+pub(super) struct Connection<P: Ports, S> {
     pub(super) id: ConnectionId,
     pub(super) peer: SocketAddr,
     pub(super) gateway: Arc<Gateway<P>>,
@@ -73,7 +72,7 @@ pub(super) struct Connection<P: Ports> {
     /// Whether the session has sent nothing but binds, so that its connection may be recalled.
     pub(super) only_binds: bool,
     pub(super) requests: u64,
-    stream: ClientStream,
+    stream: S,
     inbound: Inbound,
     /// How long the message at the start of `inbound` says that it is.
     expected: usize,
@@ -92,9 +91,9 @@ pub(super) struct Admission {
     pub(super) permit: ClientPermit,
 }
 
-impl<P: Ports> Connection<P> {
+impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn new(
-        stream: ClientStream,
+        stream: S,
         admission: Admission,
         gateway: Arc<Gateway<P>>,
         config: Arc<Config>,

@@ -4,7 +4,6 @@
 use super::connection::{Admission, Connection};
 use super::drain::{Drain, Phase};
 use super::reply;
-use super::stream::ClientStream;
 use super::{Config, tls};
 use crate::app::events::{Closed, ConnectionId, Event};
 use crate::app::gateway::Gateway;
@@ -17,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -142,22 +142,16 @@ impl<P: Ports> Door<P> {
     }
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let Some(permit) = self.drain.admit(self.config.max_clients) else {
-            let limit = Event::LimitHit { limit: "max_clients", peer: Some(peer) };
-            self.gateway.events().emit(&limit);
+        let tls = matches!(self.speech, Speech::Tls(_));
+        let Some(admission) = admit(&self.gateway, &self.config, &self.drain, peer, tls) else {
             return turn_away(&stream, &self.speech);
         };
         // A gateway's messages are small and each is waited for.
         let _ = stream.set_nodelay(true);
-        let id = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
-        let tls = matches!(self.speech, Speech::Tls(_));
-        self.gateway.events().emit(&Event::Connected { conn: id, peer, tls });
-        let admission = Admission { id, peer, permit };
         let (gateway, config) = (self.gateway.clone(), self.config.clone());
         let drain = self.drain.clone();
         match &self.speech {
             Speech::Plain => {
-                let stream = ClientStream::Plain(stream);
                 tokio::spawn(Connection::new(stream, admission, gateway, config, drain).serve());
             }
             Speech::Tls(acceptor) => {
@@ -165,6 +159,38 @@ impl<P: Ports> Door<P> {
                 tokio::spawn(shake_hands(acceptor, stream, admission, gateway, config, drain));
             }
         }
+    }
+}
+
+/// Counts a client in, unless there are too many.
+fn admit<P: Ports>(
+    gateway: &Gateway<P>,
+    config: &Config,
+    drain: &Drain,
+    peer: SocketAddr,
+    tls: bool,
+) -> Option<Admission> {
+    let Some(permit) = drain.admit(config.max_clients) else {
+        let limit = Event::LimitHit { limit: "max_clients", peer: Some(peer) };
+        gateway.events().emit(&limit);
+        return None;
+    };
+    let id = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
+    gateway.events().emit(&Event::Connected { conn: id, peer, tls });
+    Some(Admission { id, peer, permit })
+}
+
+/// Serves one client that arrived in another way than through a listener: over a pipe in memory,
+/// say. Ready when it has left; at once if there are too many clients.
+pub async fn serve_client<P: Ports>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    gateway: Arc<Gateway<P>>,
+    config: Arc<Config>,
+    drain: Drain,
+) {
+    if let Some(admission) = admit(&gateway, &config, &drain, peer, false) {
+        Connection::new(stream, admission, gateway, config, drain).serve().await;
     }
 }
 
@@ -183,7 +209,8 @@ async fn shake_hands<P: Ports>(
     };
     match accepted {
         Ok(Ok(stream)) => {
-            let stream = ClientStream::Tls(Box::new(stream));
+            // Boxed: TLS state is large, and a future is as large as its largest moment.
+            let stream = Box::new(stream);
             Connection::new(stream, admission, gateway, config, drain).serve().await;
         }
         refused => {

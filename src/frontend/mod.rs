@@ -10,12 +10,11 @@ mod reply;
 mod requests;
 mod responses;
 mod scratch;
-mod stream;
 mod tls;
 mod upstream;
 
 pub use drain::{Drain, Phase};
-pub use listener::{ListenError, Listeners};
+pub use listener::{ListenError, Listeners, serve_client};
 pub use tls::TlsError;
 
 use std::net::SocketAddr;

@@ -15,6 +15,7 @@ use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::{LdapResult, ResultCode};
 use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Whether a request was taken or has to be offered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ enum Taken {
     Later,
 }
 
-impl<P: Ports> Connection<P> {
+impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Takes whole messages from the start of `bytes` for as long as nothing holds them, and says
     /// how many bytes were used.
     pub(super) fn receive_requests(&mut self, bytes: &[u8]) -> usize {

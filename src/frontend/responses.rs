@@ -9,6 +9,7 @@ use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
 use crate::proto::framing::{Frame, frame};
 use crate::proto::op::Operation;
 use crate::proto::result::{LdapResult, ResultCode};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a response is to the operation that it bears the id of.
 enum Part {
@@ -20,7 +21,7 @@ enum Part {
     Odd,
 }
 
-impl<P: Ports> Connection<P> {
+impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Takes bytes from the directory.
     pub(super) fn receive_responses(&mut self, bytes: &[u8]) {
         let Some(upstream) = &mut self.upstream else {

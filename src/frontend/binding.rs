@@ -22,8 +22,9 @@ use crate::proto::result::{LdapResult, ResultCode};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use zeroize::Zeroize;
 
 /// The bind of a connection, if one is under way.

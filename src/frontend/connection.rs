@@ -21,9 +21,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// How long a client that is being closed may take to read its last bytes.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
@@ -423,7 +423,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// bind that is answered in time costs no timer operation.
     fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         while let Some(deadline) = self.deadline() {
-            let deadline = tokio::time::Instant::from_std(deadline);
             let timer = match &mut self.timer {
                 Some(timer) => timer,
                 None => self.timer.insert(Box::pin(tokio::time::sleep_until(deadline))),
@@ -434,7 +433,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if tokio::time::Instant::now() < deadline {
+            if Instant::now() < deadline {
                 continue;
             }
             if let Some(reason) = self.time_is_up() {

@@ -14,8 +14,8 @@ use crate::proto::framing::{Frame, FramingError, frame};
 use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::{LdapResult, ResultCode};
-use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 /// Whether a request was taken or has to be offered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -344,7 +344,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let bytes = self.inbound.take();
         let used = self.receive_requests(&bytes);
         self.inbound.put_back(bytes, used);
-        used > 0
+        // Also if none was used: a request may have begun to wait for a connection, and that wait
+        // has to be polled. What cannot go on is held or not whole, so this ends.
+        true
     }
 
     /// Notes how long the next message says that it is; 0 if that is not known.

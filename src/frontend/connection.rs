@@ -135,11 +135,19 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         tokio::pin!(draining, ending);
         let mut registered = false;
         let reason = poll_fn(|cx| {
-            if !registered {
-                // Polled once to be woken by; from then on the phase itself is looked at.
-                registered = true;
-                let _ = draining.as_mut().poll(cx);
-                let _ = ending.as_mut().poll(cx);
+            // Polled to be woken by; the phase itself is looked at elsewhere. The signal for draining
+            // wakes `ending` too, which then has to be polled again to hear its own.
+            match self.drain.phase() {
+                Phase::Serving if registered => {}
+                Phase::Draining if registered => {
+                    let _ = ending.as_mut().poll(cx);
+                }
+                Phase::Serving | Phase::Draining => {
+                    registered = true;
+                    let _ = draining.as_mut().poll(cx);
+                    let _ = ending.as_mut().poll(cx);
+                }
+                Phase::Ending => {}
             }
             self.poll(cx)
         })

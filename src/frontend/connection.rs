@@ -286,9 +286,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        let max_unread = self.config.max_unread;
         // A client that does not read stops the reading of its own answers.
-        if self.outbound.waiting() >= max_unread {
+        if self.outbound.waiting() >= self.config.max_unread {
             return false;
         }
         scratch::with(|bytes| {
@@ -309,7 +308,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> bool {
         let full = self.held && self.inbound.bytes().len() >= HELD_BYTES;
-        if self.life != Life::Open || self.drained || full {
+        if self.life != Life::Open || self.drained || full || self.is_choked() {
             return false;
         }
         scratch::with(|bytes| {
@@ -346,7 +345,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Goes on with the requests that wait, if nothing holds them.
     fn resume(&mut self) -> bool {
-        if self.held || self.inbound.bytes().len() < self.expected.max(1) {
+        let whole = self.inbound.bytes().len() >= self.expected.max(1);
+        if self.held || !whole || self.is_choked() {
             return false;
         }
         let bytes = self.inbound.take();
@@ -355,6 +355,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         // Also if none was used: a request may have begun to wait for a connection, and that wait
         // has to be polled. What cannot go on is held or not whole, so this ends.
         true
+    }
+
+    /// Whether a side that does not read stops the taking of requests: they add to what waits for
+    /// it. Sending it makes progress, after which they go on.
+    pub(super) fn is_choked(&self) -> bool {
+        let upstream = self.upstream.as_ref().map_or(0, |upstream| upstream.outbound.waiting());
+        self.outbound.waiting().max(upstream) >= self.config.max_unread
     }
 
     /// Notes how long the next message says that it is; 0 if that is not known.

@@ -29,7 +29,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// how many bytes were used.
     pub(super) fn receive_requests(&mut self, bytes: &[u8]) -> usize {
         let mut used = 0;
-        while self.life == Life::Open {
+        while self.life == Life::Open && !self.is_choked() {
             match frame(&bytes[used..], self.config.max_message_size) {
                 Ok(Frame::Whole(length)) => {
                     self.expect(length);

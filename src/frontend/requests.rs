@@ -160,6 +160,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             None => self.gateway.route(b""),
         };
+        if !self.outstanding.is_empty() {
+            // Their answers come on the connection that is there.
+            return Taken::Later;
+        }
         // The session is anonymous and so must the connection be, to the directory as well.
         self.part();
         self.lease(directory, Purpose::Anonymous);

@@ -161,7 +161,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Takes the directory's answer.
     pub(super) fn bind_answered(&mut self, response: &Envelope<'_>) {
         let Ok(answer) = BindResponse::decode(response.content) else {
-            return self.upstream_lost();
+            return self.upstream_is_odd();
         };
         let code = answer.result.code;
         if !code.is_success() {
@@ -221,6 +221,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             Stage::None | Stage::AwaitsLink | Stage::Lost => {}
         }
+    }
+
+    /// Something of an answer has come: the bind is not sent again.
+    pub(super) fn bind_had_an_answer(&mut self) {
+        self.binding.retried = true;
     }
 
     /// The connection was lost with the bind on it: one retry, if it was found dead before a byte

@@ -300,7 +300,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             };
             match (read, buffer.filled()) {
                 (Ok(()), received) if !received.is_empty() => self.receive_responses(received),
-                _ => self.upstream_lost(),
+                _ if upstream.inbound.bytes().is_empty() => self.upstream_lost(),
+                _ => self.upstream_is_odd(),
             }
             true
         })

@@ -266,12 +266,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
+        self.heard_at = Instant::now();
         self.gateway.events().emit(&Event::Bind {
             conn: self.id,
             op: self.binding.number,
             name: self.binding.name(),
             code,
-            elapsed: self.binding.arrived.elapsed(),
+            elapsed: self.heard_at - self.binding.arrived,
         });
         self.binding.body.zeroize();
         self.binding.stage = Stage::None;

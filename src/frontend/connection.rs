@@ -78,7 +78,8 @@ pub(super) struct Connection<P: Ports, S> {
     expected: usize,
     drain: Drain,
     drained: bool,
-    heard_at: Instant,
+    /// When the client last sent something or had an operation answered.
+    pub(super) heard_at: Instant,
     closing_at: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     _permit: ClientPermit,

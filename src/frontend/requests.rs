@@ -117,14 +117,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     pub(super) fn report(
-        &self,
+        &mut self,
         operation: Operation,
         code: ResultCode,
         entries: u64,
         started: Instant,
         op: u64,
     ) {
-        let elapsed = started.elapsed();
+        // From its answer on a client may be silent, however long the operation took.
+        self.heard_at = Instant::now();
+        let elapsed = self.heard_at - started;
         self.gateway.events().emit(&Event::Answered {
             conn: self.id,
             op,

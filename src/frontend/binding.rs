@@ -176,7 +176,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Some(attempt) => {
                 let gate = Box::new(attempt.succeeded());
                 self.binding.stage = Stage::Gated { gate, response: response.body.to_vec() };
-                self.binding.deadline = self.binding.arrived + self.gateway.sign_ons().budget();
+                self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
             }
         }
     }

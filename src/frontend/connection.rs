@@ -172,6 +172,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if self.life == Life::Open {
             self.life = Life::Closing(reason);
             self.closing_at = Instant::now() + CLOSE_GRACE;
+            // Nobody needs the connection that is waited for.
+            self.lease = None;
         }
     }
 
@@ -403,7 +405,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(upstream) = self.upstream.as_mut() else {
             return false;
         };
-        let busy = self.binding.is_under_way() || !self.outstanding.is_empty();
+        let waits = !self.inbound.bytes().is_empty();
+        let busy = waits || self.binding.is_under_way() || !self.outstanding.is_empty();
         if busy || !self.only_binds || upstream.link().poll_recalled(cx).is_pending() {
             return false;
         }

@@ -217,7 +217,10 @@ async fn shake_hands<P: Ports>(
     let handshake = tokio::time::timeout(config.handshake_timeout, acceptor.accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
-        () = drain.reached(Phase::Draining) => return,
+        () = drain.reached(Phase::Draining) => {
+            let event = Event::Disconnected { conn: admission.id, reason: Closed::Shutdown };
+            return gateway.events().emit(&event);
+        }
     };
     match accepted {
         Ok(Ok(stream)) => {

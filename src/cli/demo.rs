@@ -33,6 +33,9 @@ const ADMIN_PORT: u16 = 8389;
 /// The file of the admin token, in the demo's folder.
 const TOKEN_FILE: &str = "admin.token";
 
+/// How often the gateway is started if others take its ports meanwhile.
+const TRIES: usize = 10;
+
 /// How long the demo waits for an answer of its own gateway.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -43,7 +46,7 @@ const MAX_ANSWER: usize = 64 * 1024;
 pub(super) fn run(once: bool) -> Result<(), RunError> {
     let folder = Folder::make()?;
     let directory = SampleDirectory::start()?;
-    let running = Running::start(configuration(&folder.0, directory.address)?)?;
+    let running = start(&folder.0, directory.address)?;
     let (Some(gateway), Some(admin)) =
         (running.addresses().first().copied(), running.admin_address())
     else {
@@ -61,6 +64,18 @@ pub(super) fn run(once: bool) -> Result<(), RunError> {
     }
     exit::print(&directions(gateway, directory.address, admin, &folder.0));
     running.until_signalled()
+}
+
+/// Starts the gateway. A port that was free a moment ago may be another demo's by now, so there are
+/// several tries, each with ports that are free at its time.
+fn start(folder: &Path, directory: SocketAddr) -> Result<Running, RunError> {
+    for _ in 1..TRIES {
+        match Running::start(configuration(folder, directory)?) {
+            Err(RunError::Listen(_) | RunError::Admin { .. }) => {}
+            settled => return settled,
+        }
+    }
+    Running::start(configuration(folder, directory)?)
 }
 
 fn failed(error: impl Display) -> RunError {

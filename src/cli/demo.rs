@@ -44,26 +44,37 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 /// Runs the demo until a signal, or with `once` until two people have signed on.
 pub(super) fn run(once: bool) -> Result<(), RunError> {
-    let folder = Folder::make()?;
     let directory = SampleDirectory::start()?;
+    // Right before the gateway takes the signals over: until then one would leave the folder behind.
+    let folder = Folder::make()?;
     let running = start(&folder.0, directory.address)?;
     let (Some(gateway), Some(admin)) =
         (running.addresses().first().copied(), running.admin_address())
     else {
         return Err(failed("the gateway has no address"));
     };
-    for (name, password) in DEMO_PEOPLE {
-        sign_on(gateway, &person(name), password)?;
-        let kept = portrait(admin, &folder.0, name)?;
-        exit::print(&format!(
-            "{name} signed on through the gateway. What it keeps of {name} now:\n\n{kept}\n"
-        ));
-    }
+    // A signal interrupts what the main thread waits for, and a wait with a time-out is not resumed.
+    let shown = std::thread::scope(|scope| {
+        scope.spawn(|| sign_people_on(gateway, admin, &folder.0)).join()
+    });
+    shown.map_err(|_| failed("signing the people on panicked"))??;
     if once {
         return running.stop();
     }
     exit::print(&directions(gateway, directory.address, admin, &folder.0));
     running.until_signalled()
+}
+
+/// Signs the people on and shows what is kept of them.
+fn sign_people_on(gateway: SocketAddr, admin: SocketAddr, folder: &Path) -> Result<(), RunError> {
+    for (name, password) in DEMO_PEOPLE {
+        sign_on(gateway, &person(name), password)?;
+        let kept = portrait(admin, folder, name)?;
+        exit::print(&format!(
+            "{name} signed on through the gateway. What it keeps of {name} now:\n\n{kept}\n"
+        ));
+    }
+    Ok(())
 }
 
 /// Starts the gateway. A port that was free a moment ago may be another demo's by now, so there are

@@ -2,16 +2,17 @@
 
 CARGO ?= cargo
 
-.PHONY: help test bench lint fmt demo certs reference
+.PHONY: help test bench instructions lint fmt demo certs reference
 
 help:
-	@echo 'make test       install what the tests need (scripts/install-test-needs) and run them'
-	@echo 'make bench      install haproxy and run the bench of binds'
-	@echo 'make lint       formatting and clippy, warnings denied'
-	@echo 'make fmt        format the code'
-	@echo 'make demo       a directory and a gateway on loopback'
-	@echo 'make certs      development certificates in certs/'
-	@echo 'make reference  write config/reference.toml anew from the code'
+	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
+	@echo 'make bench         install haproxy and run the bench of binds'
+	@echo 'make instructions  count the instructions of the hot path (scripts/instruction-counts)'
+	@echo 'make lint          formatting and clippy, warnings denied'
+	@echo 'make fmt           format the code'
+	@echo 'make demo          a directory and a gateway on loopback'
+	@echo 'make certs         development certificates in certs/'
+	@echo 'make reference     write config/reference.toml anew from the code'
 
 test:
 	scripts/install-test-needs
@@ -20,6 +21,9 @@ test:
 bench:
 	scripts/install-bench-needs
 	$(CARGO) bench --locked --bench bind_throughput
+
+instructions:
+	CARGO='$(CARGO)' scripts/instruction-counts
 
 lint:
 	$(CARGO) fmt --check

@@ -359,3 +359,82 @@ fn the_lease_that_has_been_recallable_for_longest_is_asked_back() {
     world.ask(0, Purpose::Bind);
     assert!(world.leases[1].bell.is_recalled());
 }
+
+#[test]
+fn the_only_recallable_lease_of_hundreds_is_found_wherever_it_is() {
+    let many = 300;
+    for recallable in [0, 70, many - 1] {
+        let demand = Arc::new(Demand::new(1));
+        let limits = Limits {
+            max: many,
+            min: 0,
+            max_ahead: 0,
+            max_anonymous: many,
+            max_waiting: many,
+            max_waiting_per_source: many,
+            idle_timeout: Duration::from_secs(60),
+        };
+        let mut ledger = Ledger::new(limits, 1, demand.clone());
+        let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = Client { worker: 0, purpose: Purpose::Bind, source };
+        let grants: Vec<Grant<usize>> = (0..many)
+            .map(|conn| {
+                let (_, then) = ledger.enqueue(client, conn).expect("there is room");
+                let order = then.make.expect("one is made for each");
+                let then = ledger.made(order, conn, Instant::now());
+                then.deliver.expect("it goes to the one who waits").1
+            })
+            .collect();
+        grants[recallable].bell.allow(&demand);
+        let (_, then) = ledger.enqueue(client, many).expect("there is room");
+        assert!(then.ring.is_some() && grants[recallable].bell.is_recalled());
+    }
+}
+
+#[test]
+fn a_source_that_fills_its_share_of_the_queue_leaves_room_to_others() {
+    let mut world = world(0);
+    world.lease_all(Purpose::Bind);
+    (0..MAX_PER_SOURCE + 1).for_each(|_| world.ask_from(0, Purpose::Bind, 1));
+    assert_eq!(world.waiting.len(), MAX_PER_SOURCE);
+    world.ask_from(0, Purpose::Bind, 2);
+    assert_eq!(world.waiting.len(), MAX_PER_SOURCE + 1);
+    world.step(Step::Cancel(0));
+    world.ask_from(0, Purpose::Bind, 1);
+    assert_eq!(world.waiting.len(), MAX_PER_SOURCE + 1);
+}
+
+#[test]
+fn clients_without_a_bind_leave_a_part_of_the_connections_to_binds() {
+    let mut world = world(0);
+    for _ in 0..MAX_PER_SOURCE {
+        world.ask(0, Purpose::Anonymous);
+        if !world.orders.is_empty() {
+            world.step(Step::Made(0));
+        }
+    }
+    assert_eq!((world.leases.len(), world.waiting.len()), (MAX_ANONYMOUS, 1));
+    world.ask_from(0, Purpose::Bind, 1);
+    world.step(Step::Made(0));
+    assert_eq!((world.leases.len(), world.waiting.len()), (MAX, 1));
+    world.step(Step::Return(0, Fitness::Anonymous));
+    assert_eq!((world.leases.len(), world.waiting.len()), (MAX, 0));
+}
+
+#[test]
+fn who_waits_goes_on_waiting_while_connections_that_there_are_still_serve_others() {
+    let mut world = world(0);
+    for _ in 0..2 {
+        world.ask(0, Purpose::Bind);
+        world.step(Step::Made(0));
+    }
+    world.step(Step::Return(0, Fitness::Binds));
+    world.ask(0, Purpose::Bind);
+    world.ask(0, Purpose::Bind);
+    world.step(Step::NotMade(0));
+    assert_eq!(world.waiting.len(), 1, "a connection was given back just now");
+    world.now += PROOF;
+    world.step(Step::Retry(0));
+    world.step(Step::NotMade(0));
+    assert_eq!(world.waiting.len(), 0, "nothing shows that the directory works");
+}

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are not exempt as tests are.
 
+#[path = "upstream/crowd.rs"]
+mod crowd;
 #[path = "upstream/lookups.rs"]
 mod lookups;
 #[path = "upstream/pool.rs"]

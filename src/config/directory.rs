@@ -116,7 +116,10 @@ fn reach<'d>(
     let tls = tls(r, section);
     let max_connections = r.amount(section, "max_connections");
     let min_connections = r.amount(section, "min_connections");
+    let max_ahead = r.amount(section, "max_ahead");
+    let anonymous_share = r.amount(section, "anonymous_share");
     let max_waiting = r.amount(section, "max_waiting");
+    let max_waiting_per_source = r.amount(section, "max_waiting_per_source");
     let queue_timeout = r.duration(section, "queue_timeout");
     let max_outstanding_upstream = r.amount(section, "max_outstanding_upstream");
     let connect_timeout = r.duration(section, "connect_timeout");
@@ -145,7 +148,10 @@ fn reach<'d>(
         service_password: service_password.clone(),
         max_connections: max_connections?,
         min_connections: min_connections?,
+        max_ahead: max_ahead?,
+        anonymous_share: anonymous_share?,
         max_waiting: max_waiting?,
+        max_waiting_per_source: max_waiting_per_source?,
         queue_timeout: queue_timeout?,
         max_outstanding_upstream: max_outstanding_upstream?,
         connect_timeout: connect_timeout?,

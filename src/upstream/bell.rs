@@ -4,6 +4,9 @@
 //! The session marks itself recallable, then looks whether somebody waits; the pool notes that
 //! somebody waits, then looks who is recallable. Both in sequentially consistent order, so at least
 //! one of them sees the other.
+//!
+//! How many are recallable is counted for each worker apart, so that workers do not fight for a
+//! cache line at every bind; the pool looks for one only if the sum says that there is one.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
@@ -13,43 +16,70 @@ const BUSY: u8 = 0;
 const RECALLABLE: u8 = 1;
 const RECALLED: u8 = 2;
 
-/// One lease's cell.
+/// One place's cell: it serves one lease after another.
 #[derive(Debug, Default)]
 pub(super) struct Bell {
     state: AtomicU8,
     since: AtomicU32,
+    worker: AtomicUsize,
     waker: Mutex<Option<Waker>>,
 }
 
 impl Bell {
-    /// The lease may be asked back from now on; `now` is the pool's count of recalls, as a clock.
-    pub(super) fn allow(&self, now: u32) {
-        self.since.store(now, Relaxed);
+    /// A lease begins on a worker; only under the pool's lock.
+    pub(super) fn begin(&self, worker: usize) {
+        self.worker.store(worker, Relaxed);
+    }
+
+    /// The lease may be asked back from now on.
+    pub(super) fn allow(&self, demand: &Demand) {
+        self.since.store(demand.recalls(), Relaxed);
+        let shard = demand.recallable(self.worker.load(Relaxed));
+        shard.fetch_add(1, SeqCst);
         // A recall that is under way stays.
-        let _ = self.state.compare_exchange(BUSY, RECALLABLE, SeqCst, SeqCst);
+        if self.state.compare_exchange(BUSY, RECALLABLE, SeqCst, SeqCst).is_err() {
+            shard.fetch_sub(1, SeqCst);
+        }
     }
 
     /// The lease may not be asked back any more. Gives whether it already was.
-    pub(super) fn forbid(&self) -> bool {
-        self.state.swap(BUSY, SeqCst) == RECALLED
+    pub(super) fn forbid(&self, demand: &Demand) -> bool {
+        // A stranger never makes a busy one recallable.
+        if self.state.load(Relaxed) == BUSY {
+            return false;
+        }
+        let before = self.state.swap(BUSY, SeqCst);
+        if before == RECALLABLE {
+            demand.recallable(self.worker.load(Relaxed)).fetch_sub(1, SeqCst);
+        }
+        before == RECALLED
     }
 
     /// Asks the lease back, if that is allowed; only under the pool's lock.
-    pub(super) fn recall(&self) -> bool {
-        self.state.compare_exchange(RECALLABLE, RECALLED, SeqCst, SeqCst).is_ok()
+    pub(super) fn recall(&self, demand: &Demand) -> bool {
+        let is_recalled = self.state.compare_exchange(RECALLABLE, RECALLED, SeqCst, SeqCst).is_ok();
+        if is_recalled {
+            demand.recallable(self.worker.load(Relaxed)).fetch_sub(1, SeqCst);
+        }
+        is_recalled
     }
 
     /// Wakes whoever watches.
     pub(super) fn ring(&self) {
-        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
+            waker.wake_by_ref();
         }
     }
 
     /// Who is to be woken.
     pub(super) fn watch(&self, waker: Waker) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+    }
+
+    /// Nobody is to be woken any more. Not under the pool's lock: a waker may hold leases.
+    pub(super) fn unwatch(&self) {
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(waker);
     }
 
     /// Whether the lease is asked back.
@@ -63,9 +93,15 @@ impl Bell {
     }
 }
 
-/// What all sessions may look at without the pool's lock.
+/// A worker's own cache line.
 #[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard(AtomicUsize);
+
+/// What all sessions may look at without the pool's lock.
+#[derive(Debug)]
 pub(super) struct Demand {
+    shards: Vec<Shard>,
     wanted: AtomicUsize,
     waiting: AtomicUsize,
     total: AtomicUsize,
@@ -73,6 +109,22 @@ pub(super) struct Demand {
 }
 
 impl Demand {
+    /// Nobody wants anything, of so many workers.
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            shards: (0..workers.max(1)).map(|_| Shard::default()).collect(),
+            wanted: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            total: AtomicUsize::new(0),
+            recalls: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether some lease may be asked back, or is about to become so.
+    pub(super) fn is_any_recallable(&self) -> bool {
+        self.shards.iter().any(|shard| shard.0.load(SeqCst) > 0)
+    }
+
     /// How many wait for whom neither a connection is being made nor a lease asked back.
     pub(super) fn wanted(&self) -> usize {
         self.wanted.load(SeqCst)
@@ -98,6 +150,11 @@ impl Demand {
         self.total.store(total, Relaxed);
         self.wanted.store(wanted, SeqCst);
         self.waiting.store(waiting, Relaxed);
+    }
+
+    /// How many leases of a worker may be asked back.
+    fn recallable(&self, worker: usize) -> &AtomicUsize {
+        &self.shards[worker % self.shards.len()].0
     }
 
     /// One more lease was asked back; only under the pool's lock.

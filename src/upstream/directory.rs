@@ -4,10 +4,10 @@ use super::Config;
 use super::connector::Connector;
 use super::counters::Counters;
 use super::lease::ExclusiveLinks;
-use super::ledger::Limits;
 use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
 use super::pool::Pool;
 use super::servers::Servers;
+use super::terms::Limits;
 use super::tls::{self, TlsError};
 use crate::app::ports::Events;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,12 +52,7 @@ impl Directory {
         let connector = Connector::new(config, tls::client(config)?);
         let servers = Servers::new(&config.name, &config.urls, connector, events, counters.clone());
         let servers = Arc::new(servers);
-        let limits = Limits {
-            max: config.max_connections,
-            min: config.min_connections.min(config.max_connections),
-            max_waiting: config.max_waiting,
-            idle_timeout: config.idle_timeout,
-        };
+        let limits = pool_limits(config);
         let wait = config.queue_timeout;
         let pool = Pool::new(limits, workers, wait, servers.clone(), counters.clone());
         let login = Arc::new(Login::new(servers.clone(), config));
@@ -100,6 +95,18 @@ impl Directory {
         }
         self.pool.close();
         self.desks.iter().for_each(|desk| desk.close());
+    }
+}
+
+fn pool_limits(config: &Config) -> Limits {
+    Limits {
+        max: config.max_connections,
+        min: config.min_connections.min(config.max_connections),
+        max_ahead: config.max_ahead,
+        max_anonymous: (config.max_connections * config.anonymous_share).div_ceil(100),
+        max_waiting: config.max_waiting,
+        max_waiting_per_source: config.max_waiting_per_source,
+        idle_timeout: config.idle_timeout,
     }
 }
 

@@ -1,9 +1,9 @@
 //! One exclusive connection under lease, and the wait for one.
 
 use super::bell::Bell;
-use super::ledger::{Grant, WaiterId};
 use super::pool::Pool;
 use super::stream::Stream;
+use super::terms::{Client, Grant, WaiterId};
 use crate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
@@ -32,10 +32,13 @@ impl Links for ExclusiveLinks {
     type Link = Lease;
     type Wait = LeaseWait;
 
-    fn lease(&self, purpose: Purpose, _source: IpAddr) -> Leased<Lease, LeaseWait> {
+    fn lease(&self, purpose: Purpose, source: IpAddr) -> Leased<Lease, LeaseWait> {
         match self.pool.take(self.worker, purpose) {
             Some(lease) => Leased::Now(lease),
-            None => Leased::Later(LeaseWait::new(self.pool.clone(), self.worker, purpose)),
+            None => {
+                let client = Client { worker: self.worker, purpose, source };
+                Leased::Later(LeaseWait::new(self.pool.clone(), client))
+            }
         }
     }
 }
@@ -116,6 +119,12 @@ impl Lease {
         Ok(Pin::new(stream))
     }
 
+    fn unwatch(&mut self) {
+        if self.watched_by.take().is_some() {
+            self.bell.unwatch();
+        }
+    }
+
     fn wrote(&mut self, written: &Poll<io::Result<usize>>, offered: usize) {
         if let Poll::Ready(Ok(count)) = written {
             self.writing = if *count == offered { Writing::Whole } else { Writing::Part };
@@ -130,12 +139,12 @@ impl Link for Lease {
 
     fn set_recallable(&mut self, recallable: bool) {
         if !recallable {
-            if self.bell.forbid() {
+            if self.bell.forbid(&self.pool.demand) {
                 self.pool.revoked();
             }
             return;
         }
-        self.bell.allow(self.pool.demand.recalls());
+        self.bell.allow(&self.pool.demand);
         if self.pool.demand.wanted() > 0 {
             self.pool.volunteer(self.slot);
         }
@@ -161,6 +170,7 @@ impl Link for Lease {
         // What was bound once is never anonymous again.
         let fitness = if self.fitness == Fitness::Binds { Fitness::Binds } else { fitness };
         if let Some(stream) = self.stream.take() {
+            self.unwatch();
             self.pool.returned(self.slot, self.home, stream, fitness);
             self.slot = RETURNED;
         }
@@ -180,6 +190,7 @@ impl Drop for Lease {
         {
             stream.say_goodbye();
         }
+        self.unwatch();
         self.pool.lost(self.slot, self.home);
     }
 }
@@ -243,19 +254,20 @@ enum State {
 
 struct Place {
     pool: Arc<Pool>,
-    worker: usize,
-    id: WaiterId,
+    client: Client,
+    /// Until there is an answer.
+    id: Option<WaiterId>,
     answer: oneshot::Receiver<Result<Lease, LinkError>>,
     timer: Pin<Box<Sleep>>,
 }
 
 impl LeaseWait {
-    fn new(pool: Arc<Pool>, worker: usize, purpose: Purpose) -> Self {
+    fn new(pool: Arc<Pool>, client: Client) -> Self {
         let (tell, answer) = oneshot::channel();
-        let state = match pool.enqueue(worker, purpose, tell) {
+        let state = match pool.enqueue(client, tell) {
             Ok(id) => {
                 let timer = Box::pin(tokio::time::sleep(pool.queue_timeout));
-                State::Queued(Place { pool, worker, id, answer, timer })
+                State::Queued(Place { pool, client, id: Some(id), answer, timer })
             }
             Err(error) => State::Refused(error),
         };
@@ -283,18 +295,21 @@ impl Future for LeaseWait {
 impl Place {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lease, LinkError>> {
         if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(cx) {
+            self.id = None;
             let lease = answer.unwrap_or(Err(LinkError::Unreachable));
-            let here = |lease: Lease| lease.settle_at(self.worker).ok_or(LinkError::Unreachable);
+            let here =
+                |lease: Lease| lease.settle_at(self.client.worker).ok_or(LinkError::Unreachable);
             return Poll::Ready(lease.and_then(here));
         }
-        self.timer.as_mut().poll(cx).map(|()| Err(LinkError::TimedOut))
+        self.timer.as_mut().poll(cx).map(|()| Err(self.pool.timed_out(self.client.source)))
     }
 }
 
 impl Drop for Place {
     /// A connection that has arrived meanwhile goes to the next.
     fn drop(&mut self) {
-        self.pool.cancel(self.id);
+        let Some(id) = self.id else { return };
+        self.pool.cancel(id);
         self.answer.close();
         if let Ok(Ok(lease)) = self.answer.try_recv() {
             lease.pass_on();

@@ -1,90 +1,34 @@
 //! The pool's bookkeeping, without connections, sockets or clocks: it is told what happened and
 //! says what is to be done.
 //!
-//! What always holds: idle + leased + being made never exceeds the limit; one who waits has either
-//! a connection being made for it, or the limit is reached; who waits longest is served first.
+//! What always holds: idle + leased + being made never exceeds the limit; while there is room, as
+//! many connections are being made as there are clients who wait; a lease that may be asked back is
+//! asked back while somebody waits for whom none is being made.
+//!
+//! Who binds and who stays anonymous wait apart, for a connection that was bound once serves binds
+//! alone. Where both wait they take turns; those who stay anonymous, whose leases are not asked
+//! back, have no more than their share of the connections.
 
+use super::ahead::Ahead;
 use super::bell::{Bell, Demand};
+use super::queue::Queue;
+use super::shelf::{End, Idle, Shelf};
+use super::terms::{Client, Grant, Limits, Order, Refused, Then, WaiterId};
 use crate::app::ports::{Fitness, Purpose};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How many recallable leases are compared to find the one that has been so for longest.
 const COMPARED: usize = 8;
-/// How many leases are looked at to find them.
+/// How many leases are looked at to find more than one.
 const LOOKED_AT: usize = 64;
-
-/// The pool's limits.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    /// The most connections.
-    pub(super) max: usize,
-    /// How many spare ones are kept.
-    pub(super) min: usize,
-    /// The most that wait.
-    pub(super) max_waiting: usize,
-    /// How long a spare one above the minimum is kept.
-    pub(super) idle_timeout: Duration,
-}
-
-/// Who waits; a greater number came later.
-pub(super) type WaiterId = u64;
-
-/// A connection that is leased out from now on.
-#[derive(Debug)]
-pub(super) struct Grant<C> {
-    /// The connection.
-    pub(super) conn: C,
-    /// What it is good for.
-    pub(super) fitness: Fitness,
-    /// The worker whose runtime it is registered with.
-    pub(super) home: usize,
-    /// The lease's place.
-    pub(super) slot: usize,
-    /// The lease's cell.
-    pub(super) bell: Arc<Bell>,
-}
-
-/// A connection to be made; it is counted already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Order {
-    /// On which worker's runtime.
-    pub(super) worker: usize,
-    /// For whom; a spare one if for nobody.
-    pub(super) owner: Option<WaiterId>,
-}
-
-/// What is to be done; at most one thing of each kind.
-#[derive(Debug)]
-pub(super) struct Then<C, W> {
-    /// Hand a connection to one who waits.
-    pub(super) deliver: Option<(W, Grant<C>)>,
-    /// Close a connection.
-    pub(super) close: Option<C>,
-    /// Make one.
-    pub(super) make: Option<Order>,
-    /// Tell one who waits that there will be none.
-    pub(super) fail: Option<W>,
-    /// Wake a session that is asked for its connection.
-    pub(super) ring: Option<Arc<Bell>>,
-}
-
-impl<C, W> Default for Then<C, W> {
-    fn default() -> Self {
-        Self { deliver: None, close: None, make: None, fail: None, ring: None }
-    }
-}
-
-/// Why one may not even wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// Too many do.
-    Full,
-    /// The pool is closed.
-    Closed,
-}
+/// How many binds are served with bound connections before one of those makes room for a new one,
+/// if somebody waits who needs one that never was bound.
+const BINDS_IN_A_ROW: usize = 3;
+/// For how long a connection that was given back proves that the directory works, although no new
+/// one could be made.
+const PROOF: Duration = Duration::from_secs(1);
 
 /// The bookkeeping, over connections `C` and the means `W` to tell one who waits.
 #[derive(Debug)]
@@ -93,54 +37,64 @@ pub(super) struct Ledger<C, W> {
     shelves: Vec<Shelf<C>>,
     idle: usize,
     making: usize,
-    leases: Vec<Option<Arc<Bell>>>,
+    leases: Vec<Slot>,
     free: Vec<usize>,
+    anonymous: usize,
     hand: usize,
     recalled: usize,
-    waiters: BTreeMap<WaiterId, Waiter<W>>,
-    unmade: BTreeSet<WaiterId>,
-    next_waiter: WaiterId,
+    binders: Queue<Waiter<W>>,
+    strangers: Queue<Waiter<W>>,
+    binds_in_a_row: usize,
+    fresh_for: Purpose,
+    ahead: Ahead,
+    last_return: Option<Instant>,
     demand: Arc<Demand>,
     open: bool,
 }
 
-/// One worker's idle connections, the most recently used last.
+/// A lease's place, kept for the next one.
 #[derive(Debug)]
-struct Shelf<C> {
-    bound: VecDeque<Idle<C>>,
-    fresh: VecDeque<Idle<C>>,
-}
-
-#[derive(Debug)]
-struct Idle<C> {
-    conn: C,
-    since: Instant,
+struct Slot {
+    bell: Arc<Bell>,
+    leased_for: Option<Purpose>,
 }
 
 #[derive(Debug)]
 struct Waiter<W> {
     worker: usize,
-    purpose: Purpose,
     tell: W,
-    making: bool,
+}
+
+/// What becomes of a connection that nobody has.
+enum Use<W> {
+    Serve(Purpose, Waiter<W>),
+    MakeRoom,
+    Keep,
 }
 
 impl<C, W> Ledger<C, W> {
     /// An empty pool for so many workers.
     pub(super) fn new(limits: Limits, workers: usize, demand: Arc<Demand>) -> Self {
-        let shelf = |_| Shelf { bound: VecDeque::new(), fresh: VecDeque::new() };
         Self {
-            limits: Limits { max: limits.max.max(1), ..limits },
-            shelves: (0..workers.max(1)).map(shelf).collect(),
+            limits: Limits {
+                max: limits.max.max(1),
+                max_anonymous: limits.max_anonymous.max(1),
+                ..limits
+            },
+            shelves: (0..workers.max(1)).map(|_| Shelf::new()).collect(),
             idle: 0,
             making: 0,
             leases: Vec::new(),
             free: Vec::new(),
+            anonymous: 0,
             hand: 0,
             recalled: 0,
-            waiters: BTreeMap::new(),
-            unmade: BTreeSet::new(),
-            next_waiter: 0,
+            binders: Queue::new(workers),
+            strangers: Queue::new(workers),
+            binds_in_a_row: 0,
+            fresh_for: Purpose::Anonymous,
+            ahead: Ahead::new(limits.max_ahead),
+            last_return: None,
             demand,
             open: true,
         }
@@ -158,18 +112,27 @@ impl<C, W> Ledger<C, W> {
 
     /// Takes an idle connection: the worker's own that was used last, else another's.
     pub(super) fn take(&mut self, worker: usize, purpose: Purpose) -> Option<Grant<C>> {
+        if purpose == Purpose::Anonymous && self.anonymous >= self.limits.max_anonymous {
+            return None;
+        }
         let count = self.shelves.len();
-        (0..count).find_map(|step| {
+        let (conn, fitness, home) = (0..count).find_map(|step| {
             let home = (worker + step) % count;
-            let (conn, fitness) = self.shelves[home].take(purpose)?;
-            self.idle -= 1;
-            Some(self.grant(conn, fitness, home))
-        })
+            let from = if step == 0 { End::UsedLast } else { End::IdleLongest };
+            let (conn, fitness) = self.shelves[home].take(purpose, from)?;
+            Some((conn, fitness, home))
+        })?;
+        if home != worker {
+            self.ahead.missed();
+        }
+        self.idle -= 1;
+        Some(self.grant(conn, fitness, home, worker, purpose))
     }
 
-    /// A spare connection to be made, if there are fewer than the minimum.
+    /// A spare connection to be made, if there are fewer than the minimum and demand ask for.
     pub(super) fn spare(&mut self, worker: usize) -> Option<Order> {
-        if self.idle + self.making >= self.limits.min {
+        let spares = self.idle + self.making.saturating_sub(self.short());
+        if spares >= self.limits.min + self.ahead.spares() {
             return None;
         }
         self.probe(worker)
@@ -181,62 +144,78 @@ impl<C, W> Ledger<C, W> {
             return None;
         }
         self.making += 1;
-        Some(Order { worker, owner: None })
+        self.publish();
+        Some(Order { worker })
+    }
+
+    /// A connection to be made for one who waits and for whom none is being made: for when making
+    /// one failed and the directory still worked.
+    pub(super) fn retry(&mut self, worker: usize) -> Option<Order> {
+        self.next_order(worker)
+    }
+
+    /// A period is over, and demand is looked at anew.
+    pub(super) fn tick(&mut self) {
+        self.ahead.tick();
     }
 
     /// Queues one for whom [`Ledger::take`] found nothing.
     pub(super) fn enqueue(
         &mut self,
-        worker: usize,
-        purpose: Purpose,
+        client: Client,
         tell: W,
     ) -> Result<(WaiterId, Then<C, W>), Refused> {
+        let Client { worker, purpose, source } = client;
         if !self.open {
             return Err(Refused::Closed);
         }
-        if self.waiters.len() >= self.limits.max_waiting {
+        if self.waiting() >= self.limits.max_waiting {
             return Err(Refused::Full);
         }
-        let id = self.next_waiter;
-        self.next_waiter += 1;
-        self.waiters.insert(id, Waiter { worker, purpose, tell, making: false });
-        self.unmade.insert(id);
+        let of_source = self.binders.waiting_from(source) + self.strangers.waiting_from(source);
+        if of_source >= self.limits.max_waiting_per_source {
+            return Err(Refused::SourceFull);
+        }
+        let place = self.queue(purpose).push(source, worker, Waiter { worker, tell });
+        self.ahead.missed();
         let mut then = Then::default();
-        if self.total() >= self.limits.max && purpose == Purpose::Anonymous {
+        if self.total() >= self.limits.max && self.strangers_short() > self.making {
             then.close = self.make_room();
         }
-        then.make = self.next_order();
+        then.make = self.next_order(worker);
         then.ring = self.recall();
-        Ok((id, then))
+        Ok((WaiterId { purpose, place }, then))
     }
 
     /// One gave its place up.
     pub(super) fn cancel(&mut self, id: WaiterId) {
-        self.waiters.remove(&id);
-        self.unmade.remove(&id);
+        self.queue(id.purpose).cancel(id.place);
         self.publish();
     }
 
     /// A connection was made.
     pub(super) fn made(&mut self, order: Order, conn: C, now: Instant) -> Then<C, W> {
         self.making -= 1;
-        self.place(conn, Fitness::Anonymous, order.worker, order.owner, now)
+        self.place(conn, Fitness::Anonymous, order.worker, now)
     }
 
-    /// A connection could not be made.
-    pub(super) fn not_made(&mut self, order: Order) -> Then<C, W> {
+    /// A connection could not be made: one who waits is told so, unless others have been served
+    /// lately with connections that there are.
+    pub(super) fn not_made(&mut self, order: Order, now: Instant) -> Then<C, W> {
         self.making -= 1;
-        let waiter = order.owner.and_then(|id| self.waiters.remove(&id));
-        let make = self.next_order();
-        Then { fail: waiter.map(|waiter| waiter.tell), make, ..Then::default() }
+        let proof = self.last_return.is_some_and(|at| now.saturating_duration_since(at) < PROOF);
+        if proof && self.leased() > 0 {
+            self.publish();
+            return Then { ring: self.recall(), ..Then::default() };
+        }
+        let fail = self.fail_one(order.worker);
+        Then { fail, make: self.next_order(order.worker), ..Then::default() }
     }
 
     /// A connection is no longer being made, and none is to be begun in its place.
     pub(super) fn given_up(&mut self, order: Order) -> Option<W> {
         self.making -= 1;
-        let waiter = order.owner.and_then(|id| self.waiters.remove(&id));
-        self.publish();
-        waiter.map(|waiter| waiter.tell)
+        self.fail_one(order.worker)
     }
 
     /// A lease ended and its connection is fit for more.
@@ -249,23 +228,21 @@ impl<C, W> Ledger<C, W> {
         now: Instant,
     ) -> Then<C, W> {
         self.end_lease(slot);
-        self.place(conn, fitness, home, None, now)
+        self.last_return = Some(now);
+        self.place(conn, fitness, home, now)
     }
 
     /// A lease ended and its connection is closed.
     pub(super) fn lost(&mut self, slot: usize, worker: usize) -> Then<C, W> {
         self.end_lease(slot);
-        let make = self.next_order().or_else(|| self.spare(worker));
-        Then { make, ring: self.recall(), ..Then::default() }
+        let deliver = self.offer_fresh();
+        let make = self.next_order(worker).or_else(|| self.spare(worker));
+        Then { deliver, make, ring: self.recall(), ..Then::default() }
     }
 
-    /// A lease became recallable while somebody waits.
-    pub(super) fn volunteer(&mut self, slot: usize) -> Option<Arc<Bell>> {
-        if self.wanted() == 0 {
-            return None;
-        }
-        let bell = self.leases.get(slot)?.clone()?;
-        self.ask_back(bell)
+    /// A lease became recallable while somebody waits; whether it is asked back at once.
+    pub(super) fn volunteer(&mut self, slot: usize) -> bool {
+        self.wanted() > 0 && self.ask_back(slot).is_some()
     }
 
     /// A lease that was asked back is in use again; another is asked in its place.
@@ -286,6 +263,7 @@ impl<C, W> Ledger<C, W> {
         });
         let idle = oldest?.pop_front()?;
         self.idle -= 1;
+        self.publish();
         Some(idle.conn)
     }
 
@@ -310,6 +288,7 @@ impl<C, W> Ledger<C, W> {
             }
         }
         self.idle -= weeds.len();
+        self.publish();
         weeds
     }
 
@@ -317,12 +296,33 @@ impl<C, W> Ledger<C, W> {
     pub(super) fn close(&mut self) -> (Vec<C>, Vec<W>) {
         self.open = false;
         self.idle = 0;
-        self.unmade.clear();
-        let waiters = std::mem::take(&mut self.waiters);
+        let mut waiters = self.binders.drain();
+        waiters.append(&mut self.strangers.drain());
         self.publish();
         let lists = self.shelves.iter_mut().flat_map(|s| [&mut s.fresh, &mut s.bound]);
         let conns = lists.flat_map(|list| list.drain(..).map(|idle| idle.conn)).collect();
-        (conns, waiters.into_values().map(|waiter| waiter.tell).collect())
+        (conns, waiters.into_iter().map(|waiter| waiter.tell).collect())
+    }
+
+    fn queue(&mut self, purpose: Purpose) -> &mut Queue<Waiter<W>> {
+        match purpose {
+            Purpose::Bind => &mut self.binders,
+            Purpose::Anonymous => &mut self.strangers,
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.binders.len() + self.strangers.len()
+    }
+
+    /// Those who wait and stay anonymous, as far as their share goes.
+    fn strangers_short(&self) -> usize {
+        self.strangers.len().min(self.limits.max_anonymous.saturating_sub(self.anonymous))
+    }
+
+    /// How many connections are short.
+    fn short(&self) -> usize {
+        self.binders.len() + self.strangers_short()
     }
 
     /// Only bound ones are idle: the longest idle makes room for one that never was bound.
@@ -332,135 +332,159 @@ impl<C, W> Ledger<C, W> {
         Some(idle.conn)
     }
 
-    /// Gives a connection to the one it was made for, else to the first whom it suits, else keeps
-    /// it. One who needs a connection that was never bound gets one made in place of one that was.
-    fn place(
-        &mut self,
-        conn: C,
-        fitness: Fitness,
-        home: usize,
-        owner: Option<WaiterId>,
-        now: Instant,
-    ) -> Then<C, W> {
+    /// Gives a connection to one who waits, else keeps it.
+    fn place(&mut self, conn: C, fitness: Fitness, home: usize, now: Instant) -> Then<C, W> {
         if !self.open {
             return Then { close: Some(conn), ..Then::default() };
         }
-        let owner = owner.filter(|id| self.waiters.contains_key(id));
-        let served = |w: &Waiter<W>| suits(w.purpose, fitness) || !w.making;
-        let first = || self.waiters.iter().find(|(_, waiter)| served(waiter)).map(|(id, _)| *id);
-        let Some(id) = owner.or_else(first) else {
-            let shelf = &mut self.shelves[home];
-            shelf.list(fitness).push_back(Idle { conn, since: now });
-            self.idle += 1;
-            return Then::default();
-        };
-        let is_suited = self.waiters.get(&id).is_some_and(|w| suits(w.purpose, fitness));
-        let waiter = if is_suited { self.waiters.remove(&id) } else { None };
-        let Some(waiter) = waiter else {
-            let make = self.next_order();
-            let ring = self.recall();
-            return Then { close: Some(conn), make, ring, ..Then::default() };
-        };
-        self.unmade.remove(&id);
-        self.publish();
-        let grant = self.grant(conn, fitness, home);
-        // If a connection is being made for the one who got this, somebody else is still wanting.
-        Then { deliver: Some((waiter.tell, grant)), ring: self.recall(), ..Then::default() }
+        match self.choose(fitness, home) {
+            Use::Serve(purpose, waiter) => {
+                let grant = self.grant(conn, fitness, home, waiter.worker, purpose);
+                self.publish();
+                let deliver = Some((waiter.tell, grant));
+                Then { deliver, ring: self.recall(), ..Then::default() }
+            }
+            Use::MakeRoom => {
+                let make = self.next_order(home);
+                Then { close: Some(conn), make, ring: self.recall(), ..Then::default() }
+            }
+            Use::Keep => {
+                self.shelves[home].list(fitness).push_back(Idle { conn, since: now });
+                self.idle += 1;
+                let deliver = self.offer_fresh();
+                self.publish();
+                Then { deliver, ..Then::default() }
+            }
+        }
     }
 
-    /// The next connection to be made for one who waits and has none being made.
-    fn next_order(&mut self) -> Option<Order> {
+    /// Decides who gets a connection that nobody has.
+    fn choose(&mut self, fitness: Fitness, home: usize) -> Use<W> {
+        let strangers = self.strangers_short();
+        let purpose = match fitness {
+            Fitness::Anonymous if strangers > 0 && !self.binders.is_empty() => {
+                let other = match self.fresh_for {
+                    Purpose::Bind => Purpose::Anonymous,
+                    Purpose::Anonymous => Purpose::Bind,
+                };
+                std::mem::replace(&mut self.fresh_for, other)
+            }
+            Fitness::Anonymous if strangers > 0 => Purpose::Anonymous,
+            Fitness::Anonymous => Purpose::Bind,
+            Fitness::Binds if strangers > self.making && self.total() + 1 >= self.limits.max => {
+                if self.binders.is_empty() || self.binds_in_a_row >= BINDS_IN_A_ROW {
+                    self.binds_in_a_row = 0;
+                    return Use::MakeRoom;
+                }
+                self.binds_in_a_row += 1;
+                Purpose::Bind
+            }
+            Fitness::Binds => Purpose::Bind,
+        };
+        let waiter = self.queue(purpose).pop(home);
+        waiter.map_or(Use::Keep, |waiter| Use::Serve(purpose, waiter))
+    }
+
+    /// Once a client without a bind leaves its share to the next, a connection may lie ready.
+    fn offer_fresh(&mut self) -> Option<(W, Grant<C>)> {
+        if self.strangers_short() == 0 {
+            return None;
+        }
+        let has_one = |shelf: &Shelf<C>| !shelf.fresh.is_empty();
+        let home = self.shelves.iter().position(has_one)?;
+        let waiter = self.strangers.pop(home)?;
+        let (conn, fitness) = self.shelves[home].take(Purpose::Anonymous, End::UsedLast)?;
+        self.idle -= 1;
+        Some((waiter.tell, self.grant(conn, fitness, home, waiter.worker, Purpose::Anonymous)))
+    }
+
+    fn fail_one(&mut self, worker: usize) -> Option<W> {
+        let is_short = self.short() > self.making;
+        let waiter =
+            is_short.then(|| self.binders.pop(worker).or_else(|| self.strangers.pop(worker)));
+        self.publish();
+        waiter.flatten().map(|waiter| waiter.tell)
+    }
+
+    /// The next connection to be made for one who waits, if fewer are being made.
+    fn next_order(&mut self, worker: usize) -> Option<Order> {
         let has_room = self.open && self.total() < self.limits.max;
-        let id = if has_room { self.unmade.pop_first() } else { None };
-        let waiter = id.and_then(|id| self.waiters.get_mut(&id));
-        let order = waiter.map(|waiter| {
-            waiter.making = true;
-            Order { worker: waiter.worker, owner: id }
-        });
+        let order = (has_room && self.short() > self.making).then_some(Order { worker });
         self.making += usize::from(order.is_some());
         self.publish();
         order
     }
 
-    fn grant(&mut self, conn: C, fitness: Fitness, home: usize) -> Grant<C> {
-        let bell = Arc::new(Bell::default());
+    fn grant(
+        &mut self,
+        conn: C,
+        fitness: Fitness,
+        home: usize,
+        worker: usize,
+        purpose: Purpose,
+    ) -> Grant<C> {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.leases.push(None);
+            self.leases.push(Slot { bell: Arc::default(), leased_for: None });
             self.leases.len() - 1
         });
-        self.leases[slot] = Some(bell.clone());
-        Grant { conn, fitness, home, slot, bell }
+        self.anonymous += usize::from(purpose == Purpose::Anonymous);
+        let place = &mut self.leases[slot];
+        place.leased_for = Some(purpose);
+        place.bell.begin(worker);
+        Grant { conn, fitness, home, slot, bell: place.bell.clone() }
     }
 
     fn end_lease(&mut self, slot: usize) {
-        let Some(bell) = self.leases.get_mut(slot).and_then(Option::take) else { return };
+        let Some(place) = self.leases.get_mut(slot) else { return };
+        let Some(purpose) = place.leased_for.take() else { return };
+        self.recalled -= usize::from(place.bell.forbid(&self.demand));
+        self.anonymous -= usize::from(purpose == Purpose::Anonymous);
         self.free.push(slot);
-        if bell.is_recalled() {
-            self.recalled -= 1;
-        }
         self.publish();
     }
 
     fn wanted(&self) -> usize {
-        self.unmade.len().saturating_sub(self.recalled)
+        self.short().saturating_sub(self.making + self.recalled)
     }
 
     fn publish(&self) {
-        self.demand.publish(self.wanted(), self.waiters.len(), self.total());
+        self.demand.publish(self.wanted(), self.waiting(), self.total());
     }
 
     /// Asks a lease back if one is wanted: of the next few that are recallable, going round, the
     /// one that has been so for longest.
     fn recall(&mut self) -> Option<Arc<Bell>> {
-        if self.wanted() == 0 {
+        if self.wanted() == 0 || !self.demand.is_any_recallable() {
             return None;
         }
-        let count = self.leases.len();
-        let now = self.demand.recalls();
-        let bells = (0..count.min(LOOKED_AT)).map(|step| (self.hand + step) % count);
-        let bells = bells.filter_map(|slot| Some((slot, self.leases[slot].as_ref()?)));
-        let since = |(slot, bell): (usize, &Arc<Bell>)| Some((slot, bell.recallable_since()?));
-        let candidates = bells.filter_map(since).take(COMPARED);
-        let found = candidates.max_by_key(|(_, since)| now.wrapping_sub(*since));
-        self.hand = match found {
-            Some((slot, _)) => (slot + 1) % count,
-            None => (self.hand + LOOKED_AT) % count.max(1),
-        };
-        let bell = self.leases[found?.0].clone()?;
-        self.ask_back(bell)
+        let (count, now) = (self.leases.len(), self.demand.recalls());
+        let mut found = None;
+        let mut compared = 0;
+        for step in 0..count {
+            let slot = (self.hand + step) % count;
+            if compared == COMPARED || (compared > 0 && step >= LOOKED_AT) {
+                break;
+            }
+            let Some(since) = self.leases[slot].bell.recallable_since() else { continue };
+            compared += 1;
+            found = found.max(Some((now.wrapping_sub(since), count - step, slot)));
+        }
+        let (_, _, slot) = found?;
+        self.hand = (slot + 1) % count;
+        self.ask_back(slot)
     }
 
-    fn ask_back(&mut self, bell: Arc<Bell>) -> Option<Arc<Bell>> {
-        if !bell.recall() {
+    fn ask_back(&mut self, slot: usize) -> Option<Arc<Bell>> {
+        let bell = &self.leases.get(slot)?.bell;
+        if !bell.recall(&self.demand) {
             return None;
         }
+        let bell = bell.clone();
         self.recalled += 1;
         self.demand.count_recall();
         self.publish();
         Some(bell)
     }
-}
-
-impl<C> Shelf<C> {
-    fn list(&mut self, fitness: Fitness) -> &mut VecDeque<Idle<C>> {
-        match fitness {
-            Fitness::Binds => &mut self.bound,
-            Fitness::Anonymous => &mut self.fresh,
-        }
-    }
-
-    /// Binds take bound ones first: those that never were serve both purposes.
-    fn take(&mut self, purpose: Purpose) -> Option<(C, Fitness)> {
-        let bound = match purpose {
-            Purpose::Bind => self.bound.pop_back().map(|idle| (idle.conn, Fitness::Binds)),
-            Purpose::Anonymous => None,
-        };
-        bound.or_else(|| Some((self.fresh.pop_back()?.conn, Fitness::Anonymous)))
-    }
-}
-
-fn suits(purpose: Purpose, fitness: Fitness) -> bool {
-    purpose == Purpose::Bind || fitness == Fitness::Anonymous
 }
 
 #[cfg(test)]

@@ -3,15 +3,20 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 const MAX: usize = 4;
 const MAX_WAITING: usize = 5;
+const MAX_PER_SOURCE: usize = 4;
+const MAX_ANONYMOUS: usize = 3;
+const MAX_AHEAD: usize = 2;
 const WORKERS: usize = 3;
 
 /// What may happen to a pool; numbers choose among what there is at that moment.
 #[derive(Debug, Clone)]
 enum Step {
-    Ask(usize, Purpose),
+    Ask(usize, Purpose, u8),
     Made(usize),
     NotMade(usize),
     Return(usize, Fitness),
@@ -21,6 +26,7 @@ enum Step {
     Forbid(usize),
     Weed(usize, usize),
     Expire(usize),
+    Retry(usize),
 }
 
 /// The pool with what a real one holds: connections are numbers, and so are those who wait.
@@ -30,15 +36,25 @@ struct World {
     now: Instant,
     orders: Vec<Order>,
     leases: Vec<Grant<usize>>,
-    waiting: Vec<(WaiterId, usize, Purpose)>,
+    waiting: Vec<(WaiterId, usize, Purpose, u8)>,
+    /// What each slot was leased for.
+    purposes: std::collections::HashMap<usize, Purpose>,
+    passed_over: [usize; 2],
     open: HashSet<usize>,
     next: usize,
 }
 
 fn world(min: usize) -> World {
-    let demand = Arc::new(Demand::default());
-    let idle_timeout = Duration::from_secs(60);
-    let limits = Limits { max: MAX, min, max_waiting: MAX_WAITING, idle_timeout };
+    let demand = Arc::new(Demand::new(WORKERS));
+    let limits = Limits {
+        max: MAX,
+        min,
+        max_ahead: MAX_AHEAD,
+        max_anonymous: MAX_ANONYMOUS,
+        max_waiting: MAX_WAITING,
+        max_waiting_per_source: MAX_PER_SOURCE,
+        idle_timeout: Duration::from_secs(60),
+    };
     World {
         ledger: Ledger::new(limits, WORKERS, demand.clone()),
         demand,
@@ -46,6 +62,8 @@ fn world(min: usize) -> World {
         orders: Vec::new(),
         leases: Vec::new(),
         waiting: Vec::new(),
+        purposes: std::collections::HashMap::new(),
+        passed_over: [0, 0],
         open: HashSet::new(),
         next: 0,
     }
@@ -57,25 +75,57 @@ fn pick<T>(items: &mut Vec<T>, number: usize) -> Option<T> {
 
 impl World {
     fn ask(&mut self, worker: usize, purpose: Purpose) {
+        self.ask_from(worker, purpose, 0);
+    }
+
+    fn ask_from(&mut self, worker: usize, purpose: Purpose, source: u8) {
         if let Some(grant) = self.ledger.take(worker, purpose) {
-            assert!(suits(purpose, grant.fitness), "a bound one was given to an anonymous");
-            self.leases.push(grant);
+            self.lease(grant, purpose);
             let spare = self.ledger.spare(worker);
             self.orders.extend(spare);
             return;
         }
         let teller = self.next;
         self.next += 1;
-        match self.ledger.enqueue(worker, purpose, teller) {
+        let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, source));
+        match self.ledger.enqueue(Client { worker, purpose, source: address }, teller) {
             Ok((id, then)) => {
-                self.waiting.push((id, teller, purpose));
+                self.waiting.push((id, teller, purpose, source));
                 self.follow(then);
+                let spare = self.ledger.spare(worker);
+                self.orders.extend(spare);
             }
-            Err(refused) => {
-                assert_eq!(refused, Refused::Full);
-                assert_eq!(self.waiting.len(), MAX_WAITING);
+            Err(Refused::Full) => assert_eq!(self.waiting.len(), MAX_WAITING),
+            Err(Refused::SourceFull) => {
+                let same = self.waiting.iter().filter(|(_, _, _, waiting)| *waiting == source);
+                assert_eq!(same.count(), MAX_PER_SOURCE);
+            }
+            Err(Refused::Closed) => panic!("it is open"),
+        }
+    }
+
+    /// Leases until there is no more room.
+    fn lease_all(&mut self, purpose: Purpose) {
+        while self.leases.len() < MAX {
+            self.ask(0, purpose);
+            while !self.orders.is_empty() {
+                self.step(Step::Made(0));
             }
         }
+    }
+
+    fn lease(&mut self, grant: Grant<usize>, purpose: Purpose) {
+        let is_suited = purpose == Purpose::Bind || grant.fitness == Fitness::Anonymous;
+        assert!(is_suited, "a bound one was given to an anonymous");
+        assert!(!grant.bell.is_recalled() && grant.bell.recallable_since().is_none());
+        self.purposes.insert(grant.slot, purpose);
+        self.leases.push(grant);
+        assert!(self.anonymous() <= MAX_ANONYMOUS, "anonymous ones have more than their share");
+    }
+
+    fn anonymous(&self) -> usize {
+        let of = |grant: &&Grant<usize>| self.purposes[&grant.slot] == Purpose::Anonymous;
+        self.leases.iter().filter(of).count()
     }
 
     fn follow(&mut self, then: Then<usize, usize>) {
@@ -84,19 +134,36 @@ impl World {
         }
         self.orders.extend(then.make);
         if let Some(teller) = then.fail {
-            self.waiting.retain(|(_, waiting, _)| *waiting != teller);
+            self.waiting.retain(|(_, waiting, _, _)| *waiting != teller);
         }
         if let Some((teller, grant)) = then.deliver {
-            let at = self.waiting.iter().position(|(_, waiting, _)| *waiting == teller);
-            let (_, _, purpose) = self.waiting.remove(at.expect("it was not waiting"));
-            assert!(suits(purpose, grant.fitness));
-            self.leases.push(grant);
+            let at = self.waiting.iter().position(|(_, waiting, _, _)| *waiting == teller);
+            let (_, _, purpose, _) = self.waiting.remove(at.expect("it was not waiting"));
+            self.count_passing(purpose);
+            self.lease(grant, purpose);
+        }
+    }
+
+    /// Who waits for one purpose is not passed over by the other for ever.
+    fn count_passing(&mut self, served: Purpose) {
+        let has_room = self.anonymous() < MAX_ANONYMOUS;
+        for (at, purpose) in [Purpose::Bind, Purpose::Anonymous].into_iter().enumerate() {
+            let is_open = purpose == Purpose::Bind || has_room;
+            let waits =
+                is_open && self.waiting.iter().any(|(_, _, waiting, _)| *waiting == purpose);
+            let passed = waits && purpose != served;
+            self.passed_over[at] = if passed { self.passed_over[at] + 1 } else { 0 };
+            // Connections that are being made may go to binds before one does not.
+            let most = 2 * (BINDS_IN_A_ROW + 1) + MAX;
+            assert!(self.passed_over[at] <= most, "{purpose:?} was passed over");
         }
     }
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Ask(worker, purpose) => self.ask(worker % WORKERS, purpose),
+            Step::Ask(worker, purpose, source) => {
+                self.ask_from(worker % WORKERS, purpose, source);
+            }
             Step::Made(n) => {
                 let Some(order) = pick(&mut self.orders, n) else { return };
                 let conn = self.next;
@@ -107,7 +174,7 @@ impl World {
             }
             Step::NotMade(n) => {
                 let Some(order) = pick(&mut self.orders, n) else { return };
-                let then = self.ledger.not_made(order);
+                let then = self.ledger.not_made(order, self.now);
                 self.follow(then);
             }
             Step::Return(n, fitness) => {
@@ -123,7 +190,7 @@ impl World {
                 self.follow(then);
             }
             Step::Cancel(n) => {
-                let Some((id, _, _)) = pick(&mut self.waiting, n) else { return };
+                let Some((id, _, _, _)) = pick(&mut self.waiting, n) else { return };
                 self.ledger.cancel(id);
             }
             step => self.quiet_step(step),
@@ -135,7 +202,7 @@ impl World {
         match step {
             Step::Allow(n) if !self.leases.is_empty() => {
                 let grant = &self.leases[n % self.leases.len()];
-                grant.bell.allow(self.demand.recalls());
+                grant.bell.allow(&self.demand);
                 if self.demand.wanted() > 0 {
                     self.ledger.volunteer(grant.slot);
                 }
@@ -153,13 +220,19 @@ impl World {
                     assert!(self.open.remove(&conn));
                 }
             }
+            Step::Retry(worker) => {
+                self.ledger.tick();
+                while let Some(order) = self.ledger.retry(worker % WORKERS) {
+                    self.orders.push(order);
+                }
+            }
             _ => {}
         }
     }
 
     /// Whether that overtakes a recall.
     fn forbids(&self, n: usize) -> bool {
-        !self.leases.is_empty() && self.leases[n % self.leases.len()].bell.forbid()
+        !self.leases.is_empty() && self.leases[n % self.leases.len()].bell.forbid(&self.demand)
     }
 
     fn check(&self) {
@@ -170,26 +243,29 @@ impl World {
         assert_eq!(ledger.leased(), self.leases.len());
         assert_eq!(ledger.idle + ledger.leased(), self.open.len());
         assert!(ledger.total() <= MAX);
-        assert_eq!(ledger.waiters.len(), self.waiting.len());
+        assert_eq!(ledger.waiting(), self.waiting.len());
+        assert_eq!(ledger.anonymous, self.anonymous());
         let held: HashSet<usize> = self.leases.iter().map(|grant| grant.conn).collect();
         assert_eq!(held.len(), self.leases.len(), "a connection is leased twice");
         let recalled = self.leases.iter().filter(|grant| grant.bell.is_recalled()).count();
         assert_eq!(ledger.recalled, recalled);
         assert_eq!(self.demand.wanted(), ledger.wanted());
         assert_eq!(self.demand.waiting(), self.waiting.len());
-        for (id, waiter) in &ledger.waiters {
-            assert_eq!(waiter.making, !ledger.unmade.contains(id));
-        }
-        assert!(ledger.unmade.iter().all(|id| ledger.waiters.contains_key(id)));
+        let recallable = self.leases.iter().any(|g| g.bell.recallable_since().is_some());
+        assert_eq!(self.demand.is_any_recallable(), recallable);
     }
 
     /// Nobody waits without a connection being made while there is room, or while a lease that
     /// could be asked back is not.
     fn check_progress(&self) {
-        if !self.ledger.unmade.is_empty() {
-            assert_eq!(self.ledger.total(), MAX, "somebody waits although there is room");
-            let recallable = self.leases.iter().any(|g| g.bell.recallable_since().is_some());
-            assert!(self.ledger.wanted() == 0 || !recallable, "a recallable lease is not asked");
+        let ledger = &self.ledger;
+        assert!(ledger.wanted() == 0 || !self.demand.is_any_recallable(), "a lease is not asked");
+        let binder = self.waiting.iter().any(|(_, _, purpose, _)| *purpose == Purpose::Bind);
+        assert!(!binder || ledger.idle == 0, "one who binds waits beside an idle connection");
+        let fresh = ledger.shelves.iter().any(|shelf| !shelf.fresh.is_empty());
+        assert!(ledger.strangers_short() == 0 || !fresh, "an idle connection is withheld");
+        if ledger.short() > ledger.making {
+            assert_eq!(ledger.total(), MAX, "somebody waits although there is room");
         }
     }
 }
@@ -205,7 +281,7 @@ fn fitness() -> impl Strategy<Value = Fitness> {
 fn step() -> impl Strategy<Value = Step> {
     let n = || 0usize..100;
     prop_oneof![
-        6 => (n(), purpose()).prop_map(|(worker, purpose)| Step::Ask(worker, purpose)),
+        6 => (n(), purpose(), 0u8..3).prop_map(|(n, purpose, source)| Step::Ask(n, purpose, source)),
         4 => n().prop_map(Step::Made),
         1 => n().prop_map(Step::NotMade),
         4 => (n(), fitness()).prop_map(|(n, fitness)| Step::Return(n, fitness)),
@@ -215,6 +291,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => n().prop_map(Step::Forbid),
         1 => (n(), 2usize..4).prop_map(|(worker, divisor)| Step::Weed(worker, divisor)),
         1 => n().prop_map(Step::Expire),
+        1 => n().prop_map(Step::Retry),
     ]
 }
 
@@ -226,13 +303,14 @@ proptest! {
     ) {
         let mut world = world(min);
         for step in steps {
-            // Weeding leaves its room to the next who asks or to the pool's next look.
-            let is_weeding = matches!(step, Step::Weed(..) | Step::Expire(_));
+            // These leave room to the next who asks or to the pool's next look.
+            let leaves_room = matches!(step, Step::Weed(..) | Step::Expire(_) | Step::NotMade(_));
             world.step(step);
             world.check();
-            if !is_weeding {
-                world.check_progress();
+            if leaves_room {
+                world.step(Step::Retry(0));
             }
+            world.check_progress();
         }
         let (conns, waiters) = world.ledger.close();
         prop_assert_eq!(waiters.len(), world.waiting.len());
@@ -247,26 +325,20 @@ fn served(world: &World) -> Vec<usize> {
 #[test]
 fn who_waits_longest_is_served_first_by_a_returning_connection() {
     let mut world = world(0);
-    for _ in 0..MAX {
-        world.ask(0, Purpose::Bind);
-        world.step(Step::Made(0));
-    }
+    world.lease_all(Purpose::Bind);
     world.ask(1, Purpose::Bind);
     world.ask(2, Purpose::Bind);
-    let first = world.waiting[0].0;
+    let second = world.waiting[1].0;
     world.step(Step::Return(0, Fitness::Binds));
     assert_eq!(world.waiting.len(), 1);
-    assert!(world.waiting[0].0 > first);
+    assert_eq!(world.waiting[0].0, second);
     assert_eq!(served(&world).len(), MAX);
 }
 
 #[test]
 fn an_anonymous_client_gets_a_new_connection_in_place_of_a_bound_one() {
     let mut world = world(0);
-    for _ in 0..MAX {
-        world.ask(0, Purpose::Bind);
-        world.step(Step::Made(0));
-    }
+    world.lease_all(Purpose::Bind);
     world.step(Step::Return(0, Fitness::Binds));
     world.ask(0, Purpose::Anonymous);
     assert_eq!((world.open.len(), world.orders.len()), (MAX - 1, 1));
@@ -277,10 +349,7 @@ fn an_anonymous_client_gets_a_new_connection_in_place_of_a_bound_one() {
 #[test]
 fn the_lease_that_has_been_recallable_for_longest_is_asked_back() {
     let mut world = world(0);
-    for _ in 0..MAX {
-        world.ask(0, Purpose::Bind);
-        world.step(Step::Made(0));
-    }
+    world.lease_all(Purpose::Bind);
     world.step(Step::Allow(2));
     world.demand.count_recall();
     world.step(Step::Allow(1));
@@ -289,4 +358,83 @@ fn the_lease_that_has_been_recallable_for_longest_is_asked_back() {
     assert_eq!(recalled, [false, false, true, false]);
     world.ask(0, Purpose::Bind);
     assert!(world.leases[1].bell.is_recalled());
+}
+
+#[test]
+fn the_only_recallable_lease_of_hundreds_is_found_wherever_it_is() {
+    let many = 300;
+    for recallable in [0, 70, many - 1] {
+        let demand = Arc::new(Demand::new(1));
+        let limits = Limits {
+            max: many,
+            min: 0,
+            max_ahead: 0,
+            max_anonymous: many,
+            max_waiting: many,
+            max_waiting_per_source: many,
+            idle_timeout: Duration::from_secs(60),
+        };
+        let mut ledger = Ledger::new(limits, 1, demand.clone());
+        let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = Client { worker: 0, purpose: Purpose::Bind, source };
+        let grants: Vec<Grant<usize>> = (0..many)
+            .map(|conn| {
+                let (_, then) = ledger.enqueue(client, conn).expect("there is room");
+                let order = then.make.expect("one is made for each");
+                let then = ledger.made(order, conn, Instant::now());
+                then.deliver.expect("it goes to the one who waits").1
+            })
+            .collect();
+        grants[recallable].bell.allow(&demand);
+        let (_, then) = ledger.enqueue(client, many).expect("there is room");
+        assert!(then.ring.is_some() && grants[recallable].bell.is_recalled());
+    }
+}
+
+#[test]
+fn a_source_that_fills_its_share_of_the_queue_leaves_room_to_others() {
+    let mut world = world(0);
+    world.lease_all(Purpose::Bind);
+    (0..MAX_PER_SOURCE + 1).for_each(|_| world.ask_from(0, Purpose::Bind, 1));
+    assert_eq!(world.waiting.len(), MAX_PER_SOURCE);
+    world.ask_from(0, Purpose::Bind, 2);
+    assert_eq!(world.waiting.len(), MAX_PER_SOURCE + 1);
+    world.step(Step::Cancel(0));
+    world.ask_from(0, Purpose::Bind, 1);
+    assert_eq!(world.waiting.len(), MAX_PER_SOURCE + 1);
+}
+
+#[test]
+fn clients_without_a_bind_leave_a_part_of_the_connections_to_binds() {
+    let mut world = world(0);
+    for _ in 0..MAX_PER_SOURCE {
+        world.ask(0, Purpose::Anonymous);
+        if !world.orders.is_empty() {
+            world.step(Step::Made(0));
+        }
+    }
+    assert_eq!((world.leases.len(), world.waiting.len()), (MAX_ANONYMOUS, 1));
+    world.ask_from(0, Purpose::Bind, 1);
+    world.step(Step::Made(0));
+    assert_eq!((world.leases.len(), world.waiting.len()), (MAX, 1));
+    world.step(Step::Return(0, Fitness::Anonymous));
+    assert_eq!((world.leases.len(), world.waiting.len()), (MAX, 0));
+}
+
+#[test]
+fn who_waits_goes_on_waiting_while_connections_that_there_are_still_serve_others() {
+    let mut world = world(0);
+    for _ in 0..2 {
+        world.ask(0, Purpose::Bind);
+        world.step(Step::Made(0));
+    }
+    world.step(Step::Return(0, Fitness::Binds));
+    world.ask(0, Purpose::Bind);
+    world.ask(0, Purpose::Bind);
+    world.step(Step::NotMade(0));
+    assert_eq!(world.waiting.len(), 1, "a connection was given back just now");
+    world.now += PROOF;
+    world.step(Step::Retry(0));
+    world.step(Step::NotMade(0));
+    assert_eq!(world.waiting.len(), 0, "nothing shows that the directory works");
 }

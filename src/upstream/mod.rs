@@ -1,6 +1,8 @@
 //! The directory's side: connections, the pool of exclusive ones, the gateway's own searches.
 
+mod ahead;
 mod bell;
+mod chain;
 mod connector;
 mod counters;
 mod directory;
@@ -10,9 +12,12 @@ mod lease;
 mod ledger;
 mod lookup;
 mod pool;
+mod queue;
 mod secret;
 mod servers;
+mod shelf;
 mod stream;
+mod terms;
 mod tls;
 
 pub use directory::{Directory, UpstreamError};
@@ -80,8 +85,14 @@ pub struct Config {
     pub max_connections: usize,
     /// How many exclusive connections are kept warm without being asked for (`min_connections`).
     pub min_connections: usize,
+    /// How many spare ones are made at most when demand grows (`max_ahead`).
+    pub max_ahead: usize,
+    /// The share of them, in per cent, that clients without a bind may have (`anonymous_share`).
+    pub anonymous_share: usize,
     /// The most clients that wait for a connection (`max_waiting`).
     pub max_waiting: usize,
+    /// The most clients of one address that wait for a connection (`max_waiting_per_source`).
+    pub max_waiting_per_source: usize,
     /// How long they wait (`queue_timeout`).
     pub queue_timeout: Duration,
     /// The most operations on one shared connection (`max_outstanding_upstream`).

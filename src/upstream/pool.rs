@@ -6,10 +6,12 @@
 use super::bell::Demand;
 use super::counters::Counters;
 use super::lease::{Lease, Origin};
-use super::ledger::{Grant, Ledger, Limits, Order, Refused, Then, WaiterId};
+use super::ledger::Ledger;
 use super::servers::{Servers, Unreachable};
 use super::stream::Stream;
+use super::terms::{Client, Grant, Limits, Order, Refused, Then, WaiterId};
 use crate::app::ports::{Fitness, LinkError, Purpose};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -53,7 +55,7 @@ impl Pool {
         servers: Arc<Servers>,
         counters: Arc<Counters>,
     ) -> Self {
-        let demand = Arc::new(Demand::default());
+        let demand = Arc::new(Demand::new(workers));
         Self {
             ledger: Mutex::new(Ledger::new(limits, workers, demand.clone())),
             runtimes: (0..workers.max(1)).map(|_| OnceLock::new()).collect(),
@@ -86,17 +88,35 @@ impl Pool {
     /// A place in the queue, for when [`Pool::take`] found nothing.
     pub(super) fn enqueue(
         self: &Arc<Self>,
-        worker: usize,
-        purpose: Purpose,
+        client: Client,
         tell: Tell,
     ) -> Result<WaiterId, LinkError> {
-        let queued = self.books().enqueue(worker, purpose, tell);
-        let (id, then) = queued.map_err(|refused| match refused {
-            Refused::Full => LinkError::QueueFull,
-            Refused::Closed => LinkError::Closed,
-        })?;
+        let (queued, spare) = {
+            let mut books = self.books();
+            let queued = books.enqueue(client, tell);
+            (queued, books.spare(client.worker))
+        };
+        self.carry_out(Then { make: spare, ..Then::default() });
+        let (id, then) = queued.map_err(|refused| self.refusal(refused, client.source))?;
         self.carry_out(then);
         Ok(id)
+    }
+
+    /// Tells of the limit, if it was one.
+    fn refusal(&self, refused: Refused, source: IpAddr) -> LinkError {
+        let limit = match refused {
+            Refused::Full => "max_waiting",
+            Refused::SourceFull => "max_waiting_per_source",
+            Refused::Closed => return LinkError::Closed,
+        };
+        self.servers.limit_hit(limit, source);
+        LinkError::QueueFull
+    }
+
+    /// One waited too long.
+    pub(super) fn timed_out(&self, source: IpAddr) -> LinkError {
+        self.servers.limit_hit("queue_timeout", source);
+        LinkError::TimedOut
     }
 
     /// A place in the queue is given up.
@@ -127,12 +147,11 @@ impl Pool {
         self.carry_out(then);
     }
 
-    /// A lease became recallable while somebody waits.
+    /// A lease became recallable while somebody waits. Nobody is woken: the session looks itself.
     pub(super) fn volunteer(&self, slot: usize) {
-        let bell = self.books().volunteer(slot);
-        if let Some(bell) = bell {
+        let is_recalled = self.books().volunteer(slot);
+        if is_recalled {
             self.counters.recalls.increment(1);
-            bell.ring();
         }
     }
 
@@ -187,24 +206,29 @@ impl Pool {
         let dead = self.books().weed(worker, CHECKED_EACH_TIME, Stream::is_alive);
         self.counters.dead.increment(dead.len() as u64);
         drop(dead);
+        if worker == 0 {
+            self.books().tick();
+        }
         let now = Instant::now();
         loop {
             let expired = self.books().expire(worker, now);
             let Some(mut stream) = expired else { break };
             stream.say_goodbye();
         }
-        for _ in 0..self.min {
-            let make = self.books().spare(worker);
-            if make.is_none() {
-                break;
-            }
-            self.carry_out(Then { make, ..Then::default() });
+        while let Some(order) = self.wanting(worker) {
+            self.make(order);
         }
         if worker == 0 && self.min == 0 && !self.servers.is_up() {
             let make = self.books().probe(worker);
             self.carry_out(Then { make, ..Then::default() });
         }
         self.show();
+    }
+
+    /// What is to be made without being asked: for one who waits, or to be spare.
+    fn wanting(&self, worker: usize) -> Option<Order> {
+        let mut books = self.books();
+        books.retry(worker).or_else(|| books.spare(worker))
     }
 
     fn carry_out(self: &Arc<Self>, then: Then<Stream, Tell>) {
@@ -265,7 +289,7 @@ impl Making {
         let Some(order) = self.order.take() else { return };
         let then = match connected {
             Ok(stream) => self.pool.books().made(order, stream, Instant::now()),
-            Err(Unreachable) => self.pool.books().not_made(order),
+            Err(Unreachable) => self.pool.books().not_made(order, Instant::now()),
         };
         self.pool.carry_out_with(then, Origin::New);
     }

@@ -9,6 +9,7 @@ use super::{Scheme, ServerUrl};
 use crate::app::events::Event;
 use crate::app::ports::Events;
 use ring::rand::{SecureRandom, SystemRandom};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -91,6 +92,12 @@ impl Servers {
     pub(super) fn retried(&self) {
         self.counters.retries.increment(1);
         (self.emit)(&Event::UpstreamRetried { directory: &self.directory });
+    }
+
+    /// Tells of a limit that a client hit; its port does not matter.
+    pub(super) fn limit_hit(&self, limit: &'static str, source: IpAddr) {
+        let peer = Some(SocketAddr::new(source, 0));
+        (self.emit)(&Event::LimitHit { limit, peer });
     }
 
     fn admit<'a>(&'a self, server: &'a Server) -> Option<Trial<'a>> {

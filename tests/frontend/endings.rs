@@ -25,7 +25,9 @@ fn nothing_behind_an_unbind_is_done() {
 fn a_directory_that_closes_an_idle_session_closes_it_for_the_client() {
     check(
         "> 1 bind ann & 2 search a
-         1> 1 bound 0 & 2 done 0
+         1> 1 bound 0
+         1< 1 bind ann & 2 search a
+         1> 2 done 0
          < 1 bound 0 & 2 done 0
          1 dies
          < 0 notice 52 & end

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-const RUNS: u64 = 150;
+const RUNS: u64 = 60;
 const CLIENTS: u64 = 7;
 const CONNECTIONS: usize = 3;
 /// How often each client connects, and how much it does each time.

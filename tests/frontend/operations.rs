@@ -102,7 +102,6 @@ fn what_is_no_ldap_ends_the_client_with_a_notice() {
     for bytes in [
         "47 45 54 20 2f",
         "30 80 00 00",
-        "30 84 7f ff ff ff",
         "30 89 01 01 01 01 01 01 01 01 01",
         "30 88 ff ff ff ff ff ff ff ff",
         "30 03 02 01 01",
@@ -124,6 +123,13 @@ fn what_is_no_ldap_ends_the_client_with_a_notice() {
              event left protocol-error"
         ));
     }
+}
+
+#[test]
+fn a_message_that_announces_more_than_the_limit_is_refused_at_its_first_bytes() {
+    check(
+        ">x 30 84 7f ff ff ff\n< 0 notice 2 & end\nleave\nevent limit max_message_size\nevent left limit",
+    );
 }
 
 /// A client that is cut off has its requests answered or its connection closed, never half of it.

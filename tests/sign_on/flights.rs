@@ -162,10 +162,10 @@ fn a_flight_that_is_lost_with_its_runtime_lets_its_passengers_go() {
     let stage = Stage::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     stage.tree.shut();
-    let gate = runtime.block_on(async {
+    let (gate, ()) = runtime.block_on(async {
         let gate = stage.bind().succeeded();
-        stage.settle().await;
-        gate
+        // Handed out, not awaited: it is to outlive the runtime.
+        (gate, stage.settle().await)
     });
     drop(runtime);
     let mut cx = Context::from_waker(Waker::noop());

@@ -35,6 +35,7 @@ fn after_a_failed_bind_nothing_but_a_bind_is_sent_on_the_connection() {
          1> 2 done 0
          < 2 done 0
          > 3 bind ann wrong
+         1< 3 bind ann
          1> 3 bound 49
          < 3 bound 49
          > 4 whoami & 5 search y
@@ -43,7 +44,7 @@ fn after_a_failed_bind_nothing_but_a_bind_is_sent_on_the_connection() {
          2< 1 search y
          2> 1 done 0
          < 5 done 0
-         1< 3 bind ann & nothing",
+         1< nothing",
     );
 }
 

@@ -159,6 +159,16 @@ fn the_gateways_own_events_move_their_metrics() {
 fn what_is_rendered_is_what_the_table_says() {
     let telemetry = Telemetry::new(&["corp"]);
     telemetry.emit(&Event::LimitHit { limit: "max_clients", peer: None });
+    // The directory's side registers its own.
+    telemetry.recording(|| {
+        for metric in METRICS.iter().filter(|metric| metric.name.starts_with("bindgate_upstream_"))
+        {
+            match metric.kind {
+                Kind::Counter => metrics::counter!(metric.name).absolute(0),
+                _ => metrics::gauge!(metric.name).set(0.0),
+            }
+        }
+    });
     telemetry.upkeep();
     let text = telemetry.render();
     for metric in METRICS {

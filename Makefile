@@ -2,11 +2,12 @@
 
 CARGO ?= cargo
 
-.PHONY: help test bench lint fmt demo certs reference
+.PHONY: help test bench bench-full lint fmt demo certs reference
 
 help:
 	@echo 'make test       install what the tests need (scripts/install-test-needs) and run them'
-	@echo 'make bench      install haproxy and run the bench of binds'
+	@echo 'make bench      install haproxy and run the bench of binds (a minute)'
+	@echo 'make bench-full build lloadd too, and run every bench (a quarter of an hour)'
 	@echo 'make lint       formatting and clippy, warnings denied'
 	@echo 'make fmt        format the code'
 	@echo 'make demo       a directory and a gateway on loopback'
@@ -20,6 +21,10 @@ test:
 bench:
 	scripts/install-bench-needs
 	$(CARGO) bench --locked --bench bind_throughput
+
+bench-full:
+	scripts/install-bench-needs --all
+	$(CARGO) bench --locked --bench throughput
 
 lint:
 	$(CARGO) fmt --check

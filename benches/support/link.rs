@@ -7,10 +7,12 @@ use bindgate::proto::framing::{Frame, frame};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore};
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -27,12 +29,14 @@ const FIRST_BUFFER: usize = 512;
 pub(crate) struct Dialer {
     address: SocketAddr,
     tls: Option<TlsConnector>,
+    handshakes: Rc<Cell<u64>>,
+    resumed: Rc<Cell<u64>>,
 }
 
 impl Dialer {
     /// For plain LDAP.
     pub(crate) fn plain(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+        Self { address, tls: None, handshakes: Rc::default(), resumed: Rc::default() }
     }
 
     /// For LDAPS with servers that hold this certificate (a PEM file).
@@ -55,7 +59,13 @@ impl Dialer {
         if transport != Transport::Resumed {
             config.resumption = Resumption::disabled();
         }
-        Ok(Self { address, tls: Some(TlsConnector::from(Arc::new(config))) })
+        Ok(Self { tls: Some(TlsConnector::from(Arc::new(config))), ..Self::plain(address) })
+    }
+
+    /// The share of TLS handshakes, 0 to 1, that resumed an earlier session.
+    pub(crate) fn resumed(&self) -> Option<f64> {
+        let handshakes = self.handshakes.get();
+        (handshakes > 0).then(|| self.resumed.get() as f64 / handshakes as f64)
     }
 
     async fn dial(&self) -> io::Result<Stream> {
@@ -65,7 +75,12 @@ impl Dialer {
             return Ok(Stream::Plain(stream));
         };
         let name = ServerName::IpAddress(self.address.ip().into());
-        Ok(Stream::Tls(Box::new(connector.connect(name, stream).await?)))
+        let stream = connector.connect(name, stream).await?;
+        self.handshakes.set(self.handshakes.get() + 1);
+        if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+            self.resumed.set(self.resumed.get() + 1);
+        }
+        Ok(Stream::Tls(Box::new(stream)))
     }
 }
 

@@ -94,7 +94,8 @@ impl<'a> Bench<'a> {
             .map_err(|source| BenchError::Load { target: target.name(), source })?;
         let path = if peer.is_some() { Path::Proxied } else { Path::Direct };
         let row = Row::new(scenario.name, target.name(), path, &outcome, &clocks.used);
-        Ok(Row { round, clients: load.connections, side: target.side(), ..row })
+        let resumed = load.dialer.resumed();
+        Ok(Row { round, clients: load.connections, side: target.side(), resumed, ..row })
     }
 
     fn make_ready(&mut self, target: Target) -> Result<(), BenchError> {

@@ -43,6 +43,8 @@ pub(crate) struct Row {
     pub(crate) refused: u64,
     /// The code of the last of them.
     pub(crate) last_refusal: Option<u32>,
+    /// The share of TLS handshakes, 0 to 1, that resumed an earlier session.
+    pub(crate) resumed: Option<f64>,
 }
 
 /// Whether something stood between client and directory.
@@ -79,6 +81,7 @@ impl Row {
             others: used.others(),
             refused: outcome.refused,
             last_refusal: outcome.last_refusal.map(|code| code.0),
+            resumed: None,
         }
     }
 }
@@ -108,6 +111,8 @@ pub(crate) struct Summary {
     others: f64,
     others_maximum: f64,
     refused: u64,
+    last_refusal: Option<u32>,
+    resumed: Option<f64>,
 }
 
 /// All measurements of a run.
@@ -162,6 +167,15 @@ impl Report {
         }
         if !self.memory.is_empty() {
             text += &format!("\nResident memory\n{}\n", self.memory());
+        }
+        for row in self.summaries.iter().filter(|row| row.resumed.unwrap_or(0.0) > 0.0) {
+            let share = row.resumed.unwrap_or(0.0) * 100.0;
+            text +=
+                &format!("{}: {} resumed {share:.0} % of handshakes\n", row.scenario, row.target);
+        }
+        for row in self.summaries.iter().filter(|row| row.refused > 0) {
+            let code = row.last_refusal.unwrap_or_default();
+            text += &format!("{}: {} refused, the last with {code}\n", row.scenario, row.target);
         }
         for failure in &self.failures {
             text += &format!("failed: {failure}\n");
@@ -292,6 +306,8 @@ fn summarise(scenario: &'static str, target: &'static str, rows: &[Row]) -> Summ
         others: middle(|row| row.others),
         others_maximum: own().map(|row| row.others).fold(0.0, f64::max),
         refused: own().map(|row| row.refused).sum(),
+        last_refusal: own().filter_map(|row| row.last_refusal).next_back(),
+        resumed: median(own().filter_map(|row| row.resumed).collect()),
     }
 }
 

@@ -86,8 +86,10 @@ fn help_and_version_end_with_0_and_a_wrong_command_line_with_64() {
         &["no-such-command"],
         &["user"],
         &["user", "show"],
+        &["user", "show", ""],
         &["user", "list", "--limit", "0"],
         &["user-type", "set", "staff"],
+        &["user-type", "set", "", "update-on-sign-on=on"],
         &["user-type", "set", "staff", "update-on-sign-on=maybe"],
         &["demo", "--twice"],
     ] {
@@ -215,4 +217,36 @@ fn a_gateway_that_cannot_be_reached_ends_with_69() {
     check_code(&ask("https://127.0.0.1:1", &token, &["user", "list"]), 64);
     let missing = TokenFile("/nonexistent/admin.token".into());
     check_code(&ask(&url, &missing, &["user", "list"]), 69);
+}
+
+/// Who may use the token but not read the password file could use no command, and neither could
+/// anybody while another section of the file was being edited.
+#[test]
+fn the_commands_need_only_the_admin_part_of_the_configuration() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("part", TOKEN));
+    let file = token.0.with_extension("toml");
+    let address = gateway.url().replace("http://", "");
+    let ask_with = |rest: &str| {
+        let token = token.0.display();
+        let text = format!("[admin]\nlisten = \"{address}\"\ntoken_file = \"{token}\"\n{rest}");
+        std::fs::write(&file, text).unwrap();
+        bindgate(&["user", "list"]).arg("--config").arg(&file).output().unwrap()
+    };
+    let unreadable = r#"[[directory]]
+name = "corp"
+urls = ["ldap://127.0.0.1:1"]
+suffixes = ["dc=example,dc=com"]
+service_account = { dn = "cn=x", password_file = "/nonexistent/password" }
+"#;
+    for rest in ["", unreadable, "[listen]\nldap = [\"nowhere\"]\n"] {
+        let output = ask_with(rest);
+        check_code(&output, 0);
+        assert!(out(&output).contains("ann"));
+    }
+    for (rest, told) in [("mistake = 1\n", "mistake"), ("[admn]\n", "admn"), ("[", "no TOML")] {
+        let output = ask_with(rest);
+        check_code(&output, 64);
+        assert!(err(&output).contains(told), "{}", err(&output));
+    }
+    std::fs::remove_file(&file).unwrap();
 }

@@ -279,6 +279,31 @@ filter = "(cn=a"
     assert!(shown.is_ascii() && !shown.contains('\u{1b}'), "{shown}");
 }
 
+/// A mistake beside it hid what could be told by comparing values: a base outside the suffixes, a
+/// minimum above the maximum, an address without a certificate came to light one start later.
+#[test]
+fn a_mistake_does_not_hide_what_values_say_together() {
+    let text = LEAST
+        .replace(
+            "ou=groups,dc=example,dc=com\"",
+            "ou=groups,dc=example,dc=org\"\nflatten = \"all\"",
+        )
+        .replace("\"ldap://127.0.0.1:3891\"", "\"http://x\"")
+        .replace("suffixes", "min_connections = 9\nmax_connections = 3\nsuffixes");
+    let text = format!("[listen]\nldap = [\"nowhere\"]\nldaps = [\"127.0.0.1:636\"]\n{text}");
+    let problems = refused(&text).to_string();
+    for told in [
+        "no address to listen on",
+        "needs [listen.tls]",
+        "is no URL of a server",
+        "is above `max_connections`",
+        "within none of the directory's suffixes",
+        "no way to flatten",
+    ] {
+        assert!(problems.contains(told), "{told:?} is missing in\n{problems}");
+    }
+}
+
 #[test]
 fn a_password_in_the_file_is_refused_and_never_shown() {
     let inline = r#"password_file = "/p""#;

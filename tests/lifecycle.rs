@@ -137,3 +137,19 @@ fn a_bad_configuration_ends_with_64_and_a_taken_port_with_69() {
     assert_eq!(said.code, 69, "{}", said.err);
     assert!(said.err.contains(&slapd.port().to_string()), "{}", said.err);
 }
+
+/// Workers share their port by SO_REUSEPORT, and the kernel shared it with a second gateway too:
+/// started by mistake with a store of its own, that one took half of the clients without a word.
+#[test]
+fn a_port_that_another_gateway_serves_is_taken() {
+    let slapd = Slapd::start();
+    let first = Gateway::before(slapd.port());
+    let folder = TestFolder::new("second");
+    let mut settings = Settings::new(slapd.port(), &folder);
+    settings.set("[listen]", "ldap", format!("[\"127.0.0.1:{}\"]", first.port()));
+    let said = run_until_end(&folder, "second.toml", &settings);
+    assert_eq!(said.code, 69, "{}", said.err);
+    assert!(said.err.contains(&format!("cannot listen on 127.0.0.1:{}", first.port())));
+    assert!(!folder.file("store").exists(), "nothing was begun");
+    assert_eq!(first.sign_on(ANN, "pw-ann"), 0);
+}

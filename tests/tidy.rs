@@ -15,6 +15,7 @@ mod source;
 
 use repository::root;
 use source::Source;
+use std::collections::BTreeSet;
 use std::fs;
 
 type Rule = fn(&[Source]) -> Vec<String>;
@@ -226,6 +227,36 @@ fn every_metric_stands_in_the_documentation_with_its_help() {
     assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
     let rows = page.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, bindgate::telemetry::METRICS.len(), "docs/metrics.md names others");
+}
+
+#[test]
+fn the_page_of_rules_names_tests_that_exist_and_leaves_out_none_that_bears_an_id() {
+    let page = fs::read_to_string(root().join("docs/semantics.md")).unwrap();
+    let named = repository::named_tests(&page);
+    let sources = repository::sources();
+    let tests: BTreeSet<String> = sources.iter().flat_map(Source::test_functions).collect();
+    assert!(named.len() > 50 && tests.len() > 100, "the page or the sources were not understood");
+    let invented: Vec<_> = named.difference(&tests).collect();
+    assert!(invented.is_empty(), "docs/semantics.md names what is no test: {invented:?}");
+    let silent: Vec<_> = tests.difference(&named).filter(|name| bears_id(name)).collect();
+    assert!(silent.is_empty(), "not in docs/semantics.md: {silent:?}");
+}
+
+/// Whether a test is named after a rule: `s3_10_…`.
+fn bears_id(test: &str) -> bool {
+    let mut parts = test.split('_');
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let section = parts.next().and_then(|part| part.strip_prefix('s'));
+    section.is_some_and(is_number) && parts.next().is_some_and(is_number)
+}
+
+#[test]
+fn the_comparison_of_rules_and_tests_can_fail() {
+    let row = "| S1 | `not_this` | `s1_2_that`, `A` |\n| S2 | x | |\n";
+    assert_eq!(repository::named_tests(row).into_iter().collect::<Vec<_>>(), ["s1_2_that"]);
+    assert!(bears_id("s1_2_that") && !bears_id("s1_that") && !bears_id("same_2"));
+    let source = Source::new("src/a.rs", "fn a_b() {}\n#[cfg(test)]\nmod t { fn s1_2_c() {} }\n");
+    assert_eq!(source.test_functions(), ["s1_2_c"]);
 }
 
 #[test]

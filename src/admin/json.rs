@@ -79,9 +79,20 @@ impl<'a> Whole<'a> {
                 .iter()
                 .map(|(name, all)| (name.as_str(), values(all)))
                 .collect(),
-            memberships: record.memberships.iter().map(membership).collect(),
+            memberships: by_name(record.memberships.iter().map(membership).collect()),
         }
     }
+}
+
+/// Memberships as somebody looks them up: by the group's name, whatever its case, then by DN, id
+/// and provenance; those of groups that are no longer kept come last.
+fn by_name(mut memberships: Vec<MembershipJson>) -> Vec<MembershipJson> {
+    memberships.sort_by_cached_key(|membership| {
+        let group = &membership.group;
+        let name = group.name.as_ref().map(|name| name.to_lowercase());
+        (name.is_none(), name, group.dn.clone(), group.id.clone(), membership.provenance)
+    });
+    memberships
 }
 
 #[derive(Serialize)]

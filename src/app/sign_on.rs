@@ -276,6 +276,12 @@ impl<P: Ports> Flight<P> {
     async fn run(self, luggage: Luggage) -> Verdict {
         let (read, entry) = match self.settle_entry(&luggage).await {
             Ok(settled) => settled,
+            // No user type could take it, whatever a read would show: the directory's root DN,
+            // which has no entry, or an account elsewhere that the service account may not see.
+            Err(_) if !self.may_be_a_user(&luggage.dn) => {
+                self.emit(None, &luggage.name, &Report::plain(SignOnOutcome::NotAUser));
+                return Verdict::Admit;
+            }
             Err(reason) => {
                 let report = Report::plain(SignOnOutcome::Unknown(reason));
                 self.emit(None, &luggage.name, &report);
@@ -314,6 +320,11 @@ impl<P: Ports> Flight<P> {
             Observed::Known(entry) => Ok((read, entry)),
             Observed::Unknown(reason) => Err(reason),
         }
+    }
+
+    /// Whether the base of some user type holds the name.
+    fn may_be_a_user(&self, dn: &DistinguishedName) -> bool {
+        self.policy().user_types.iter().any(|user_type| dn.is_within(&user_type.base))
     }
 
     fn policy(&self) -> &Arc<DirectoryPolicy> {

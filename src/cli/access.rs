@@ -39,7 +39,8 @@ pub(super) fn find(parts: &Parts, config: Option<PathBuf>) -> Result<Access, Fai
     let (url, token_file) = match (variable(URL_VARIABLE), variable(TOKEN_FILE_VARIABLE)) {
         (Some(url), Some(file)) => (checked_url(url.into_string().ok())?, PathBuf::from(file)),
         (url, file) => {
-            let admin = load(parts, &config_path(config))?.admin;
+            let admin = (parts.load_admin)(&config_path(config))
+                .map_err(|problems| Failure::new(Exit::Usage, CONFIGURATION, problems))?;
             let url = match (url, admin.listen) {
                 (Some(url), _) => checked_url(url.into_string().ok())?,
                 (None, Some(address)) => format!("http://{}", reachable(address)),

@@ -4,7 +4,7 @@
 
 use super::access::{Access, TOKEN_FILE_VARIABLE, URL_VARIABLE};
 use super::client::Client;
-use super::exit::{Failure, Format};
+use super::exit::{self, Failure, Format};
 use super::user;
 use crate::proto::bind::{BindResponse, write_simple};
 use crate::proto::envelope::{Envelope, MessageId};
@@ -30,6 +30,9 @@ const DIRECTORY_PORT: u16 = 3891;
 /// Where the admin API listens, if the port is free.
 const ADMIN_PORT: u16 = 8389;
 
+/// The file of the admin token, in the demo's folder.
+const TOKEN_FILE: &str = "admin.token";
+
 /// How long the demo waits for an answer of its own gateway.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -48,13 +51,15 @@ pub(super) fn run(once: bool) -> Result<(), RunError> {
     };
     for (name, password) in DEMO_PEOPLE {
         sign_on(gateway, &person(name), password)?;
-        println!("{name} signed on through the gateway. What it keeps of {name} now:\n");
-        println!("{}", portrait(admin, &folder.0, name)?);
+        let kept = portrait(admin, &folder.0, name)?;
+        exit::print(&format!(
+            "{name} signed on through the gateway. What it keeps of {name} now:\n\n{kept}\n"
+        ));
     }
     if once {
         return running.stop();
     }
-    println!("{}", directions(gateway, directory.address, admin, &folder.0));
+    exit::print(&directions(gateway, directory.address, admin, &folder.0));
     running.until_signalled()
 }
 
@@ -71,7 +76,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn make() -> Result<Self, RunError> {
-        let parent = std::env::temp_dir();
+        // What is printed has to lead there from any folder.
+        let parent = std::path::absolute(std::env::temp_dir()).map_err(failed)?;
         for attempt in 0..100 {
             let path = parent.join(format!("bindgate-demo-{}-{attempt}", std::process::id()));
             match std::fs::DirBuilder::new().mode(0o700).create(&path) {
@@ -140,23 +146,22 @@ fn free_address(port: u16) -> Result<SocketAddr, RunError> {
 }
 
 fn configuration(folder: &Path, directory: SocketAddr) -> Result<crate::config::Config, RunError> {
-    let password_file = folder.join("service.password");
-    std::fs::write(&password_file, DEMO_SERVICE_PASSWORD).map_err(failed)?;
+    std::fs::write(folder.join("service.password"), DEMO_SERVICE_PASSWORD).map_err(failed)?;
     let gateway = free_address(GATEWAY_PORT)?;
     let admin = free_address(ADMIN_PORT)?;
     let text = format!(
         r#"[listen]
 ldap = ["{gateway}"]
 [store]
-url = "file:{store}"
+url = "file:store"
 [admin]
 listen = "{admin}"
-token_file = "{token}"
+token_file = "{TOKEN_FILE}"
 [[directory]]
 name = "sample"
 urls = ["ldap://{directory}"]
 suffixes = ["{DEMO_SUFFIX}"]
-service_account = {{ dn = "{DEMO_SERVICE_DN}", password_file = "{password}" }}
+service_account = {{ dn = "{DEMO_SERVICE_DN}", password_file = "service.password" }}
 [directory.groups]
 base = "ou=groups,{DEMO_SUFFIX}"
 [[directory.user_type]]
@@ -164,16 +169,27 @@ name = "staff"
 base = "ou=people,{DEMO_SUFFIX}"
 filter = "(objectClass=inetOrgPerson)"
 username = "uid"
-"#,
-        store = folder.join("store").display(),
-        token = token_file(folder).display(),
-        password = password_file.display(),
+"#
     );
-    crate::config::parse(&text, "demo.toml").map_err(|problems| failed(problems.render()))
+    // Relative paths start at the file's folder, whatever characters that has in its name.
+    let file = folder.join("demo.toml");
+    let file = file.to_str().ok_or_else(|| failed("the temporary folder's name is not UTF-8"))?;
+    crate::config::parse(&text, file).map_err(|problems| failed(problems.render()))
 }
 
-fn token_file(folder: &Path) -> PathBuf {
-    folder.join("admin.token")
+/// A word of a shell's command line, in quotes where it needs them.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/.,_-+=:@".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// This program as a shell finds it from any folder.
+fn program() -> String {
+    let path = std::env::current_exe().ok();
+    path.as_deref().and_then(Path::to_str).map_or_else(|| "bindgate".to_owned(), shell_word)
 }
 
 /// Binds as an application would, and waits for the answer: the record is on disk by then.
@@ -198,7 +214,7 @@ fn sign_on(gateway: SocketAddr, name: &str, password: &str) -> Result<(), RunErr
 }
 
 fn portrait(admin: SocketAddr, folder: &Path, name: &str) -> Result<String, RunError> {
-    let token = crate::admin::read_token(&token_file(folder)).map_err(failed)?;
+    let token = crate::admin::read_token(&folder.join(TOKEN_FILE)).map_err(failed)?;
     let client = Client::new(Access { url: format!("http://{admin}"), token });
     user::show(&client, name, Format::Text).map_err(|failure: Failure| failed(failure.detail))
 }
@@ -211,8 +227,10 @@ fn directions(
 ) -> String {
     let [(name, password), _] = DEMO_PEOPLE;
     let ann = person(name);
-    let token = token_file(folder);
-    let token = token.display();
+    let token = shell_word(&folder.join(TOKEN_FILE).display().to_string());
+    let bindgate = program();
+    let people = DEMO_PEOPLE.map(|(name, password)| format!("{name} / {password}")).join(", ");
+    let bind = format!("ldapwhoami -x -H ldap://{gateway} -D {ann} -w {password}");
     format!(
         "\
 gateway     ldap://{gateway}
@@ -220,13 +238,13 @@ directory   ldap://{directory}   (service account {DEMO_SERVICE_DN}, password {D
 admin API   http://{admin}
 people      {people}
 
-In another terminal:
+In another terminal (ldapwhoami and ldapmodify come with the package ldap-utils):
 
 export {URL_VARIABLE}=http://{admin}
 export {TOKEN_FILE_VARIABLE}={token}
 
-ldapwhoami -x -H ldap://{gateway} -D {ann} -w {password}
-bindgate user show {name}
+{bind}
+{bindgate} user show {name}
 
 # take {name} out of a group in the directory, bind again, look again
 ldapmodify -x -H ldap://{directory} -D {DEMO_SERVICE_DN} -w {DEMO_SERVICE_PASSWORD} <<END
@@ -235,11 +253,42 @@ changetype: modify
 delete: member
 member: {ann}
 END
+{bind}
+{bindgate} user show {name}
 
 # or leave records alone after the first sign-on
-bindgate user-type set staff update-on-sign-on=off
+{bindgate} user-type set staff update-on-sign-on=off
 
-Ctrl-C ends it.",
-        people = DEMO_PEOPLE.map(|(name, password)| format!("{name} / {password}")).join(", "),
+Ctrl-C ends it.
+"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A TMPDIR with a blank or a quote made lines that a shell read as something else.
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_read_it_as_something_else() {
+        assert_eq!(
+            shell_word("/tmp/bindgate-demo-1-0/admin.token"),
+            "/tmp/bindgate-demo-1-0/admin.token"
+        );
+        assert_eq!(shell_word("/tmp/a b"), "'/tmp/a b'");
+        assert_eq!(shell_word("it's $HOME"), "'it'\\''s $HOME'");
+        assert_eq!(shell_word(""), "''");
+    }
+
+    /// A TMPDIR with a quote or a backslash made a configuration that could not be read.
+    #[test]
+    fn the_configuration_does_not_depend_on_what_the_folder_is_called() {
+        let odd = std::env::temp_dir().join(format!("bindgate-odd \"\\-{}", std::process::id()));
+        std::fs::create_dir_all(&odd).unwrap();
+        let config = configuration(&odd, (Ipv4Addr::LOCALHOST, 1).into());
+        std::fs::remove_dir_all(&odd).unwrap();
+        let config = config.unwrap();
+        assert_eq!(config.store.folder, odd.join("store"));
+        assert_eq!(config.admin.token_file, odd.join(TOKEN_FILE));
+    }
 }

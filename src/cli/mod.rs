@@ -13,6 +13,7 @@ pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};
 pub use exit::{Exit, Failure, Format};
 pub use wiring::Parts;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use client::Client;
 use std::ffi::OsString;
@@ -69,6 +70,7 @@ enum UserCommand {
     /// Show a user with all groups and the paths to them
     Show {
         /// A name, TYPE/NAME, dn:DN, id:UPSTREAM-ID or rec:RECORD-ID
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         user: String,
         #[command(flatten)]
         output: Output,
@@ -85,6 +87,7 @@ enum UserTypeCommand {
     /// Set a switch; in force at the next sign-on
     Set {
         /// The user type, or DIRECTORY/NAME
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         name: String,
         /// update-on-sign-on=on|off|default
         #[arg(value_parser = user_type::parse_setting)]

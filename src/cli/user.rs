@@ -6,6 +6,11 @@ use super::shown::{or_dash, pretty, table, text};
 use serde_json::Value;
 use std::fmt::Write;
 
+/// The width of the column of names in characters, unless a name is longer.
+const NAMES: usize = 14;
+/// The width that a long name may give to that column.
+const WIDEST: usize = 40;
+
 /// What `user list` asks for.
 pub(super) struct Listing<'a> {
     pub(super) name: Option<&'a str>,
@@ -74,7 +79,7 @@ fn portrait(user: &Value) -> String {
         ("record", text(&user["id"])),
     ];
     for (name, value) in rows {
-        let _ = writeln!(out, "  {name:<14}{value}");
+        row(&mut out, name, NAMES, &value);
     }
     attributes(&mut out, user);
     memberships(&mut out, user);
@@ -86,10 +91,11 @@ fn attributes(out: &mut String, user: &Value) {
         return;
     };
     out.push_str("attributes\n");
+    let shown = |name: &String| text(&name.as_str().into());
+    let width = column(attributes.keys().map(shown));
     for (name, values) in attributes {
         for value in values.as_array().into_iter().flatten() {
-            let name = text(&name.as_str().into());
-            let _ = writeln!(out, "  {name:<14}{}", text(value));
+            row(out, &shown(name), width, &text(value));
         }
     }
 }
@@ -101,9 +107,8 @@ fn memberships(out: &mut String, user: &Value) {
         return;
     }
     let _ = writeln!(out, "memberships ({})", all.len());
+    let width = column(all.iter().map(group_name));
     for membership in all {
-        let group = &membership["group"];
-        let name = if group["name"].is_null() { &group["id"] } else { &group["name"] };
         let reach = match membership["depth"].as_u64() {
             Some(depth) if depth > 1 && membership["direct"] != true => {
                 format!("nested, {} groups between", depth - 1).replace("1 groups", "1 group")
@@ -113,13 +118,35 @@ fn memberships(out: &mut String, user: &Value) {
         let effective = if membership["effective"] == true { "" } else { ", not effective" };
         let provenance = text(&membership["provenance"]);
         let since = text(&membership["since"]);
-        let name = text(name);
-        let _ = writeln!(out, "  {name:<14}{provenance}, {reach}{effective}, since {since}");
+        let name = group_name(membership);
+        row(out, &name, width, &format!("{provenance}, {reach}{effective}, since {since}"));
         for (step, dn) in membership["path"].as_array().into_iter().flatten().enumerate() {
             let arrow = if step == 0 { "" } else { "-> " };
-            let _ = writeln!(out, "  {:<14}{}{arrow}{}", "", "  ".repeat(step), text(dn));
+            row(out, "", width, &format!("{}{arrow}{}", "  ".repeat(step), text(dn)));
         }
     }
+}
+
+/// A group as it is called: its name, or its id if it is no longer kept.
+fn group_name(membership: &Value) -> String {
+    let group = &membership["group"];
+    text(if group["name"].is_null() { &group["id"] } else { &group["name"] })
+}
+
+/// The width of the column in which these names fit, with two blanks behind the longest; names
+/// beyond the widest column stand on a line of their own.
+fn column(names: impl Iterator<Item = String>) -> usize {
+    let fitting = names.map(|name| name.chars().count() + 2).filter(|width| *width <= WIDEST);
+    fitting.max().unwrap_or(0).max(NAMES)
+}
+
+/// A name and what is said of it, in two columns.
+fn row(out: &mut String, name: &str, width: usize, value: &str) {
+    // writing to a string cannot fail
+    let _ = match name.chars().count() < width {
+        true => writeln!(out, "  {name:<width$}{value}"),
+        false => writeln!(out, "  {name}\n  {:<width$}{value}", ""),
+    };
 }
 
 fn state(user: &Value) -> String {
@@ -171,6 +198,35 @@ mod tests {
         ] {
             assert!(text.lines().any(|candidate| candidate == line), "no {line:?} in\n{text}");
         }
+    }
+
+    /// Names of 14 characters and more ran into what followed them, so that `incident-response`
+    /// read as `incident-responsemanaged`; now the column is as wide as its longest name.
+    #[test]
+    fn a_long_name_does_not_run_into_what_follows_it() {
+        let membership = |name: &str| {
+            json!({
+                "group": { "id": "g", "dn": null, "name": name }, "provenance": "managed",
+                "effective": true, "direct": true, "depth": 1, "path": ["uid=ann"], "since": "t",
+            })
+        };
+        let monster = "g".repeat(60);
+        let all = ["incident-response", "Zürich-Straße-12", "A", &monster].map(membership);
+        let mut text = String::new();
+        memberships(&mut text, &json!({ "memberships": all }));
+        for line in [
+            "  incident-response  managed, direct, since t",
+            "  Zürich-Straße-12   managed, direct, since t",
+            "  A                  managed, direct, since t",
+            "                     managed, direct, since t",
+            "                     uid=ann",
+        ] {
+            assert!(text.lines().any(|candidate| candidate == line), "no {line:?} in\n{text}");
+        }
+        assert!(text.lines().any(|line| line.trim() == monster), "{text}");
+        let mut text = String::new();
+        attributes(&mut text, &json!({ "attributes": { "a_name_of_20_letters": ["v"] } }));
+        assert!(text.ends_with("  a_name_of_20_letters  v\n"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::path::Path;
 pub struct Parts {
     /// Reads a configuration; the error is the rendered list of all mistakes.
     pub load: fn(&Path) -> Result<Config, String>,
+    /// Reads what a configuration says of administration, and nothing else of it.
+    pub load_admin: fn(&Path) -> Result<crate::admin::Config, String>,
     /// Checks a configuration: what to tell if it is sound, or the list of all mistakes.
     pub check: fn(&Path) -> Result<String, String>,
     /// Serves until a signal asks for the end.
@@ -22,6 +24,9 @@ impl Parts {
     pub fn real() -> Self {
         Self {
             load: |path| crate::config::load(path).map_err(|problems| problems.render()),
+            load_admin: |path| {
+                crate::config::load_admin(path).map_err(|problems| problems.render())
+            },
             check: |path| crate::config::check(path).map_err(|problems| problems.render()),
             run: |config| crate::server::run(config).map_err(ended),
             demo: |once| super::demo::run(once).map_err(ended),

@@ -125,24 +125,26 @@ fn reach<'d>(
     let max_message_size = r.size(section, "max_message_size");
     let max_lookup_entries = r.amount(section, "max_lookup_entries");
     let idle_timeout = r.duration(section, "idle_timeout");
-    let (urls, tls) = (urls?, tls?);
-    judge_urls(r, section, &urls, &tls);
-    let (least, most) = (min_connections?, max_connections?);
-    if least > most {
+    if let (Some(urls), Some(tls)) = (&urls, &tls) {
+        judge_urls(r, section, urls, tls);
+    }
+    if let (Some(least), Some(most)) = (min_connections, max_connections)
+        && least > most
+    {
         let given = section.get("min_connections").or_else(|| section.get("max_connections"));
         let span = given.map_or_else(|| section.span(), Spanned::span);
         let message = format!("`min_connections` ({least}) is above `max_connections` ({most})");
         r.error(span, message, "keep the minimum at or below the maximum");
     }
-    let (service_dn, service_password) = account?;
+    let (urls, tls, (service_dn, service_password)) = (urls?, tls?, account?);
     Some(upstream::Config {
         name: name?.get_ref().clone(),
         urls: urls.into_iter().map(Spanned::into_inner).collect(),
         tls,
         service_dn: service_dn.as_str().to_owned(),
         service_password: service_password.clone(),
-        max_connections: most,
-        min_connections: least,
+        max_connections: max_connections?,
+        min_connections: min_connections?,
         max_waiting: max_waiting?,
         queue_timeout: queue_timeout?,
         max_outstanding_upstream: max_outstanding_upstream?,
@@ -262,8 +264,10 @@ fn groups<'d>(
     let flatten = r.text(&section, "flatten", value::flatten);
     let max_depth = r.amount(&section, "max_depth");
     let max_groups_per_user = r.amount(&section, "max_groups_per_user");
+    if let Some(base) = &base {
+        judge_base(r, base, suffixes);
+    }
     let (base, flatten) = (base?, flatten?);
-    judge_base(r, &base, suffixes);
     if *flatten.get_ref() == Flatten::Mapped {
         let help = "\"ancestors\" shows all groups, \"direct\" only those that name the user";
         r.warning(flatten.span(), "no group can be mapped yet, so none would be shown", help);

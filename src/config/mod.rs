@@ -26,6 +26,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use toml::Spanned;
 use toml::de::DeTable;
 
 /// The most bytes of a configuration file.
@@ -65,12 +66,7 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
 /// The same, with the warnings of a file that can be used.
 pub fn load_with_warnings(path: &Path) -> Result<(Config, Problems), Problems> {
     let file_name = path.display().to_string();
-    let text = read_file(path).map_err(|message| {
-        let mut problems = Problems::new(&file_name, "");
-        let help = "name the configuration with --config FILE or BINDGATE_CONFIG";
-        problems.push(Severity::Error, 0..0, message, help);
-        problems
-    })?;
+    let text = read_named_file(path, &file_name)?;
     let mut read = read(&text, &file_name);
     files::check_files(&read.files, &mut read.problems);
     read.finish()
@@ -85,6 +81,21 @@ pub fn parse(text: &str, file_name: &str) -> Result<Config, Problems> {
 /// The same, with the warnings of a text that can be used.
 pub fn parse_with_warnings(text: &str, file_name: &str) -> Result<(Config, Problems), Problems> {
     read(text, file_name).finish()
+}
+
+/// Reads `[admin]` alone, for the commands that ask a running gateway: whoever may not read the
+/// password files, or looks at a file that is being edited, can still ask. Files that the
+/// configuration names are not looked at, and mistakes in other sections do not matter; one in the
+/// name of a section does, since it may have been meant as this one.
+pub fn load_admin(path: &Path) -> Result<crate::admin::Config, Problems> {
+    let file_name = path.display().to_string();
+    let text = read_named_file(path, &file_name)?;
+    let (document, mut reader) = open(&text, &file_name);
+    let root = reader.root(document.get_ref());
+    let admin = sections::admin(&mut reader, &root);
+    let mut problems = reader.problems;
+    problems.sort();
+    admin.filter(|_| !problems.has_errors()).ok_or(problems)
 }
 
 /// What `bindgate check` prints: warnings and `FILE: ok`, or all that is wrong.
@@ -119,7 +130,8 @@ impl Outcome {
     }
 }
 
-fn read(text: &str, file_name: &str) -> Outcome {
+/// The document, as far as it is TOML, and a reader that knows what is not.
+fn open<'d>(text: &'d str, file_name: &'d str) -> (Spanned<DeTable<'d>>, Reader<'d>) {
     let mut problems = Problems::new(file_name, &mask::mask_secrets(text));
     let (document, errors) = DeTable::parse_recoverable(text);
     let syntax = if errors.is_empty() { Syntax::Sound } else { Syntax::Broken };
@@ -128,11 +140,18 @@ fn read(text: &str, file_name: &str) -> Outcome {
         let message = format!("this is no TOML: {}", error.message());
         problems.push(Severity::Error, span, message, "");
     }
-    let folder = Path::new(file_name).parent().unwrap_or(Path::new(""));
-    let mut reader = Reader::new(text, folder, syntax, problems);
+    (document, Reader::new(text, folder_of(file_name), syntax, problems))
+}
+
+fn folder_of(file_name: &str) -> &Path {
+    Path::new(file_name).parent().unwrap_or(Path::new(""))
+}
+
+fn read(text: &str, file_name: &str) -> Outcome {
+    let (document, mut reader) = open(text, file_name);
     let root = reader.root(document.get_ref());
     let listen = sections::listen(&mut reader, &root);
-    let store = sections::store(&mut reader, &root, folder);
+    let store = sections::store(&mut reader, &root, folder_of(file_name));
     let admin = sections::admin(&mut reader, &root);
     let log = sections::log(&mut reader, &root);
     let sign_on = sections::sign_on(&mut reader, &root);
@@ -149,6 +168,16 @@ fn read(text: &str, file_name: &str) -> Outcome {
         })
     };
     Outcome { config: whole(), problems, files, asked }
+}
+
+/// The text of the file, or the one problem that it cannot be read.
+fn read_named_file(path: &Path, file_name: &str) -> Result<String, Problems> {
+    read_file(path).map_err(|message| {
+        let mut problems = Problems::new(file_name, "");
+        let help = "name the configuration with --config FILE or BINDGATE_CONFIG";
+        problems.push(Severity::Error, 0..0, message, help);
+        problems
+    })
 }
 
 fn read_file(path: &Path) -> Result<String, String> {

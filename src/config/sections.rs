@@ -24,8 +24,14 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let idle_timeout = r.duration(&section, "idle_timeout");
     let drain_timeout = r.duration(&section, "drain_timeout");
     let workers = r.amount(&section, "workers");
+    if let (Some(ldap), Some(ldaps)) = (&ldap, &ldaps) {
+        judge_addresses(r, &section, ldap, ldaps);
+    }
+    if let (Some([first, ..]), Some(None)) = (ldaps.as_deref(), &tls) {
+        let help = "add [listen.tls] with certificate and private_key, or take the address out";
+        r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
+    }
     let (ldap, ldaps, tls) = (ldap?, ldaps?, tls?);
-    judge_addresses(r, &section, &ldap, &ldaps, tls.as_ref());
     Some(frontend::Config {
         ldap: plain(ldap),
         ldaps: plain(ldaps),
@@ -57,15 +63,10 @@ fn judge_addresses(
     section: &Section<'_>,
     ldap: &[Spanned<SocketAddr>],
     ldaps: &[Spanned<SocketAddr>],
-    tls: Option<&frontend::TlsConfig>,
 ) {
     if ldap.is_empty() && ldaps.is_empty() {
         let help = "give `ldap`, `ldaps` or both at least one address";
         r.error(section.span(), "nobody could connect: there is no address to listen on", help);
-    }
-    if let (Some(first), None) = (ldaps.first(), tls) {
-        let help = "add [listen.tls] with certificate and private_key, or take the address out";
-        r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
     }
     for address in ldaps.iter().filter(|address| address.get_ref().port() != 0) {
         if ldap.iter().any(|other| other.get_ref() == address.get_ref()) {

@@ -116,13 +116,17 @@ impl Session {
         if self == Self::Binding {
             return (self, Action::Hold);
         }
+        // Also one that will be refused: on its receipt the session is anonymous, and what is under
+        // way on the connection upstream has to end before that one is left.
+        let bind = request.operation == Operation::BindRequest;
+        if bind && around.outstanding > 0 && request.id != MessageId::UNSOLICITED {
+            return (self, Action::Hold);
+        }
         if let Some(action) = refuse_envelope(request, around) {
             // A bind refused for its form is a bind received: the session is anonymous.
-            let bind = request.operation == Operation::BindRequest;
             return (if bind { Self::Anonymous } else { self }, action);
         }
         match request.operation {
-            Operation::BindRequest if around.outstanding > 0 => (self, Action::Hold),
             Operation::BindRequest => receive_bind(request.content),
             Operation::UnbindRequest => (self, Action::Unbind),
             Operation::AbandonRequest => {
@@ -327,6 +331,20 @@ mod tests {
         check(Session::Binding, &search, AROUND, Session::Binding, "Hold");
         let busy = Surroundings { outstanding: 1, ..AROUND };
         check(bound(), &bind(3, b"uid=ann", 0x80, b"x"), busy, bound(), "Hold");
+    }
+
+    /// A bind with too many controls was refused at once although a search was under way: the next
+    /// request left the connection, the search was never answered, and an answer on the new
+    /// connection could be taken for the search's, since messageIDs begin anew there.
+    #[test]
+    fn a_bind_that_will_be_refused_waits_for_the_operations_before_it_too() {
+        let busy = Surroundings { outstanding: 1, max_controls: 0, ..AROUND };
+        let mut pdu = vec![0x30, 11, 2, 1, 1, 0x60, 0, 0xa0, 4];
+        pdu.extend_from_slice(&[0x30, 2, 4, 0]);
+        check(bound(), &pdu, busy, bound(), "Hold");
+        check(bound(), &pdu, Surroundings { outstanding: 0, ..busy }, Session::Anonymous, "answer 11");
+        let full = Surroundings { outstanding: 8, ..AROUND };
+        check(bound(), &bind(3, b"uid=ann", 0x80, b"x"), full, bound(), "Hold");
     }
 
     #[test]

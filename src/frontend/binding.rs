@@ -22,8 +22,9 @@ use crate::proto::result::{LdapResult, ResultCode};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use zeroize::Zeroize;
 
 /// The bind of a connection, if one is under way.
@@ -160,7 +161,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Takes the directory's answer.
     pub(super) fn bind_answered(&mut self, response: &Envelope<'_>) {
         let Ok(answer) = BindResponse::decode(response.content) else {
-            return self.upstream_lost();
+            return self.upstream_is_odd();
         };
         let code = answer.result.code;
         if !code.is_success() {
@@ -175,7 +176,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Some(attempt) => {
                 let gate = Box::new(attempt.succeeded());
                 self.binding.stage = Stage::Gated { gate, response: response.body.to_vec() };
-                self.binding.deadline = self.binding.arrived + self.gateway.sign_ons().budget();
+                self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
             }
         }
     }
@@ -222,6 +223,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
+    /// Something of an answer has come: the bind is not sent again.
+    pub(super) fn bind_had_an_answer(&mut self) {
+        self.binding.retried = true;
+    }
+
     /// The connection was lost with the bind on it: one retry, if it was found dead before a byte
     /// of the answer.
     pub(super) fn bind_lost(&mut self) {
@@ -260,12 +266,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
+        self.heard_at = Instant::now();
         self.gateway.events().emit(&Event::Bind {
             conn: self.id,
             op: self.binding.number,
             name: self.binding.name(),
             code,
-            elapsed: self.binding.arrived.elapsed(),
+            elapsed: self.heard_at - self.binding.arrived,
         });
         self.binding.body.zeroize();
         self.binding.stage = Stage::None;

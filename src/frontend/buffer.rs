@@ -51,7 +51,9 @@ impl Inbound {
     /// Hands back what [`Inbound::take`] gave, of which the first `used` bytes were used.
     pub(super) fn put_back(&mut self, mut bytes: Vec<u8>, used: usize) {
         let rest = bytes.len() - used;
-        bytes.copy_within(used.., 0);
+        if used > 0 {
+            bytes.copy_within(used.., 0);
+        }
         if self.content == Content::Requests {
             bytes[rest..].zeroize();
         }
@@ -93,6 +95,10 @@ impl Outbound {
 
     /// Where messages are appended; there is room for `additional` bytes.
     pub(super) fn append(&mut self, additional: usize) -> &mut Vec<u8> {
+        let full = self.bytes.capacity() - self.bytes.len() < additional;
+        if full && self.sent >= self.waiting() {
+            self.forget_sent();
+        }
         reserve(&mut self.bytes, additional, self.content);
         &mut self.bytes
     }
@@ -117,6 +123,18 @@ impl Outbound {
             self.clear();
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Moves what waits to the front, once that is at most half: so each byte is moved about once,
+    /// and a peer that always lags behind does not have all that it was ever sent kept.
+    fn forget_sent(&mut self) {
+        let waiting = self.waiting();
+        self.bytes.copy_within(self.sent.., 0);
+        if self.content == Content::Requests {
+            self.bytes[waiting..].zeroize();
+        }
+        self.bytes.truncate(waiting);
+        self.sent = 0;
     }
 
     fn clear(&mut self) {
@@ -181,6 +199,27 @@ mod tests {
         let taken = inbound.take();
         inbound.put_back(taken, 10_000);
         assert!(inbound.bytes.capacity() <= KEPT_CAPACITY);
+    }
+
+    /// What was sent stayed in the buffer until nothing waited any more: a client that read a large
+    /// result more slowly than the directory sent it had the whole of it kept.
+    #[tokio::test]
+    async fn a_peer_that_always_lags_behind_does_not_have_everything_kept() {
+        use tokio::io::AsyncReadExt;
+        let (mut near, mut far) = tokio::io::duplex(1000);
+        let mut outbound = Outbound::new(Content::Requests);
+        for round in 0..=255 {
+            outbound.append(1000).extend_from_slice(&[round; 1000]);
+            std::future::poll_fn(|cx| Poll::Ready(outbound.poll_send(cx, &mut near).is_ready()))
+                .await;
+            // It stays three messages behind.
+            let Some(read) = round.checked_sub(3) else { continue };
+            let mut received = [0; 1000];
+            far.read_exact(&mut received).await.expect("the pipe stays open");
+            assert_eq!(received, [read; 1000]);
+        }
+        assert!(outbound.waiting() > 1000, "the peer caught up");
+        assert!(outbound.bytes.capacity() < 32_000, "{}", outbound.bytes.capacity());
     }
 
     #[tokio::test]

@@ -21,9 +21,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// How long a client that is being closed may take to read its last bytes.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
@@ -78,7 +78,8 @@ pub(super) struct Connection<P: Ports, S> {
     expected: usize,
     drain: Drain,
     drained: bool,
-    heard_at: Instant,
+    /// When the client last sent something or had an operation answered.
+    pub(super) heard_at: Instant,
     closing_at: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     _permit: ClientPermit,
@@ -135,11 +136,19 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         tokio::pin!(draining, ending);
         let mut registered = false;
         let reason = poll_fn(|cx| {
-            if !registered {
-                // Polled once to be woken by; from then on the phase itself is looked at.
-                registered = true;
-                let _ = draining.as_mut().poll(cx);
-                let _ = ending.as_mut().poll(cx);
+            // Polled to be woken by; the phase itself is looked at elsewhere. The signal for draining
+            // wakes `ending` too, which then has to be polled again to hear its own.
+            match self.drain.phase() {
+                Phase::Serving if registered => {}
+                Phase::Draining if registered => {
+                    let _ = ending.as_mut().poll(cx);
+                }
+                Phase::Serving | Phase::Draining => {
+                    registered = true;
+                    let _ = draining.as_mut().poll(cx);
+                    let _ = ending.as_mut().poll(cx);
+                }
+                Phase::Ending => {}
             }
             self.poll(cx)
         })
@@ -163,6 +172,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if self.life == Life::Open {
             self.life = Life::Closing(reason);
             self.closing_at = Instant::now() + CLOSE_GRACE;
+            // Nobody needs the connection that is waited for.
+            self.lease = None;
         }
     }
 
@@ -278,9 +289,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        let max_unread = self.config.max_unread;
         // A client that does not read stops the reading of its own answers.
-        if self.outbound.waiting() >= max_unread {
+        if self.outbound.waiting() >= self.config.max_unread {
             return false;
         }
         scratch::with(|bytes| {
@@ -293,7 +303,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             };
             match (read, buffer.filled()) {
                 (Ok(()), received) if !received.is_empty() => self.receive_responses(received),
-                _ => self.upstream_lost(),
+                _ if upstream.inbound.bytes().is_empty() => self.upstream_lost(),
+                _ => self.upstream_is_odd(),
             }
             true
         })
@@ -301,7 +312,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> bool {
         let full = self.held && self.inbound.bytes().len() >= HELD_BYTES;
-        if self.life != Life::Open || self.drained || full {
+        if self.life != Life::Open || self.drained || full || self.is_choked() {
             return false;
         }
         scratch::with(|bytes| {
@@ -338,13 +349,23 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Goes on with the requests that wait, if nothing holds them.
     fn resume(&mut self) -> bool {
-        if self.held || self.inbound.bytes().len() < self.expected.max(1) {
+        let whole = self.inbound.bytes().len() >= self.expected.max(1);
+        if self.held || !whole || self.is_choked() {
             return false;
         }
         let bytes = self.inbound.take();
         let used = self.receive_requests(&bytes);
         self.inbound.put_back(bytes, used);
-        used > 0
+        // Also if none was used: a request may have begun to wait for a connection, and that wait
+        // has to be polled. What cannot go on is held or not whole, so this ends.
+        true
+    }
+
+    /// Whether a side that does not read stops the taking of requests: they add to what waits for
+    /// it. Sending it makes progress, after which they go on.
+    pub(super) fn is_choked(&self) -> bool {
+        let upstream = self.upstream.as_ref().map_or(0, |upstream| upstream.outbound.waiting());
+        self.outbound.waiting().max(upstream) >= self.config.max_unread
     }
 
     /// Notes how long the next message says that it is; 0 if that is not known.
@@ -384,7 +405,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(upstream) = self.upstream.as_mut() else {
             return false;
         };
-        let busy = self.binding.is_under_way() || !self.outstanding.is_empty();
+        let waits = !self.inbound.bytes().is_empty();
+        let busy = waits || self.binding.is_under_way() || !self.outstanding.is_empty();
         if busy || !self.only_binds || upstream.link().poll_recalled(cx).is_pending() {
             return false;
         }
@@ -423,7 +445,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// bind that is answered in time costs no timer operation.
     fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         while let Some(deadline) = self.deadline() {
-            let deadline = tokio::time::Instant::from_std(deadline);
             let timer = match &mut self.timer {
                 Some(timer) => timer,
                 None => self.timer.insert(Box::pin(tokio::time::sleep_until(deadline))),
@@ -434,7 +455,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if tokio::time::Instant::now() < deadline {
+            if Instant::now() < deadline {
                 continue;
             }
             if let Some(reason) = self.time_is_up() {

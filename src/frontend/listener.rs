@@ -67,9 +67,10 @@ impl Listeners {
         let mut all: Vec<Self> = (0..workers).map(|_| Self { sockets: Vec::new() }).collect();
         for (address, speech) in plain.chain(secure) {
             let mut address = address;
-            for worker in &mut all {
+            for (index, worker) in all.iter_mut().enumerate() {
+                let claim = if index == 0 { Claim::First } else { Claim::Shared };
                 let socket =
-                    bind(address).map_err(|source| ListenError::Bind { address, source })?;
+                    bind(address, claim).map_err(|source| ListenError::Bind { address, source })?;
                 address = socket.local_addr().unwrap_or(address);
                 worker.sockets.push((socket, speech.clone()));
             }
@@ -106,12 +107,23 @@ impl Listeners {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+/// How an address is claimed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Nobody has it yet, no other gateway either: with SO_REUSEPORT set before it is bound, the
+    /// kernel would share the address among all processes of one user.
+    First,
+    /// Another worker of this gateway has it.
+    Shared,
+}
+
+fn bind(address: SocketAddr, claim: Claim) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(claim == Claim::Shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    socket.set_reuse_port(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -205,7 +217,10 @@ async fn shake_hands<P: Ports>(
     let handshake = tokio::time::timeout(config.handshake_timeout, acceptor.accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
-        () = drain.reached(Phase::Draining) => return,
+        () = drain.reached(Phase::Draining) => {
+            let event = Event::Disconnected { conn: admission.id, reason: Closed::Shutdown };
+            return gateway.events().emit(&event);
+        }
     };
     match accepted {
         Ok(Ok(stream)) => {

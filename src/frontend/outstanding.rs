@@ -3,7 +3,7 @@
 
 use crate::proto::envelope::{ClientMessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// An operation under way.
 #[derive(Debug, Clone, Copy)]

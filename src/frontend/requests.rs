@@ -14,8 +14,8 @@ use crate::proto::framing::{Frame, FramingError, frame};
 use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::{LdapResult, ResultCode};
-use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 /// Whether a request was taken or has to be offered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// how many bytes were used.
     pub(super) fn receive_requests(&mut self, bytes: &[u8]) -> usize {
         let mut used = 0;
-        while self.life == Life::Open {
+        while self.life == Life::Open && !self.is_choked() {
             match frame(&bytes[used..], self.config.max_message_size) {
                 Ok(Frame::Whole(length)) => {
                     self.expect(length);
@@ -117,14 +117,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     pub(super) fn report(
-        &self,
+        &mut self,
         operation: Operation,
         code: ResultCode,
         entries: u64,
         started: Instant,
         op: u64,
     ) {
-        let elapsed = started.elapsed();
+        // From its answer on a client may be silent, however long the operation took.
+        self.heard_at = Instant::now();
+        let elapsed = self.heard_at - started;
         self.gateway.events().emit(&Event::Answered {
             conn: self.id,
             op,
@@ -160,6 +162,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             None => self.gateway.route(b""),
         };
+        if !self.outstanding.is_empty() {
+            // Their answers come on the connection that is there.
+            return Taken::Later;
+        }
         // The session is anonymous and so must the connection be, to the directory as well.
         self.part();
         self.lease(directory, Purpose::Anonymous);

@@ -54,7 +54,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                     used += length;
                 }
                 Ok(Frame::Partial(expected)) => return (used, expected),
-                Err(_) => self.upstream_lost(),
+                Err(_) => self.upstream_is_odd(),
             }
         }
         (used, 0)
@@ -62,7 +62,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn receive_response(&mut self, pdu: &[u8]) {
         let Ok(response) = Envelope::parse(pdu) else {
-            return self.upstream_lost();
+            return self.upstream_is_odd();
         };
         if response.id == MessageId::UNSOLICITED {
             // A Notice of Disconnection is about the directory's connection, not the client's;
@@ -76,7 +76,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if self.binding.is_sent_as(id) {
             return match response.operation {
                 Operation::BindResponse => self.bind_answered(&response),
-                _ => self.upstream_lost(),
+                _ => self.upstream_is_odd(),
             };
         }
         self.relay_response(id, &response);
@@ -85,15 +85,17 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn relay_response(&mut self, id: UpstreamMessageId, response: &Envelope<'_>) {
         let Some(operation) = self.outstanding.by_upstream(id) else {
             // The late answer to what was abandoned is swallowed; one to a question that was
-            // never asked means that the stream is not to be trusted.
-            if !self.upstream.as_ref().is_some_and(|upstream| upstream.has_sent(id)) {
-                self.upstream_lost();
+            // never asked means that the stream is not to be trusted. Nor is it after a second
+            // answer, which looks like a late one: the next session's messageIDs begin anew.
+            match &mut self.upstream {
+                Some(upstream) if upstream.has_sent(id) => upstream.taint(),
+                _ => self.upstream_is_odd(),
             }
             return;
         };
         let client = operation.client.0;
         match part(operation.operation, response.operation) {
-            Part::Odd => self.upstream_lost(),
+            Part::Odd => self.upstream_is_odd(),
             Part::More => {
                 operation.entries += 1;
                 self.answer(client, response.body);
@@ -109,6 +111,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.held = false;
             }
         }
+    }
+
+    /// What the directory sent is no answer, or only part of one: a bind is not sent again.
+    pub(super) fn upstream_is_odd(&mut self) {
+        self.bind_had_an_answer();
+        self.upstream_lost();
     }
 
     /// The upstream connection is gone or in doubt: whatever was under way on it is answered, and

@@ -47,6 +47,7 @@ pub struct Running {
     upstreams: Vec<Upstream>,
     workers: Vec<JoinHandle<()>>,
     control: Control,
+    signals: EndSignals,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
 }
@@ -58,6 +59,10 @@ impl Running {
         let names: Vec<&str> =
             config.directories.iter().map(|directory| &*directory.policy.name).collect();
         let telemetry = Telemetry::new(&names);
+        // From here on a signal is kept until somebody asks for it: one that comes while the store
+        // is loaded, or before anybody waits, still ends in a drain.
+        let control = Control::start()?;
+        let signals = control.signals()?;
         let workers = worker_count(&config.listen);
         let listeners = Listeners::bind(&config.listen, workers)?;
         let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
@@ -74,7 +79,8 @@ impl Running {
             drain_timeout: config.listen.drain_timeout,
             upstreams,
             workers: Vec::new(),
-            control: Control::start()?,
+            control,
+            signals,
             addresses,
             admin: None,
         };
@@ -98,18 +104,17 @@ impl Running {
     }
 
     /// Serves until a signal asks for the end.
-    pub fn until_signalled(self) -> Result<(), RunError> {
+    pub fn until_signalled(mut self) -> Result<(), RunError> {
         runtime()?.block_on(async {
-            let mut signals = EndSignals::install()?;
-            signals.next().await;
+            self.signals.next().await;
             tracing::info!(target: "bindgate", "draining {} clients", self.drain.clients());
             self.drain.advance(Phase::Draining);
+            let drained = tokio::time::timeout(self.drain_timeout, self.drain.emptied());
             tokio::select! {
-                () = self.drained() => {}
-                () = signals.next() => {}
+                _ = drained => {}
+                () = self.signals.next() => {}
             }
-            Ok::<(), RunError>(())
-        })?;
+        });
         self.end()
     }
 
@@ -266,6 +271,12 @@ impl Control {
             .spawn(move || drop(runtime.block_on(stopped)))
             .map_err(|error| RunError::Internal(error.to_string()))?;
         Ok(Self { handle, stop, thread })
+    }
+
+    /// The signals that ask for the end, as this runtime receives them.
+    fn signals(&self) -> Result<EndSignals, RunError> {
+        let _inside = self.handle.enter();
+        EndSignals::install()
     }
 
     /// Ends with whatever is still under way.

@@ -105,3 +105,18 @@ fn many_sign_ons_of_one_user_at_once_are_one_record_and_one_row() {
     assert_eq!(gateway.managed_groups("ann"), ["A", "B"]);
     assert_eq!(gateway.audit().len(), rows + 1);
 }
+
+/// The directory's root DN has no entry, so its read came back empty, and every one of its binds
+/// was told as a sign-on that failed; a name that no user type's base holds is no user.
+#[test]
+fn a_bind_of_a_name_outside_every_user_type_is_no_sign_on_even_without_an_entry() {
+    let slapd = Slapd::start();
+    let gateway = gateway(&slapd);
+    let empty = store(&gateway);
+    assert_eq!(gateway.sign_on(tree::ADMIN, tree::ADMIN_PASSWORD), 0);
+    expect_same_store(&gateway, &empty);
+    let count = |line: &str| gateway.metrics().lines().any(|found| found == line);
+    let no_user = "bindgate_sign_ons_total{directory=\"corp\",outcome=\"not-a-user\"} 1";
+    assert!(count(no_user), "{}", gateway.metrics());
+    assert!(count("bindgate_sign_on_unknown_total{reason=\"not-one-entry\"} 0"));
+}

@@ -1,6 +1,7 @@
 //! The repository as files: what is in it, and rules about files that are no Rust.
 
 use super::source::Source;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -100,6 +101,17 @@ pub(crate) fn linked_files(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// What stands in backticks in the last column of a table's rows, where it is the name of a test.
+pub(crate) fn named_tests(page: &str) -> BTreeSet<String> {
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let columns = rows.filter_map(|row| row.trim_end_matches(['|', ' ']).rsplit('|').next());
+    let is_name = |name: &&str| {
+        name.contains('_') && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    };
+    let quoted = columns.flat_map(|column| column.split('`').skip(1).step_by(2));
+    quoted.filter(is_name).map(str::to_owned).collect()
 }
 
 /// The names of the packages in a lock file.

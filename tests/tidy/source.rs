@@ -67,6 +67,12 @@ impl Source {
         self.words("fn").filter_map(|at| self.function(at)).collect()
     }
 
+    /// The names of the functions in parts that are compiled for tests only.
+    pub(crate) fn test_functions(&self) -> Vec<String> {
+        let places = self.words("fn").filter(|at| self.is_test(*at));
+        places.filter_map(|at| Some(self.function(at)?.name)).collect()
+    }
+
     /// How many modules with a body in this file a byte lies in.
     pub(crate) fn inline_modules(&self, at: usize) -> usize {
         let holds = |module: &usize| {

@@ -2,17 +2,18 @@
 
 CARGO ?= cargo
 
-.PHONY: help test bench bench-full lint fmt demo certs reference
+.PHONY: help test bench bench-full instructions lint fmt demo certs reference
 
 help:
-	@echo 'make test       install what the tests need (scripts/install-test-needs) and run them'
-	@echo 'make bench      install haproxy and run the bench of binds (a minute)'
-	@echo 'make bench-full build lloadd too, and run every bench (a quarter of an hour)'
-	@echo 'make lint       formatting and clippy, warnings denied'
-	@echo 'make fmt        format the code'
-	@echo 'make demo       a directory and a gateway on loopback'
-	@echo 'make certs      development certificates in certs/'
-	@echo 'make reference  write config/reference.toml anew from the code'
+	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
+	@echo 'make bench         install haproxy and run the bench of binds (a minute)'
+	@echo 'make bench-full    build lloadd too, and run every bench (a quarter of an hour)'
+	@echo 'make instructions  count the instructions of the hot path (scripts/instruction-counts)'
+	@echo 'make lint          formatting and clippy, warnings denied'
+	@echo 'make fmt           format the code'
+	@echo 'make demo          a directory and a gateway on loopback'
+	@echo 'make certs         development certificates in certs/'
+	@echo 'make reference     write config/reference.toml anew from the code'
 
 test:
 	scripts/install-test-needs
@@ -25,6 +26,9 @@ bench:
 bench-full:
 	scripts/install-bench-needs --all
 	$(CARGO) bench --locked --bench throughput
+
+instructions:
+	CARGO='$(CARGO)' scripts/instruction-counts
 
 lint:
 	$(CARGO) fmt --check

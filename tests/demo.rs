@@ -43,6 +43,23 @@ fn once_shows_two_people_with_their_groups_and_leaves_nothing_behind() {
     expect_empty(&temporary);
 }
 
+/// A port that was free a moment before could be the other one's when it was bound, and one of two
+/// demos that began together ended with 69; it looks for other ports now.
+#[test]
+fn many_demos_that_begin_together_all_find_ports() {
+    let folder = TestFolder::new("demo-many");
+    let quiet = || std::process::Stdio::null();
+    let begin = |_| {
+        let mut command = demo(&["--once"], folder.path());
+        command.stdout(quiet()).stderr(quiet()).spawn().expect("the demo can be started")
+    };
+    let demos: Vec<_> = (0..8).map(begin).collect();
+    for mut demo in demos {
+        assert_eq!(demo.wait().expect("it ends").code(), Some(0));
+    }
+    expect_empty(folder.path());
+}
+
 /// A reader that closes early, as `head` does, made the demo panic in the middle.
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {

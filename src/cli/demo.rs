@@ -33,6 +33,9 @@ const ADMIN_PORT: u16 = 8389;
 /// The file of the admin token, in the demo's folder.
 const TOKEN_FILE: &str = "admin.token";
 
+/// How often the gateway is started if others take its ports meanwhile.
+const TRIES: usize = 10;
+
 /// How long the demo waits for an answer of its own gateway.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -41,26 +44,49 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 /// Runs the demo until a signal, or with `once` until two people have signed on.
 pub(super) fn run(once: bool) -> Result<(), RunError> {
-    let folder = Folder::make()?;
     let directory = SampleDirectory::start()?;
-    let running = Running::start(configuration(&folder.0, directory.address)?)?;
+    // Right before the gateway takes the signals over: until then one would leave the folder behind.
+    let folder = Folder::make()?;
+    let running = start(&folder.0, directory.address)?;
     let (Some(gateway), Some(admin)) =
         (running.addresses().first().copied(), running.admin_address())
     else {
         return Err(failed("the gateway has no address"));
     };
-    for (name, password) in DEMO_PEOPLE {
-        sign_on(gateway, &person(name), password)?;
-        let kept = portrait(admin, &folder.0, name)?;
-        exit::print(&format!(
-            "{name} signed on through the gateway. What it keeps of {name} now:\n\n{kept}\n"
-        ));
-    }
+    // A signal interrupts what the main thread waits for, and a wait with a time-out is not resumed.
+    let shown = std::thread::scope(|scope| {
+        scope.spawn(|| sign_people_on(gateway, admin, &folder.0)).join()
+    });
+    shown.map_err(|_| failed("signing the people on panicked"))??;
     if once {
         return running.stop();
     }
     exit::print(&directions(gateway, directory.address, admin, &folder.0));
     running.until_signalled()
+}
+
+/// Signs the people on and shows what is kept of them.
+fn sign_people_on(gateway: SocketAddr, admin: SocketAddr, folder: &Path) -> Result<(), RunError> {
+    for (name, password) in DEMO_PEOPLE {
+        sign_on(gateway, &person(name), password)?;
+        let kept = portrait(admin, folder, name)?;
+        exit::print(&format!(
+            "{name} signed on through the gateway. What it keeps of {name} now:\n\n{kept}\n"
+        ));
+    }
+    Ok(())
+}
+
+/// Starts the gateway. A port that was free a moment ago may be another demo's by now, so there are
+/// several tries, each with ports that are free at its time.
+fn start(folder: &Path, directory: SocketAddr) -> Result<Running, RunError> {
+    for _ in 1..TRIES {
+        match Running::start(configuration(folder, directory)?) {
+            Err(RunError::Listen(_) | RunError::Admin { .. }) => {}
+            settled => return settled,
+        }
+    }
+    Running::start(configuration(folder, directory)?)
 }
 
 fn failed(error: impl Display) -> RunError {

@@ -342,7 +342,13 @@ mod tests {
         let mut pdu = vec![0x30, 11, 2, 1, 1, 0x60, 0, 0xa0, 4];
         pdu.extend_from_slice(&[0x30, 2, 4, 0]);
         check(bound(), &pdu, busy, bound(), "Hold");
-        check(bound(), &pdu, Surroundings { outstanding: 0, ..busy }, Session::Anonymous, "answer 11");
+        check(
+            bound(),
+            &pdu,
+            Surroundings { outstanding: 0, ..busy },
+            Session::Anonymous,
+            "answer 11",
+        );
         let full = Surroundings { outstanding: 8, ..AROUND };
         check(bound(), &bind(3, b"uid=ann", 0x80, b"x"), full, bound(), "Hold");
     }

@@ -1,0 +1,346 @@
+//! A directory's tree, a store, a clock and a place for events, all in memory and with faults.
+
+use super::links::FakeLinks;
+use bindgate::app::events::Event;
+use bindgate::app::ports::{
+    Clock, Commit, Events, LookupError, Lookups, Ports, Records, StoreError, Stored, StoredSwitch,
+};
+use bindgate::domain::change::apply;
+use bindgate::domain::policy::{
+    DirectoryPolicy, Flatten, GroupPolicy, GroupSync, OnUnknown, Switch, UserType,
+};
+use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
+use bindgate::domain::time::Timestamp;
+use bindgate::proto::dn::DistinguishedName;
+use bindgate::proto::filter::Filter;
+use bindgate::proto::search::{Attribute, Entry, Scope, Search};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::Semaphore;
+
+pub(crate) const ANN: &str = "uid=ann,dc=one";
+
+/// Everything is a fake.
+pub(crate) struct Fakes;
+
+impl Ports for Fakes {
+    type Links = FakeLinks;
+    type Lookups = Tree;
+    type Records = Memory;
+    type Clock = Ticks;
+    type Events = Seen;
+}
+
+/// What a search of the gateway's own meets with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Error(LookupError),
+    Panic,
+}
+
+/// Which search meets with it: the read of the entry, or the walk's search of this level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    Entry,
+    Level(usize),
+}
+
+pub(crate) struct TreeState {
+    /// Groups by name, with their members' DNs.
+    pub(crate) groups: BTreeMap<String, Vec<String>>,
+    /// The users' full names.
+    pub(crate) people: BTreeMap<String, String>,
+    pub(crate) faults: Vec<(At, Fault)>,
+    pub(crate) searches: Vec<Search>,
+    level: usize,
+}
+
+/// A directory that answers the gateway's own searches.
+#[derive(Clone)]
+pub(crate) struct Tree {
+    state: Arc<Mutex<TreeState>>,
+    /// Searches are answered with what the tree held when they were sent, once there is a permit.
+    pub(crate) gate: Arc<Semaphore>,
+}
+
+impl Tree {
+    /// Ann, who is in no group.
+    pub(crate) fn new() -> Self {
+        let state = TreeState {
+            groups: BTreeMap::new(),
+            people: [(ANN.to_owned(), "Ann".to_owned())].into(),
+            faults: Vec::new(),
+            searches: Vec::new(),
+            level: 0,
+        };
+        let gate = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        Self { state: Arc::new(Mutex::new(state)), gate }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, TreeState> {
+        // A search that panicked is part of the tests.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Puts a group with these members in.
+    pub(crate) fn group(&self, name: &str, members: &[&str]) {
+        let members = members.iter().map(|dn| (*dn).to_owned()).collect();
+        self.state().groups.insert(name.to_owned(), members);
+    }
+
+    /// No search is answered until [`Tree::open`].
+    pub(crate) fn shut(&self) {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.add_permits(Semaphore::MAX_PERMITS - self.gate.available_permits());
+    }
+}
+
+impl TreeState {
+    fn answer(&mut self, search: &Search) -> Result<Vec<Entry>, LookupError> {
+        self.searches.push(search.clone());
+        self.level = if search.scope == Scope::Base { 0 } else { self.level + 1 };
+        let at = if self.level == 0 { At::Entry } else { At::Level(self.level) };
+        match self.faults.iter().find(|(place, _)| *place == at) {
+            Some((_, Fault::Error(error))) => return Err(*error),
+            Some((_, Fault::Panic)) => panic!("the test asked for it"),
+            None => {}
+        }
+        if at == At::Entry {
+            let name = self
+                .people
+                .get(&search.base)
+                .ok_or(LookupError::Result(bindgate::proto::result::ResultCode::NO_SUCH_OBJECT))?;
+            let uid = search.base.split([',', '=']).nth(1).unwrap_or_default();
+            let id = format!("id-{uid}");
+            let attributes = [("uid", uid), ("cn", name), ("entryUUID", &id)].map(single);
+            return Ok(vec![Entry { dn: search.base.clone(), attributes: attributes.into() }]);
+        }
+        let asked = asked_members(&search.filter);
+        let holds = |members: &[String]| members.iter().any(|member| asked.contains(member));
+        let groups = self.groups.iter().filter(|(_, members)| holds(members));
+        Ok(groups.map(|(name, members)| group_entry(name, members)).collect())
+    }
+}
+
+impl Lookups for Tree {
+    fn search(
+        &self,
+        search: Search,
+    ) -> impl Future<Output = Result<Vec<Entry>, LookupError>> + Send {
+        let answer = self.state().answer(&search);
+        let gate = self.gate.clone();
+        async move {
+            drop(gate.acquire().await.unwrap());
+            answer
+        }
+    }
+}
+
+pub(crate) fn group_dn(name: &str) -> String {
+    format!("cn={name},ou=groups,dc=one")
+}
+
+fn group_entry(name: &str, members: &[String]) -> Entry {
+    let id = format!("id-{name}");
+    let mut attributes: Vec<_> = [("cn", name), ("entryUUID", &id)].map(single).into();
+    let values = members.iter().map(|dn| dn.clone().into_bytes()).collect();
+    attributes.push(Attribute { name: "member".to_owned(), values });
+    Entry { dn: group_dn(name), attributes }
+}
+
+fn single((name, value): (&str, &str)) -> Attribute {
+    Attribute { name: name.to_owned(), values: vec![value.as_bytes().to_vec()] }
+}
+
+fn asked_members(filter: &Filter) -> Vec<String> {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().flat_map(asked_members).collect(),
+        Filter::Equal(name, value) if name == "member" => {
+            vec![String::from_utf8(value.clone()).unwrap()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct MemoryState {
+    pub(crate) records: HashMap<UserKey, Stored>,
+    groups: HashMap<UpstreamId, Arc<Group>>,
+    pub(crate) switch: Option<Switch>,
+    pub(crate) faults: VecDeque<StoreError>,
+    pub(crate) commits: usize,
+    pub(crate) marks: usize,
+}
+
+/// Records in memory; a commit meets with the next fault, if there is one.
+#[derive(Clone, Default)]
+pub(crate) struct Memory(Arc<Mutex<MemoryState>>);
+
+impl Memory {
+    pub(crate) fn state(&self) -> MutexGuard<'_, MemoryState> {
+        self.0.lock().unwrap()
+    }
+
+    /// A user's record.
+    pub(crate) fn record(&self, uid: &str) -> Option<Arc<Record>> {
+        let key =
+            UserKey { directory: "one".into(), upstream_id: UpstreamId::new(&format!("id-{uid}")) };
+        self.find(&key).map(|stored| stored.record)
+    }
+
+    /// The ids of a user's managed groups, without what makes them ids.
+    pub(crate) fn groups_of(&self, uid: &str) -> Vec<String> {
+        let record = self.record(uid);
+        let groups = record.iter().flat_map(|record| record.managed_memberships());
+        groups.map(|(id, _)| id.as_str().trim_start_matches("id-").to_owned()).collect()
+    }
+}
+
+impl Records for Memory {
+    fn find(&self, key: &UserKey) -> Option<Stored> {
+        self.state().records.get(key).cloned()
+    }
+
+    fn group(&self, _directory: &str, id: &UpstreamId) -> Option<Arc<Group>> {
+        self.state().groups.get(id).cloned()
+    }
+
+    fn switch(&self, _directory: &str, _user_type: &str) -> Option<StoredSwitch> {
+        self.state().switch.map(|value| StoredSwitch { value, set_at: Timestamp(0) })
+    }
+
+    fn mark(&self, key: &UserKey, mark: Mark) {
+        let mut state = self.state();
+        state.marks += 1;
+        if let Some(stored) = state.records.get_mut(key) {
+            stored.mark = mark;
+        }
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {
+        let mut state = self.state();
+        let stored = state.records.get(&commit.key).cloned();
+        if let Some(fault) = state.faults.pop_front() {
+            if let (StoreError::Conflict, Some(stored)) = (&fault, stored) {
+                // Somebody else was first.
+                let record =
+                    Record { version: stored.record.version + 1, ..(*stored.record).clone() };
+                let stored = Stored { record: Arc::new(record), ..stored };
+                state.records.insert(commit.key, stored);
+            }
+            return Err(fault);
+        }
+        let version = stored.as_ref().map(|stored| stored.record.version);
+        if version != commit.base_version {
+            return Err(StoreError::Conflict);
+        }
+        let before = stored.map(|stored| (*stored.record).clone());
+        let mut record = apply(before, &commit.changes)?.expect("a commit leaves a record");
+        record.version += 1;
+        let record = Arc::new(record);
+        state
+            .groups
+            .extend(commit.groups.into_iter().map(|group| (group.id.clone(), Arc::new(group))));
+        state.records.insert(commit.key, Stored { record: record.clone(), mark: commit.mark });
+        state.commits += 1;
+        Ok(record)
+    }
+}
+
+/// A clock that moves by one each time it is looked at.
+#[derive(Clone, Default)]
+pub(crate) struct Ticks(Arc<AtomicI64>);
+
+impl Clock for Ticks {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn new_record_id(&self) -> RecordId {
+        RecordId(format!("record-{}", self.now().0).into())
+    }
+}
+
+/// The events so far, as text.
+#[derive(Clone, Default)]
+pub(crate) struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Seen {
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Takes an event out.
+    pub(crate) fn take(&self, text: &str) -> bool {
+        let mut events = self.0.lock().unwrap();
+        let Some(at) = events.iter().position(|event| event == text) else { return false };
+        events.remove(at);
+        true
+    }
+}
+
+impl Events for Seen {
+    fn emit(&self, event: &Event<'_>) {
+        let text = match event {
+            Event::Disconnected { reason, .. } => format!("left {}", reason.name()),
+            Event::Bind { code, .. } => format!("bind {}", code.0),
+            Event::Answered { op, code, entries, .. } => {
+                format!("answered {op} {} {entries}", code.0)
+            }
+            Event::SignOn { outcome, added, removed, .. } => match outcome {
+                bindgate::app::events::SignOnOutcome::Unknown(reason) => {
+                    format!("unknown {reason}")
+                }
+                other => format!("{} +{added} -{removed}", other.name()),
+            },
+            Event::UpstreamRetried { .. } => "retried".to_owned(),
+            Event::LimitHit { limit, .. } => format!("limit {limit}"),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(text);
+    }
+}
+
+pub(crate) fn dn(text: &str) -> DistinguishedName {
+    DistinguishedName::parse(text).unwrap()
+}
+
+/// A directory of that name with the suffix `dc=NAME`, whose people are users.
+pub(crate) fn policy(name: &str, on_unknown: OnUnknown) -> DirectoryPolicy {
+    let staff = UserType {
+        name: "staff".into(),
+        base: dn(&format!("dc={name}")),
+        filter: Filter::any_entry(),
+        username: "uid".to_owned(),
+        attributes: vec![bindgate::domain::policy::AttributeMapping {
+            local: "cn".to_owned(),
+            upstream: "cn".to_owned(),
+        }],
+        update_on_sign_on: Switch::On,
+        groups: GroupSync::Always,
+        on_unknown,
+        create: true,
+    };
+    let groups = GroupPolicy {
+        base: dn(&format!("ou=groups,dc={name}")),
+        filter: Filter::any_entry(),
+        member_attribute: "member".to_owned(),
+        name_attribute: "cn".to_owned(),
+        max_depth: 4,
+        max_groups_per_user: 6,
+        flatten: Flatten::Ancestors,
+    };
+    DirectoryPolicy {
+        name: name.into(),
+        suffixes: vec![dn(&format!("dc={name}"))],
+        is_default: false,
+        service_account: dn(&format!("cn=gateway,dc={name}")),
+        groups: Some(groups),
+        user_types: vec![staff],
+    }
+}

@@ -1,0 +1,323 @@
+//! Exclusive connections that are pipes in memory: the test holds their far ends, and sees what
+//! becomes of the leases.
+
+use bindgate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::sync::{mpsc, oneshot};
+
+/// How many bytes a pipe holds.
+const PIPE: usize = 64 * 1024;
+
+type Tell = oneshot::Sender<Result<FakeLink, LinkError>>;
+
+/// How leases are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Granting {
+    /// At once, as long as there are fewer than this many connections; then who asks waits.
+    Up(usize),
+    /// When the test says so.
+    ByHand,
+}
+
+struct Idle {
+    number: usize,
+    near: DuplexStream,
+    fitness: Fitness,
+}
+
+#[derive(Default)]
+struct Bell {
+    recallable: bool,
+    recalled: bool,
+    waker: Option<Waker>,
+}
+
+struct State {
+    granting: Granting,
+    made: usize,
+    alive: usize,
+    idle: Vec<Idle>,
+    waiting: VecDeque<(Purpose, Tell)>,
+    bells: BTreeMap<usize, Bell>,
+    log: Vec<String>,
+    far: mpsc::UnboundedSender<(usize, DuplexStream)>,
+}
+
+/// The connections to all directories of a test, numbered from 1.
+#[derive(Clone)]
+pub(crate) struct FakeLinks(Arc<Mutex<State>>);
+
+/// What the test keeps: the far ends as they are made.
+pub(crate) type FarEnds = mpsc::UnboundedReceiver<(usize, DuplexStream)>;
+
+impl FakeLinks {
+    pub(crate) fn new(granting: Granting) -> (Self, FarEnds) {
+        let (far, ends) = mpsc::unbounded_channel();
+        let state = State {
+            granting,
+            made: 0,
+            alive: 0,
+            idle: Vec::new(),
+            waiting: VecDeque::new(),
+            bells: BTreeMap::new(),
+            log: Vec::new(),
+            far,
+        };
+        (Self(Arc::new(Mutex::new(state))), ends)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// From now on leases are granted like this.
+    pub(crate) fn set(&self, granting: Granting) {
+        self.state().granting = granting;
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting.iter().filter(|(_, tell)| !tell.is_closed()).count()
+    }
+
+    /// The first who waits gets a connection.
+    pub(crate) fn grant(&self) {
+        let (purpose, tell) = self.state().waiting.pop_front().expect("somebody waits");
+        let link = self.take(purpose);
+        let _ = tell.send(Ok(link));
+    }
+
+    /// The first who waits gets none.
+    pub(crate) fn refuse(&self, error: LinkError) {
+        let (_, tell) = self.state().waiting.pop_front().expect("somebody waits");
+        let _ = tell.send(Err(error));
+    }
+
+    /// Asks a lease back; whether that was allowed.
+    pub(crate) fn recall(&self, number: usize) -> bool {
+        let mut state = self.state();
+        let Some(bell) = state.bells.get_mut(&number).filter(|bell| bell.recallable) else {
+            return false;
+        };
+        bell.recalled = true;
+        let waker = bell.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Takes what has become of connections out of the log.
+    pub(crate) fn said(&self, text: &str) -> bool {
+        let log = &mut self.state().log;
+        let Some(at) = log.iter().position(|line| line == text) else { return false };
+        log.remove(at);
+        true
+    }
+
+    /// What has become of connections, as far as nobody has asked.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.state().log.clone()
+    }
+
+    fn take(&self, purpose: Purpose) -> FakeLink {
+        let mut state = self.state();
+        let suits = |idle: &Idle| purpose == Purpose::Bind || idle.fitness == Fitness::Anonymous;
+        let found = state.idle.iter().position(suits);
+        let (number, near) = match found.map(|at| state.idle.remove(at)) {
+            Some(idle) => (idle.number, idle.near),
+            None => {
+                let (near, far) = duplex(PIPE);
+                state.made += 1;
+                state.alive += 1;
+                let number = state.made;
+                let _ = state.far.send((number, far));
+                (number, near)
+            }
+        };
+        state.bells.insert(number, Bell::default());
+        FakeLink { number, near: Some(near), links: self.clone() }
+    }
+
+    /// Whether a lease can be had now; an idle connection that does not suit makes room.
+    fn has_one(&self, purpose: Purpose) -> bool {
+        let mut state = self.state();
+        let Granting::Up(most) = state.granting else { return false };
+        let suits = |idle: &Idle| purpose == Purpose::Bind || idle.fitness == Fitness::Anonymous;
+        if state.alive >= most && !state.idle.iter().any(suits) && state.idle.pop().is_some() {
+            state.alive -= 1;
+        }
+        state.alive < most || state.idle.iter().any(suits)
+    }
+
+    /// Serves those who wait, as far as there are connections; asks a lease back if there are none.
+    fn serve(&self) {
+        loop {
+            let first = {
+                let mut state = self.state();
+                state.waiting.retain(|(_, tell)| !tell.is_closed());
+                state.waiting.front().map(|(purpose, _)| *purpose)
+            };
+            let Some(purpose) = first else { return };
+            if !self.has_one(purpose) {
+                break;
+            }
+            self.grant();
+        }
+        let recallable = |(number, bell): (&usize, &Bell)| bell.recallable.then_some(*number);
+        let candidate = {
+            let state = self.state();
+            match state.granting {
+                Granting::ByHand => None,
+                Granting::Up(_) => state.bells.iter().find_map(recallable),
+            }
+        };
+        if let Some(number) = candidate {
+            self.recall(number);
+        }
+    }
+}
+
+impl Links for FakeLinks {
+    type Link = FakeLink;
+    type Wait = FakeWait;
+
+    fn lease(&self, purpose: Purpose, _source: IpAddr) -> Leased<FakeLink, FakeWait> {
+        if self.has_one(purpose) {
+            return Leased::Now(self.take(purpose));
+        }
+        let (tell, answer) = oneshot::channel();
+        self.state().waiting.push_back((purpose, tell));
+        self.serve();
+        Leased::Later(FakeWait { answer, links: self.clone(), over: false })
+    }
+}
+
+/// The wait for a connection.
+pub(crate) struct FakeWait {
+    answer: oneshot::Receiver<Result<FakeLink, LinkError>>,
+    links: FakeLinks,
+    over: bool,
+}
+
+impl Future for FakeWait {
+    type Output = Result<FakeLink, LinkError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.answer).poll(cx).map(|answer| {
+            self.over = true;
+            answer.unwrap_or(Err(LinkError::Closed))
+        })
+    }
+}
+
+impl Drop for FakeWait {
+    fn drop(&mut self) {
+        if !self.over {
+            self.answer.close();
+            self.links.state().log.push("queue left".to_owned());
+        }
+    }
+}
+
+/// The near end of a pipe under lease.
+pub(crate) struct FakeLink {
+    number: usize,
+    near: Option<DuplexStream>,
+    links: FakeLinks,
+}
+
+impl FakeLink {
+    fn near(&mut self) -> io::Result<Pin<&mut DuplexStream>> {
+        let near = self.near.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(Pin::new(near))
+    }
+}
+
+impl Link for FakeLink {
+    fn is_reused(&self) -> bool {
+        true
+    }
+
+    fn set_recallable(&mut self, recallable: bool) {
+        if let Some(bell) = self.links.state().bells.get_mut(&self.number) {
+            bell.recallable = recallable;
+            bell.recalled &= recallable;
+        }
+        if recallable {
+            self.links.serve();
+        }
+    }
+
+    fn poll_recalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.links.state();
+        let Some(bell) = state.bells.get_mut(&self.number) else { return Poll::Pending };
+        if bell.recalled {
+            return Poll::Ready(());
+        }
+        bell.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn give_back(mut self, fitness: Fitness) {
+        let Some(near) = self.near.take() else { return };
+        {
+            let mut state = self.links.state();
+            state.bells.remove(&self.number);
+            state.log.push(format!("{} back {fitness:?}", self.number));
+            state.idle.push(Idle { number: self.number, near, fitness });
+        }
+        self.links.serve();
+    }
+}
+
+impl Drop for FakeLink {
+    fn drop(&mut self) {
+        if self.near.take().is_none() {
+            return;
+        }
+        {
+            let mut state = self.links.state();
+            state.alive -= 1;
+            state.bells.remove(&self.number);
+            state.log.push(format!("{} closed", self.number));
+        }
+        self.links.serve();
+    }
+}
+
+impl AsyncRead for FakeLink {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.get_mut().near()?.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for FakeLink {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().near()?.poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().near()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().near()?.poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,183 @@
+//! Operations: messageIDs, abandon, cancel, what is no answer, what is no request.
+
+use super::play::check;
+
+/// Decision 4: the two sides have messageIDs of their own.
+#[test]
+fn answers_that_come_in_another_order_find_their_questions() {
+    check(
+        "> 9 search a & 5 compare b & 7 search c
+         1< 1 search a & 2 compare b & 3 search c
+         1> 3 entry c & 2 compared 6 & 1 entry a & 3 done 0 & 1 done 4
+         < 7 entry c & 5 compared 6 & 9 entry a & 7 done 0 & 9 done 4
+         > 9 search d
+         1< 4 search d",
+    );
+}
+
+#[test]
+fn a_message_arrives_whole_however_it_was_cut() {
+    check(
+        ">. 1 bind ann & 2 search big:1000
+         1< 1 bind ann
+         1>. 1 bound 0
+         < 1 bound 0
+         1< 2 search big:1000
+         1>. 2 entry big:1000 & 2 done 0
+         < 2 entry big:1000 & 2 done 0
+         > 3 search big:200000
+         1< 3 search big:200000
+         1> 3 entry big:400000 & 3 done 0
+         < 3 entry big:400000 & 3 done 0",
+    );
+}
+
+#[test]
+fn more_operations_than_may_be_outstanding_are_refused() {
+    check(
+        "> 1 search a & 2 search b & 3 search c & 4 search d & 5 compare e & 6 whoami
+         1< 1 search a & 2 search b & 3 search c & nothing
+         < 4 done 51 & 5 compared 51 & 6 answer 51
+         1> 2 done 0
+         < 2 done 0
+         > 7 search f
+         1< 4 search f
+         event limit max_outstanding",
+    );
+}
+
+#[test]
+fn an_abandoned_operation_is_abandoned_upstream_and_its_late_answers_are_swallowed() {
+    check(
+        "> 1 search a & 2 search b & 3 abandon 1 & 4 abandon 9 & 1 search c
+         1< 1 search a & 2 search b & 3 abandon 1 & 4 search c & nothing
+         1> 1 entry a & 1 done 0 & 2 done 0 & 4 done 0
+         < 2 done 0 & 1 done 0 & nothing
+         > 5 unbind
+         < end
+         1 closed",
+    );
+}
+
+#[test]
+fn a_bind_and_what_is_held_cannot_be_abandoned_before_their_turn() {
+    check(
+        "> 1 bind ann & 2 abandon 1 & 3 search x & 4 abandon 3
+         1< 1 bind ann & nothing
+         1> 1 bound 0
+         < 1 bound 0
+         1< 2 search x & 3 abandon 2
+         1> 2 done 0
+         < nothing",
+    );
+}
+
+#[test]
+fn a_cancel_names_the_operation_by_its_messageid_upstream() {
+    check(
+        "> 7 search a & 8 cancel 7 & 9 cancel 3
+         1< 1 search a & 2 cancel 1
+         < 9 answer 119
+         1> 1 done 118 & 2 answer 0
+         < 7 done 118 & 8 answer 0",
+    );
+}
+
+#[test]
+fn what_the_gateway_does_not_serve_is_refused_in_its_own_response_type() {
+    check("> 1 starttls & 2 search+ x\n< 1 answer 2\n1< 1 search x");
+}
+
+/// Trap 4.
+#[test]
+fn a_messageid_that_is_in_use_or_reserved_ends_the_client() {
+    check("> 1 search a\n1< 1 search a\n> 1 search b\n< 0 notice 2 & end\n1 closed");
+    check("> 1 search a\n1< 1 search a\n> 1 bind ann\n< 0 notice 2 & end\n1 closed");
+    check("> 0 search a\n< 0 notice 2 & end\nleave\nevent left protocol-error");
+}
+
+/// Trap 8.
+#[test]
+fn what_is_no_ldap_ends_the_client_with_a_notice() {
+    for bytes in [
+        "47 45 54 20 2f",
+        "30 80 00 00",
+        "30 84 7f ff ff ff",
+        "30 89 01 01 01 01 01 01 01 01 01",
+        "30 88 ff ff ff ff ff ff ff ff",
+        "30 03 02 01 01",
+        "30 05 02 01 01 64 00",
+        "30 05 02 01 01 79 00",
+        "30 05 02 01 80 63 00",
+        "30 05 02 01 01 77 00",
+        "30 05 02 01 01 60 00",
+        "30 05 02 01 01 50 00",
+    ] {
+        check(&format!(
+            "> 1 bind ann
+             1> 1 bound 0
+             < 1 bound 0
+             >x {bytes}
+             < 0 notice 2 & end
+             1 back Binds
+             leave
+             event left protocol-error"
+        ));
+    }
+}
+
+/// A client that is cut off has its requests answered or its connection closed, never half of it.
+#[test]
+fn what_is_no_answer_ends_the_session_that_asked() {
+    for oddity in [
+        " 9 done 0",
+        " 2 compared 6",
+        " 2 bound 0",
+        " 3 entry b",
+        "x 30 80",
+        "x 04 00",
+        "x 30 03 02 01 01",
+        "x 30 84 7f ff ff ff",
+        " 0 notice 52",
+    ] {
+        check(&format!(
+            "> 1 bind ann & 2 search a & 3 compare b
+             1> 1 bound 0
+             1< 1 bind ann & 2 search a & 3 compare b
+             1> 2 entry a
+             1>{oddity}
+             < 1 bound 0 & 2 entry a & 2 done 52 & 3 compared 52 & 0 notice 52 & end
+             1 closed
+             leave
+             event left upstream-lost"
+        ));
+    }
+}
+
+#[test]
+fn an_unsolicited_notification_that_is_no_notice_is_ignored() {
+    check("> 1 search a\n1> 0 answer 0 & 1 done 0\n< 1 done 0");
+}
+
+/// A second answer may belong to nobody: the connection does not go back to the pool, where the
+/// next session's messageIDs begin anew.
+#[test]
+fn a_connection_that_answered_twice_is_closed() {
+    check(
+        "> 1 search a
+         1> 1 done 0
+         < 1 done 0
+         1> 1 done 0
+         < nothing
+         > 2 unbind
+         < end
+         1 closed",
+    );
+}
+
+#[test]
+fn a_connection_with_state_behind_does_not_go_back() {
+    check("> 1 search+ a\n1> 1 done 0\n< 1 done 0\n> 2 unbind\n< end\n1 closed");
+    check("> 1 extended 1.2.3\n1> 1 answer 0\n< 1 answer 0\n> 2 unbind\n< end\n1 closed");
+    check("> 1 search a\n1> 1 done 0\n< 1 done 0\n> 2 unbind\n< end\n1 back Anonymous");
+}

@@ -1,0 +1,290 @@
+//! Plays a script: what a client, the directory, the network and the clock do, line by line, and
+//! what has to come of it. The clock stands still but for what the script lets pass.
+//!
+//! ```text
+//! > 1 bind ann & 2 search x   the client sends, all in one piece      (>. byte by byte, >x hex)
+//! < 1 bound 0 & 2 done 0      the client receives, in this order
+//! < nothing      < end        the client receives nothing; sees the end of the stream
+//! 1> …   1< …    1>. 1>x      the same for the directory's end of connection 1
+//! 1 dies                      the directory's end of connection 1 is closed
+//! 1 back Binds   1 closed     connection 1 went back to the pool; was closed
+//! later   grant   refuse      leases have to be waited for; the first who waits gets one, gets none
+//! recall 1                    the pool asks connection 1 back
+//! wait 5                      so many seconds pass
+//! leave   eof                 the client closes; closes its sending half
+//! drain   ending              the gateway's shutdown
+//! shut   open                 the gateway's own searches are not answered; are answered
+//! event …                     there was this event
+//! ```
+
+use super::fakes::{Fakes, Memory, Seen, Ticks, Tree, policy};
+use super::links::{FakeLinks, FarEnds, Granting};
+use super::words;
+use bindgate::app::gateway::{Directory, Gateway};
+use bindgate::app::ports::LinkError;
+use bindgate::app::sign_on::{self, SignOns, SyncMode};
+use bindgate::domain::policy::OnUnknown;
+use bindgate::frontend::{Config, Drain, Phase, serve_client};
+use bindgate::proto::framing::{Frame, frame};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long something that has to happen may take; shorter than every limit of the gateway.
+const SOON: Duration = Duration::from_millis(500);
+
+/// The gateway's limits in these tests.
+pub(crate) const MAX_UNREAD: usize = 64 * 1024;
+const BIND_TIMEOUT: Duration = Duration::from_secs(30);
+const BUDGET: Duration = Duration::from_secs(2);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A gateway before two directories, `dc=one` and `dc=two`.
+pub(crate) struct House {
+    pub(crate) gateway: Arc<Gateway<Fakes>>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) drain: Drain,
+    pub(crate) links: FakeLinks,
+    pub(crate) tree: Tree,
+    pub(crate) seen: Seen,
+}
+
+impl House {
+    pub(crate) fn new(on_unknown: OnUnknown, granting: Granting) -> (Self, FarEnds) {
+        let (links, far_ends) = FakeLinks::new(granting);
+        let (tree, seen) = (Tree::new(), Seen::default());
+        let policies = ["one", "two"].map(|name| Arc::new(policy(name, on_unknown)));
+        let sign_on =
+            sign_on::Config { enabled: true, sync: SyncMode::BeforeReply, budget: BUDGET };
+        let lookups = vec![tree.clone(), tree.clone()];
+        let (records, clock) = (Memory::default(), Ticks::default());
+        let sign_ons = SignOns::new(sign_on, &policies, lookups, records, clock, seen.clone());
+        let directories = policies.map(|policy| Directory {
+            policy,
+            links: links.clone(),
+            bind_timeout: BIND_TIMEOUT,
+            max_message_size: 1 << 20,
+        });
+        let gateway = Arc::new(Gateway::new(directories.into(), sign_ons, seen.clone()));
+        let config = Arc::new(config());
+        let house = Self { gateway, config, drain: Drain::default(), links, tree, seen };
+        (house, far_ends)
+    }
+
+    /// A client's end of a new connection, over a pipe that holds `room` bytes.
+    pub(crate) fn connect(&self, room: usize) -> (Wire, JoinHandle<()>) {
+        let (near, far) = duplex(room);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        let (gateway, config) = (self.gateway.clone(), self.config.clone());
+        let served = tokio::spawn(serve_client(far, peer, gateway, config, self.drain.clone()));
+        (Wire::new(near), served)
+    }
+}
+
+fn config() -> Config {
+    Config {
+        ldap: Vec::new(),
+        ldaps: Vec::new(),
+        tls: None,
+        max_message_size: 300_000,
+        max_outstanding: 3,
+        max_controls: 2,
+        max_clients: 100,
+        max_unread: MAX_UNREAD,
+        handshake_timeout: Duration::from_secs(10),
+        idle_timeout: IDLE_TIMEOUT,
+        drain_timeout: Duration::from_secs(10),
+        workers: 1,
+    }
+}
+
+/// One end of a pipe.
+pub(crate) struct Wire {
+    pub(crate) stream: DuplexStream,
+    buffer: Vec<u8>,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: DuplexStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// The next message; `None` at the end of the stream.
+    pub(crate) async fn message(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let found = frame(&self.buffer, 1 << 20).expect("the gateway speaks LDAP");
+            if let Frame::Whole(length) = found {
+                return Some(self.buffer.drain(..length).collect());
+            }
+            if self.stream.read_buf(&mut self.buffer).await.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// The next message in words, or what there is instead.
+    async fn heard(&mut self) -> String {
+        match timeout(SOON, self.message()).await {
+            Err(_) => "nothing".to_owned(),
+            Ok(None) => "end".to_owned(),
+            Ok(Some(pdu)) => words::words(&pdu),
+        }
+    }
+
+    async fn send(&mut self, how: &str, text: &str) {
+        let bytes: Vec<u8> = match how {
+            "x" => text.split_whitespace().map(hex).collect(),
+            _ => text.split(" & ").flat_map(words::message).collect(),
+        };
+        let size = if how == "." { 1 } else { bytes.len() };
+        for piece in bytes.chunks(size) {
+            let sent = timeout(SOON, self.stream.write_all(piece)).await;
+            sent.expect("the gateway reads").expect("the gateway has not closed");
+            if how == "." {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    async fn expect(&mut self, line: &str, text: &str) {
+        for expected in text.split(" & ") {
+            let heard = self.heard().await;
+            assert_eq!(heard, expected, "in the line: {line}");
+        }
+    }
+}
+
+fn hex(digits: &str) -> u8 {
+    u8::from_str_radix(digits, 16).expect("hex digits")
+}
+
+/// Plays a script before directories that keep what is unknown.
+#[track_caller]
+pub(crate) fn check(script: &str) {
+    play(OnUnknown::Keep, script);
+}
+
+/// Plays a script.
+#[track_caller]
+pub(crate) fn play(on_unknown: OnUnknown, script: &str) {
+    paused(async {
+        let mut stage = Stage::new(on_unknown);
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            stage.act(line).await;
+        }
+    });
+}
+
+/// Runs a test whose clock moves only when everybody waits.
+pub(crate) fn paused<T>(test: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(test)
+}
+
+struct Stage {
+    house: House,
+    client: Option<Wire>,
+    far_ends: FarEnds,
+    ends: HashMap<usize, Wire>,
+}
+
+impl Stage {
+    fn new(on_unknown: OnUnknown) -> Self {
+        let (house, far_ends) = House::new(on_unknown, Granting::Up(usize::MAX));
+        let (client, _) = house.connect(1 << 20);
+        Self { house, client: Some(client), far_ends, ends: HashMap::new() }
+    }
+
+    async fn act(&mut self, line: &str) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if let Some(at) = word.find(['>', '<']) {
+            return self.speak(line, word.split_at(at), rest).await;
+        }
+        match (word, rest) {
+            ("wait", seconds) => self.pass(seconds.parse().expect("seconds")).await,
+            ("later", _) => self.house.links.set(Granting::ByHand),
+            ("now", _) => self.house.links.set(Granting::Up(usize::MAX)),
+            ("recall", number) => {
+                let number = number.parse().expect("a connection");
+                assert!(self.house.links.recall(number), "{line}: not recallable");
+            }
+            ("grant" | "refuse", _) => {
+                self.eventually(line, |house| house.links.waiting() > 0).await;
+                match word {
+                    "grant" => self.house.links.grant(),
+                    _ => self.house.links.refuse(LinkError::TimedOut),
+                }
+            }
+            ("leave", _) => drop(self.client.take()),
+            ("eof", _) => self.client().stream.shutdown().await.expect("the pipe is there"),
+            ("drain", _) => self.house.drain.advance(Phase::Draining),
+            ("ending", _) => self.house.drain.advance(Phase::Ending),
+            ("shut", _) => self.house.tree.shut(),
+            ("open", _) => self.house.tree.open(),
+            ("event", text) => self.eventually(line, |house| house.seen.take(text)).await,
+            (number, "dies") => {
+                self.meet();
+                self.ends.remove(&number.parse().expect("a connection"));
+            }
+            _ => self.eventually(line, |house| house.links.said(line)).await,
+        }
+    }
+
+    async fn speak(&mut self, line: &str, (number, how): (&str, &str), text: &str) {
+        let wire = match number.parse() {
+            Ok(number) => self.end(line, number).await,
+            Err(_) => self.client(),
+        };
+        match how.split_at(1) {
+            (">", how) => wire.send(how, text).await,
+            _ => wire.expect(line, text).await,
+        }
+    }
+
+    /// Polls what is no message until it is there, for as long as others have something to do.
+    async fn eventually(&mut self, line: &str, mut look: impl FnMut(&House) -> bool) {
+        for _ in 0..1000 {
+            if look(&self.house) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        let (log, events) = (self.house.links.log(), self.house.seen.all());
+        panic!("in vain: {line}; connections: {log:?}; events: {events:?}");
+    }
+
+    /// Lets time pass, in small steps as a real clock does.
+    async fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds * 4 {
+            tokio::time::advance(Duration::from_millis(250)).await;
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn client(&mut self) -> &mut Wire {
+        self.client.as_mut().expect("the client is there")
+    }
+
+    fn meet(&mut self) {
+        while let Ok((number, far)) = self.far_ends.try_recv() {
+            self.ends.insert(number, Wire::new(far));
+        }
+    }
+
+    async fn end(&mut self, line: &str, number: usize) -> &mut Wire {
+        for _ in 0..1000 {
+            self.meet();
+            if self.ends.contains_key(&number) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        self.ends.get_mut(&number).unwrap_or_else(|| panic!("no such connection: {line}"))
+    }
+}

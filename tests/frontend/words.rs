@@ -1,0 +1,141 @@
+//! Messages as words, both ways: `3 search dc=one` is a search with messageID 3.
+
+use super::pdu;
+use bindgate::proto::ber::{self, ENUMERATED, OCTET_STRING, Reader, SEQUENCE};
+use bindgate::proto::bind::BindRequest;
+use bindgate::proto::envelope::Envelope;
+use bindgate::proto::extended::{ExtendedRequest, ExtendedResponse};
+use bindgate::proto::op::Operation;
+use bindgate::proto::result::LdapResult;
+
+const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
+const CANCEL: &str = "1.3.6.1.1.8";
+const NOTICE: &str = "1.3.6.1.4.1.1466.20036";
+
+/// A name this long is shown by its length alone.
+const LONG: usize = 200;
+
+/// The message that the words stand for. `big:N` is a name of N bytes, `-` an empty word.
+#[track_caller]
+pub(crate) fn message(text: &str) -> Vec<u8> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (id, verb) = (words[0].parse().expect("a message begins with its id"), words[1]);
+    let name = spelled(words.get(2).copied().unwrap_or("-"));
+    let code = || name.parse().expect("a response has a result code");
+    let number = || name.parse().expect("a message id");
+    let plain = words.get(3).map_or("secret".to_owned(), |word| spelled(word));
+    let body = match verb {
+        "bind" => pdu::bind(&name, plain.as_bytes()),
+        "bind2" => pdu::bind_with_version(2, &name, plain.as_bytes()),
+        "bind+" => with_controls(pdu::bind(&name, b"secret"), 9),
+        "sasl" => pdu::sasl_bind(&name, None),
+        "unbind" => pdu::unbind(),
+        "abandon" => pdu::abandon(number()),
+        "search" => pdu::Ask::entry(&name).body(),
+        "search+" => with_controls(pdu::Ask::entry(&name).body(), 1),
+        "compare" => pdu::compare(&name, "cn", b"x"),
+        "whoami" => pdu::extended(WHO_AM_I, None),
+        "starttls" => pdu::extended("1.3.6.1.4.1.1466.20037", None),
+        "cancel" => pdu::extended(CANCEL, Some(&cancelled(number()))),
+        "extended" => pdu::extended(&name, None),
+        "bound" => result(0x61, code(), ""),
+        "entry" => pdu::nested(0x64, |out| {
+            ber::write_element(out, OCTET_STRING, name.as_bytes());
+            ber::write_element(out, SEQUENCE, b"");
+        }),
+        "reference" => {
+            pdu::nested(0x73, |out| ber::write_element(out, OCTET_STRING, name.as_bytes()))
+        }
+        "intermediate" => vec![0x79, 0],
+        "done" => result(0x65, code(), ""),
+        "compared" => result(0x6f, code(), ""),
+        "answer" => result(0x78, code(), ""),
+        "notice" => result(0x78, code(), NOTICE),
+        other => panic!("no such message: {other}"),
+    };
+    pdu::message(id, &body)
+}
+
+/// The words that a message is.
+#[track_caller]
+pub(crate) fn words(pdu: &[u8]) -> String {
+    let envelope = Envelope::parse(pdu).expect("the gateway speaks LDAP");
+    let content = envelope.content;
+    let code = || LdapResult::decode(content).expect("a result").code.0;
+    let text = match envelope.operation {
+        Operation::BindRequest => {
+            format!("bind {}", shown(BindRequest::decode(content).expect("a bind").name))
+        }
+        Operation::UnbindRequest => "unbind".to_owned(),
+        Operation::AbandonRequest => format!("abandon {}", ber::integer(content).expect("an id")),
+        Operation::SearchRequest => format!("search {}", first(content)),
+        Operation::CompareRequest => format!("compare {}", first(content)),
+        Operation::ExtendedRequest => asked(content),
+        Operation::BindResponse => format!("bound {}", code()),
+        Operation::SearchResultEntry => format!("entry {}", first(content)),
+        Operation::SearchResultReference => format!("reference {}", first(content)),
+        Operation::IntermediateResponse => "intermediate".to_owned(),
+        Operation::SearchResultDone => format!("done {}", code()),
+        Operation::CompareResponse => format!("compared {}", code()),
+        Operation::ExtendedResponse => answered(content),
+        other => format!("{other:?}"),
+    };
+    format!("{} {text}", envelope.id.get())
+}
+
+fn asked(content: &[u8]) -> String {
+    let request = ExtendedRequest::decode(content).expect("an extended request");
+    if request.name != CANCEL.as_bytes() {
+        return format!("extended {}", shown(request.name));
+    }
+    let value = request.value.expect("a cancel has a value");
+    let id = Reader::new(value).expect(SEQUENCE).and_then(|inner| Reader::new(inner).integer());
+    format!("cancel {}", id.expect("a cancel names an operation"))
+}
+
+fn answered(content: &[u8]) -> String {
+    let response = ExtendedResponse::decode(content).expect("an extended response");
+    let kind = if response.name == Some(NOTICE.as_bytes()) { "notice" } else { "answer" };
+    let value = response.value.filter(|value| !value.is_empty());
+    let value = value.map(|value| format!(" {}", shown(value))).unwrap_or_default();
+    format!("{kind} {}{value}", response.result.code.0)
+}
+
+fn first(content: &[u8]) -> String {
+    shown(Reader::new(content).octets().expect("it begins with a name"))
+}
+
+fn shown(bytes: &[u8]) -> String {
+    if bytes.len() > LONG {
+        return format!("big:{}", bytes.len());
+    }
+    if bytes.is_empty() { "-".to_owned() } else { String::from_utf8_lossy(bytes).into_owned() }
+}
+
+fn spelled(word: &str) -> String {
+    match word.strip_prefix("big:") {
+        Some(length) => "x".repeat(length.parse().expect("a length")),
+        None if word == "-" => String::new(),
+        None => word.to_owned(),
+    }
+}
+
+fn with_controls(body: Vec<u8>, count: usize) -> Vec<u8> {
+    let control = pdu::Control { oid: "1.2.3", critical: false, value: None };
+    pdu::with_controls(body, &vec![control; count])
+}
+
+fn cancelled(id: i64) -> Vec<u8> {
+    pdu::nested(SEQUENCE, |out| ber::write_integer(out, ber::INTEGER, id))
+}
+
+fn result(tag: u8, code: i64, name: &str) -> Vec<u8> {
+    pdu::nested(tag, |out| {
+        ber::write_integer(out, ENUMERATED, code);
+        ber::write_element(out, OCTET_STRING, b"");
+        ber::write_element(out, OCTET_STRING, b"");
+        if !name.is_empty() {
+            ber::write_element(out, 0x8a, name.as_bytes());
+        }
+    })
+}

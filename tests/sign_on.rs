@@ -1,0 +1,17 @@
+//! Sign-ons with fakes: what is unknown takes nothing away, no sign-on is older than its bind, many
+//! at once are few flights, and what is lost lets its passengers go.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are not exempt as tests are.
+
+#[path = "frontend/fakes.rs"]
+#[allow(dead_code, reason = "shared with the tests of the clients' side")]
+mod fakes;
+#[path = "sign_on/flights.rs"]
+mod flights;
+#[path = "frontend/links.rs"]
+#[allow(dead_code, reason = "shared with the tests of the clients' side")]
+mod links;
+#[path = "sign_on/stage.rs"]
+mod stage;
+#[path = "sign_on/unknown.rs"]
+mod unknown;

@@ -2,11 +2,12 @@
 
 CARGO ?= cargo
 
-.PHONY: help test bench instructions lint fmt demo certs reference
+.PHONY: help test bench bench-full instructions lint fmt demo certs reference
 
 help:
 	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
-	@echo 'make bench         install haproxy and run the bench of binds'
+	@echo 'make bench         install haproxy and run the bench of binds (a minute)'
+	@echo 'make bench-full    build lloadd too, and run every bench (a quarter of an hour)'
 	@echo 'make instructions  count the instructions of the hot path (scripts/instruction-counts)'
 	@echo 'make lint          formatting and clippy, warnings denied'
 	@echo 'make fmt           format the code'
@@ -21,6 +22,10 @@ test:
 bench:
 	scripts/install-bench-needs
 	$(CARGO) bench --locked --bench bind_throughput
+
+bench-full:
+	scripts/install-bench-needs --all
+	$(CARGO) bench --locked --bench throughput
 
 instructions:
 	CARGO='$(CARGO)' scripts/instruction-counts

@@ -3,12 +3,20 @@
 # Servers are found in sbin, which is not on every user's path.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
-# install_packages FOR COMMAND:PACKAGE...  makes sure that every command is there.
+# is_there WHAT  says whether a command is on the path, or a file (a path from the root) exists.
+is_there() {
+    case "$1" in
+        /*) [ -e "$1" ] ;;
+        *) command -v "$1" >/dev/null 2>&1 ;;
+    esac
+}
+
+# install_packages FOR WHAT:PACKAGE...  makes sure that every command or file is there.
 install_packages() {
     local purpose="$1" pair missing=()
     shift
     for pair in "$@"; do
-        if ! command -v "${pair%%:*}" >/dev/null 2>&1; then
+        if ! is_there "${pair%%:*}"; then
             case " ${missing[*]-} " in
                 *" ${pair##*:} "*) ;;
                 *) missing+=("${pair##*:}") ;;
@@ -34,7 +42,7 @@ install_packages() {
     ${as_root[@]+"${as_root[@]}"} bash "$(dirname "${BASH_SOURCE[0]}")/apt-install-quietly" "${missing[@]}"
 
     for pair in "$@"; do
-        if ! command -v "${pair%%:*}" >/dev/null 2>&1; then
+        if ! is_there "${pair%%:*}"; then
             echo "${pair%%:*} is still missing" >&2
             give_hint "$purpose" "${missing[@]}"
         fi

@@ -1,63 +1,41 @@
-//! The bench's command line.
+//! The benches' command line.
 
-use clap::{Parser, ValueEnum};
-use std::fmt;
+use super::run::Front;
+use super::scenario::{self, Scenario};
+use super::target::Target;
+use clap::Parser;
 use std::time::Duration;
 
-/// Who stands between the client and the directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Target {
-    /// Nobody.
-    Direct,
-    /// HAProxy in TCP mode.
-    Haproxy,
-    /// The gateway, sign-ons off.
-    Relay,
-    /// The gateway, every bind a sign-on.
-    Jit,
-}
-
-impl Target {
-    /// The name in tables and files.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Haproxy => "haproxy",
-            Self::Relay => "relay",
-            Self::Jit => "jit",
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Binds a second through the gateway, through HAProxy, and directly; CPU time per bind of each
-/// process. Targets take turns, so that a machine that gets slower is slow for all of them.
+/// Operations a second and CPU time per operation of the directory alone, of the gateway, and of
+/// others in its place; memory of idle clients. Targets take turns, so that a machine that gets
+/// slower is slow for all of them.
 #[derive(Debug, Parser)]
-#[command(name = "bind_throughput")]
 pub(crate) struct Arguments {
-    /// Connections that bind at the same time
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub(crate) connections: u16,
+    /// What is measured: names, with commas between them; see --list
+    #[arg(long, value_delimiter = ',', value_parser = Scenario::named)]
+    pub(crate) rows: Vec<&'static Scenario>,
+    /// Who is measured; everybody whom a row knows if left out
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<Target>,
     /// Seconds that each measurement lasts
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) seconds: u64,
     /// How often each target is measured
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) rounds: u16,
-    /// What is measured, in this order
-    #[arg(long, value_delimiter = ',', default_value = "direct,haproxy,relay,jit")]
-    pub(crate) only: Vec<Target>,
+    /// How often a measurement is repeated that others disturbed (more than 10 % of the machine);
+    /// the least disturbed one counts
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub(crate) repeats: u16,
     /// Users in the directory
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) users: u32,
     /// HAProxy's threads; one a core if it is left out, as HAProxy itself has it
     #[arg(long)]
     pub(crate) haproxy_threads: Option<u16>,
+    /// Name the rows, and end
+    #[arg(long)]
+    pub(crate) list: bool,
     /// Given by cargo to every bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -67,5 +45,29 @@ impl Arguments {
     /// How long each measurement lasts.
     pub(crate) fn window(&self) -> Duration {
         Duration::from_secs(self.seconds)
+    }
+
+    /// Takes from the bench what the command line does not say.
+    pub(crate) fn default_to(&mut self, front: &Front) {
+        if self.rows.is_empty() {
+            self.rows = front.rows.iter().flat_map(|name| Scenario::named(name)).collect();
+        }
+        if self.only.is_empty() {
+            self.only = front.targets.to_vec();
+        }
+    }
+
+    /// What is measured, in the order of the table of scenarios.
+    pub(crate) fn scenarios(&self) -> Vec<&'static Scenario> {
+        let asked = |scenario: &&Scenario| {
+            self.rows.is_empty() || self.rows.iter().any(|row| row.name == scenario.name)
+        };
+        scenario::ALL.iter().filter(asked).collect()
+    }
+
+    /// Who is measured in a scenario.
+    pub(crate) fn targets(&self, scenario: &Scenario) -> Vec<Target> {
+        let wanted = |target: &Target| self.only.is_empty() || self.only.contains(target);
+        scenario.targets.iter().copied().filter(wanted).collect()
     }
 }

@@ -5,20 +5,14 @@
 //! [`Observer`] sees opening and closing.
 
 use super::latency::Histogram;
-use bindgate::proto::envelope::Envelope;
-use bindgate::proto::framing::{Frame, frame};
+use super::link::{Dialer, Link};
 use bindgate::proto::result::ResultCode;
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
-/// The most bytes of an answer.
-const MAX_MESSAGE: usize = 1 << 20;
 /// How long connections have to finish what they are at, once the window has closed.
 const WIND_DOWN: Duration = Duration::from_secs(10);
 /// How often an observer is told about progress.
@@ -33,9 +27,11 @@ pub(crate) trait Work {
 /// What became of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It was done.
+    /// It was done, and took as long as the call.
     Done,
-    /// It was answered with a code that is not success.
+    /// An operation that was begun earlier was done, after this time.
+    DoneAfter(Duration),
+    /// It was answered with another code than it should be.
     Refused(ResultCode),
     /// There is no work left.
     Finished,
@@ -52,10 +48,10 @@ pub(crate) trait Observer {
 }
 
 /// How much load there is, and on whom.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Load {
     /// Who is asked.
-    pub(crate) address: SocketAddr,
+    pub(crate) dialer: Dialer,
     /// How many connections.
     pub(crate) connections: usize,
     /// How long they run before the window opens.
@@ -128,7 +124,7 @@ impl Load {
         runtime.block_on(local.run_until(async {
             let mut links = Vec::with_capacity(self.connections);
             for _ in 0..self.connections {
-                links.push(Link::connect(self.address).await?);
+                links.push(Link::connect(&self.dialer).await?);
             }
             let mut tasks = tokio::task::JoinSet::new();
             for (index, link) in links.into_iter().enumerate() {
@@ -186,7 +182,10 @@ async fn repeat<W: Work>(mut work: W, mut link: Link, shared: Rc<Shared>) -> io:
         if shared.counts.get() {
             let mut outcome = shared.outcome.borrow_mut();
             outcome.operations += 1;
-            outcome.latency.record(begin.elapsed());
+            outcome.latency.record(match verdict {
+                Verdict::DoneAfter(time) => time,
+                _ => begin.elapsed(),
+            });
             if let Verdict::Refused(code) = verdict {
                 outcome.refused += 1;
                 outcome.last_refusal = Some(code);
@@ -195,49 +194,4 @@ async fn repeat<W: Work>(mut work: W, mut link: Link, shared: Rc<Shared>) -> io:
     };
     shared.running.set(shared.running.get() - 1);
     ended
-}
-
-/// A connection with the buffers for one request and one answer at a time.
-pub(crate) struct Link {
-    stream: TcpStream,
-    answer: Vec<u8>,
-    filled: usize,
-    taken: usize,
-}
-
-impl Link {
-    /// Opens a connection.
-    pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, answer: vec![0; 4096], filled: 0, taken: 0 })
-    }
-
-    /// Sends a request.
-    pub(crate) async fn send(&mut self, request: &[u8]) -> io::Result<()> {
-        self.stream.write_all(request).await
-    }
-
-    /// Waits for the next message.
-    pub(crate) async fn receive(&mut self) -> io::Result<Envelope<'_>> {
-        self.answer.copy_within(self.taken..self.filled, 0);
-        self.filled -= std::mem::take(&mut self.taken);
-        loop {
-            match frame(&self.answer[..self.filled], MAX_MESSAGE).map_err(io::Error::other)? {
-                Frame::Whole(length) => {
-                    self.taken = length;
-                    break;
-                }
-                Frame::Partial(needed) if needed > self.answer.len() => {
-                    self.answer.resize(needed, 0);
-                }
-                Frame::Partial(_) => {}
-            }
-            match self.stream.read(&mut self.answer[self.filled..]).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                count => self.filled += count,
-            }
-        }
-        Envelope::parse(&self.answer[..self.taken]).map_err(io::Error::other)
-    }
 }

@@ -1,16 +1,25 @@
 //! What the benches share: a directory full of people, peers to compare with, a load generator, the
 //! measuring of CPU time, and the report.
 
-pub(crate) mod arguments;
-pub(crate) mod company;
-pub(crate) mod cpu;
-pub(crate) mod latency;
-pub(crate) mod load;
-pub(crate) mod peers;
-pub(crate) mod process;
-pub(crate) mod progress;
-pub(crate) mod report;
-pub(crate) mod work;
+mod arguments;
+mod company;
+mod cpu;
+mod latency;
+mod limits;
+mod link;
+mod load;
+mod measuring;
+mod memory;
+mod openldap;
+mod peers;
+mod process;
+mod progress;
+mod report;
+pub(crate) mod run;
+mod scenario;
+mod svg;
+pub(crate) mod target;
+mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +67,12 @@ impl BenchError {
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
+    }
+
+    /// Whether somebody at the keyboard wants an end.
+    pub(crate) fn is_interruption(&self) -> bool {
+        let Self::Load { source, .. } = self else { return false };
+        source.kind() == std::io::ErrorKind::Interrupted
     }
 
     /// 69 for what could not be started or reached, 70 for the rest.

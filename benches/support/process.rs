@@ -28,9 +28,14 @@ impl Folder {
 
     /// Makes a folder within this one.
     pub(crate) fn within(&self, name: &str) -> Result<PathBuf, BenchError> {
-        let path = self.0.join(name);
+        let path = self.path(name);
         fs::create_dir(&path).map_err(BenchError::file(&path))?;
         Ok(path)
+    }
+
+    /// The path of something in this folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 }
 

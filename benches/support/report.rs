@@ -3,6 +3,9 @@
 use super::BenchError;
 use super::cpu::Sample;
 use super::load::Outcome;
+use super::memory::MemoryRow;
+use super::svg;
+use super::target::Side;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -11,10 +14,17 @@ use std::time::Duration;
 /// One measurement of one target.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
+    /// Which load.
+    pub(crate) scenario: &'static str,
     /// Which round, counted from 1.
     pub(crate) round: u16,
-    /// What was measured.
+    /// Who was measured.
     pub(crate) target: &'static str,
+    /// Whose it is.
+    #[serde(skip)]
+    pub(crate) side: Side,
+    /// How many connections there were.
+    pub(crate) clients: usize,
     /// Operations a second.
     pub(crate) rate: f64,
     /// Half of the operations took no longer, in microseconds.
@@ -29,8 +39,12 @@ pub(crate) struct Row {
     pub(crate) client_us: f64,
     /// The share of the machine that others used meanwhile, 0 to 1.
     pub(crate) others: f64,
-    /// Operations that were answered with anything but success.
+    /// Operations that were answered otherwise than they should be.
     pub(crate) refused: u64,
+    /// The code of the last of them.
+    pub(crate) last_refusal: Option<u32>,
+    /// The share of TLS handshakes, 0 to 1, that resumed an earlier session.
+    pub(crate) resumed: Option<f64>,
 }
 
 /// Whether something stood between client and directory.
@@ -43,9 +57,9 @@ pub(crate) enum Path {
 }
 
 impl Row {
-    /// Puts a measurement together.
+    /// Puts a measurement together; round, clients and side are left to be said.
     pub(crate) fn new(
-        round: u16,
+        scenario: &'static str,
         target: &'static str,
         path: Path,
         outcome: &Outcome,
@@ -53,8 +67,11 @@ impl Row {
     ) -> Self {
         let each = |time: Duration| micros(time) / outcome.operations.max(1) as f64;
         Self {
-            round,
+            scenario,
+            round: 0,
             target,
+            side: Side::Theirs,
+            clients: 0,
             rate: outcome.operations as f64 / outcome.elapsed.as_secs_f64(),
             p50_us: micros(outcome.latency.quantile(0.50)),
             p99_us: micros(outcome.latency.quantile(0.99)),
@@ -63,65 +80,115 @@ impl Row {
             client_us: each(used.client),
             others: used.others(),
             refused: outcome.refused,
+            last_refusal: outcome.last_refusal.map(|code| code.0),
+            resumed: None,
         }
     }
 }
 
-/// The medians of one target's rounds. Ratios are taken within each round before the median is.
+/// The medians of one target's rounds under one load. Ratios are taken within each round before the
+/// median is.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Summary {
-    target: &'static str,
+    /// Which load.
+    pub(crate) scenario: &'static str,
+    /// Who was measured.
+    pub(crate) target: &'static str,
+    clients: usize,
     rate: f64,
-    rate_to_direct: Option<f64>,
+    /// The rate, with that of the directory alone as 1.
+    pub(crate) rate_to_direct: Option<f64>,
     rate_to_haproxy: Option<f64>,
     p50_us: f64,
     p99_us: f64,
-    proxy_us: Option<f64>,
+    /// CPU time of what stands in the middle for an operation, in microseconds.
+    pub(crate) proxy_us: Option<f64>,
     proxy_us_minimum: Option<f64>,
     proxy_to_haproxy: Option<f64>,
+    proxy_to_lloadd: Option<f64>,
     slapd_us: f64,
     client_us: f64,
     others: f64,
+    others_maximum: f64,
     refused: u64,
+    last_refusal: Option<u32>,
+    resumed: Option<f64>,
 }
 
 /// All measurements of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// How the bench was called: connections, seconds, users.
-    pub(crate) setting: String,
-    /// The cores of the machine.
-    pub(crate) cores: usize,
-    /// Every measurement.
-    pub(crate) rows: Vec<Row>,
-    /// What the measurements come to, by target.
+    setting: String,
+    cores: usize,
+    rows: Vec<Row>,
+    /// What the measurements come to, by load and target.
     pub(crate) summaries: Vec<Summary>,
+    /// What idle clients cost.
+    pub(crate) memory: Vec<MemoryRow>,
+    failures: Vec<String>,
 }
 
 impl Report {
-    /// Sums up; targets keep the order in which they were measured first.
-    pub(crate) fn new(setting: String, rows: Vec<Row>) -> Self {
+    /// Sums up; loads and targets keep the order in which they were measured first.
+    pub(crate) fn new(
+        setting: String,
+        rows: Vec<Row>,
+        memory: Vec<MemoryRow>,
+        failures: Vec<String>,
+    ) -> Self {
         let mut summaries: Vec<Summary> = Vec::new();
         for row in &rows {
-            if summaries.iter().all(|summary| summary.target != row.target) {
-                summaries.push(summarise(row.target, &rows));
+            let same =
+                |other: &Summary| (other.scenario, other.target) == (row.scenario, row.target);
+            if !summaries.iter().any(same) {
+                summaries.push(summarise(row.scenario, row.target, &rows));
             }
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { setting, cores, rows, summaries }
+        Self { setting, cores, rows, summaries, memory, failures }
     }
 
-    /// Operations of all targets that were answered with anything but success.
+    /// Operations of the gateway that were answered otherwise than they should be.
     pub(crate) fn refused(&self) -> u64 {
-        self.rows.iter().map(|row| row.refused).sum()
+        let ours = self.rows.iter().filter(|row| row.side == Side::Ours);
+        ours.map(|row| row.refused).sum()
     }
 
     /// The medians, and a line on how to read them.
     pub(crate) fn text(&self) -> String {
-        let mut table = Table::new();
-        table.load_preset(presets::ASCII_MARKDOWN).set_header([
+        let mut text = format!("{}, {} cores\n", self.setting, self.cores);
+        if !self.summaries.is_empty() {
+            text += &format!(
+                "{}\nMedians of the rounds; ratios are taken within a round. CPU time is per \
+                 operation.\n\"others\" is the share of the machine that was busy with something \
+                 else (median, maximum):\nabove some 10 %, measure again.\n",
+                self.loads()
+            );
+        }
+        if !self.memory.is_empty() {
+            text += &format!("\nResident memory\n{}\n", self.memory());
+        }
+        for row in self.summaries.iter().filter(|row| row.resumed.unwrap_or(0.0) > 0.0) {
+            let share = row.resumed.unwrap_or(0.0) * 100.0;
+            text +=
+                &format!("{}: {} resumed {share:.0} % of handshakes\n", row.scenario, row.target);
+        }
+        for row in self.summaries.iter().filter(|row| row.refused > 0) {
+            let code = row.last_refusal.unwrap_or_default();
+            text += &format!("{}: {} refused, the last with {code}\n", row.scenario, row.target);
+        }
+        for failure in &self.failures {
+            text += &format!("failed: {failure}\n");
+        }
+        text
+    }
+
+    fn loads(&self) -> Table {
+        let mut table = table(&[
+            "load",
             "",
-            "binds/s",
+            "clients",
+            "ops/s",
             "x direct",
             "x haproxy",
             "p50 µs",
@@ -129,14 +196,18 @@ impl Report {
             "proxy CPU µs",
             "(min)",
             "x haproxy",
+            "x lloadd",
             "slapd CPU µs",
             "client CPU µs",
             "others",
             "refused",
         ]);
         for row in &self.summaries {
+            let percent = |share: f64| format!("{:.0}", share * 100.0);
             table.add_row([
+                row.scenario.to_owned(),
                 row.target.to_owned(),
+                row.clients.to_string(),
                 format!("{:.0}", row.rate),
                 ratio(row.rate_to_direct),
                 ratio(row.rate_to_haproxy),
@@ -145,31 +216,49 @@ impl Report {
                 tenths(row.proxy_us),
                 tenths(row.proxy_us_minimum),
                 ratio(row.proxy_to_haproxy),
+                ratio(row.proxy_to_lloadd),
                 tenths(Some(row.slapd_us)),
                 tenths(Some(row.client_us)),
-                format!("{:.0} %", row.others * 100.0),
+                format!("{}, {} %", percent(row.others), percent(row.others_maximum)),
                 row.refused.to_string(),
             ]);
         }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        format!(
-            "{}, {} cores\n{table}\nMedians of the rounds; ratios are taken within a round. \
-             CPU time is per operation.\n\"others\" is the share of the machine that was busy \
-             with something else: above some 20 %, measure again.\n",
-            self.setting, self.cores
-        )
+        table
     }
 
-    /// Writes `NAME.txt` and `NAME.json` into the folder `bench` of cargo's target folder.
+    fn memory(&self) -> Table {
+        let mut table = table(&[
+            "clients",
+            "",
+            "how many",
+            "KiB with none",
+            "KiB with all",
+            "KiB each",
+            "refused",
+        ]);
+        for row in &self.memory {
+            table.add_row([
+                row.scenario.to_owned(),
+                row.target.to_owned(),
+                row.clients.to_string(),
+                row.without_kib.to_string(),
+                row.with_kib.to_string(),
+                format!("{:.2}", row.each_kib),
+                row.refused.to_string(),
+            ]);
+        }
+        table
+    }
+
+    /// Writes `NAME.txt`, `NAME.json` and `NAME.svg` into the folder `bench` of cargo's target
+    /// folder.
     pub(crate) fn save(&self, name: &str) -> Result<PathBuf, BenchError> {
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         let folder = PathBuf::from(target).join("bench");
         std::fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
         let json = serde_json::to_string_pretty(self).map_err(std::io::Error::other);
         let json = json.map_err(BenchError::file(&folder))?;
-        for (ending, content) in [("txt", self.text()), ("json", json)] {
+        for (ending, content) in [("txt", self.text()), ("json", json), ("svg", svg::draw(self))] {
             let file = folder.join(format!("{name}.{ending}"));
             std::fs::write(&file, content).map_err(BenchError::file(file))?;
         }
@@ -177,19 +266,32 @@ impl Report {
     }
 }
 
-fn summarise(target: &'static str, rows: &[Row]) -> Summary {
-    let own = || rows.iter().filter(|row| row.target == target);
+/// An empty table whose columns but the first two are numbers.
+fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::ASCII_MARKDOWN).set_header(head);
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn summarise(scenario: &'static str, target: &'static str, rows: &[Row]) -> Summary {
+    let load = || rows.iter().filter(|row| row.scenario == scenario);
+    let own = || load().filter(|row| row.target == target);
     let middle = |of: fn(&Row) -> f64| median(own().map(of).collect()).unwrap_or(0.0);
     let against = |other: &str, of: fn(&Row) -> Option<f64>| {
         let pairs = own().filter_map(|row| {
             let same_round = |peer: &&Row| peer.target == other && peer.round == row.round;
-            Some(of(row)? / of(rows.iter().find(same_round)?)?)
+            Some(of(row)? / of(load().find(same_round)?)?)
         });
         median(pairs.collect())
     };
     let proxies: Vec<f64> = own().filter_map(|row| row.proxy_us).collect();
     Summary {
+        scenario,
         target,
+        clients: own().map(|row| row.clients).max().unwrap_or_default(),
         rate: middle(|row| row.rate),
         rate_to_direct: against("direct", |row| Some(row.rate)),
         rate_to_haproxy: against("haproxy", |row| Some(row.rate)),
@@ -198,10 +300,14 @@ fn summarise(target: &'static str, rows: &[Row]) -> Summary {
         proxy_us_minimum: proxies.iter().copied().reduce(f64::min),
         proxy_us: median(proxies),
         proxy_to_haproxy: against("haproxy", |row| row.proxy_us),
+        proxy_to_lloadd: against("lloadd", |row| row.proxy_us),
         slapd_us: middle(|row| row.slapd_us),
         client_us: middle(|row| row.client_us),
         others: middle(|row| row.others),
+        others_maximum: own().map(|row| row.others).fold(0.0, f64::max),
         refused: own().map(|row| row.refused).sum(),
+        last_refusal: own().filter_map(|row| row.last_refusal).next_back(),
+        resumed: median(own().filter_map(|row| row.resumed).collect()),
     }
 }
 

@@ -97,7 +97,10 @@ impl<P: Ports> Binding<P> {
     }
 
     fn keep(&mut self, body: &[u8]) {
-        self.body.zeroize();
+        // Wiped with the last answer already, as a rule.
+        if !self.body.is_empty() {
+            self.body.zeroize();
+        }
         if self.body.capacity() < body.len() {
             self.body = Vec::with_capacity(body.len());
         }
@@ -128,7 +131,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.client = request.id;
         self.binding.number = self.requests;
         self.binding.directory = directory;
-        self.binding.arrived = Instant::now();
+        // The clock is not read again for what was heard just now.
+        self.binding.arrived = self.heard_at;
         self.binding.retried = false;
         self.binding.attempt = match kind {
             BindKind::Named => self.gateway.sign_ons().begin(directory, name).map(Box::new),
@@ -139,7 +143,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             upstream.link().set_recallable(false);
         }
         if current == Some(directory) {
-            self.send_bind();
+            self.send_bind(self.heard_at);
         } else {
             self.part();
             self.lease(directory, Purpose::Bind);
@@ -147,7 +151,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     /// Sends the bind on the connection that is there.
-    pub(super) fn send_bind(&mut self) {
+    pub(super) fn send_bind(&mut self, now: Instant) {
         let Some(upstream) = &mut self.upstream else {
             return;
         };
@@ -155,7 +159,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let id = upstream.send(&self.binding.body);
         self.binding.stage = Stage::Sent(id);
         let timeout = self.gateway.directory(self.binding.directory).bind_timeout;
-        self.binding.deadline = Instant::now() + timeout;
+        self.binding.deadline = now + timeout;
     }
 
     /// Takes the directory's answer.
@@ -260,17 +264,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn end_bind(&mut self, code: ResultCode, response: &[u8]) {
         self.answer(self.binding.client, response);
+        self.heard_at = Instant::now();
+        let name = self.binding.name();
         let end = match code {
-            ResultCode::SUCCESS => BindEnd::Success(self.binding.name()),
+            ResultCode::SUCCESS => BindEnd::Success(name),
             _ => BindEnd::Failure,
         };
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
-        self.heard_at = Instant::now();
         self.gateway.events().emit(&Event::Bind {
             conn: self.id,
             op: self.binding.number,
-            name: self.binding.name(),
+            name,
             code,
             elapsed: self.heard_at - self.binding.arrived,
         });

@@ -200,7 +200,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.upstream = Some(Upstream::new(link, directory, standing));
         self.held = false;
         if self.binding.awaits_link() {
-            self.send_bind();
+            self.send_bind(Instant::now());
         }
     }
 

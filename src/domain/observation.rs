@@ -62,6 +62,30 @@ pub enum UnknownReason {
 }
 
 impl UnknownReason {
+    /// Every reason once; the number of `ResultCode` stands for any.
+    pub const ALL: [Self; 20] = [
+        Self::SizeLimit,
+        Self::TimeLimit,
+        Self::Timeout,
+        Self::Disconnected,
+        Self::Unreachable,
+        Self::Busy,
+        Self::NoSuchBase,
+        Self::Referral,
+        Self::Access,
+        Self::ServiceAccount,
+        Self::ResultCode(80),
+        Self::Malformed,
+        Self::Inconsistent,
+        Self::NotOneEntry,
+        Self::NoUpstreamId,
+        Self::IdMismatch,
+        Self::DepthLimit,
+        Self::TooManyGroups,
+        Self::Store,
+        Self::NotAsked,
+    ];
+
     /// The name in JSON, logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -90,29 +114,7 @@ impl UnknownReason {
 
     /// The reason of that name; a bare `result-code` has lost its number.
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [UnknownReason; 20] = [
-            UnknownReason::SizeLimit,
-            UnknownReason::TimeLimit,
-            UnknownReason::Timeout,
-            UnknownReason::Disconnected,
-            UnknownReason::Unreachable,
-            UnknownReason::Busy,
-            UnknownReason::NoSuchBase,
-            UnknownReason::Referral,
-            UnknownReason::Access,
-            UnknownReason::ServiceAccount,
-            UnknownReason::ResultCode(80),
-            UnknownReason::Malformed,
-            UnknownReason::Inconsistent,
-            UnknownReason::NotOneEntry,
-            UnknownReason::NoUpstreamId,
-            UnknownReason::IdMismatch,
-            UnknownReason::DepthLimit,
-            UnknownReason::TooManyGroups,
-            UnknownReason::Store,
-            UnknownReason::NotAsked,
-        ];
-        ALL.into_iter().find(|reason| reason.name() == name)
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 

@@ -72,28 +72,8 @@ const OUTCOMES: [SignOnOutcome; 7] = [
     SignOnOutcome::Unknown(UnknownReason::Timeout),
 ];
 
-/// Every reason of an unknown observation; one that is missing here is counted as the last.
-pub(super) const REASONS: [UnknownReason; 19] = [
-    UnknownReason::SizeLimit,
-    UnknownReason::TimeLimit,
-    UnknownReason::Timeout,
-    UnknownReason::Disconnected,
-    UnknownReason::Unreachable,
-    UnknownReason::Busy,
-    UnknownReason::NoSuchBase,
-    UnknownReason::Referral,
-    UnknownReason::Access,
-    UnknownReason::ServiceAccount,
-    UnknownReason::Malformed,
-    UnknownReason::NotOneEntry,
-    UnknownReason::NoUpstreamId,
-    UnknownReason::IdMismatch,
-    UnknownReason::DepthLimit,
-    UnknownReason::TooManyGroups,
-    UnknownReason::Store,
-    UnknownReason::NotAsked,
-    UnknownReason::ResultCode(0),
-];
+/// Every reason of an unknown observation.
+pub(super) const REASONS: [UnknownReason; UnknownReason::ALL.len()] = UnknownReason::ALL;
 
 /// The position of a reason in [`REASONS`].
 pub(super) fn reason_index(reason: UnknownReason) -> usize {

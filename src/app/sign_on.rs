@@ -18,6 +18,7 @@ use crate::proto::result::ResultCode;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -67,9 +68,24 @@ struct EntryRead {
 
 /// What a passenger brings to a flight.
 struct Luggage {
+    /// The attempt's number: a greater one began later, so its read was sent after the requests of
+    /// all lesser ones had come, whichever bind the directory answers first.
+    begun: u64,
     name: Arc<str>,
     dn: DistinguishedName,
     read: Ride<EntryRead>,
+}
+
+impl PartialEq for Luggage {
+    fn eq(&self, other: &Self) -> bool {
+        self.begun == other.begun
+    }
+}
+
+impl PartialOrd for Luggage {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.begun.cmp(&other.begun))
+    }
 }
 
 struct Directory {
@@ -83,6 +99,7 @@ struct Shared<P: Ports> {
     records: P::Records,
     clock: P::Clock,
     events: P::Events,
+    begun: AtomicU64,
     reads: Arc<Flights<FlightKey, (), EntryRead>>,
     flights: Arc<Flights<FlightKey, Luggage, Verdict>>,
 }
@@ -117,7 +134,8 @@ impl<P: Ports> SignOns<P> {
             })
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
-        let shared = Shared { config, directories, records, clock, events, reads, flights };
+        let begun = AtomicU64::new(0);
+        let shared = Shared { config, directories, records, clock, events, begun, reads, flights };
         Self { shared: Arc::new(shared), lookups: lookups.into() }
     }
 
@@ -145,8 +163,10 @@ impl<P: Ports> SignOns<P> {
         }
         let name: Arc<str> = Arc::from(dn.as_str());
         let key = (directory, dn.normalized().clone());
+        // Numbered before the read is asked for: see `Luggage::begun`.
+        let begun = self.shared.begun.fetch_add(1, Ordering::SeqCst);
         let read = self.read(key.clone(), name.clone());
-        Some(Attempt { sign_ons: self.clone(), key, luggage: Luggage { name, dn, read } })
+        Some(Attempt { sign_ons: self.clone(), key, luggage: Luggage { begun, name, dn, read } })
     }
 
     fn read(&self, key: FlightKey, name: Arc<str>) -> Ride<EntryRead> {

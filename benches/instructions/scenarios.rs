@@ -109,7 +109,7 @@ fn session_bind(times: u64) {
         let before = std::mem::replace(&mut session, Session::Anonymous);
         let (binding, action) = before.receive(black_box(&request), black_box(around));
         black_box(action);
-        session = binding.bind_ended(BindEnd::Success(black_box(NAME.as_bytes())));
+        session = binding.bind_ended(black_box(BindEnd::Success));
     });
     black_box(session);
 }

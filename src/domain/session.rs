@@ -19,15 +19,15 @@ use crate::proto::result::ResultCode;
 pub enum Session {
     /// Nobody: at the start, from the receipt of a bind on, and after a bind that failed.
     Anonymous,
-    /// A bind is under way; whatever follows it waits.
-    Binding,
+    /// A bind under this name is under way; whatever follows it waits.
+    Binding(BoundName),
     /// The last bind succeeded under this name.
     Bound(BoundName),
 }
 
-/// The name of a bind that succeeded, as the client spelled it.
+/// The name of a bind, as the client spelled it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BoundName(pub Box<[u8]>);
+pub struct BoundName(pub Vec<u8>);
 
 /// What kind of simple bind a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +103,9 @@ pub struct Surroundings {
 
 /// How a bind ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BindEnd<'a> {
-    /// With success, under this name; an empty one is nobody's.
-    Success(&'a [u8]),
+pub enum BindEnd {
+    /// With success; an empty name is nobody's.
+    Success,
     /// In any other way.
     Failure,
 }
@@ -113,7 +113,7 @@ pub enum BindEnd<'a> {
 impl Session {
     /// Takes a request and says what is to be done with it.
     pub fn receive<'a>(self, request: &Envelope<'a>, around: Surroundings) -> (Self, Action<'a>) {
-        if self == Self::Binding {
+        if matches!(self, Self::Binding(_)) {
             return (self, Action::Hold);
         }
         // Also one that will be refused: on its receipt the session is anonymous, and what is under
@@ -127,7 +127,7 @@ impl Session {
             return (if bind { Self::Anonymous } else { self }, action);
         }
         match request.operation {
-            Operation::BindRequest => receive_bind(request.content),
+            Operation::BindRequest => self.receive_bind(request.content),
             Operation::UnbindRequest => (self, Action::Unbind),
             Operation::AbandonRequest => {
                 let action = match message_id(request.content) {
@@ -146,12 +146,19 @@ impl Session {
     }
 
     /// Takes the end of the bind that was under way.
-    pub fn bind_ended(self, end: BindEnd<'_>) -> Self {
+    pub fn bind_ended(self, end: BindEnd) -> Self {
         match (self, end) {
-            (Self::Binding, BindEnd::Success(name)) if !name.is_empty() => {
-                Self::Bound(BoundName(name.into()))
-            }
+            (Self::Binding(name), BindEnd::Success) if !name.0.is_empty() => Self::Bound(name),
             _ => Self::Anonymous,
+        }
+    }
+
+    /// The name that the session is bound as or that its bind is under way with; empty if there is
+    /// none.
+    pub fn name(&self) -> &[u8] {
+        match self {
+            Self::Anonymous => &[],
+            Self::Binding(name) | Self::Bound(name) => &name.0,
         }
     }
 
@@ -162,6 +169,46 @@ impl Session {
         };
         let form: &[u8] = if DistinguishedName::from_bytes(name).is_ok() { b"dn:" } else { b"u:" };
         [form, name].concat()
+    }
+
+    /// The name's room is kept from one bind to the next: a client that binds again and again costs no
+    /// allocation.
+    fn receive_bind(self, content: &[u8]) -> (Self, Action<'_>) {
+        let Ok(bind) = BindRequest::decode(content) else {
+            let refusal = protocol_error("bind request is malformed");
+            return (Self::Anonymous, Action::Disconnect(refusal));
+        };
+        if bind.version != 3 {
+            let refusal = protocol_error("requested protocol version not allowed");
+            return (Self::Anonymous, Action::Answer(refusal));
+        }
+        let Authentication::Simple(password) = bind.authentication else {
+            let refusal = Refusal::new(
+                ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+                "only simple authentication is served",
+            );
+            return (Self::Anonymous, Action::Answer(refusal));
+        };
+        let kind = match (bind.name.is_empty(), password.is_empty()) {
+            (true, true) => BindKind::Anonymous,
+            (true, false) => BindKind::Nameless,
+            (false, false) => BindKind::Named,
+            // RFC 4513 section 5.1.2: success would mean nothing, so it is not even asked for.
+            (false, true) => {
+                let refusal = Refusal::new(
+                    ResultCode::UNWILLING_TO_PERFORM,
+                    "unauthenticated bind (DN with no password) disallowed",
+                );
+                return (Self::Anonymous, Action::Answer(refusal));
+            }
+        };
+        let mut name = match self {
+            Self::Binding(BoundName(room)) | Self::Bound(BoundName(room)) => room,
+            Self::Anonymous => Vec::new(),
+        };
+        name.clear();
+        name.extend_from_slice(bind.name);
+        (Self::Binding(BoundName(name)), Action::Bind { name: bind.name, kind })
     }
 
     fn receive_extended<'a>(&self, request: &Envelope<'a>) -> Action<'a> {
@@ -185,38 +232,6 @@ impl Session {
             _ => Action::Relay,
         }
     }
-}
-
-fn receive_bind(content: &[u8]) -> (Session, Action<'_>) {
-    let Ok(bind) = BindRequest::decode(content) else {
-        let refusal = protocol_error("bind request is malformed");
-        return (Session::Anonymous, Action::Disconnect(refusal));
-    };
-    if bind.version != 3 {
-        let refusal = protocol_error("requested protocol version not allowed");
-        return (Session::Anonymous, Action::Answer(refusal));
-    }
-    let Authentication::Simple(password) = bind.authentication else {
-        let refusal = Refusal::new(
-            ResultCode::AUTH_METHOD_NOT_SUPPORTED,
-            "only simple authentication is served",
-        );
-        return (Session::Anonymous, Action::Answer(refusal));
-    };
-    let kind = match (bind.name.is_empty(), password.is_empty()) {
-        (true, true) => BindKind::Anonymous,
-        (true, false) => BindKind::Nameless,
-        (false, false) => BindKind::Named,
-        // RFC 4513 section 5.1.2: success would mean nothing, so it is not even asked for.
-        (false, true) => {
-            let refusal = Refusal::new(
-                ResultCode::UNWILLING_TO_PERFORM,
-                "unauthenticated bind (DN with no password) disallowed",
-            );
-            return (Session::Anonymous, Action::Answer(refusal));
-        }
-    };
-    (Session::Binding, Action::Bind { name: bind.name, kind })
 }
 
 fn refuse_envelope<'a>(request: &Envelope<'a>, around: Surroundings) -> Option<Action<'a>> {
@@ -268,7 +283,11 @@ mod tests {
         Surroundings { outstanding: 0, max_outstanding: 8, max_controls: 4 };
 
     fn bound() -> Session {
-        Session::Bound(BoundName(Box::from(&b"uid=ann,dc=example,dc=com"[..])))
+        Session::Bound(BoundName(b"uid=ann,dc=example,dc=com".to_vec()))
+    }
+
+    fn binding(name: &[u8]) -> Session {
+        Session::Binding(BoundName(name.to_vec()))
     }
 
     fn bind(version: i64, name: &[u8], choice: u8, password: &[u8]) -> Vec<u8> {
@@ -297,8 +316,8 @@ mod tests {
     #[test]
     fn a_bind_makes_the_session_anonymous_before_anything_is_sent() {
         let named = bind(3, b"uid=ann", 0x80, b"secret");
-        check(bound(), &named, AROUND, Session::Binding, "bind Named");
-        assert_eq!(Session::Binding.bind_ended(BindEnd::Failure), Session::Anonymous);
+        check(bound(), &named, AROUND, binding(b"uid=ann"), "bind Named");
+        assert_eq!(binding(b"uid=ann").bind_ended(BindEnd::Failure), Session::Anonymous);
     }
 
     #[test]
@@ -311,7 +330,7 @@ mod tests {
             (3, b"uid=ann", 0x80, b"\0", "bind Named"),
         ] {
             let pdu = bind(version, name, choice, password);
-            check(bound(), &pdu, AROUND, Session::Binding, action);
+            check(bound(), &pdu, AROUND, binding(name), action);
         }
         for (version, choice, password, action) in [
             (3, 0x80, &b""[..], "answer 53"),
@@ -328,7 +347,7 @@ mod tests {
     #[test]
     fn whatever_follows_a_bind_waits_for_its_end() {
         let search = [0x30, 5, 2, 1, 1, 0x63, 0];
-        check(Session::Binding, &search, AROUND, Session::Binding, "Hold");
+        check(binding(b"uid=ann"), &search, AROUND, binding(b"uid=ann"), "Hold");
         let busy = Surroundings { outstanding: 1, ..AROUND };
         check(bound(), &bind(3, b"uid=ann", 0x80, b"x"), busy, bound(), "Hold");
     }
@@ -370,14 +389,14 @@ mod tests {
     fn who_am_i_is_answered_with_an_authorisation_identity() {
         assert_eq!(Session::Anonymous.authorisation_id(), b"");
         assert_eq!(bound().authorisation_id(), b"dn:uid=ann,dc=example,dc=com");
-        let principal = Session::Bound(BoundName(Box::from(&b"ann@example.com"[..])));
+        let principal = Session::Bound(BoundName(b"ann@example.com".to_vec()));
         assert_eq!(principal.authorisation_id(), b"u:ann@example.com");
     }
 
     #[test]
     fn an_anonymous_bind_that_succeeds_leaves_the_session_anonymous() {
-        assert_eq!(Session::Binding.bind_ended(BindEnd::Success(b"")), Session::Anonymous);
+        assert_eq!(binding(b"").bind_ended(BindEnd::Success), Session::Anonymous);
         let name = b"uid=ann,dc=example,dc=com";
-        assert_eq!(Session::Binding.bind_ended(BindEnd::Success(name)), bound());
+        assert_eq!(binding(name).bind_ended(BindEnd::Success), bound());
     }
 }

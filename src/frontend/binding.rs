@@ -14,7 +14,6 @@ use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose};
 use crate::app::sign_on::{Attempt, Gate, Verdict};
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session};
-use crate::proto::ber::Reader;
 use crate::proto::bind::{BindRequest, BindResponse};
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
@@ -105,11 +104,6 @@ impl<P: Ports> Binding<P> {
             self.body = Vec::with_capacity(body.len());
         }
         self.body.extend_from_slice(body);
-    }
-
-    fn name(&self) -> &[u8] {
-        let content = Reader::new(&self.body).element().map_or(&[][..], |op| op.content);
-        BindRequest::decode(content).map_or(&[][..], |bind| bind.name)
     }
 }
 
@@ -265,20 +259,19 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn end_bind(&mut self, code: ResultCode, response: &[u8]) {
         self.answer(self.binding.client, response);
         self.heard_at = Instant::now();
-        let name = self.binding.name();
+        self.gateway.events().emit(&Event::Bind {
+            conn: self.id,
+            op: self.binding.number,
+            name: self.session.name(),
+            code,
+            elapsed: self.heard_at - self.binding.arrived,
+        });
         let end = match code {
-            ResultCode::SUCCESS => BindEnd::Success(name),
+            ResultCode::SUCCESS => BindEnd::Success,
             _ => BindEnd::Failure,
         };
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
-        self.gateway.events().emit(&Event::Bind {
-            conn: self.id,
-            op: self.binding.number,
-            name,
-            code,
-            elapsed: self.heard_at - self.binding.arrived,
-        });
         self.binding.body.zeroize();
         self.binding.stage = Stage::None;
         self.binding.attempt = None;

@@ -53,6 +53,14 @@ pub(super) struct Lease<W> {
     pub(super) purpose: Purpose,
 }
 
+/// Which sides had nothing to read when they were last asked in this turn: they wake the task, and
+/// are not asked again before that.
+#[derive(Debug, Clone, Copy, Default)]
+struct Quiet {
+    client: bool,
+    upstream: bool,
+}
+
 /// One client's connection.
 pub(super) struct Connection<P: Ports, S> {
     pub(super) id: ConnectionId,
@@ -73,6 +81,7 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) only_binds: bool,
     pub(super) requests: u64,
     stream: S,
+    quiet: Quiet,
     inbound: Inbound,
     /// How long the message at the start of `inbound` says that it is.
     expected: usize,
@@ -118,6 +127,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             only_binds: true,
             requests: 0,
             stream,
+            quiet: Quiet::default(),
             inbound: Inbound::new(Content::Requests),
             expected: 0,
             drain,
@@ -198,6 +208,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Purpose::Anonymous => Standing::NeverBound,
         };
         self.upstream = Some(Upstream::new(link, directory, standing));
+        self.quiet.upstream = false;
         self.held = false;
         if self.binding.awaits_link() {
             self.send_bind(Instant::now());
@@ -216,6 +227,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        self.quiet = Quiet::default();
         loop {
             self.look_at_drain();
             match self.life {
@@ -290,7 +302,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> bool {
         // A client that does not read stops the reading of its own answers.
-        if self.outbound.waiting() >= self.config.max_unread {
+        if self.quiet.upstream || self.outbound.waiting() >= self.config.max_unread {
             return false;
         }
         scratch::with(|bytes| {
@@ -299,6 +311,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             };
             let mut buffer = ReadBuf::new(bytes);
             let Poll::Ready(read) = Pin::new(upstream.link()).poll_read(cx, &mut buffer) else {
+                self.quiet.upstream = true;
                 return false;
             };
             match (read, buffer.filled()) {
@@ -312,13 +325,17 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> bool {
         let full = self.held && self.inbound.bytes().len() >= HELD_BYTES;
-        if self.life != Life::Open || self.drained || full || self.is_choked() {
+        if self.quiet.client || self.life != Life::Open || self.drained || full || self.is_choked()
+        {
             return false;
         }
         scratch::with(|bytes| {
             let mut buffer = ReadBuf::new(bytes);
             match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-                Poll::Pending => return false,
+                Poll::Pending => {
+                    self.quiet.client = true;
+                    return false;
+                }
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     self.heard_at = Instant::now();
                     self.take_in(buffer.filled());

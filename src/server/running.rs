@@ -176,7 +176,7 @@ impl Running {
             let worker = Worker {
                 index,
                 listeners,
-                gateway: Arc::new(Gateway::new(directories, sign_ons, telemetry.clone())),
+                gateway: Arc::new(Gateway::new(directories, sign_ons, telemetry.at_worker(index))),
                 upstreams: self.upstreams.clone(),
                 listen: listen.clone(),
                 drain: self.drain.clone(),

@@ -1,6 +1,7 @@
 //! Handles of all metrics, registered once: an event finds its handle by position, not by name.
 
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
+use super::tally::Tally;
 use crate::app::events::{Closed, SignOnOutcome};
 use crate::domain::observation::UnknownReason;
 use crate::proto::op::Operation;
@@ -9,6 +10,7 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 /// The most limits that get a label of their own; the code has about a dozen.
 const MAX_LIMITS: usize = 64;
@@ -123,14 +125,15 @@ impl ResultClass {
 /// of a process counts for itself.
 pub(super) fn recorder() -> PrometheusRecorder {
     let mut builder = PrometheusBuilder::new();
-    for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Histogram) {
+    let recorded = |metric: &&Metric| **metric != table::BIND_SECONDS;
+    for metric in METRICS.iter().filter(recorded).filter(|metric| metric.kind == Kind::Histogram) {
         let matcher = Matcher::Full(metric.name.to_owned());
         builder = builder
             .set_buckets_for_metric(matcher, &BUCKETS)
             .expect("the list of buckets is a constant and not empty");
     }
     let recorder = builder.build_recorder();
-    for metric in METRICS {
+    for metric in METRICS.iter().filter(recorded) {
         let name = KeyName::from_const_str(metric.name);
         match metric.kind {
             Kind::Counter => recorder.describe_counter(name, None, metric.help.into()),
@@ -227,7 +230,7 @@ pub(super) struct Instruments {
     closed: [Counter; CLOSED.len()],
     binds: [Counter; BIND_CODES.len()],
     binds_other: Counter,
-    pub(super) bind_seconds: Histogram,
+    tally: Tally<{ BIND_CODES.len() + 1 }>,
     operations: [[Counter; ResultClass::ALL.len()]; OPERATIONS.len()],
     operations_other: [Counter; ResultClass::ALL.len()],
     /// The configured directories, and last one for names that are not configured.
@@ -259,7 +262,7 @@ impl Instruments {
             binds: BIND_CODES
                 .map(|code| counter(r, table::BINDS_TOTAL, &[code.name().unwrap_or("other")])),
             binds_other: counter(r, table::BINDS_TOTAL, &["other"]),
-            bind_seconds: histogram(table::BIND_SECONDS),
+            tally: Tally::new(),
             operations: OPERATIONS.map(|operation| by_class(operation.log_name())),
             operations_other: by_class("other"),
             directories: names.map(|name| PerDirectory::new(r, name)).collect(),
@@ -285,9 +288,21 @@ impl Instruments {
         }
     }
 
-    pub(super) fn bound(&self, code: ResultCode) {
+    pub(super) fn bound(&self, worker: usize, code: ResultCode, elapsed: Duration) {
         let index = BIND_CODES.iter().position(|known| *known == code);
-        index.map_or(&self.binds_other, |index| &self.binds[index]).increment(1);
+        self.tally.count(worker, index.unwrap_or(BIND_CODES.len()), elapsed);
+    }
+
+    /// Brings the counters up to what was counted apart from them.
+    pub(super) fn sum_up(&self) {
+        for (index, counter) in self.binds.iter().chain([&self.binds_other]).enumerate() {
+            counter.absolute(self.tally.total(index));
+        }
+    }
+
+    /// Appends the metrics that are kept here, in Prometheus' text format.
+    pub(super) fn render(&self, out: &mut String) {
+        self.tally.render(out);
     }
 
     pub(super) fn answered(&self, operation: Operation, code: ResultCode) {

@@ -9,6 +9,7 @@ mod joined;
 mod line;
 mod logging;
 mod table;
+mod tally;
 
 pub use escape::{MAX_NAME, Printable, Quoted};
 pub use logging::{AlreadyInitialised, init_logging};
@@ -60,10 +61,12 @@ pub struct Config {
     pub format: LogFormat,
 }
 
-/// The metrics of one gateway, and the writer of its log lines. Clones share everything.
+/// The metrics of one gateway, and the writer of its log lines. Clones share everything but where
+/// binds are counted.
 #[derive(Clone)]
 pub struct Telemetry {
     inner: Arc<Inner>,
+    worker: usize,
 }
 
 struct Inner {
@@ -85,7 +88,13 @@ impl Telemetry {
         let unknown = (0..=directories.len()).map(|_| Default::default()).collect();
         let (limits, refusals) = (Joined::default(), Joined::default());
         let started = Instant::now();
-        Self { inner: Arc::new(Inner { instruments, handle, started, unknown, limits, refusals }) }
+        let inner = Inner { instruments, handle, started, unknown, limits, refusals };
+        Self { inner: Arc::new(inner), worker: 0 }
+    }
+
+    /// The same for one worker, which counts its binds where no other does.
+    pub fn at_worker(&self, worker: usize) -> Self {
+        Self { inner: self.inner.clone(), worker }
     }
 
     /// Does `make`, whose metric handles become this gateway's.
@@ -95,7 +104,10 @@ impl Telemetry {
 
     /// The metrics in Prometheus' text format.
     pub fn render(&self) -> String {
-        self.inner.handle.render()
+        self.inner.instruments.sum_up();
+        let mut text = self.inner.handle.render();
+        self.inner.instruments.render(&mut text);
+        text
     }
 
     /// Folds the histograms' samples into their buckets. To be called every few seconds: samples
@@ -107,7 +119,7 @@ impl Telemetry {
 
 impl Events for Telemetry {
     fn emit(&self, event: &Event<'_>) {
-        let urgency = self.inner.count(event);
+        let urgency = self.inner.count(event, self.worker);
         self.inner.write(event, urgency);
     }
 }
@@ -120,7 +132,7 @@ enum Urgency<'a> {
 
 impl Inner {
     /// Moves the metrics and tells how the event is to be logged.
-    fn count(&self, event: &Event<'_>) -> Urgency<'_> {
+    fn count(&self, event: &Event<'_>, worker: usize) -> Urgency<'_> {
         let instruments = &self.instruments;
         match *event {
             Event::Connected { .. } => {
@@ -132,8 +144,7 @@ impl Inner {
                 instruments.closed(reason);
             }
             Event::Bind { code, elapsed, .. } => {
-                instruments.bound(code);
-                instruments.bind_seconds.record(elapsed);
+                instruments.bound(worker, code, elapsed);
             }
             Event::Answered { operation, code, .. } => instruments.answered(operation, code),
             _ => return self.count_rare(event),

@@ -196,7 +196,12 @@ impl io::Write for Captured {
     }
 }
 
+/// One subscriber at a time: tracing keeps the highest level of all subscribers of the process in
+/// one place, and a line was lost, once in some hundred runs, while another test took its own down.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn lines(level: Level, events: &[Event<'_>]) -> Vec<String> {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let captured = Captured::default();
     let writer = captured.clone();
     let subscriber = tracing_subscriber::fmt()

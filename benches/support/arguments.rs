@@ -68,6 +68,10 @@ impl Arguments {
     /// Who is measured in a scenario.
     pub(crate) fn targets(&self, scenario: &Scenario) -> Vec<Target> {
         let wanted = |target: &Target| self.only.is_empty() || self.only.contains(target);
-        scenario.targets.iter().copied().filter(wanted).collect()
+        let mut targets: Vec<_> = scenario.targets.iter().copied().filter(wanted).collect();
+        if scenario.targets.contains(&Target::Relay) {
+            targets.extend(self.only.iter().copied().filter(|target| target.is_variant()));
+        }
+        targets
     }
 }

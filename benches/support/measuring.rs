@@ -122,7 +122,7 @@ impl<'a> Bench<'a> {
             Target::Lloadd => openldap::lloadd(ground, upstream)?,
             Target::BackLdap => openldap::back_ldap(ground, upstream)?,
             Target::Pcache => openldap::pcache(ground, upstream)?,
-            Target::Relay | Target::Jit | Target::Relay64 => {
+            Target::Relay | Target::Jit | Target::Relay64 | Target::Relay1 | Target::Other => {
                 peers::gateway(ground, upstream, target)?
             }
         }))

@@ -111,9 +111,10 @@ pub(crate) fn gateway(
     write(&folder.join("service.password"), SERVICE_PASSWORD)?;
     let (address, tls, admin) = (free_address()?, free_address()?, free_address()?);
     let config = folder.join("bindgate.toml");
-    let values: [(&str, &dyn ToString); 13] = [
+    let values: [(&str, &dyn ToString); 14] = [
         ("LISTEN", &address),
         ("LISTEN_TLS", &tls),
+        ("WORKERS", &u8::from(target == Target::Relay1)),
         ("CERTIFICATE", &ground.certificate.display()),
         ("KEY", &ground.key.display()),
         ("ADMIN", &admin),
@@ -127,10 +128,20 @@ pub(crate) fn gateway(
         ("PEOPLE", &PEOPLE),
     ];
     write(&config, &render(GATEWAY, &values))?;
-    let mut command = bound_to_bench(env!("CARGO_BIN_EXE_bindgate"));
+    let mut command = bound_to_bench(binary(target)?);
     command.args(["run", "--config"]).arg(&config);
     let process = Process::start("bindgate", &mut command, &folder, address)?;
     Ok(Peer::new(address, Some(tls), process))
+}
+
+/// The build of the gateway that `target` runs.
+fn binary(target: Target) -> Result<PathBuf, BenchError> {
+    if target != Target::Other {
+        return Ok(env!("CARGO_BIN_EXE_bindgate").into());
+    }
+    let hint = "set BINDGATE_OTHER to the binary of another build";
+    let missing = BenchError::Missing { program: "another build", hint };
+    std::env::var_os("BINDGATE_OTHER").map(PathBuf::from).ok_or(missing)
 }
 
 /// The path of a program, or how to get it.

@@ -22,6 +22,10 @@ pub(crate) enum Target {
     Jit,
     /// The gateway, sign-ons off, with no more than 64 connections to the directory.
     Relay64,
+    /// The gateway, sign-ons off, with one worker.
+    Relay1,
+    /// Another build of the gateway, sign-ons off: the binary that `BINDGATE_OTHER` names.
+    Other,
 }
 
 /// Whose refusals count as a failure of the bench.
@@ -45,17 +49,25 @@ impl Target {
             Self::Relay => "relay",
             Self::Jit => "jit",
             Self::Relay64 => "relay64",
+            Self::Relay1 => "relay1",
+            Self::Other => "other",
         }
     }
 
     /// Whether it is the gateway.
     pub(crate) fn side(self) -> Side {
         match self {
-            Self::Relay | Self::Jit | Self::Relay64 => Side::Ours,
+            Self::Relay | Self::Jit | Self::Relay64 | Self::Relay1 | Self::Other => Side::Ours,
             Self::Direct | Self::Haproxy | Self::Lloadd | Self::BackLdap | Self::Pcache => {
                 Side::Theirs
             }
         }
+    }
+
+    /// Whether it is the relay in another form, which is measured wherever the relay is, if it is
+    /// asked for by name.
+    pub(crate) fn is_variant(self) -> bool {
+        matches!(self, Self::Relay1 | Self::Other)
     }
 
     /// How many of `wanted` clients it can have if no process may have more than `descriptors`

@@ -1,7 +1,7 @@
 //! One exclusive connection under lease, and the wait for one.
 
 use super::bell::Bell;
-use super::pool::Pool;
+use super::pool::{Pool, Returned};
 use super::stream::Stream;
 use super::terms::{Client, Grant, WaiterId};
 use crate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
@@ -63,6 +63,16 @@ pub struct Lease {
     fitness: Fitness,
     watched_by: Option<Waker>,
     writing: Writing,
+    life: Life,
+}
+
+/// Whether the connection was seen alive just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It answered a bind in the very turn in which it is given to the next.
+    Seen,
+    /// It has to be looked at.
+    Assumed,
 }
 
 /// Whether the last write took all that it was given: nothing may be sent inside a message.
@@ -84,6 +94,7 @@ impl Lease {
             fitness: grant.fitness,
             watched_by: None,
             writing: Writing::Whole,
+            life: Life::Assumed,
         }
     }
 
@@ -138,6 +149,7 @@ impl Link for Lease {
     }
 
     fn set_recallable(&mut self, recallable: bool) {
+        self.life = Life::Assumed;
         if !recallable {
             if self.bell.forbid(&self.pool.demand) {
                 self.pool.revoked();
@@ -145,8 +157,8 @@ impl Link for Lease {
             return;
         }
         self.bell.allow(&self.pool.demand);
-        if self.pool.demand.wanted() > 0 {
-            self.pool.volunteer(self.slot);
+        if self.pool.demand.wanted() > 0 && self.pool.volunteer(self.slot) {
+            self.life = Life::Seen;
         }
     }
 
@@ -171,7 +183,8 @@ impl Link for Lease {
         let fitness = if self.fitness == Fitness::Binds { Fitness::Binds } else { fitness };
         if let Some(stream) = self.stream.take() {
             self.unwatch();
-            self.pool.returned(self.slot, self.home, stream, fitness);
+            let lease = Returned { slot: self.slot, home: self.home, fitness, life: self.life };
+            self.pool.returned(lease, stream);
             self.slot = RETURNED;
         }
     }

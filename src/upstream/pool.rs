@@ -5,7 +5,7 @@
 
 use super::bell::Demand;
 use super::counters::Counters;
-use super::lease::{Lease, Origin};
+use super::lease::{Lease, Life, Origin};
 use super::ledger::Ledger;
 use super::servers::{Servers, Unreachable};
 use super::stream::Stream;
@@ -39,6 +39,18 @@ pub(super) struct Pool {
     pub(super) queue_timeout: Duration,
     /// What sessions look at without the lock.
     pub(super) demand: Arc<Demand>,
+}
+
+/// A lease that ends while its connection stays.
+pub(super) struct Returned {
+    /// Its place.
+    pub(super) slot: usize,
+    /// The worker that the connection is registered at.
+    pub(super) home: usize,
+    /// What the connection is good for.
+    pub(super) fitness: Fitness,
+    /// Whether it was seen alive just now.
+    pub(super) life: Life,
 }
 
 /// A connection that is being made: it is counted until it is there or given up.
@@ -125,15 +137,10 @@ impl Pool {
     }
 
     /// A lease ended; its connection stays.
-    pub(super) fn returned(
-        self: &Arc<Self>,
-        slot: usize,
-        home: usize,
-        mut stream: Stream,
-        fitness: Fitness,
-    ) {
+    pub(super) fn returned(self: &Arc<Self>, lease: Returned, mut stream: Stream) {
+        let Returned { slot, home, fitness, life } = lease;
         // An idle one is checked when it is taken; one that is handed over at once, here.
-        if self.demand.waiting() > 0 && !stream.is_alive() {
+        if life == Life::Assumed && self.demand.waiting() > 0 && !stream.is_alive() {
             self.counters.dead.increment(1);
             return self.lost(slot, home);
         }
@@ -147,12 +154,14 @@ impl Pool {
         self.carry_out(then);
     }
 
-    /// A lease became recallable while somebody waits. Nobody is woken: the session looks itself.
-    pub(super) fn volunteer(&self, slot: usize) {
+    /// A lease became recallable while somebody waits; whether it is asked back at once. Nobody is
+    /// woken: the session looks itself.
+    pub(super) fn volunteer(&self, slot: usize) -> bool {
         let is_recalled = self.books().volunteer(slot);
         if is_recalled {
             self.counters.recalls.increment(1);
         }
+        is_recalled
     }
 
     /// A lease that was asked back is in use again.

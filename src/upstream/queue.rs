@@ -3,7 +3,8 @@
 //!
 //! Within a source who came first is served first, with one exception: one who waits on the worker
 //! that a connection is registered with may go before others, by less than [`MAX_OVERTAKING`]
-//! places. So connections mostly stay where they are, and go where the longer line is.
+//! places, or an eighth of those who wait where they are many. So connections mostly stay where they
+//! are, and go where the longer line is.
 
 use super::chain::{Ends, Slab};
 use std::collections::HashMap;
@@ -11,6 +12,9 @@ use std::net::IpAddr;
 
 /// By how many arrivals one may be served too early for being on the right worker.
 pub(super) const MAX_OVERTAKING: u64 = 64;
+
+/// The part of those who wait that one may go before where that is more.
+const CROWD_SHARE: u64 = 8;
 
 /// Where somebody stands; never the same twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,7 +114,10 @@ impl<T> Queue<T> {
         };
         let (arrival, at) = lines.iter().filter_map(first).min()?;
         let near = lines.get(worker).and_then(first);
-        let is_soon = |(near, _): &(u64, usize)| near - arrival < MAX_OVERTAKING;
+        // Clients come by the hundred from each worker in turn when they are many: a fixed distance
+        // would move every third connection to the other worker.
+        let overtaking = MAX_OVERTAKING.max(self.len() as u64 / CROWD_SHARE);
+        let is_soon = |(near, _): &(u64, usize)| near - arrival < overtaking;
         let chosen = near.filter(is_soon).map_or(at, |(_, at)| at);
         self.sources.move_last(&mut self.turn, source);
         self.remove(chosen)
@@ -300,5 +307,23 @@ mod tests {
         overtaken.insert(1, MAX_OVERTAKING);
         check(&far, 0, &in_order);
         check(&far, 1, &overtaken);
+    }
+
+    #[test]
+    fn in_a_crowd_one_may_be_overtaken_by_an_eighth_of_it() {
+        let most = MAX_OVERTAKING as usize * CROWD_SHARE as usize * 2;
+        let mut crowd = vec![(1, 0); most];
+        let far = most / CROWD_SHARE as usize;
+        crowd[far - 1] = (1, 1);
+        crowd[far] = (1, 1);
+        let mut expected: Vec<u64> = (0..most as u64).filter(|n| *n != far as u64 - 1).collect();
+        expected.insert(0, far as u64 - 1);
+        // The second one is too far ahead until others have gone, and then too few wait.
+        let mut queue = Queue::new(WORKERS);
+        for (number, (source, worker)) in crowd.iter().enumerate() {
+            queue.push(address(*source), *worker, number as u64);
+        }
+        let served: Vec<u64> = (0..2).filter_map(|_| queue.pop(1)).collect();
+        assert_eq!(served, expected[..2]);
     }
 }

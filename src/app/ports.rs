@@ -94,6 +94,10 @@ pub trait Link: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// and nothing is outstanding. The lease starts out as not recallable.
     fn set_recallable(&mut self, recallable: bool);
 
+    /// Tells the pool that the session does more than bind from now on: it keeps the connection, and
+    /// does not count any more among those that take turns. To be called once a lease.
+    fn does_more_than_bind(&mut self) {}
+
     /// Ready once somebody waits for this connection and it is recallable.
     fn poll_recalled(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()>;
 

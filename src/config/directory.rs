@@ -117,6 +117,7 @@ fn reach<'d>(
     let max_connections = r.amount(section, "max_connections");
     let min_connections = r.amount(section, "min_connections");
     let max_ahead = r.amount(section, "max_ahead");
+    let max_binding = r.amount(section, "max_binding");
     let anonymous_share = r.amount(section, "anonymous_share");
     let max_waiting = r.amount(section, "max_waiting");
     let max_waiting_per_source = r.amount(section, "max_waiting_per_source");
@@ -149,6 +150,7 @@ fn reach<'d>(
         max_connections: max_connections?,
         min_connections: min_connections?,
         max_ahead: max_ahead?,
+        max_binding: max_binding?,
         anonymous_share: anonymous_share?,
         max_waiting: max_waiting?,
         max_waiting_per_source: max_waiting_per_source?,

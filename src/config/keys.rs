@@ -239,6 +239,8 @@ pub const KEYS: &[Key] = &[
         "How many exclusive connections are kept warm without being asked for."),
     key("directory", "max_ahead", Count(0, 1_000_000), Default("16"),
         "The most spare connections that are made ahead while demand grows."),
+    key("directory", "max_binding", Count(1, 1_000_000), Default("64"),
+        "How many connections are made for sessions that only bind; they take turns on these. A directory far away needs as many as binds a second times seconds a bind."),
     key("directory", "anonymous_share", Count(1, 100), Default("75"),
         "How much of max_connections, in per cent, clients without a bind may have at a time."),
     key("directory", "max_waiting", Count(0, 1_000_000), Default("65536"),

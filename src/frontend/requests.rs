@@ -180,8 +180,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(upstream) = &mut self.upstream else {
             return;
         };
-        self.only_binds = false;
         upstream.link().set_recallable(false);
+        if std::mem::take(&mut upstream.only_binds) {
+            upstream.link().does_more_than_bind();
+        }
+        self.only_binds = false;
         // Controls and extended operations may leave state behind: cookies, transactions.
         if request.controls.is_some() || request.operation == Operation::ExtendedRequest {
             upstream.taint();

@@ -27,6 +27,8 @@ pub(super) struct Upstream<L: Link> {
     pub(super) inbound: Inbound,
     /// Requests that are not sent yet.
     pub(super) outbound: Outbound,
+    /// Whether this session has sent nothing but binds on it.
+    pub(super) only_binds: bool,
     last_id: MessageId,
     /// Whether something was sent whose answer may come late, or that leaves state behind.
     tainted: bool,
@@ -41,6 +43,7 @@ impl<L: Link> Upstream<L> {
             standing,
             inbound: Inbound::new(Content::Responses),
             outbound: Outbound::new(Content::Requests),
+            only_binds: true,
             last_id: MessageId::UNSOLICITED,
             tainted: false,
         }

@@ -8,7 +8,10 @@
 //! How many are recallable is counted for each worker apart, so that workers do not fight for a
 //! cache line at every bind; the pool looks for one only if the sum says that there is one.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use crate::app::ports::Purpose;
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
@@ -22,13 +25,27 @@ pub(super) struct Bell {
     state: AtomicU8,
     since: AtomicU32,
     worker: AtomicUsize,
+    /// Whether the lease belongs to a session that only binds.
+    binding: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
 impl Bell {
-    /// A lease begins on a worker; only under the pool's lock.
-    pub(super) fn begin(&self, worker: usize) {
+    /// A lease begins on a worker, to bind or not; only under the pool's lock.
+    pub(super) fn begin(&self, worker: usize, purpose: Purpose, demand: &Demand) {
         self.worker.store(worker, Relaxed);
+        if purpose == Purpose::Bind {
+            self.binding.store(true, SeqCst);
+            demand.binding.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// The session does more than bind from now on, or the lease has ended. Gives whether it only
+    /// bound until now.
+    pub(super) fn no_longer_only_binds(&self, demand: &Demand) -> bool {
+        let did = self.binding.swap(false, SeqCst);
+        demand.binding.fetch_sub(usize::from(did), SeqCst);
+        did
     }
 
     /// The lease may be asked back from now on.
@@ -105,6 +122,7 @@ pub(super) struct Demand {
     wanted: AtomicUsize,
     waiting: AtomicUsize,
     total: AtomicUsize,
+    binding: AtomicUsize,
     recalls: AtomicU32,
 }
 
@@ -116,6 +134,7 @@ impl Demand {
             wanted: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             total: AtomicUsize::new(0),
+            binding: AtomicUsize::new(0),
             recalls: AtomicU32::new(0),
         }
     }
@@ -138,6 +157,11 @@ impl Demand {
     /// How many leases were asked back: a clock that stands still while nobody waits.
     pub(super) fn recalls(&self) -> u32 {
         self.recalls.load(Relaxed)
+    }
+
+    /// How many leases sessions have that only bind.
+    pub(super) fn binding(&self) -> usize {
+        self.binding.load(SeqCst)
     }
 
     /// How many connections there were at the last change, those being made included.

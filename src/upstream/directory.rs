@@ -103,6 +103,7 @@ fn pool_limits(config: &Config) -> Limits {
         max: config.max_connections,
         min: config.min_connections.min(config.max_connections),
         max_ahead: config.max_ahead,
+        max_binding: config.max_binding,
         max_anonymous: (config.max_connections * config.anonymous_share).div_ceil(100),
         max_waiting: config.max_waiting,
         max_waiting_per_source: config.max_waiting_per_source,

@@ -162,6 +162,12 @@ impl Link for Lease {
         }
     }
 
+    fn does_more_than_bind(&mut self) {
+        if self.bell.no_longer_only_binds(&self.pool.demand) && self.pool.demand.waiting() > 0 {
+            self.pool.does_more(self.home);
+        }
+    }
+
     fn poll_recalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.bell.is_recalled() {
             return Poll::Ready(());

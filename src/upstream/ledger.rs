@@ -5,6 +5,10 @@
 //! many connections are being made as there are clients who wait; a lease that may be asked back is
 //! asked back while somebody waits for whom none is being made.
 //!
+//! Sessions that only bind give their connections up between two binds, so that a few serve many.
+//! More of these than `max_binding` are not made: they would only wait in the directory instead of
+//! here, out of turn and out of the processor's caches.
+//!
 //! Who binds and who stays anonymous wait apart, for a connection that was bound once serves binds
 //! alone. Where both wait they take turns; those who stay anonymous, whose leases are not asked
 //! back, have no more than their share of the connections.
@@ -79,6 +83,7 @@ impl<C, W> Ledger<C, W> {
             limits: Limits {
                 max: limits.max.max(1),
                 max_anonymous: limits.max_anonymous.max(1),
+                max_binding: limits.max_binding.max(1),
                 ..limits
             },
             shelves: (0..workers.max(1)).map(|_| Shelf::new()).collect(),
@@ -131,8 +136,12 @@ impl<C, W> Ledger<C, W> {
 
     /// A spare connection to be made, if there are fewer than the minimum and demand ask for.
     pub(super) fn spare(&mut self, worker: usize) -> Option<Order> {
+        if self.to_make() < self.short() {
+            return None;
+        }
         let spares = self.idle + self.making.saturating_sub(self.short());
-        if spares >= self.limits.min + self.ahead.spares() {
+        let useful = self.limits.max_binding.saturating_sub(self.demand.binding() + self.making);
+        if spares >= self.limits.min + self.ahead.spares().min(useful) {
             return None;
         }
         self.probe(worker)
@@ -240,6 +249,11 @@ impl<C, W> Ledger<C, W> {
         Then { deliver, make, ring: self.recall(), ..Then::default() }
     }
 
+    /// A session that only bound does more from now on: another may have a connection to bind with.
+    pub(super) fn does_more(&mut self, worker: usize) -> Option<Order> {
+        self.next_order(worker)
+    }
+
     /// A lease became recallable while somebody waits; whether it is asked back at once.
     pub(super) fn volunteer(&mut self, slot: usize) -> bool {
         self.wanted() > 0 && self.ask_back(slot).is_some()
@@ -325,6 +339,12 @@ impl<C, W> Ledger<C, W> {
         self.binders.len() + self.strangers_short()
     }
 
+    /// How many connections are worth making for those who wait.
+    fn to_make(&self) -> usize {
+        let binding = self.limits.max_binding.saturating_sub(self.demand.binding());
+        self.binders.len().min(binding) + self.strangers_short()
+    }
+
     /// Only bound ones are idle: the longest idle makes room for one that never was bound.
     fn make_room(&mut self) -> Option<C> {
         let idle = self.shelves.iter_mut().find_map(|shelf| shelf.bound.pop_front())?;
@@ -340,9 +360,10 @@ impl<C, W> Ledger<C, W> {
         match self.choose(fitness, home) {
             Use::Serve(purpose, waiter) => {
                 let grant = self.grant(conn, fitness, home, waiter.worker, purpose);
-                self.publish();
+                // A session that only bound may have made room for another that binds.
+                let make = self.next_order(home);
                 let deliver = Some((waiter.tell, grant));
-                Then { deliver, ring: self.recall(), ..Then::default() }
+                Then { deliver, make, ring: self.recall(), ..Then::default() }
             }
             Use::MakeRoom => {
                 let make = self.next_order(home);
@@ -409,7 +430,7 @@ impl<C, W> Ledger<C, W> {
     /// The next connection to be made for one who waits, if fewer are being made.
     fn next_order(&mut self, worker: usize) -> Option<Order> {
         let has_room = self.open && self.total() < self.limits.max;
-        let order = (has_room && self.short() > self.making).then_some(Order { worker });
+        let order = (has_room && self.to_make() > self.making).then_some(Order { worker });
         self.making += usize::from(order.is_some());
         self.publish();
         order
@@ -430,7 +451,7 @@ impl<C, W> Ledger<C, W> {
         self.anonymous += usize::from(purpose == Purpose::Anonymous);
         let place = &mut self.leases[slot];
         place.leased_for = Some(purpose);
-        place.bell.begin(worker);
+        place.bell.begin(worker, purpose, &self.demand);
         Grant { conn, fitness, home, slot, bell: place.bell.clone() }
     }
 
@@ -438,6 +459,7 @@ impl<C, W> Ledger<C, W> {
         let Some(place) = self.leases.get_mut(slot) else { return };
         let Some(purpose) = place.leased_for.take() else { return };
         self.recalled -= usize::from(place.bell.forbid(&self.demand));
+        place.bell.no_longer_only_binds(&self.demand);
         self.anonymous -= usize::from(purpose == Purpose::Anonymous);
         self.free.push(slot);
         self.publish();

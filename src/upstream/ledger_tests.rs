@@ -24,6 +24,7 @@ enum Step {
     Cancel(usize),
     Allow(usize),
     Forbid(usize),
+    DoMore(usize),
     Weed(usize, usize),
     Expire(usize),
     Retry(usize),
@@ -45,11 +46,16 @@ struct World {
 }
 
 fn world(min: usize) -> World {
+    world_that_binds_over(min, MAX)
+}
+
+fn world_that_binds_over(min: usize, max_binding: usize) -> World {
     let demand = Arc::new(Demand::new(WORKERS));
     let limits = Limits {
         max: MAX,
         min,
         max_ahead: MAX_AHEAD,
+        max_binding,
         max_anonymous: MAX_ANONYMOUS,
         max_waiting: MAX_WAITING,
         max_waiting_per_source: MAX_PER_SOURCE,
@@ -210,6 +216,12 @@ impl World {
             Step::Forbid(n) if self.forbids(n) => {
                 self.ledger.revoked();
             }
+            Step::DoMore(n) if !self.leases.is_empty() => {
+                let grant = &self.leases[n % self.leases.len()];
+                if grant.bell.no_longer_only_binds(&self.demand) {
+                    self.orders.extend(self.ledger.does_more(0));
+                }
+            }
             Step::Weed(worker, divisor) => {
                 let weeds = self.ledger.weed(worker % WORKERS, 2, |conn| *conn % divisor != 0);
                 weeds.iter().for_each(|conn| assert!(self.open.remove(conn)));
@@ -245,6 +257,7 @@ impl World {
         assert!(ledger.total() <= MAX);
         assert_eq!(ledger.waiting(), self.waiting.len());
         assert_eq!(ledger.anonymous, self.anonymous());
+        assert!(self.demand.binding() <= self.leases.len() - self.anonymous());
         let held: HashSet<usize> = self.leases.iter().map(|grant| grant.conn).collect();
         assert_eq!(held.len(), self.leases.len(), "a connection is leased twice");
         let recalled = self.leases.iter().filter(|grant| grant.bell.is_recalled()).count();
@@ -264,9 +277,12 @@ impl World {
         assert!(!binder || ledger.idle == 0, "one who binds waits beside an idle connection");
         let fresh = ledger.shelves.iter().any(|shelf| !shelf.fresh.is_empty());
         assert!(ledger.strangers_short() == 0 || !fresh, "an idle connection is withheld");
-        if ledger.short() > ledger.making {
+        if ledger.to_make() > ledger.making {
             assert_eq!(ledger.total(), MAX, "somebody waits although there is room");
         }
+        // Who waits although there is room waits for one of those that take turns.
+        let turns = self.demand.binding() + ledger.making >= ledger.limits.max_binding;
+        assert!(ledger.short() <= ledger.making || ledger.total() == MAX || turns);
     }
 }
 
@@ -289,6 +305,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => n().prop_map(Step::Cancel),
         3 => n().prop_map(Step::Allow),
         1 => n().prop_map(Step::Forbid),
+        1 => n().prop_map(Step::DoMore),
         1 => (n(), 2usize..4).prop_map(|(worker, divisor)| Step::Weed(worker, divisor)),
         1 => n().prop_map(Step::Expire),
         1 => n().prop_map(Step::Retry),
@@ -299,9 +316,10 @@ proptest! {
     #[test]
     fn whatever_happens_the_counters_add_up_and_nobody_is_forgotten(
         min in 0usize..3,
+        max_binding in 1usize..=MAX,
         steps in proptest::collection::vec(step(), 1..120),
     ) {
-        let mut world = world(min);
+        let mut world = world_that_binds_over(min, max_binding);
         for step in steps {
             // These leave room to the next who asks or to the pool's next look.
             let leaves_room = matches!(step, Step::Weed(..) | Step::Expire(_) | Step::NotMade(_));
@@ -369,6 +387,7 @@ fn the_only_recallable_lease_of_hundreds_is_found_wherever_it_is() {
             max: many,
             min: 0,
             max_ahead: 0,
+            max_binding: many,
             max_anonymous: many,
             max_waiting: many,
             max_waiting_per_source: many,
@@ -437,4 +456,29 @@ fn who_waits_goes_on_waiting_while_connections_that_there_are_still_serve_others
     world.step(Step::Retry(0));
     world.step(Step::NotMade(0));
     assert_eq!(world.waiting.len(), 0, "nothing shows that the directory works");
+}
+
+/// A thousand clients that did nothing but bind had a thousand connections, one each: their binds
+/// waited in the directory instead of in the queue, and the gateway's work on each took half as much
+/// again, for none of it was in the processor's caches.
+#[test]
+fn sessions_that_only_bind_take_turns_on_a_few_connections() {
+    let mut world = world_that_binds_over(0, 2);
+    for _ in 0..4 {
+        world.ask(0, Purpose::Bind);
+    }
+    assert_eq!(world.orders.len(), 2);
+    world.step(Step::Made(0));
+    world.step(Step::Made(0));
+    assert_eq!((world.leases.len(), world.waiting.len(), world.orders.len()), (2, 2, 0));
+    // Who answers the first bind gives its connection to the next.
+    world.step(Step::Allow(0));
+    assert!(world.leases[0].bell.is_recalled());
+    world.step(Step::Return(0, Fitness::Binds));
+    assert_eq!((world.leases.len(), world.waiting.len(), world.orders.len()), (2, 1, 0));
+    // One that goes on to search keeps its connection, and another is made.
+    world.step(Step::DoMore(0));
+    assert_eq!(world.orders.len(), 1);
+    world.step(Step::Made(0));
+    assert_eq!((world.leases.len(), world.waiting.len(), world.orders.len()), (3, 0, 0));
 }

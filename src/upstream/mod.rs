@@ -87,6 +87,8 @@ pub struct Config {
     pub min_connections: usize,
     /// How many spare ones are made at most when demand grows (`max_ahead`).
     pub max_ahead: usize,
+    /// How many connections are made for sessions that only bind (`max_binding`).
+    pub max_binding: usize,
     /// The share of them, in per cent, that clients without a bind may have (`anonymous_share`).
     pub anonymous_share: usize,
     /// The most clients that wait for a connection (`max_waiting`).

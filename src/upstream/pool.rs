@@ -164,6 +164,12 @@ impl Pool {
         is_recalled
     }
 
+    /// A session that only bound does more from now on, while somebody waits.
+    pub(super) fn does_more(self: &Arc<Self>, worker: usize) {
+        let make = self.books().does_more(worker);
+        self.carry_out(Then { make, ..Then::default() });
+    }
+
     /// A lease that was asked back is in use again.
     pub(super) fn revoked(&self) {
         let bell = self.books().revoked();

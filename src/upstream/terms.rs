@@ -18,6 +18,8 @@ pub(super) struct Limits {
     pub(super) max_ahead: usize,
     /// The most that clients without a bind have.
     pub(super) max_anonymous: usize,
+    /// How many sessions that only bind have before those who wait to bind take turns on these.
+    pub(super) max_binding: usize,
     /// The most that wait.
     pub(super) max_waiting: usize,
     /// The most of one source that wait.

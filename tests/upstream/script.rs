@@ -151,6 +151,7 @@ pub(crate) fn config(ports: &[u16]) -> Config {
         max_connections: 2,
         min_connections: 0,
         max_ahead: 0,
+        max_binding: 1024,
         anonymous_share: 100,
         max_waiting: 2,
         max_waiting_per_source: 1000,

@@ -91,6 +91,10 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "LIMIT {} hit by {peer}", Word(limit))
         }
         Event::LimitHit { limit, peer: None } => write!(f, "LIMIT {} hit", Word(limit)),
+        Event::ThrottleBegan { source } => {
+            write!(f, "THROTTLE source={source} begins, most of its binds fail")
+        }
+        Event::ThrottleEnded { source } => write!(f, "THROTTLE source={source} ends"),
         Event::StoreFailed { error } => {
             write!(f, "STORE failed error={}", Quoted(error.as_bytes()))
         }

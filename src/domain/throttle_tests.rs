@@ -36,11 +36,11 @@ fn who_fails_slowly_is_not_noticed() {
 #[test]
 fn a_throttle_ends_with_silence_and_with_successes() {
     let mut failures = Failures::new(RULE);
-    (0..25).for_each(|_| drop(failures.failed(source(1), 0, seconds(0))));
+    (0..25).for_each(|_| _ = failures.failed(source(1), 0, seconds(0)));
     assert_eq!(failures.review(9, seconds(59)), []);
     assert_eq!(failures.review(9, seconds(119)), [], "twelve are left");
     assert_eq!(failures.review(9, seconds(120)), [source(1)], "six are left");
-    (0..25).for_each(|_| drop(failures.failed(source(2), 0, seconds(0))));
+    (0..25).for_each(|_| _ = failures.failed(source(2), 0, seconds(0)));
     assert_eq!(failures.succeeded(source(2), 49, seconds(1)), Noted::Nothing);
     assert_eq!(failures.succeeded(source(2), 1, seconds(1)), Noted::Ended);
     assert_eq!(failures.failed(source(2), 0, seconds(1)), Noted::Nothing);
@@ -50,7 +50,7 @@ fn a_throttle_ends_with_silence_and_with_successes() {
 fn those_who_are_held_back_are_never_forgotten_for_others() {
     let mut failures = Failures::new(Rule { max_sources: 3, ..RULE });
     for number in 1..=3 {
-        (0..25).for_each(|_| drop(failures.failed(source(number), 0, seconds(0))));
+        (0..25).for_each(|_| _ = failures.failed(source(number), 0, seconds(0)));
     }
     assert_eq!(failures.failed(source(4), 0, seconds(1)), Noted::Full);
     assert_eq!(failures.remembered(), 3);

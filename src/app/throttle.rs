@@ -6,12 +6,12 @@
 //! *before* they queue for a connection. What waits is bounded in number and time.
 
 use crate::domain::source::Source;
-use crate::domain::throttle::{Failures, Noted, Pace, Rule};
+use crate::domain::throttle::{Failures, Noted, Pace, Review, Rule};
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -42,16 +42,17 @@ pub struct Config {
 /// What a bind has to heed: one relaxed load tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
-    /// Nobody has failed lately.
+    /// Nobody is suspected.
     Calm,
-    /// Somebody has: successes are counted too.
+    /// Somebody is: successes have to be told.
     Counting,
     /// Somebody keeps failing: a bind may have to wait.
     Holding,
 }
 
-/// One source that keeps failing.
+/// One source that is suspected or keeps failing.
 struct Lane {
+    is_failing: AtomicBool,
     pace: Mutex<Pace>,
     waiting: AtomicUsize,
 }
@@ -63,6 +64,7 @@ pub struct Throttle {
     watch: AtomicU8,
     failures: Mutex<Failures>,
     lanes: RwLock<HashMap<Source, Arc<Lane>>>,
+    held_back: AtomicUsize,
     places: Vec<Arc<Semaphore>>,
 }
 
@@ -103,6 +105,7 @@ impl Throttle {
             watch: AtomicU8::new(Watch::Calm as u8),
             failures: Mutex::new(Failures::new(rule)),
             lanes: RwLock::default(),
+            held_back: AtomicUsize::new(0),
             places: max_connections.iter().map(quarter).collect(),
         }
     }
@@ -133,8 +136,8 @@ impl Throttle {
     /// Whether a bind from that address to that directory may go on. To be asked only while
     /// somebody keeps failing: [`Watch::Holding`].
     pub fn turn(&self, address: IpAddr, directory: usize, now: Instant) -> Turn {
-        let source = Source::of(address);
-        let lane = self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(&source).cloned();
+        let lane = self.lane(Source::of(address));
+        let lane = lane.filter(|lane| lane.is_failing.load(Ordering::Relaxed));
         let (Some(lane), Some(places)) = (lane, self.places.get(directory).cloned()) else {
             return Turn::Free;
         };
@@ -157,25 +160,29 @@ impl Throttle {
         }))
     }
 
-    /// A bind from that address was answered with invalidCredentials, after so many successes that
-    /// were not told.
-    pub fn failed(&self, address: IpAddr, successes: u32, now: Instant) -> Noted {
+    /// A bind from that address was answered with invalidCredentials.
+    pub fn failed(&self, address: IpAddr, now: Instant) -> Noted {
         if !self.config.enabled {
             return Noted::Nothing;
         }
         let mut failures = self.failures();
         let source = Source::of(address);
-        let noted = failures.failed(source, successes, self.since_start(now));
-        self.heed(&failures, source, noted);
+        let noted = failures.failed(source, self.since_start(now));
+        self.heed(source, noted);
         noted
     }
 
-    /// So many binds from that address succeeded.
-    pub fn succeeded(&self, address: IpAddr, count: u32, now: Instant) -> Noted {
-        let mut failures = self.failures();
+    /// A bind from that address succeeded. To be told only while somebody is suspected: not
+    /// [`Watch::Calm`].
+    pub fn succeeded(&self, address: IpAddr, now: Instant) -> Noted {
         let source = Source::of(address);
-        let noted = failures.succeeded(source, count, self.since_start(now));
-        self.heed(&failures, source, noted);
+        // Of others it need not be known, and the lock of all counts is not taken for them.
+        if self.lane(source).is_none() {
+            return Noted::Nothing;
+        }
+        let mut failures = self.failures();
+        let noted = failures.succeeded(source, self.since_start(now));
+        self.heed(source, noted);
         noted
     }
 
@@ -186,9 +193,10 @@ impl Throttle {
         let mut left = self.failures().remembered();
         while left > 0 {
             let mut failures = self.failures();
-            let ended = failures.review(REVIEWED_AT_ONCE.min(left), self.since_start(now));
-            ended.iter().for_each(|source| self.heed(&failures, *source, Noted::Ended));
-            self.publish(&failures);
+            let Review { ended, cleared } =
+                failures.review(REVIEWED_AT_ONCE.min(left), self.since_start(now));
+            ended.iter().for_each(|source| self.heed(*source, Noted::Ended));
+            self.clear(&cleared);
             all.extend(ended);
             left = left.saturating_sub(REVIEWED_AT_ONCE);
         }
@@ -197,7 +205,11 @@ impl Throttle {
 
     /// How many sources are held back.
     pub fn held_back(&self) -> usize {
-        self.lanes.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.held_back.load(Ordering::Relaxed)
+    }
+
+    fn lane(&self, source: Source) -> Option<Arc<Lane>> {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(&source).cloned()
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {
@@ -208,26 +220,44 @@ impl Throttle {
         now.saturating_duration_since(self.start)
     }
 
-    /// Takes a beginning or an end over; under the lock of what is counted.
-    fn heed(&self, failures: &Failures, source: Source, noted: Noted) {
+    /// Takes what a count changed over; under the lock of the counts.
+    fn heed(&self, source: Source, noted: Noted) {
         match noted {
-            Noted::Began => {
+            Noted::Nothing | Noted::Full => return,
+            Noted::Suspected => {
                 let pace = Pace::new(self.config.binds_per_second, self.config.binds_per_second);
-                let lane = Lane { pace: Mutex::new(pace), waiting: AtomicUsize::new(0) };
+                let lane = Lane {
+                    is_failing: AtomicBool::new(false),
+                    pace: Mutex::new(pace),
+                    waiting: AtomicUsize::new(0),
+                };
                 let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
                 lanes.insert(source, Arc::new(lane));
             }
-            Noted::Ended => {
-                let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
-                lanes.remove(&source);
+            Noted::Began | Noted::Ended => {
+                let is_failing = noted == Noted::Began;
+                if let Some(lane) = self.lane(source) {
+                    lane.is_failing.store(is_failing, Ordering::Relaxed);
+                }
+                match is_failing {
+                    true => self.held_back.fetch_add(1, Ordering::Relaxed),
+                    false => self.held_back.fetch_sub(1, Ordering::Relaxed),
+                };
             }
-            Noted::Nothing | Noted::Full => {}
         }
-        self.publish(failures);
+        self.publish();
     }
 
-    fn publish(&self, failures: &Failures) {
-        let watch = match (self.held_back(), failures.remembered()) {
+    fn clear(&self, sources: &[Source]) {
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        sources.iter().for_each(|source| _ = lanes.remove(source));
+        drop(lanes);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner).len();
+        let watch = match (self.held_back(), lanes) {
             (0, 0) => Watch::Calm,
             (0, _) => Watch::Counting,
             _ => Watch::Holding,
@@ -276,8 +306,8 @@ mod tests {
     fn failing(config: Config) -> Throttle {
         let throttle = Throttle::new(config, &[8]);
         let now = Instant::now();
-        let noted: Vec<_> = (0..4).map(|_| throttle.failed(address(1), 0, now)).collect();
-        assert_eq!(noted.last(), Some(&Noted::Began));
+        let noted: Vec<_> = (0..6).map(|_| throttle.failed(address(1), now)).collect();
+        assert_eq!((noted[3], noted[5]), (Noted::Suspected, Noted::Began));
         throttle
     }
 
@@ -302,14 +332,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn successes_count_only_while_somebody_has_failed() {
+    async fn successes_have_to_be_told_only_while_somebody_is_suspected() {
         let throttle = Throttle::new(CONFIG, &[8]);
+        let now = Instant::now();
+        (0..3).for_each(|_| _ = throttle.failed(address(1), now));
         assert_eq!(throttle.watch(), Watch::Calm);
-        throttle.failed(address(1), 0, Instant::now());
+        throttle.failed(address(1), now);
         assert_eq!(throttle.watch(), Watch::Counting);
-        throttle.succeeded(address(1), 5, Instant::now());
-        let noted = (0..4).map(|_| throttle.failed(address(1), 0, Instant::now()));
-        assert!(noted.into_iter().all(|noted| noted == Noted::Nothing));
+        (0..5).for_each(|_| _ = throttle.succeeded(address(1), now));
+        let noted: Vec<_> = (0..5).map(|_| throttle.failed(address(1), now)).collect();
+        assert_eq!(noted, [Noted::Nothing; 5]);
+        assert_eq!(throttle.review(now + Duration::from_secs(300)), []);
+        assert_eq!(throttle.watch(), Watch::Calm);
     }
 
     #[tokio::test(start_paused = true)]
@@ -355,7 +389,7 @@ mod tests {
             .unwrap()
             .block_on(async { Throttle::off() });
         let now = Instant::now();
-        assert!((0..1000).all(|_| throttle.failed(address(1), 0, now) == Noted::Nothing));
+        assert!((0..1000).all(|_| throttle.failed(address(1), now) == Noted::Nothing));
         assert_eq!(throttle.watch(), Watch::Calm);
     }
 }

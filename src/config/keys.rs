@@ -253,7 +253,7 @@ pub const KEYS: &[Key] = &[
     key("throttle", "enabled", Flag, Default("true"),
         "Whether a source that keeps failing is held back."),
     key("throttle", "failures", Count(1, 1_000_000), Default("50"),
-        "A source keeps failing from so many binds with a wrong password on, if they are more than half of its binds."),
+        "From so many binds with a wrong password on a source is watched; it is held back if half as many follow, and most of its binds."),
     key("throttle", "half_life", Duration(SECOND, DAY), Default("\"1m\""),
         "After how long what was counted of a source counts half."),
     key("throttle", "binds_per_second", Count(1, 100_000), Default("10"),

@@ -1,14 +1,15 @@
 //! Who keeps failing: a source most of whose binds have a wrong password, many of them in a short
 //! time.
 //!
-//! Failures and successes are counted in a window that fades: both counts halve with every
-//! half-life. A source begins to be one that keeps failing when it has at least so many failures and
-//! more failures than successes; it ends to be one when it has less than half as many failures, or
-//! two successes for each. So a server of applications of whose users one in ten mistypes a password
-//! never is one, and whoever is near the border does not go to and fro.
+//! Failures are counted in a window that fades: what was counted halves with every half-life. From
+//! so many on a source is *suspected*, and from then on its successes are counted too, so that the
+//! binds of a source that does not fail cost nothing. It *keeps failing* when there are half as many
+//! failures again, and more than successes. It ends when few failures are left in the window, or two
+//! successes come for each. So a server of applications of whose users one in ten mistypes a password
+//! is suspected at most, and whoever is near the border does not go to and fro.
 //!
 //! What is kept is bounded: where there is no room, the source with the fewest failures among a few
-//! makes room, never one that is held back.
+//! makes room, never one that is suspected.
 
 use super::source::Source;
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ const COMPARED: usize = 8;
 /// When a source keeps failing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// The least failures in the window.
+    /// From how many failures in the window on a source is suspected.
     pub failures: u32,
     /// After how long what was counted counts half.
     pub half_life: Duration,
@@ -33,12 +34,22 @@ pub struct Rule {
 pub enum Noted {
     /// Nothing that anybody has to know.
     Nothing,
+    /// The source is suspected from now on: its successes have to be told.
+    Suspected,
     /// The source keeps failing from now on.
     Began,
-    /// The source does not keep failing any more.
+    /// The source does not keep failing any more, but is suspected still.
     Ended,
-    /// It could not be counted: all places are taken by those who keep failing.
+    /// It could not be counted: all places looked at are taken by suspects.
     Full,
+}
+
+/// What is thought of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    Quiet,
+    Suspected,
+    Failing,
 }
 
 /// What is remembered of one source.
@@ -46,10 +57,11 @@ pub enum Noted {
 struct Tally {
     source: Source,
     failures: u32,
-    successes: u32,
+    /// Failures and successes since it was suspected.
+    sample: (u32, u32),
     /// Up to when the counts have faded.
     faded_to: Duration,
-    is_failing: bool,
+    standing: Standing,
 }
 
 impl Tally {
@@ -60,27 +72,52 @@ impl Tally {
             return;
         }
         let halvings = u32::try_from(halvings).unwrap_or(u32::MAX);
-        self.failures = self.failures.checked_shr(halvings).unwrap_or(0);
-        self.successes = self.successes.checked_shr(halvings).unwrap_or(0);
+        let halved = |count: u32| count.checked_shr(halvings).unwrap_or(0);
+        self.failures = halved(self.failures);
+        self.sample = (halved(self.sample.0), halved(self.sample.1));
         self.faded_to = self.faded_to.saturating_add(half_life.saturating_mul(halvings)).min(now);
     }
 
-    fn judge(&mut self, least: u32) -> Noted {
-        let begins = self.failures >= least && self.failures > self.successes;
-        let is_few = self.failures < least.div_ceil(2);
-        let ends = is_few || self.successes >= self.failures.saturating_mul(2);
-        match self.is_failing {
-            false if begins => {
-                self.is_failing = true;
-                Noted::Began
-            }
-            true if ends => {
-                self.is_failing = false;
-                Noted::Ended
-            }
-            _ => Noted::Nothing,
+    fn count(&mut self, failures: u32, successes: u32) {
+        self.failures = self.failures.saturating_add(failures);
+        if self.standing > Standing::Quiet {
+            self.sample.0 = self.sample.0.saturating_add(failures);
+            self.sample.1 = self.sample.1.saturating_add(successes);
         }
     }
+
+    fn judge(&mut self, least: u32) -> Noted {
+        let (failures, successes) = self.sample;
+        let (standing, noted) = match self.standing {
+            Standing::Quiet if self.failures >= least => (Standing::Suspected, Noted::Suspected),
+            Standing::Suspected if failures >= least.div_ceil(2) && failures > successes => {
+                (Standing::Failing, Noted::Began)
+            }
+            Standing::Failing if self.is_calm(least) || successes / 2 >= failures => {
+                (Standing::Suspected, Noted::Ended)
+            }
+            standing => (standing, Noted::Nothing),
+        };
+        if noted == Noted::Suspected {
+            self.sample = (0, 0);
+        }
+        self.standing = standing;
+        noted
+    }
+
+    /// Whether it has failed so little lately that it is not even suspected.
+    fn is_calm(&self, least: u32) -> bool {
+        self.failures < least.div_ceil(2)
+    }
+}
+
+/// What a review found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Review {
+    /// Those who do not keep failing any more.
+    pub ended: Vec<Source>,
+    /// Those who are not suspected any more; among them may be some of the others.
+    pub cleared: Vec<Source>,
 }
 
 /// All sources that have failed lately. Moments are durations since one that the caller chooses.
@@ -105,29 +142,32 @@ impl Failures {
         self.tallies.len()
     }
 
-    /// A bind failed, after so many of the source that had succeeded and were not told.
-    pub fn failed(&mut self, source: Source, successes: u32, now: Duration) -> Noted {
+    /// A bind failed.
+    pub fn failed(&mut self, source: Source, now: Duration) -> Noted {
         let Some(place) = self.place(source).or_else(|| self.make_place(source, now)) else {
             return Noted::Full;
         };
-        self.count(place, 1, successes, now)
+        self.count(place, 1, 0, now)
     }
 
-    /// So many binds succeeded. Who has not failed lately is not remembered for it.
-    pub fn succeeded(&mut self, source: Source, count: u32, now: Duration) -> Noted {
-        self.place(source).map_or(Noted::Nothing, |place| self.count(place, 0, count, now))
+    /// A bind succeeded. Of who is not suspected it need not be told.
+    pub fn succeeded(&mut self, source: Source, now: Duration) -> Noted {
+        self.place(source).map_or(Noted::Nothing, |place| self.count(place, 0, 1, now))
     }
 
-    /// Looks at the next so many sources: those without a failure left are forgotten, and those who
-    /// do not keep failing any more are given.
-    pub fn review(&mut self, count: usize, now: Duration) -> Vec<Source> {
-        let mut ended = Vec::new();
+    /// Looks at the next so many sources. Those without a failure left are forgotten.
+    pub fn review(&mut self, count: usize, now: Duration) -> Review {
+        let mut review = Review::default();
         for _ in 0..count.min(self.tallies.len()) {
             self.hand = if self.hand < self.tallies.len() { self.hand } else { 0 };
             let tally = &mut self.tallies[self.hand];
             tally.fade(now, self.rule.half_life);
             if tally.judge(self.rule.failures) == Noted::Ended {
-                ended.push(tally.source);
+                review.ended.push(tally.source);
+            }
+            if tally.standing == Standing::Suspected && tally.is_calm(self.rule.failures) {
+                tally.standing = Standing::Quiet;
+                review.cleared.push(tally.source);
             }
             if tally.failures == 0 {
                 self.forget(self.hand);
@@ -135,7 +175,7 @@ impl Failures {
                 self.hand += 1;
             }
         }
-        ended
+        review
     }
 
     fn place(&self, source: Source) -> Option<usize> {
@@ -145,8 +185,7 @@ impl Failures {
     fn count(&mut self, place: usize, failures: u32, successes: u32, now: Duration) -> Noted {
         let tally = &mut self.tallies[place];
         tally.fade(now, self.rule.half_life);
-        tally.failures = tally.failures.saturating_add(failures);
-        tally.successes = tally.successes.saturating_add(successes);
+        tally.count(failures, successes);
         tally.judge(self.rule.failures)
     }
 
@@ -154,8 +193,8 @@ impl Failures {
         if self.tallies.len() >= self.rule.max_sources {
             self.make_room(now)?;
         }
-        let (failures, successes) = (0, 0);
-        self.tallies.push(Tally { source, failures, successes, faded_to: now, is_failing: false });
+        let (standing, sample) = (Standing::Quiet, (0, 0));
+        self.tallies.push(Tally { source, failures: 0, sample, faded_to: now, standing });
         self.places.insert(source, self.tallies.len() - 1);
         Some(self.tallies.len() - 1)
     }
@@ -167,7 +206,9 @@ impl Failures {
         for place in looked_at {
             let tally = &mut self.tallies[place];
             tally.fade(now, self.rule.half_life);
-            if !tally.is_failing && weakest.is_none_or(|(least, _)| tally.failures < least) {
+            if tally.standing == Standing::Quiet
+                && weakest.is_none_or(|(least, _)| tally.failures < least)
+            {
                 weakest = Some((tally.failures, place));
             }
         }

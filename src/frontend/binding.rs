@@ -30,9 +30,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use zeroize::Zeroize;
 
-/// After how many successes of a connection the throttle is told of them.
-const TOLD_AT_ONCE: u32 = 16;
-
 /// The bind of a connection, if one is under way.
 pub(super) struct Binding<P: Ports> {
     stage: Stage,
@@ -377,40 +374,25 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
-    /// What the throttle has to know: failures at once, successes when there are some and somebody
-    /// has failed lately.
+    /// What the throttle has to know: failures, and successes while somebody is suspected.
     fn count_bind(&mut self, code: ResultCode) {
-        match code {
-            ResultCode::INVALID_CREDENTIALS => {
-                let (source, untold) = (self.peer.ip(), std::mem::take(&mut self.untold));
-                let noted = self.gateway.throttle().failed(source, untold, self.heard_at);
-                self.tell_of_throttle(noted);
+        let (throttle, source) = (self.gateway.throttle(), self.peer.ip());
+        let noted = match code {
+            ResultCode::INVALID_CREDENTIALS => throttle.failed(source, self.heard_at),
+            ResultCode::SUCCESS
+                if self.binding.watch > Watch::Calm && self.binding.kind == BindKind::Named =>
+            {
+                throttle.succeeded(source, self.heard_at)
             }
-            ResultCode::SUCCESS if self.binding.kind == BindKind::Named => {
-                if self.untold < TOLD_AT_ONCE {
-                    self.untold += 1;
-                } else if self.binding.watch > Watch::Calm {
-                    self.tell_of_successes();
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Tells the throttle of successes that it does not know of, if somebody has failed lately.
-    pub(super) fn tell_of_successes(&mut self) {
-        if self.untold == 0 || self.gateway.throttle().watch() == Watch::Calm {
-            return;
-        }
-        let untold = std::mem::take(&mut self.untold);
-        let noted = self.gateway.throttle().succeeded(self.peer.ip(), untold, self.heard_at);
+            _ => return,
+        };
         self.tell_of_throttle(noted);
     }
 
     fn tell_of_throttle(&self, noted: Noted) {
         let source = Source::of(self.peer.ip());
         match noted {
-            Noted::Nothing => {}
+            Noted::Nothing | Noted::Suspected => {}
             Noted::Began => self.gateway.events().emit(&Event::ThrottleBegan { source }),
             Noted::Ended => self.gateway.events().emit(&Event::ThrottleEnded { source }),
             Noted::Full => self.limit_hit("max_tracked_sources"),

@@ -84,8 +84,6 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) heard_at: Instant,
     pub(super) closing_at: Instant,
     pub(super) moments: Moments,
-    /// Binds that succeeded and were not told to the throttle.
-    pub(super) untold: u32,
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     _permits: (ClientPermit, Counted),
 }
@@ -130,7 +128,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             heard_at: now,
             closing_at: now,
             moments: Moments::new(now),
-            untold: 0,
             timer: None,
             _permits: admission.permits,
         }
@@ -162,7 +159,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         .await;
         self.gateway.events().emit(&Event::Disconnected { conn: self.id, reason });
         self.part();
-        self.tell_of_successes();
     }
 
     /// Sends a Notice of Disconnection and closes.

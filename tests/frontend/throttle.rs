@@ -9,7 +9,7 @@ use super::links::{FarEnds, Granting};
 use super::play::{House, Wire, paused};
 use super::words;
 use bindgate::app::gateway::Gateway;
-use bindgate::app::throttle::{Config, Throttle};
+use bindgate::app::throttle::{Config, Throttle, Watch};
 use bindgate::domain::policy::OnUnknown;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -199,6 +199,7 @@ fn a_server_of_applications_with_some_wrong_passwords_is_never_held_back() {
                 town.bind(at).await;
             }
         }
+        assert_eq!(town.throttle.watch(), Watch::Counting, "it is watched, for it fails often");
         assert_eq!(town.throttle.held_back(), 0);
         assert!(!town.house.seen.take("throttled 10.0.0.66"));
     });

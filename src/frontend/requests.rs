@@ -34,6 +34,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             match frame(&bytes[used..], self.config.max_message_size) {
                 Ok(Frame::Whole(length)) => {
                     self.expect(length);
+                    self.moments.partial_since = None;
                     if self.receive_request(&bytes[used..used + length]) == Taken::Later {
                         self.held = true;
                         self.moments.held_since = self.heard_at;
@@ -41,7 +42,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                     }
                     used += length;
                     self.expect(0);
-                    self.moments.partial_since = None;
                 }
                 Ok(Frame::Partial(length)) => {
                     self.expect(length);

@@ -118,7 +118,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 next.or(oldest, config.operation_timeout, Due::Operation);
             }
         }
-        if let (Some(since), false) = (moments.partial_since, self.held) {
+        if let Some(since) = moments.partial_since {
             next.or(since, config.read_timeout, Due::Read);
         }
         let is_waited_for = self.outstanding.is_empty() && !is_binding && self.lease.is_none();

@@ -54,9 +54,18 @@ fn a_message_that_does_not_become_whole_ends_the_client() {
     check(
         ">x 30
          wait 15
-         >x 05 02 01 01 42
-         wait 3
-         >x 00
+         >x 05 02 01 01 42 00
+         < end
+         leave
+         event left unbind",
+    );
+    // An abandon of nothing, in two pieces, and an unbind, in two pieces.
+    check(
+        ">x 30 06 02
+         wait 15
+         >x 01 01 50 01 09 30 05
+         wait 15
+         >x 02 01 02 42 00
          < end
          leave
          event left unbind",
@@ -78,6 +87,19 @@ fn a_message_is_not_late_while_those_before_it_wait() {
          wait 2
          < 0 notice 52 & end
          event limit read_timeout",
+    );
+    // Whole, but behind a search: its own time is over, the search's is not.
+    check(
+        "> 1 search a
+         1< 1 search a
+         >x 30 0c 02 01 02 60 07
+         wait 5
+         >x 02 01 03 04 00 80 00
+         wait 25
+         < nothing
+         1> 1 done 0
+         < 1 done 0
+         1< 2 bind -",
     );
 }
 

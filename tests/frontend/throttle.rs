@@ -228,6 +228,25 @@ fn the_entry_of_a_user_is_not_read_ahead_for_a_source_that_keeps_failing() {
     });
 }
 
+/// The connections of failed binds stayed with their sessions until somebody asked for them.
+#[test]
+fn a_failed_bind_of_such_a_source_gives_its_connection_back() {
+    paused(async {
+        let mut town = Town::new(CONFIG);
+        town.client(ATTACKER, "bad").await;
+        town.until_throttled().await;
+        for _ in 0..3 {
+            town.listen().await;
+            let number = *town.asked.keys().next().expect("its turn has come");
+            let back = format!("{number} back Binds");
+            while town.house.links.said(&back) {}
+            town.answer(false).await;
+            assert!(town.house.links.said(&back), "the client is silent, and keeps it");
+            town.bind(0).await;
+        }
+    });
+}
+
 #[test]
 fn what_is_beyond_the_pace_is_answered_busy_within_a_bounded_time() {
     paused(async {

@@ -168,6 +168,23 @@ fn a_client_that_takes_nothing_of_what_waits_for_it_is_cut_and_its_lease_ends() 
     });
 }
 
+/// What is not read cannot arrive: a client that does not read its answers is not read either, and
+/// has its own limit.
+#[test]
+fn a_message_is_not_late_while_the_gateway_does_not_read_it() {
+    paused(async {
+        let (house, mut ends) = House::new(OnUnknown::Keep, Granting::Up(9));
+        let (mut client, served) = house.connect(1024);
+        let begun = [words::message("1 search a"), vec![0x30, 5, 2]].concat();
+        client.stream.write_all(&begun).await.unwrap();
+        let (_, mut end) = ends.recv().await.expect("a connection is leased");
+        let entries = words::message("1 entry big:1000").repeat(400);
+        let _ = timeout(Duration::from_secs(1), end.write_all(&entries)).await;
+        assert!(timeout(Duration::from_secs(40), served_is_pending(&served)).await.is_err());
+        assert!(!house.seen.take("limit read_timeout"));
+    });
+}
+
 async fn served_is_pending(served: &tokio::task::JoinHandle<()>) {
     while !served.is_finished() {
         std::future::pending::<()>().await;

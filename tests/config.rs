@@ -353,7 +353,6 @@ fn unknown_keys_and_sections_are_refused_with_what_is_known() {
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
     let words = ["is not available in this version"];
-    check_line("listen", "proxy_protocol = true", "proxy_protocol", &words);
     check_line("listen", "require_confidentiality = true", "require_confidentiality", &words);
     check_line("sign_on", "barrier_patience = \"50ms\"", "barrier_patience", &words);
     check("[[directory]]", "[[view]]\nname = \"x\"\n[[directory]]", "view", &words);
@@ -372,6 +371,10 @@ fn values_of_the_wrong_kind_or_beyond_their_limits_are_refused() {
     check_line("listen", "max_clients = 1e3", "1e3", &["not a fraction"]);
     check_line("listen", "max_message_size = \"1GB\"", "\"1GB\"", &["KiB, MiB or GiB"]);
     check_line("listen", "max_message_size = 7", "7", &["1KiB to 256MiB"]);
+    check_line("listen", "proxy_protocol = true", "true", &["a list, not true or false"]);
+    let network = "\"10.0.0.1/8\"";
+    let line = format!("proxy_protocol = [{network}]");
+    check_line("listen", &line, network, &["no network", "10.0.0.0/8"]);
     check_line("listen", "handshake_timeout = 10", "10", &["a string, not a whole number", "ms"]);
     check_line("listen", "handshake_timeout = \"10\"", "\"10\"", &["no duration"]);
     check_line("listen", "handshake_timeout = \"2h\"", "\"2h\"", &["100ms to 1h"]);

@@ -21,6 +21,8 @@ mod links;
 mod model;
 #[path = "frontend/operations.rs"]
 mod operations;
+#[path = "frontend/patience.rs"]
+mod patience;
 #[path = "support/pdu.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
 mod pdu;
@@ -28,5 +30,7 @@ mod pdu;
 mod play;
 #[path = "frontend/pressure.rs"]
 mod pressure;
+#[path = "frontend/throttle.rs"]
+mod throttle;
 #[path = "frontend/words.rs"]
 mod words;

@@ -11,9 +11,13 @@ mod support;
 mod binds;
 #[path = "relay/clients.rs"]
 mod clients;
+#[path = "relay/door.rs"]
+mod door;
 #[path = "relay/hostile.rs"]
 mod hostile;
 #[path = "relay/limits.rs"]
 mod limits;
 #[path = "relay/operations.rs"]
 mod operations;
+#[path = "relay/throttle.rs"]
+mod throttle;

@@ -7,7 +7,7 @@ use bindgate::domain::session::{BindEnd, Session, Surroundings};
 use bindgate::proto::bind::{BindRequest, write_simple};
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::proto::envelope::{Envelope, MessageId};
-use bindgate::proto::filter::Filter;
+use bindgate::proto::filter::{Filter, FilterLimits};
 use bindgate::proto::framing::frame;
 use bindgate::proto::op::Operation;
 use bindgate::proto::result::{LdapResult, ResultCode};
@@ -103,7 +103,12 @@ fn result_decode(times: u64) {
 fn session_bind(times: u64) {
     let pdu = bind_request();
     let request = split(&pdu);
-    let around = Surroundings { outstanding: 0, max_outstanding: 100, max_controls: 16 };
+    let around = Surroundings {
+        outstanding: 0,
+        max_outstanding: 100,
+        max_controls: 16,
+        filter: FilterLimits::default(),
+    };
     let mut session = Session::Anonymous;
     repeat(times, || {
         let before = std::mem::replace(&mut session, Session::Anonymous);

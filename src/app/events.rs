@@ -5,6 +5,7 @@
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::UserKey;
+use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
@@ -32,6 +33,8 @@ pub enum Closed {
     UpstreamLost,
     /// The TLS handshake failed.
     Tls,
+    /// A balancer's connection did not begin with a header of the PROXY protocol.
+    ProxyHeader,
     /// The gateway is shutting down.
     Shutdown,
 }
@@ -47,6 +50,7 @@ impl Closed {
             Self::Idle => "idle",
             Self::UpstreamLost => "upstream-lost",
             Self::Tls => "tls",
+            Self::ProxyHeader => "proxy-header",
             Self::Shutdown => "shutdown",
         }
     }
@@ -191,6 +195,16 @@ pub enum Event<'a> {
         limit: &'static str,
         /// Where from, if a client did it.
         peer: Option<SocketAddr>,
+    },
+    /// A source keeps failing and is held back from now on.
+    ThrottleBegan {
+        /// The source.
+        source: Source,
+    },
+    /// A source does not keep failing any more.
+    ThrottleEnded {
+        /// The source.
+        source: Source,
     },
     /// The store could not write.
     StoreFailed {

@@ -2,6 +2,7 @@
 
 use super::ports::{Links, Ports};
 use super::sign_on::SignOns;
+use super::throttle::Throttle;
 use crate::domain::identity;
 use crate::domain::policy::DirectoryPolicy;
 use crate::proto::dn::DistinguishedName;
@@ -24,6 +25,7 @@ pub struct Directory<P: Ports> {
 pub struct Gateway<P: Ports> {
     directories: Vec<Directory<P>>,
     sign_ons: SignOns<P>,
+    throttle: Arc<Throttle>,
     events: P::Events,
 }
 
@@ -34,9 +36,19 @@ pub type LinkOf<P> = <<P as Ports>::Links as Links>::Link;
 pub type WaitOf<P> = <<P as Ports>::Links as Links>::Wait;
 
 impl<P: Ports> Gateway<P> {
-    /// A gateway to these directories.
+    /// A gateway to these directories that holds no source back.
     pub fn new(directories: Vec<Directory<P>>, sign_ons: SignOns<P>, events: P::Events) -> Self {
-        Self { directories, sign_ons, events }
+        Self { directories, sign_ons, throttle: Arc::new(Throttle::off()), events }
+    }
+
+    /// The same, with a throttle that it shares with other workers.
+    pub fn with_throttle(self, throttle: Arc<Throttle>) -> Self {
+        Self { throttle, ..self }
+    }
+
+    /// Who is held back.
+    pub fn throttle(&self) -> &Throttle {
+        &self.throttle
     }
 
     /// The directory of that index, as [`Gateway::route`] gave it.

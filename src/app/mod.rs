@@ -7,3 +7,4 @@ pub mod observe;
 pub mod ports;
 pub mod sign_on;
 pub mod switches;
+pub mod throttle;

@@ -27,7 +27,10 @@ impl Parts {
             load_admin: |path| {
                 crate::config::load_admin(path).map_err(|problems| problems.render())
             },
-            check: |path| crate::config::check(path).map_err(|problems| problems.render()),
+            check: |path| {
+                crate::config::check_with(path, crate::server::too_few_descriptors)
+                    .map_err(|problems| problems.render())
+            },
             run: |config| crate::server::run(config).map_err(ended),
             demo: |once| super::demo::run(once).map_err(ended),
         }

@@ -96,6 +96,8 @@ impl Kind {
 const ADDRESS: &str = "an IP address and a port, \"127.0.0.1:389\" or \"[::1]:389\"";
 const FILE: &str = "a path; a relative one starts at this file's folder";
 const DN: &str = "a distinguished name (RFC 4514)";
+const NETWORK: &str =
+    "an IP address or a network, \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"";
 const FILTER: &str = "a search filter (RFC 4515)";
 const NAME: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
 const ATTRIBUTE: &str = "an attribute's name or OID";
@@ -118,6 +120,11 @@ pub const SECTIONS: &[SectionInfo] = &[
     once("admin", "Administration over HTTP: records, switches, health and metrics."),
     once("log", "What is written to standard error."),
     once("sign_on", "What happens when somebody binds."),
+    once(
+        "throttle",
+        "What happens to a source, an IPv4 address or a /64 network of IPv6, that keeps failing: most\n\
+         of its binds have a wrong password, and there are many of them.",
+    ),
     often("directory", "One directory behind the gateway. There may be several; at least one."),
     once(
         "directory.service_account",
@@ -171,18 +178,36 @@ pub const KEYS: &[Key] = &[
         "Addresses for plain LDAP; [] for none."),
     key("listen", "ldaps", List(ADDRESS), Default("[]"),
         "Addresses for LDAP over TLS; they need [listen.tls]."),
+    key("listen", "proxy_protocol", List(NETWORK), Default("[]"),
+        "Balancers whose connections begin with a PROXY protocol version 2 header, and nobody else's do."),
     key("listen", "max_message_size", Size(KIB, 256 * MIB), Default("\"4MiB\""),
         "The most bytes of one message from a client; a longer one is refused before it is buffered."),
     key("listen", "max_outstanding", Count(1, 65_536), Default("256"),
         "The most operations that one client may have outstanding."),
     key("listen", "max_controls", Count(0, 1024), Default("64"),
         "The most controls of one message."),
+    key("listen", "max_filter_depth", Count(1, 128), Default("64"),
+        "The deepest nesting of a search's filter."),
+    key("listen", "max_filter_items", Count(1, 1_000_000), Default("10000"),
+        "The most filters within a search's filter; each part of a substrings filter counts too."),
+    key("listen", "max_clients_per_address", Count(0, 1_000_000), Default("0"),
+        "The most client connections of one address (of one /64 network of IPv6); 0 is no limit."),
     key("listen", "max_clients", Count(1, 1_000_000), Default("20000"),
         "The most client connections at a time."),
     key("listen", "max_unread", Size(64 * KIB, GIB), Default("\"16MiB\""),
         "The most bytes that wait for a client that does not read; then the directory is not read either."),
     key("listen", "handshake_timeout", Duration(100, HOUR), Default("\"10s\""),
-        "How long a client may take for its TLS handshake."),
+        "How long a client may take for its TLS handshake, and a balancer for its header."),
+    key("listen", "pre_bind_timeout", Duration(0, DAY), Default("\"30s\""),
+        "How long a client may take until its first bind or operation is answered; waiting for the directory does not count; \"0s\" is for ever."),
+    key("listen", "read_timeout", Duration(0, DAY), Default("\"1m\""),
+        "How long one message of a client may take from its first byte to its last; \"0s\" is for ever."),
+    key("listen", "write_timeout", Duration(0, DAY), Default("\"1m\""),
+        "How long a client may take not a byte of what waits for it; \"0s\" is for ever."),
+    key("listen", "bind_wait_timeout", Duration(0, DAY), Default("\"1m\""),
+        "How long a bind waits for the client's operations before it, which are then abandoned; \"0s\" is for ever."),
+    key("listen", "operation_timeout", Duration(0, 30 * DAY), Default("\"0s\""),
+        "How long an operation may take before it is abandoned; \"0s\" is for ever, as persistent searches need."),
     key("listen", "idle_timeout", Duration(0, 30 * DAY), Default("\"0s\""),
         "How long a client may be silent with nothing outstanding; \"0s\" is for ever."),
     key("listen", "drain_timeout", Duration(0, HOUR), Default("\"10s\""),
@@ -224,6 +249,21 @@ pub const KEYS: &[Key] = &[
         "Whether the bind's answer waits until the record is up to date and on disk."),
     key("sign_on", "budget", Duration(10, 10 * MINUTE), Default("\"2s\""),
         "How long the bind's answer may wait for the record; the synchronisation goes on after it."),
+
+    key("throttle", "enabled", Flag, Default("true"),
+        "Whether a source that keeps failing is held back."),
+    key("throttle", "failures", Count(1, 1_000_000), Default("50"),
+        "From so many binds with a wrong password on a source is watched; it is held back if half as many follow, and most of its binds."),
+    key("throttle", "half_life", Duration(SECOND, DAY), Default("\"1m\""),
+        "After how long what was counted of a source counts half."),
+    key("throttle", "binds_per_second", Count(1, 100_000), Default("10"),
+        "How many binds of such a source are let through each second."),
+    key("throttle", "max_waiting", Count(0, 100_000), Default("64"),
+        "The most binds of such a source that wait for their turn; others are answered busy."),
+    key("throttle", "queue_timeout", Duration(0, HOUR), Default("\"5s\""),
+        "How long a bind of such a source waits for its turn; then it is answered busy."),
+    key("throttle", "max_tracked_sources", Count(1, 10_000_000), Default("65536"),
+        "The most sources with failed binds that are remembered."),
 
     key("directory", "name", Text(NAME), Required("\"corp\""),
         "The directory's name, unique in this file; records are kept under it."),
@@ -333,7 +373,6 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 /// relies on a switch that is not there.
 pub(super) const NOT_YET: &[(&str, &str)] = &[
     ("", "view"),
-    ("listen", "proxy_protocol"),
     ("listen", "require_confidentiality"),
     ("sign_on", "barrier_patience"),
     ("directory", "kind"),
@@ -400,7 +439,10 @@ mod tests {
 
     #[test]
     fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
-        assert_eq!(allowed(""), ["listen", "store", "admin", "log", "sign_on", "directory"]);
+        assert_eq!(
+            allowed(""),
+            ["listen", "store", "admin", "log", "sign_on", "throttle", "directory"]
+        );
         assert_eq!(allowed("directory.tls"), ["ca", "start_tls", "server_name"]);
         assert!(allowed("listen").contains(&"tls"));
         assert!(!allowed("directory").contains(&"attributes"));

@@ -54,6 +54,8 @@ pub struct Config {
     pub log: crate::telemetry::Config,
     /// Sign-ons.
     pub sign_on: crate::app::sign_on::Config,
+    /// Sources that keep failing.
+    pub throttle: crate::app::throttle::Config,
     /// The directories, in the file's order.
     pub directories: Vec<Directory>,
 }
@@ -100,8 +102,17 @@ pub fn load_admin(path: &Path) -> Result<crate::admin::Config, Problems> {
 
 /// What `bindgate check` prints: warnings and `FILE: ok`, or all that is wrong.
 pub fn check(path: &Path) -> Result<String, Problems> {
-    let (_, warnings) = load_with_warnings(path)?;
+    check_with(path, |_| None)
+}
+
+/// The same, with what else `look` has to say about a configuration that can be used.
+pub fn check_with(
+    path: &Path,
+    look: impl FnOnce(&Config) -> Option<String>,
+) -> Result<String, Problems> {
+    let (config, warnings) = load_with_warnings(path)?;
     let mut report = if warnings.is_empty() { String::new() } else { warnings.render() };
+    report.extend(look(&config).map(|warning| format!("warning: {warning}\n")));
     report.push_str(&format!("{}: ok\n", path.display()));
     Ok(report)
 }
@@ -155,6 +166,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
     let admin = sections::admin(&mut reader, &root);
     let log = sections::log(&mut reader, &root);
     let sign_on = sections::sign_on(&mut reader, &root);
+    let throttle = sections::throttle(&mut reader, &root);
     let directories = directory::directories(&mut reader, &root);
     let Reader { problems, files, asked, .. } = reader;
     let whole = || {
@@ -164,6 +176,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
             admin: admin?,
             log: log?,
             sign_on: sign_on?,
+            throttle: throttle?,
             directories: directories?,
         })
     };

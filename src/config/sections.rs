@@ -1,8 +1,9 @@
-//! The sections that stand once: listen, store, admin, log, sign_on.
+//! The sections that stand once: listen, store, admin, log, sign_on, throttle.
 
 use super::reader::{FileKind, Reader, Section, resolve};
 use super::value::{self, Mistake};
 use crate::app::sign_on::{self, SyncMode};
+use crate::app::throttle;
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{admin, frontend, store, telemetry};
 use std::net::SocketAddr;
@@ -15,12 +16,21 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let ldap = r.list(&section, "ldap", value::address);
     let ldaps = r.list(&section, "ldaps", value::address);
     let tls = listen_tls(r, &section);
+    let proxy_protocol = r.list(&section, "proxy_protocol", value::network);
     let max_message_size = r.size(&section, "max_message_size");
     let max_outstanding = r.amount(&section, "max_outstanding");
     let max_controls = r.amount(&section, "max_controls");
+    let max_filter_depth = r.amount(&section, "max_filter_depth");
+    let max_filter_items = r.amount(&section, "max_filter_items");
+    let max_clients_per_address = r.amount(&section, "max_clients_per_address");
     let max_clients = r.amount(&section, "max_clients");
     let max_unread = r.size(&section, "max_unread");
     let handshake_timeout = r.duration(&section, "handshake_timeout");
+    let pre_bind_timeout = r.duration(&section, "pre_bind_timeout");
+    let read_timeout = r.duration(&section, "read_timeout");
+    let write_timeout = r.duration(&section, "write_timeout");
+    let bind_wait_timeout = r.duration(&section, "bind_wait_timeout");
+    let operation_timeout = r.duration(&section, "operation_timeout");
     let idle_timeout = r.duration(&section, "idle_timeout");
     let drain_timeout = r.duration(&section, "drain_timeout");
     let workers = r.amount(&section, "workers");
@@ -35,13 +45,22 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     Some(frontend::Config {
         ldap: plain(ldap),
         ldaps: plain(ldaps),
+        proxy_protocol: plain(proxy_protocol?),
         tls,
         max_message_size: max_message_size?,
         max_outstanding: max_outstanding?,
         max_controls: max_controls?,
+        max_filter_depth: max_filter_depth?,
+        max_filter_items: max_filter_items?,
+        max_clients_per_address: max_clients_per_address?,
         max_clients: max_clients?,
         max_unread: max_unread?,
         handshake_timeout: handshake_timeout?,
+        pre_bind_timeout: pre_bind_timeout?,
+        read_timeout: read_timeout?,
+        write_timeout: write_timeout?,
+        bind_wait_timeout: bind_wait_timeout?,
+        operation_timeout: operation_timeout?,
         idle_timeout: idle_timeout?,
         drain_timeout: drain_timeout?,
         workers: workers?,
@@ -167,4 +186,25 @@ pub(super) fn sign_on<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<sign
     let sync = r.choice(&section, "sync", &modes);
     let budget = r.duration(&section, "budget");
     Some(sign_on::Config { enabled: enabled?, sync: sync?, budget: budget? })
+}
+
+/// Reads `[throttle]`.
+pub(super) fn throttle<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<throttle::Config> {
+    let section = r.section(root, "throttle");
+    let enabled = r.flag(&section, "enabled");
+    let failures = r.count(&section, "failures");
+    let half_life = r.duration(&section, "half_life");
+    let binds_per_second = r.count(&section, "binds_per_second");
+    let max_waiting = r.amount(&section, "max_waiting");
+    let queue_timeout = r.duration(&section, "queue_timeout");
+    let max_tracked_sources = r.amount(&section, "max_tracked_sources");
+    Some(throttle::Config {
+        enabled: enabled?,
+        failures: u32::try_from(failures?).ok()?,
+        half_life: half_life?,
+        binds_per_second: u32::try_from(binds_per_second?).ok()?,
+        max_waiting: max_waiting?,
+        queue_timeout: queue_timeout?,
+        max_tracked_sources: max_tracked_sources?,
+    })
 }

@@ -1,6 +1,7 @@
 //! Values as text: durations, sizes, addresses, URLs, names.
 
 use crate::domain::policy::Flatten;
+use crate::domain::source::Network;
 use crate::upstream::{Scheme, ServerUrl};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::Range;
@@ -97,6 +98,17 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Mistake> {
             format!("\"{text}\" is no address to listen on"),
             "an IP address and a port, for example \"127.0.0.1:389\", \"0.0.0.0:389\" or \"[::]:389\"; \
              names are not looked up",
+        )
+    })
+}
+
+/// Reads a network.
+pub(super) fn network(text: &str) -> Result<Network, Mistake> {
+    Network::parse(text).ok_or_else(|| {
+        Mistake::new(
+            format!("\"{text}\" is no network"),
+            "an IP address, or the first address of a network and its bits, for example \
+             \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"",
         )
     })
 }
@@ -315,7 +327,7 @@ mod tests {
         #[test]
         fn no_text_makes_a_reader_panic(text in any::<String>()) {
             let _ = (duration(&text), size(&text), address(&text), server_url(&text));
-            let _ = (name(&text), attribute(&text), flatten(&text));
+            let _ = (network(&text), name(&text), attribute(&text), flatten(&text));
         }
     }
 }

@@ -12,5 +12,7 @@ pub mod policy;
 pub mod record;
 pub mod secret;
 pub mod session;
+pub mod source;
+pub mod throttle;
 pub mod time;
 pub mod walk;

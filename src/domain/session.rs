@@ -10,9 +10,11 @@ use crate::proto::control::Control;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::envelope::{ClientMessageId, Envelope, MessageId};
 use crate::proto::extended::ExtendedRequest;
+use crate::proto::filter::{Filter, FilterLimits};
 use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
+use crate::proto::search::SearchRequest;
 
 /// What a client is to the gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +92,22 @@ const fn protocol_error(text: &'static str) -> Refusal {
     Refusal::new(ResultCode::PROTOCOL_ERROR, text)
 }
 
+/// More operations are outstanding than a client may have.
+pub const TOO_MANY_OUTSTANDING: Refusal =
+    Refusal::new(ResultCode::BUSY, "too many outstanding operations");
+
+/// More controls than a message may have.
+pub const TOO_MANY_CONTROLS: Refusal =
+    Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many controls");
+
+/// A filter is nested too deeply.
+pub const FILTER_TOO_DEEP: Refusal =
+    Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "filter is nested too deeply");
+
+/// A filter has too many components.
+pub const FILTER_TOO_WIDE: Refusal =
+    Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "filter has too many components");
+
 /// What surrounds a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Surroundings {
@@ -99,6 +117,8 @@ pub struct Surroundings {
     pub max_outstanding: usize,
     /// The most controls of one message.
     pub max_controls: usize,
+    /// The bounds of a search's filter.
+    pub filter: FilterLimits,
 }
 
 /// How a bind ended.
@@ -139,6 +159,10 @@ impl Session {
             Operation::ExtendedRequest => {
                 let action = self.receive_extended(request);
                 (self, action)
+            }
+            Operation::SearchRequest => {
+                let action = judge_filter(request.content, around.filter);
+                (self, action.unwrap_or(Action::Relay))
             }
             operation if operation.is_request() => (self, Action::Relay),
             _ => (self, Action::Disconnect(protocol_error("unknown request"))),
@@ -240,20 +264,25 @@ fn refuse_envelope<'a>(request: &Envelope<'a>, around: Surroundings) -> Option<A
     }
     let answerable = request.operation.final_response().is_some();
     if answerable && around.outstanding >= around.max_outstanding {
-        return Some(Action::Answer(Refusal::new(
-            ResultCode::BUSY,
-            "too many outstanding operations",
-        )));
+        return Some(Action::Answer(TOO_MANY_OUTSTANDING));
     }
     match request.controls.map(|content| Control::decode_all(content, around.max_controls)) {
         None | Some(Ok(_)) => None,
         // Abandon and unbind have no answer; what they ask for is done all the same.
         Some(Err(_)) if !answerable => None,
-        Some(Err(ber::BerError::TooMany)) => Some(Action::Answer(Refusal::new(
-            ResultCode::ADMIN_LIMIT_EXCEEDED,
-            "too many controls",
-        ))),
+        Some(Err(ber::BerError::TooMany)) => Some(Action::Answer(TOO_MANY_CONTROLS)),
         Some(Err(_)) => Some(Action::Answer(protocol_error("controls are malformed"))),
+    }
+}
+
+/// What a search's filter is refused for. Nesting that is malformed ends the connection, as with
+/// slapd; whatever else may be wrong with a search is the directory's to say.
+fn judge_filter<'a>(search: &[u8], limits: FilterLimits) -> Option<Action<'a>> {
+    match Filter::check(SearchRequest::filter_of(search).ok()?, limits) {
+        Ok(()) => None,
+        Err(ber::BerError::TooDeep) => Some(Action::Answer(FILTER_TOO_DEEP)),
+        Err(ber::BerError::TooMany) => Some(Action::Answer(FILTER_TOO_WIDE)),
+        Err(_) => Some(Action::Disconnect(protocol_error("filter is malformed"))),
     }
 }
 
@@ -279,8 +308,12 @@ mod tests {
     use super::*;
     use crate::proto::envelope::write_message;
 
-    const AROUND: Surroundings =
-        Surroundings { outstanding: 0, max_outstanding: 8, max_controls: 4 };
+    const AROUND: Surroundings = Surroundings {
+        outstanding: 0,
+        max_outstanding: 8,
+        max_controls: 4,
+        filter: FilterLimits { depth: 2, components: 3 },
+    };
 
     fn bound() -> Session {
         Session::Bound(BoundName(b"uid=ann,dc=example,dc=com".to_vec()))
@@ -383,6 +416,25 @@ mod tests {
         let mut pdu = vec![0x30, 27, 2, 1, 1, 0x63, 0];
         pdu.extend_from_slice(&controls);
         check(bound(), &pdu, AROUND, bound(), "answer 11");
+    }
+
+    #[test]
+    fn a_search_whose_filter_is_too_deep_or_too_wide_is_refused_here() {
+        for (filter, action) in [
+            (&[0x87, 1, b'a'][..], "Relay"),
+            (&[0xa0, 3, 0x87, 1, b'a'], "Relay"),
+            (&[0xa2, 4, 0xa2, 2, 0xa0, 0], "answer 11"),
+            (&[0xa1, 9, 0x87, 1, b'a', 0x87, 1, b'b', 0x87, 1, b'c'], "answer 11"),
+            (&[0xa0, 3, 0x87, 2, b'a'], "disconnect 2"),
+            (&[0xa3, 2, 0xff, 0xff], "Relay"),
+        ] {
+            let before = [4, 0, 10, 1, 2, 10, 1, 0, 2, 1, 0, 2, 1, 0, 1, 1, 0];
+            let mut pdu = Vec::new();
+            write_message(&mut pdu, MessageId::MAX, Operation::SearchRequest.tag(), |out| {
+                out.extend_from_slice(&[&before, filter, &[0x30, 0]].concat());
+            });
+            check(bound(), &pdu, AROUND, bound(), action);
+        }
     }
 
     #[test]

@@ -13,7 +13,10 @@ use super::upstream::Standing;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose};
 use crate::app::sign_on::{Attempt, Gate, Verdict};
+use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session};
+use crate::domain::source::Source;
+use crate::domain::throttle::Noted;
 use crate::proto::bind::{BindRequest, BindResponse};
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
@@ -39,11 +42,18 @@ pub(super) struct Binding<P: Ports> {
     deadline: Instant,
     attempt: Option<Box<Attempt<P>>>,
     retried: bool,
+    kind: BindKind,
+    /// What the throttle said when it arrived.
+    watch: Watch,
+    /// Of a source that keeps failing: its place among those.
+    place: Option<Place>,
 }
 
 enum Stage {
     /// No bind is under way.
     None,
+    /// Its source keeps failing: it waits for a turn.
+    AwaitsTurn(TurnWait),
     /// It waits for an upstream connection.
     AwaitsLink,
     /// It was sent under this messageID.
@@ -52,6 +62,9 @@ enum Stage {
     Lost,
     /// The directory said success; the answer waits for the record.
     Gated { gate: Box<Gate>, response: Vec<u8> },
+    /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
+    /// connection is to be given back.
+    Failed,
 }
 
 impl<P: Ports> Binding<P> {
@@ -68,11 +81,14 @@ impl<P: Ports> Binding<P> {
             deadline: now,
             attempt: None,
             retried: false,
+            kind: BindKind::Anonymous,
+            watch: Watch::Calm,
+            place: None,
         }
     }
 
     pub(super) fn is_under_way(&self) -> bool {
-        !matches!(self.stage, Stage::None)
+        !matches!(self.stage, Stage::None | Stage::Failed)
     }
 
     pub(super) fn awaits_link(&self) -> bool {
@@ -90,8 +106,25 @@ impl<P: Ports> Binding<P> {
     /// When the bind has taken too long. The wait for a connection has its own time-out.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::None | Stage::AwaitsLink | Stage::Lost => None,
+            Stage::None | Stage::Failed => None,
+            // The turn's wait is bounded too.
+            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
             Stage::Sent(_) | Stage::Gated { .. } => Some(self.deadline),
+        }
+    }
+
+    /// Gives up the wait for a turn.
+    pub(super) fn leave_turn(&mut self) {
+        if let Stage::AwaitsTurn(_) = self.stage {
+            self.stage = Stage::None;
+        }
+    }
+
+    /// The upstream connection is left, and the place with it.
+    pub(super) fn leave_place(&mut self) {
+        self.place = None;
+        if let Stage::Failed = self.stage {
+            self.stage = Stage::None;
         }
     }
 
@@ -128,6 +161,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         // The clock is not read again for what was heard just now.
         self.binding.arrived = self.heard_at;
         self.binding.retried = false;
+        self.binding.kind = kind;
+        self.binding.watch = self.gateway.throttle().watch();
+        if self.binding.watch == Watch::Holding && self.waits_for_turn(directory) {
+            return;
+        }
         self.binding.attempt = match kind {
             BindKind::Named => self.gateway.sign_ons().begin(directory, name).map(Box::new),
             BindKind::Anonymous | BindKind::Nameless => None,
@@ -142,6 +180,29 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.part();
             self.lease(directory, Purpose::Bind);
         }
+    }
+
+    /// Whether the bind is of a source that keeps failing: then it has to wait for its turn, without
+    /// a connection, and the user's entry is not read ahead.
+    fn waits_for_turn(&mut self, directory: usize) -> bool {
+        let (source, now) = (self.peer.ip(), self.binding.arrived);
+        match self.gateway.throttle().turn(source, directory, now) {
+            Turn::Free => return false,
+            Turn::Later(wait) => {
+                self.part();
+                self.binding.stage = Stage::AwaitsTurn(wait);
+            }
+            Turn::Refused(held) => {
+                self.part();
+                self.hold_back(held);
+            }
+        }
+        true
+    }
+
+    fn hold_back(&mut self, Held(limit): Held) {
+        self.limit_hit(limit);
+        self.refuse_bind(reply::THROTTLED);
     }
 
     /// Sends the bind on the connection that is there.
@@ -169,7 +230,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if let Some(upstream) = &mut self.upstream {
             upstream.standing = Standing::Bound;
         }
-        match self.binding.attempt.take() {
+        let attempt = self.binding.attempt.take().or_else(|| self.late_attempt());
+        match attempt {
             None => self.end_bind(code, response.body),
             Some(attempt) => {
                 let gate = Box::new(attempt.succeeded());
@@ -179,20 +241,38 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
-    /// Looks whether the record is up to date.
-    pub(super) fn poll_gate(&mut self, cx: &mut Context<'_>) -> bool {
-        if matches!(self.binding.stage, Stage::Lost) {
-            self.binding.stage = Stage::AwaitsLink;
-            self.lease(self.binding.directory, Purpose::Bind);
-            return true;
+    /// The sign-on of a bind of a source that keeps failing begins with its success.
+    fn late_attempt(&self) -> Option<Box<Attempt<P>>> {
+        if self.binding.place.is_none() || self.binding.kind != BindKind::Named {
+            return None;
         }
-        let Stage::Gated { gate, .. } = &mut self.binding.stage else {
-            return false;
-        };
-        let Poll::Ready(verdict) = Pin::new(gate).poll(cx) else {
-            return false;
-        };
-        self.leave_gate(verdict);
+        let (directory, name) = (self.binding.directory, self.session.name());
+        self.gateway.sign_ons().begin(directory, name).map(Box::new)
+    }
+
+    /// Looks whether the bind can go on: whether its turn has come, or the record is up to date.
+    pub(super) fn poll_gate(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.binding.stage {
+            Stage::None | Stage::AwaitsLink | Stage::Sent(_) => return false,
+            Stage::Lost => {
+                self.binding.stage = Stage::AwaitsLink;
+                self.lease(self.binding.directory, Purpose::Bind);
+            }
+            Stage::Failed => self.part(),
+            Stage::AwaitsTurn(wait) => match wait.as_mut().poll(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(place)) => {
+                    self.binding.place = Some(place);
+                    self.binding.stage = Stage::AwaitsLink;
+                    self.lease(self.binding.directory, Purpose::Bind);
+                }
+                Poll::Ready(Err(held)) => self.hold_back(held),
+            },
+            Stage::Gated { gate, .. } => match Pin::new(gate).poll(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(verdict) => self.leave_gate(verdict),
+            },
+        }
         true
     }
 
@@ -217,7 +297,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Stage::Sent(_) => {
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
-            Stage::None | Stage::AwaitsLink | Stage::Lost => {}
+            Stage::None | Stage::Failed => {}
+            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => {}
         }
     }
 
@@ -259,6 +340,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn end_bind(&mut self, code: ResultCode, response: &[u8]) {
         self.answer(self.binding.client, response);
         self.heard_at = Instant::now();
+        self.moments.is_served = true;
         self.gateway.events().emit(&Event::Bind {
             conn: self.id,
             op: self.binding.number,
@@ -272,12 +354,41 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
+        self.binding.stage = match self.binding.place.take() {
+            Some(_) if !code.is_success() => Stage::Failed,
+            _ => Stage::None,
+        };
+        self.count_bind(code);
         self.binding.body.zeroize();
-        self.binding.stage = Stage::None;
         self.binding.attempt = None;
         self.held = false;
         if let (true, Some(upstream)) = (self.only_binds, &mut self.upstream) {
             upstream.link().set_recallable(true);
+        }
+    }
+
+    /// What the throttle has to know: failures, and successes while somebody is suspected.
+    fn count_bind(&mut self, code: ResultCode) {
+        let (throttle, source) = (self.gateway.throttle(), self.peer.ip());
+        let noted = match code {
+            ResultCode::INVALID_CREDENTIALS => throttle.failed(source, self.heard_at),
+            ResultCode::SUCCESS
+                if self.binding.watch > Watch::Calm && self.binding.kind == BindKind::Named =>
+            {
+                throttle.succeeded(source, self.heard_at)
+            }
+            _ => return,
+        };
+        self.tell_of_throttle(noted);
+    }
+
+    fn tell_of_throttle(&self, noted: Noted) {
+        let source = Source::of(self.peer.ip());
+        match noted {
+            Noted::Nothing | Noted::Suspected => {}
+            Noted::Began => self.gateway.events().emit(&Event::ThrottleBegan { source }),
+            Noted::Ended => self.gateway.events().emit(&Event::ThrottleEnded { source }),
+            Noted::Full => self.limit_hit("max_tracked_sources"),
         }
     }
 

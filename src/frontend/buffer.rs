@@ -74,13 +74,14 @@ pub(super) struct Outbound {
     bytes: Vec<u8>,
     sent: usize,
     needs_flush: bool,
+    has_moved: bool,
     content: Content,
 }
 
 impl Outbound {
     /// An empty buffer.
     pub(super) fn new(content: Content) -> Self {
-        Self { bytes: Vec::new(), sent: 0, needs_flush: false, content }
+        Self { bytes: Vec::new(), sent: 0, needs_flush: false, has_moved: false, content }
     }
 
     /// How many bytes wait.
@@ -91,6 +92,11 @@ impl Outbound {
     /// Whether everything has been handed to the network.
     pub(super) fn is_done(&self) -> bool {
         self.waiting() == 0 && !self.needs_flush
+    }
+
+    /// Whether the last call of [`Outbound::poll_send`] sent anything.
+    pub(super) fn has_moved(&self) -> bool {
+        self.has_moved
     }
 
     /// Where messages are appended; there is room for `additional` bytes.
@@ -109,10 +115,14 @@ impl Outbound {
         cx: &mut Context<'_>,
         stream: &mut W,
     ) -> Poll<io::Result<()>> {
+        self.has_moved = false;
         while self.sent < self.bytes.len() {
             match ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes[self.sent..])) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    self.sent += count;
+                    self.has_moved = true;
+                }
                 Err(error) => return Poll::Ready(Err(error)),
             }
             self.needs_flush = true;

@@ -1,14 +1,16 @@
 //! One client's connection: one task that owns the client's stream and the leased upstream
 //! connection, so that a relayed operation crosses no queue, no lock and no thread.
 //!
-//! This file drives: it reads, sends, waits and keeps time. What requests do is in `requests`,
-//! what responses do in `responses`, how a bind goes in `binding`.
+//! This file drives: it reads, sends and waits. What requests do is in `requests`, what responses do
+//! in `responses`, how a bind goes in `binding`, and what happens when nothing arrives in `timing`.
 
+use super::addresses::Counted;
 use super::binding::Binding;
 use super::buffer::{Content, Inbound, Outbound};
 use super::drain::{ClientPermit, Drain, Phase};
 use super::outstanding::Outstanding;
 use super::reply;
+use super::timing::Moments;
 use super::upstream::{ENVELOPE_ROOM, Standing, Upstream};
 use super::{Config, scratch};
 use crate::app::events::{Closed, ConnectionId, Event};
@@ -89,16 +91,17 @@ pub(super) struct Connection<P: Ports, S> {
     drained: bool,
     /// When the client last sent something or had an operation answered.
     pub(super) heard_at: Instant,
-    closing_at: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
-    _permit: ClientPermit,
+    pub(super) closing_at: Instant,
+    pub(super) moments: Moments,
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
+    _permits: (ClientPermit, Counted),
 }
 
 /// Who a connection is and what it is counted by.
 pub(super) struct Admission {
     pub(super) id: ConnectionId,
     pub(super) peer: SocketAddr,
-    pub(super) permit: ClientPermit,
+    pub(super) permits: (ClientPermit, Counted),
 }
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
@@ -134,8 +137,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             drained: false,
             heard_at: now,
             closing_at: now,
+            moments: Moments::new(now),
             timer: None,
-            _permit: admission.permit,
+            _permits: admission.permits,
         }
     }
 
@@ -184,6 +188,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.closing_at = Instant::now() + CLOSE_GRACE;
             // Nobody needs the connection that is waited for.
             self.lease = None;
+            self.binding.leave_turn();
         }
     }
 
@@ -217,6 +222,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Leaves the upstream connection: back to the pool if it is beyond doubt, else closed.
     pub(super) fn part(&mut self) {
+        self.binding.leave_place();
         let Some(mut upstream) = self.upstream.take() else {
             return;
         };
@@ -325,8 +331,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn poll_client(&mut self, cx: &mut Context<'_>) -> bool {
         let full = self.held && self.inbound.bytes().len() >= HELD_BYTES;
-        if self.quiet.client || self.life != Life::Open || self.drained || full || self.is_choked()
-        {
+        if self.quiet.client || self.life != Life::Open || self.drained || full {
+            return false;
+        }
+        if self.is_choked() {
+            self.moments.is_not_listened_to();
             return false;
         }
         scratch::with(|bytes| {
@@ -349,7 +358,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// The client closed: nobody reads what would still be sent.
     fn client_left(&mut self) {
-        self.close(Closed::ByClient);
+        self.leave_unread(Closed::ByClient);
+    }
+
+    /// Closes without what still waits for the client.
+    pub(super) fn leave_unread(&mut self, reason: Closed) {
+        self.close(reason);
         self.outbound = Outbound::new(Content::Responses);
     }
 
@@ -407,8 +421,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         if !self.outbound.is_done() {
             match self.outbound.poll_send(cx, &mut self.stream) {
-                Poll::Pending => {}
-                Poll::Ready(Ok(())) => progress = true,
+                Poll::Pending => self.moments.is_stuck(self.outbound.has_moved()),
+                Poll::Ready(Ok(())) => {
+                    self.moments.is_read();
+                    progress = true;
+                }
                 Poll::Ready(Err(_)) => {
                     self.client_left();
                     progress = true;
@@ -444,57 +461,5 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Poll::Ready(_) => Poll::Ready(()),
             }
         })
-    }
-
-    /// The next moment at which something has to happen although nothing arrives.
-    fn deadline(&self) -> Option<Instant> {
-        if self.life != Life::Open {
-            return Some(self.closing_at);
-        }
-        if let Some(deadline) = self.binding.deadline() {
-            return Some(deadline);
-        }
-        let idle = self.config.idle_timeout;
-        (!idle.is_zero() && self.outstanding.is_empty()).then(|| self.heard_at + idle)
-    }
-
-    /// Keeps time. The timer is only ever moved to an earlier moment, or when it has fired, so a
-    /// bind that is answered in time costs no timer operation.
-    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
-        while let Some(deadline) = self.deadline() {
-            let timer = match &mut self.timer {
-                Some(timer) => timer,
-                None => self.timer.insert(Box::pin(tokio::time::sleep_until(deadline))),
-            };
-            if timer.deadline() > deadline || timer.is_elapsed() {
-                timer.as_mut().reset(deadline);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if Instant::now() < deadline {
-                continue;
-            }
-            if let Some(reason) = self.time_is_up() {
-                return Poll::Ready(reason);
-            }
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    }
-
-    fn time_is_up(&mut self) -> Option<Closed> {
-        match self.life {
-            Life::Closing(reason) | Life::Lingering(reason) => return Some(reason),
-            Life::Open => {}
-        }
-        if self.binding.is_under_way() {
-            self.bind_is_overdue();
-        } else {
-            let limit = Event::LimitHit { limit: "idle_timeout", peer: Some(self.peer) };
-            self.gateway.events().emit(&limit);
-            self.disconnect(reply::IDLE, Closed::Idle);
-        }
-        None
     }
 }

@@ -1,5 +1,6 @@
 //! How a shutdown reaches every connection, at the price of one atomic load when there is none.
 
+use super::addresses::Addresses;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -20,6 +21,7 @@ pub enum Phase {
 struct Inner {
     phase: AtomicU8,
     clients: AtomicUsize,
+    addresses: Addresses,
     changed: Notify,
     left: Notify,
 }
@@ -79,6 +81,11 @@ impl Drain {
             }
             left.await;
         }
+    }
+
+    /// The counts of clients by address.
+    pub(super) fn addresses(&self) -> &Addresses {
+        &self.0.addresses
     }
 
     /// Counts a client, unless there are `limit` of them.

@@ -1,13 +1,14 @@
 //! Accepting clients: one listener a worker and address, sharing the port (SO_REUSEPORT), so that
 //! the kernel spreads the clients and no worker hands one to another.
 
+use super::addresses::Counted;
 use super::connection::{Admission, Connection};
-use super::drain::{Drain, Phase};
-use super::reply;
-use super::{Config, tls};
+use super::drain::{ClientPermit, Drain, Phase};
+use super::{Config, balancer, reply, tls};
 use crate::app::events::{Closed, ConnectionId, Event};
 use crate::app::gateway::Gateway;
 use crate::app::ports::{Events, Ports};
+use crate::domain::session::Refusal;
 use crate::proto::result::LdapResult;
 use socket2::{Domain, Socket, Type};
 use std::io;
@@ -101,7 +102,7 @@ impl Listeners {
                 drain: drain.clone(),
                 speech,
             };
-            tokio::spawn(door.keep(listener));
+            tokio::spawn(Arc::new(door).keep(listener));
         }
         Ok(())
     }
@@ -136,7 +137,7 @@ struct Door<P: Ports> {
 }
 
 impl<P: Ports> Door<P> {
-    async fn keep(self, listener: TcpListener) {
+    async fn keep(self: Arc<Self>, listener: TcpListener) {
         let draining = self.drain.reached(Phase::Draining);
         tokio::pin!(draining);
         loop {
@@ -146,20 +147,55 @@ impl<P: Ports> Door<P> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => self.open(stream, peer),
                 Err(error) if is_the_clients(&error) => {}
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let tls = matches!(self.speech, Speech::Tls(_));
-        let Some(admission) = admit(&self.gateway, &self.config, &self.drain, peer, tls) else {
-            return turn_away(&stream, &self.speech);
+    fn open(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let Some(permit) = count_in(&self.gateway, &self.config, &self.drain, peer) else {
+            return turn_away(&stream, &self.speech, reply::TOO_MANY_CLIENTS);
         };
         // A gateway's messages are small and each is waited for.
         let _ = stream.set_nodelay(true);
+        if self.config.proxy_protocol.iter().any(|network| network.contains(peer.ip())) {
+            tokio::spawn(self.clone().open_to_balancer(stream, peer, permit));
+        } else {
+            self.let_in(stream, peer, permit);
+        }
+    }
+
+    /// Lets the client in for whom a balancer asks, once the balancer has said who it is.
+    async fn open_to_balancer(
+        self: Arc<Self>,
+        mut stream: TcpStream,
+        balancer: SocketAddr,
+        permit: ClientPermit,
+    ) {
+        let header = balancer::client_behind(balancer, &mut stream);
+        let header = tokio::time::timeout(self.config.handshake_timeout, header);
+        let told = tokio::select! {
+            told = header => told,
+            () = self.drain.reached(Phase::Draining) => Ok(Err(Closed::Shutdown)),
+        };
+        let reason = match told {
+            Ok(Ok(client)) => return self.let_in(stream, client, permit),
+            Ok(Err(reason)) => reason,
+            Err(_) => handshake_timed_out(&self.gateway, balancer),
+        };
+        let conn = connected(&self.gateway, balancer, self.is_tls());
+        self.gateway.events().emit(&Event::Disconnected { conn, reason });
+    }
+
+    fn let_in(&self, stream: TcpStream, peer: SocketAddr, permit: ClientPermit) {
+        let Some(permits) = count_address(&self.gateway, &self.config, &self.drain, peer, permit)
+        else {
+            return turn_away(&stream, &self.speech, reply::TOO_MANY_OF_ADDRESS);
+        };
+        let id = connected(&self.gateway, peer, self.is_tls());
+        let admission = Admission { id, peer, permits };
         let (gateway, config) = (self.gateway.clone(), self.config.clone());
         let drain = self.drain.clone();
         match &self.speech {
@@ -172,24 +208,52 @@ impl<P: Ports> Door<P> {
             }
         }
     }
+
+    fn is_tls(&self) -> bool {
+        matches!(self.speech, Speech::Tls(_))
+    }
 }
 
 /// Counts a client in, unless there are too many.
-fn admit<P: Ports>(
+fn count_in<P: Ports>(
     gateway: &Gateway<P>,
     config: &Config,
     drain: &Drain,
     peer: SocketAddr,
-    tls: bool,
-) -> Option<Admission> {
-    let Some(permit) = drain.admit(config.max_clients) else {
-        let limit = Event::LimitHit { limit: "max_clients", peer: Some(peer) };
-        gateway.events().emit(&limit);
+) -> Option<ClientPermit> {
+    let permit = drain.admit(config.max_clients);
+    if permit.is_none() {
+        gateway.events().emit(&Event::LimitHit { limit: "max_clients", peer: Some(peer) });
+    }
+    permit
+}
+
+/// Counts a client of an address in, unless that has too many.
+fn count_address<P: Ports>(
+    gateway: &Gateway<P>,
+    config: &Config,
+    drain: &Drain,
+    peer: SocketAddr,
+    permit: ClientPermit,
+) -> Option<(ClientPermit, Counted)> {
+    let limit = "max_clients_per_address";
+    let Some(counted) = drain.addresses().admit(peer.ip(), config.max_clients_per_address) else {
+        gateway.events().emit(&Event::LimitHit { limit, peer: Some(peer) });
         return None;
     };
-    let id = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
-    gateway.events().emit(&Event::Connected { conn: id, peer, tls });
-    Some(Admission { id, peer, permit })
+    Some((permit, counted))
+}
+
+fn connected<P: Ports>(gateway: &Gateway<P>, peer: SocketAddr, tls: bool) -> ConnectionId {
+    let conn = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
+    gateway.events().emit(&Event::Connected { conn, peer, tls });
+    conn
+}
+
+fn handshake_timed_out<P: Ports>(gateway: &Gateway<P>, peer: SocketAddr) -> Closed {
+    let limit = "handshake_timeout";
+    gateway.events().emit(&Event::LimitHit { limit, peer: Some(peer) });
+    Closed::Limit(limit)
 }
 
 /// Serves one client that arrived in another way than through a listener: over a pipe in memory,
@@ -201,7 +265,10 @@ pub async fn serve_client<P: Ports>(
     config: Arc<Config>,
     drain: Drain,
 ) {
-    if let Some(admission) = admit(&gateway, &config, &drain, peer, false) {
+    let permits = count_in(&gateway, &config, &drain, peer)
+        .and_then(|permit| count_address(&gateway, &config, &drain, peer, permit));
+    if let Some(permits) = permits {
+        let admission = Admission { id: connected(&gateway, peer, false), peer, permits };
         Connection::new(stream, admission, gateway, config, drain).serve().await;
     }
 }
@@ -230,7 +297,7 @@ async fn shake_hands<P: Ports>(
         }
         refused => {
             let reason = match refused {
-                Err(_) => Closed::Limit("handshake_timeout"),
+                Err(_) => handshake_timed_out(&gateway, admission.peer),
                 _ => Closed::Tls,
             };
             gateway.events().emit(&Event::Disconnected { conn: admission.id, reason });
@@ -239,10 +306,9 @@ async fn shake_hands<P: Ports>(
 }
 
 /// Says why, as far as that can be said without waiting, and closes.
-fn turn_away(stream: &TcpStream, speech: &Speech) {
+fn turn_away(stream: &TcpStream, speech: &Speech, refusal: Refusal) {
     if let Speech::Plain = speech {
         let mut notice = Vec::new();
-        let refusal = reply::TOO_MANY_CLIENTS;
         LdapResult::new(refusal.code, refusal.text).write_notice(&mut notice);
         let _ = stream.try_write(&notice);
     }

@@ -1,5 +1,7 @@
 //! The clients' side: listeners, TLS, one task a connection.
 
+mod addresses;
+mod balancer;
 mod binding;
 mod buffer;
 mod connection;
@@ -10,6 +12,7 @@ mod reply;
 mod requests;
 mod responses;
 mod scratch;
+mod timing;
 mod tls;
 mod upstream;
 
@@ -17,6 +20,7 @@ pub use drain::{Drain, Phase};
 pub use listener::{ListenError, Listeners, serve_client};
 pub use tls::TlsError;
 
+use crate::domain::source::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +41,8 @@ pub struct Config {
     pub ldap: Vec<SocketAddr>,
     /// Addresses for LDAPS.
     pub ldaps: Vec<SocketAddr>,
+    /// The networks whose connections begin with a PROXY protocol header (`proxy_protocol`).
+    pub proxy_protocol: Vec<Network>,
     /// The certificate.
     pub tls: Option<TlsConfig>,
     /// The most bytes of one message from a client (`max_message_size`).
@@ -45,11 +51,29 @@ pub struct Config {
     pub max_outstanding: usize,
     /// The most controls of one message (`max_controls`).
     pub max_controls: usize,
+    /// The deepest nesting of a search's filter (`max_filter_depth`).
+    pub max_filter_depth: usize,
+    /// The most components of a search's filter (`max_filter_items`).
+    pub max_filter_items: usize,
+    /// The most client connections of one address; 0 is no limit (`max_clients_per_address`).
+    pub max_clients_per_address: usize,
     /// The most client connections (`max_clients`).
     pub max_clients: usize,
     /// The most bytes that wait for a client that does not read (`max_unread`).
     pub max_unread: usize,
-    /// How long a client may take for its TLS handshake (`handshake_timeout`).
+    /// How long a client may take until it has asked for something and been answered; zero is for
+    /// ever, as with those below (`pre_bind_timeout`).
+    pub pre_bind_timeout: Duration,
+    /// How long one message may take from its first byte to its last (`read_timeout`).
+    pub read_timeout: Duration,
+    /// How long a client may take not a byte of those that wait for it (`write_timeout`).
+    pub write_timeout: Duration,
+    /// How long an operation may take (`operation_timeout`).
+    pub operation_timeout: Duration,
+    /// How long a bind waits for the operations before it (`bind_wait_timeout`).
+    pub bind_wait_timeout: Duration,
+    /// How long a client may take for its TLS handshake, and a balancer for its header before it
+    /// (`handshake_timeout`).
     pub handshake_timeout: Duration,
     /// How long a client may be silent with nothing outstanding; zero is for ever (`idle_timeout`).
     pub idle_timeout: Duration,

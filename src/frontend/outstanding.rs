@@ -49,6 +49,19 @@ impl Outstanding {
         self.relayed.iter().find(|operation| operation.client == id)
     }
 
+    /// When the oldest of them came.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.relayed.iter().map(|operation| operation.started).min()
+    }
+
+    /// Those that came at `moment` or before; all of them if there is none. Oldest first.
+    pub(super) fn come_before(&self, moment: Option<Instant>) -> Vec<Relayed> {
+        let old = |operation: &&Relayed| moment.is_none_or(|moment| operation.started <= moment);
+        let mut old: Vec<_> = self.relayed.iter().filter(old).copied().collect();
+        old.sort_by_key(|operation| operation.number);
+        old
+    }
+
     pub(super) fn finish(&mut self, id: UpstreamMessageId) -> Option<Relayed> {
         let index = self.relayed.iter().position(|operation| operation.upstream == id)?;
         Some(self.relayed.swap_remove(index))

@@ -24,6 +24,28 @@ pub(super) const SHUTTING_DOWN: Refusal =
 /// Too many clients.
 pub(super) const TOO_MANY_CLIENTS: Refusal = Refusal::new(ResultCode::BUSY, "too many clients");
 
+/// Too many clients of one address.
+pub(super) const TOO_MANY_OF_ADDRESS: Refusal =
+    Refusal::new(ResultCode::BUSY, "too many clients from this address");
+
+/// A source that keeps failing asks faster than it is let through.
+pub(super) const THROTTLED: Refusal =
+    Refusal::new(ResultCode::BUSY, "too many failed binds from this address, try again later");
+
+/// An operation that was abandoned: it took longer than the gateway waits.
+pub(super) const TOOK_TOO_LONG: Refusal = Refusal::new(
+    ResultCode::TIME_LIMIT_EXCEEDED,
+    "abandoned: the operation took longer than the gateway waits",
+);
+
+/// A client that has asked for nothing.
+pub(super) const NOTHING_ASKED: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "no request came in time");
+
+/// A message that does not become whole.
+pub(super) const MESSAGE_TOO_SLOW: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "a message took too long to arrive");
+
 /// A messageID that an outstanding operation bears (RFC 4511 section 4.1.1.1).
 pub(super) const REUSED_ID: Refusal =
     Refusal::new(ResultCode::PROTOCOL_ERROR, "message id is in use");

@@ -6,10 +6,11 @@ use super::reply;
 use super::upstream::Standing;
 use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Link, Ports, Purpose};
-use crate::domain::session::{Action, Refusal, Session, Surroundings};
+use crate::domain::session::{self, Action, Refusal, Session, Surroundings};
 use crate::proto::ber::{self, INTEGER, SEQUENCE};
-use crate::proto::envelope::{ClientMessageId, Envelope, MessageId};
+use crate::proto::envelope::{ClientMessageId, Envelope, MessageId, UpstreamMessageId};
 use crate::proto::extended::{ExtendedRequest, ExtendedResponse};
+use crate::proto::filter::FilterLimits;
 use crate::proto::framing::{Frame, FramingError, frame};
 use crate::proto::oid;
 use crate::proto::op::Operation;
@@ -33,8 +34,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             match frame(&bytes[used..], self.config.max_message_size) {
                 Ok(Frame::Whole(length)) => {
                     self.expect(length);
+                    self.moments.partial_since = None;
                     if self.receive_request(&bytes[used..used + length]) == Taken::Later {
                         self.held = true;
+                        self.moments.held_since = self.heard_at;
                         break;
                     }
                     used += length;
@@ -42,6 +45,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 Ok(Frame::Partial(length)) => {
                     self.expect(length);
+                    if used < bytes.len() {
+                        self.moments.partial_since.get_or_insert(self.heard_at);
+                    }
                     break;
                 }
                 Err(error) => self.refuse_stream(error),
@@ -52,8 +58,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn refuse_stream(&mut self, error: FramingError) {
         if let FramingError::TooLarge { .. } = error {
-            let limit = Event::LimitHit { limit: "max_message_size", peer: Some(self.peer) };
-            self.gateway.events().emit(&limit);
+            self.limit_hit("max_message_size");
             self.disconnect(reply::TOO_LARGE, Closed::Limit("max_message_size"));
         } else {
             self.disconnect(reply::MALFORMED, Closed::ProtocolError);
@@ -74,6 +79,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             outstanding: self.outstanding.len(),
             max_outstanding: self.config.max_outstanding,
             max_controls: self.config.max_controls,
+            filter: FilterLimits {
+                depth: self.config.max_filter_depth,
+                components: self.config.max_filter_items,
+            },
         };
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         let (session, action) = session.receive(&request, around);
@@ -103,7 +112,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Answers a request with a result of the gateway's own.
     pub(super) fn refuse(&mut self, request: &Envelope<'_>, refusal: Refusal) {
         if let Some(limit) = limit_behind(refusal) {
-            self.gateway.events().emit(&Event::LimitHit { limit, peer: Some(self.peer) });
+            self.limit_hit(limit);
         }
         if let Some(response) = request.operation.final_response() {
             let out = self.outbound.append(refusal.text.len() + 64);
@@ -126,6 +135,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     ) {
         // From its answer on a client may be silent, however long the operation took.
         self.heard_at = Instant::now();
+        self.moments.is_served = true;
         let elapsed = self.heard_at - started;
         self.gateway.events().emit(&Event::Answered {
             conn: self.id,
@@ -205,18 +215,33 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(operation) = self.outstanding.by_client(id).copied() else {
             return;
         };
-        self.outstanding.finish(operation.upstream);
+        self.moments.is_served = true;
+        self.abandon_upstream(operation.upstream, request.controls);
+    }
+
+    fn abandon_upstream(&mut self, id: UpstreamMessageId, controls: Option<&[u8]>) {
+        self.outstanding.finish(id);
         if let Some(upstream) = &mut self.upstream {
             // Its answers may still come; they find no operation and are swallowed.
             upstream.taint();
-            let mut body = Vec::with_capacity(request.body.len() + 8);
-            let tag = Operation::AbandonRequest.tag();
-            ber::write_integer(&mut body, tag, i64::from(operation.upstream.0.get()));
-            if let Some(controls) = request.controls {
+            let mut body = Vec::with_capacity(controls.map_or(0, <[u8]>::len) + 16);
+            ber::write_integer(&mut body, Operation::AbandonRequest.tag(), i64::from(id.0.get()));
+            if let Some(controls) = controls {
                 ber::write_element(&mut body, crate::proto::envelope::CONTROLS, controls);
             }
             upstream.send(&body);
         }
+    }
+
+    /// Abandons operations that came at a moment or before, all of them if there is none, and
+    /// answers them.
+    pub(super) fn abandon_since(&mut self, moment: Option<Instant>) {
+        for operation in self.outstanding.come_before(moment) {
+            self.abandon_upstream(operation.upstream, None);
+            self.answer_refused(operation, reply::TOOK_TOO_LONG);
+        }
+        // A bind may have waited for this.
+        self.held = false;
     }
 
     /// Relays a Cancel with the operation's messageID upstream in the place of the client's.
@@ -241,12 +266,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Answers every operation under way with a refusal.
     pub(super) fn refuse_outstanding(&mut self, refusal: Refusal) {
         for operation in self.outstanding.drain() {
-            let MessageIdAndResponse { id, response } = operation.into();
-            let out = self.outbound.append(refusal.text.len() + 64);
-            LdapResult::new(refusal.code, refusal.text).write(out, id, response);
-            let Relayed { operation, entries, started, number, .. } = operation;
-            self.report(operation, refusal.code, entries, started, number);
+            self.answer_refused(operation, refusal);
         }
+    }
+
+    fn answer_refused(&mut self, operation: Relayed, refusal: Refusal) {
+        let MessageIdAndResponse { id, response } = operation.into();
+        let out = self.outbound.append(refusal.text.len() + 64);
+        LdapResult::new(refusal.code, refusal.text).write(out, id, response);
+        let Relayed { operation, entries, started, number, .. } = operation;
+        self.report(operation, refusal.code, entries, started, number);
     }
 }
 
@@ -264,11 +293,11 @@ impl From<Relayed> for MessageIdAndResponse {
 
 /// The configuration key behind a refusal, if it is a limit's.
 fn limit_behind(refusal: Refusal) -> Option<&'static str> {
-    match refusal.code {
-        ResultCode::BUSY if refusal.text == "too many outstanding operations" => {
-            Some("max_outstanding")
-        }
-        ResultCode::ADMIN_LIMIT_EXCEEDED => Some("max_controls"),
+    match refusal {
+        session::TOO_MANY_OUTSTANDING => Some("max_outstanding"),
+        session::TOO_MANY_CONTROLS => Some("max_controls"),
+        session::FILTER_TOO_DEEP => Some("max_filter_depth"),
+        session::FILTER_TOO_WIDE => Some("max_filter_items"),
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ pub mod modify;
 pub mod oid;
 pub mod op;
 pub mod prepare;
+pub mod proxy_header;
 pub mod result;
 pub mod schema;
 pub mod search;

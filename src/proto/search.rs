@@ -64,7 +64,19 @@ pub struct SearchRequest<'a> {
 /// The most attributes that a selection may name.
 pub const MAX_SELECTION: usize = 10_000;
 
+/// Base, scope, aliases, two limits, and whether values are left out.
+const FIELDS_BEFORE_THE_FILTER: usize = 6;
+
 impl<'a> SearchRequest<'a> {
+    /// The filter with its tag and length, of a search request's content that is not decoded.
+    pub fn filter_of(content: &'a [u8]) -> Result<&'a [u8], BerError> {
+        let mut reader = Reader::new(content);
+        for _ in 0..FIELDS_BEFORE_THE_FILTER {
+            reader.element()?;
+        }
+        Ok(reader.element()?.whole)
+    }
+
     /// Decodes the content of a search request.
     pub fn decode(content: &'a [u8]) -> Result<Self, BerError> {
         let mut reader = Reader::new(content);

@@ -1,10 +1,12 @@
 //! The wiring of a gateway: configuration in, a running gateway out. It decides nothing.
 
 mod clock;
+mod descriptors;
 mod running;
 mod signals;
 
 pub use clock::SystemClock;
+pub use descriptors::too_few_descriptors;
 pub use running::Running;
 
 use crate::admin::TokenError;

@@ -2,11 +2,13 @@
 
 use super::clock::SystemClock;
 use super::signals::EndSignals;
-use super::{Config, RunError};
+use super::{Config, RunError, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
+use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway};
-use crate::app::ports::{Catalogue, Ports};
+use crate::app::ports::{Catalogue, Events, Ports};
 use crate::app::sign_on::SignOns;
+use crate::app::throttle::Throttle;
 use crate::domain::policy::DirectoryPolicy;
 use crate::frontend::{self, Drain, Listeners, Phase};
 use crate::store::Store;
@@ -19,7 +21,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
-/// How often the metrics' histograms are folded.
+/// How often the metrics' histograms are folded, and those who kept failing are looked at.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// How long clients have for their last bytes once a drain has run out of time.
@@ -55,7 +57,7 @@ pub struct Running {
 impl Running {
     /// Opens the store, binds every address, and starts the workers; nothing is served if
     /// anything of this fails.
-    pub fn start(config: Config) -> Result<Self, RunError> {
+    pub fn start(mut config: Config) -> Result<Self, RunError> {
         let names: Vec<&str> =
             config.directories.iter().map(|directory| &*directory.policy.name).collect();
         let telemetry = Telemetry::new(&names);
@@ -64,6 +66,7 @@ impl Running {
         let control = Control::start()?;
         let signals = control.signals()?;
         let workers = worker_count(&config.listen);
+        descriptors::provide(&mut config, workers);
         let listeners = Listeners::bind(&config.listen, workers)?;
         let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
         let admin_socket = bind_admin(&config.admin)?;
@@ -87,8 +90,9 @@ impl Running {
         if let Some((socket, token)) = admin_socket {
             running.administer(&config, socket, token, &telemetry)?;
         }
-        running.keep_metrics_up(telemetry.clone());
-        running.work(&config, listeners, &telemetry)?;
+        let throttle = throttle(&config);
+        running.keep_up(telemetry.clone(), throttle.clone());
+        running.work(&config, listeners, &telemetry, &throttle)?;
         running.say_hello();
         Ok(running)
     }
@@ -149,6 +153,7 @@ impl Running {
         config: &Config,
         listeners: Vec<Listeners>,
         telemetry: &Telemetry,
+        throttle: &Arc<Throttle>,
     ) -> Result<(), RunError> {
         let policies = policies(config);
         let sign_ons = SignOns::<Wiring>::new(
@@ -173,10 +178,11 @@ impl Running {
                     max_message_size: configured.upstream.max_message_size,
                 })
                 .collect();
+            let gateway = Gateway::new(directories, sign_ons, telemetry.at_worker(index));
             let worker = Worker {
                 index,
                 listeners,
-                gateway: Arc::new(Gateway::new(directories, sign_ons, telemetry.at_worker(index))),
+                gateway: Arc::new(gateway.with_throttle(throttle.clone())),
                 upstreams: self.upstreams.clone(),
                 listen: listen.clone(),
                 drain: self.drain.clone(),
@@ -227,14 +233,20 @@ impl Running {
         Ok(())
     }
 
-    fn keep_metrics_up(&self, telemetry: Telemetry) {
+    /// Folds the metrics' samples, and lets sources go that do not keep failing any more.
+    fn keep_up(&self, telemetry: Telemetry, throttle: Arc<Throttle>) {
         let ending = self.drain.reached(Phase::Ending);
         self.control.handle.spawn(async move {
             let mut tick = tokio::time::interval(UPKEEP);
             tokio::pin!(ending);
             loop {
                 tokio::select! {
-                    _ = tick.tick() => telemetry.upkeep(),
+                    _ = tick.tick() => {
+                        telemetry.upkeep();
+                        for source in throttle.review(tokio::time::Instant::now()) {
+                            telemetry.emit(&Event::ThrottleEnded { source });
+                        }
+                    }
                     () = &mut ending => return,
                 }
             }
@@ -309,6 +321,12 @@ impl Worker {
     }
 }
 
+fn throttle(config: &Config) -> Arc<Throttle> {
+    let connections: Vec<_> =
+        config.directories.iter().map(|directory| directory.upstream.max_connections).collect();
+    Arc::new(Throttle::new(config.throttle, &connections))
+}
+
 fn connect(
     directory: &crate::config::Directory,
     workers: usize,
@@ -360,7 +378,7 @@ fn readiness(
     parts
 }
 
-fn worker_count(config: &frontend::Config) -> usize {
+pub(super) fn worker_count(config: &frontend::Config) -> usize {
     match config.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,

@@ -53,7 +53,7 @@ const OPERATIONS: [Operation; 9] = [
     Operation::UnbindRequest,
 ];
 
-const CLOSED: [Closed; 8] = [
+const CLOSED: [Closed; 9] = [
     Closed::Unbind,
     Closed::ByClient,
     Closed::ProtocolError,
@@ -61,6 +61,7 @@ const CLOSED: [Closed; 8] = [
     Closed::Idle,
     Closed::UpstreamLost,
     Closed::Tls,
+    Closed::ProxyHeader,
     Closed::Shutdown,
 ];
 
@@ -242,6 +243,8 @@ pub(super) struct Instruments {
     pub(super) switch_changes: Counter,
     limits: RwLock<Vec<(&'static str, Counter)>>,
     limits_other: Counter,
+    pub(super) throttles: Counter,
+    pub(super) throttled: Gauge,
     pub(super) store_healthy: Gauge,
     pub(super) admin_refused: Counter,
 }
@@ -274,6 +277,8 @@ impl Instruments {
             switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
             limits: RwLock::default(),
             limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
+            throttles: counter(r, table::THROTTLES_TOTAL, &[]),
+            throttled: gauge(r, table::THROTTLED_SOURCES, &[], 0.0),
             store_healthy: gauge(r, table::STORE_HEALTHY, &[], 1.0),
             admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),
             recorder,

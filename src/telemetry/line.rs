@@ -91,6 +91,10 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "LIMIT {} hit by {peer}", Word(limit))
         }
         Event::LimitHit { limit, peer: None } => write!(f, "LIMIT {} hit", Word(limit)),
+        Event::ThrottleBegan { source } => {
+            write!(f, "THROTTLE source={source} begins, most of its binds fail")
+        }
+        Event::ThrottleEnded { source } => write!(f, "THROTTLE source={source} ends"),
         Event::StoreFailed { error } => {
             write!(f, "STORE failed error={}", Quoted(error.as_bytes()))
         }
@@ -211,6 +215,12 @@ mod tests {
             r#"UPSTREAM directory=corp url="ldap://x:1" down error="refused""#,
         );
         check(Event::LimitHit { limit: "max_clients", peer: None }, "LIMIT max_clients hit");
+        let source = crate::domain::source::Source::of("2001:db8::1".parse().unwrap());
+        check(
+            Event::ThrottleBegan { source },
+            "THROTTLE source=2001:db8::/64 begins, most of its binds fail",
+        );
+        check(Event::ThrottleEnded { source }, "THROTTLE source=2001:db8::/64 ends");
         check(Event::StoreFailed { error: "disk full" }, r#"STORE failed error="disk full""#);
     }
 }

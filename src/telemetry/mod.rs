@@ -175,6 +175,15 @@ impl Inner {
                 instruments.limit(limit);
                 return Urgency::Joined(Level::WARN, &self.limits);
             }
+            Event::ThrottleBegan { .. } => {
+                instruments.throttles.increment(1);
+                instruments.throttled.increment(1.0);
+                return Urgency::Line(Level::WARN);
+            }
+            Event::ThrottleEnded { .. } => {
+                instruments.throttled.decrement(1.0);
+                return Urgency::Line(Level::INFO);
+            }
             Event::StoreFailed { .. } => {
                 instruments.store_healthy.set(0.0);
                 return Urgency::Line(Level::ERROR);

@@ -67,6 +67,10 @@ metrics_table! {
         "Changes of a switch at run time.";
     LIMIT_HITS_TOTAL: Counter "bindgate_limit_hits_total" ["limit"]
         "Times that a limit was hit, by its configuration key.";
+    THROTTLES_TOTAL: Counter "bindgate_throttles_total" []
+        "Times that a source began to be held back because it keeps failing.";
+    THROTTLED_SOURCES: Gauge "bindgate_throttled_sources" []
+        "Sources that are held back because they keep failing.";
     UPSTREAM_RETRIES_TOTAL: Counter "bindgate_upstream_retries_total" ["directory"]
         "Operations that were sent again because a connection was found dead.";
     UPSTREAM_UP: Gauge "bindgate_upstream_up" ["directory"]

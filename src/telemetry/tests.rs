@@ -253,3 +253,15 @@ fn a_flood_of_unknown_sign_ons_is_one_line_for_each_reason() {
     let lines = lines(Level::DEBUG, &[timeout.clone(), timeout.clone(), busy, timeout]);
     assert_eq!(lines.len(), 2, "{lines:?}");
 }
+
+#[test]
+fn a_throttle_is_counted_from_its_beginning_to_its_end() {
+    use crate::domain::source::Source;
+    let [one, other] = ["10.0.0.1", "2001:db8::1"].map(|text| Source::of(text.parse().unwrap()));
+    let (began, ended) =
+        (|source| Event::ThrottleBegan { source }, |source| Event::ThrottleEnded { source });
+    check(
+        &[began(one), began(other), ended(one)],
+        &["bindgate_throttles_total 2", "bindgate_throttled_sources 1"],
+    );
+}

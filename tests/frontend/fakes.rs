@@ -299,6 +299,8 @@ impl Events for Seen {
                 other => format!("{} +{added} -{removed}", other.name()),
             },
             Event::UpstreamRetried { .. } => "retried".to_owned(),
+            Event::ThrottleBegan { source } => format!("throttled {source}"),
+            Event::ThrottleEnded { source } => format!("let go {source}"),
             Event::LimitHit { limit, .. } => format!("limit {limit}"),
             _ => return,
         };

@@ -27,7 +27,7 @@ use bindgate::domain::policy::OnUnknown;
 use bindgate::frontend::{Config, Drain, Phase, serve_client};
 use bindgate::proto::framing::{Frame, frame};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -77,8 +77,13 @@ impl House {
 
     /// A client's end of a new connection, over a pipe that holds `room` bytes.
     pub(crate) fn connect(&self, room: usize) -> (Wire, JoinHandle<()>) {
+        self.connect_from(IpAddr::from([127, 0, 0, 1]), room)
+    }
+
+    /// The same, from another address.
+    pub(crate) fn connect_from(&self, address: IpAddr, room: usize) -> (Wire, JoinHandle<()>) {
         let (near, far) = duplex(room);
-        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        let peer = SocketAddr::new(address, 9);
         let (gateway, config) = (self.gateway.clone(), self.config.clone());
         let served = tokio::spawn(serve_client(far, peer, gateway, config, self.drain.clone()));
         (Wire::new(near), served)
@@ -90,12 +95,21 @@ fn config() -> Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
+        proxy_protocol: Vec::new(),
         max_message_size: 300_000,
         max_outstanding: 3,
         max_controls: 2,
+        max_filter_depth: 64,
+        max_filter_items: 10_000,
+        max_clients_per_address: 0,
         max_clients: 100,
         max_unread: MAX_UNREAD,
         handshake_timeout: Duration::from_secs(10),
+        pre_bind_timeout: Duration::from_secs(40),
+        read_timeout: Duration::from_secs(20),
+        write_timeout: Duration::from_secs(50),
+        operation_timeout: Duration::from_secs(200),
+        bind_wait_timeout: Duration::from_secs(45),
         idle_timeout: IDLE_TIMEOUT,
         drain_timeout: Duration::from_secs(10),
         workers: 1,

@@ -9,7 +9,7 @@ use bindgate::proto::result::LdapResult;
 use bindgate::proto::search::Entry;
 use bindgate::proto::{ber, oid};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 
 /// The largest answer that a test expects.
 const MAX_ANSWER: usize = 16 << 20;
@@ -87,7 +87,19 @@ impl Raw {
     /// Connects, if anybody listens.
     pub fn try_connect(port: u16) -> std::io::Result<Self> {
         let address = (Ipv4Addr::LOCALHOST, port).into();
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Self::over(TcpStream::connect_timeout(&address, PATIENCE)?)
+    }
+
+    /// Connects from another address of this machine.
+    pub fn try_connect_from(source: Ipv4Addr, port: u16) -> std::io::Result<Self> {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        socket.connect_timeout(&server.into(), PATIENCE)?;
+        Self::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> std::io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;

@@ -1,5 +1,6 @@
 //! Search filters (RFC 4511 section 4.5.1.7, RFC 4515, RFC 4526).
 
+mod scan;
 mod text;
 mod wire;
 
@@ -89,6 +90,13 @@ impl Filter {
     /// may be any UTF-8, as the protocol has it; what is no description matches as Undefined.
     pub fn decode(bytes: &[u8], limits: FilterLimits) -> Result<Self, BerError> {
         wire::decode(bytes, limits)
+    }
+
+    /// Looks whether a filter on the wire keeps to the limits, without decoding it: its cost is one
+    /// pass over its headers, and no memory. [`BerError::TooDeep`] and [`BerError::TooMany`] say
+    /// which limit it breaks; other errors, that its nesting is malformed.
+    pub fn check(bytes: &[u8], limits: FilterLimits) -> Result<(), BerError> {
+        scan::check(bytes, limits)
     }
 
     /// Appends this filter as the wire has it.

@@ -3,11 +3,11 @@
 use super::{Filter, FilterLimits};
 use crate::proto::ber::{self, BerError, Element, OCTET_STRING, Reader, SEQUENCE};
 
-const AND: u8 = 0xa0;
-const OR: u8 = 0xa1;
-const NOT: u8 = 0xa2;
+pub(super) const AND: u8 = 0xa0;
+pub(super) const OR: u8 = 0xa1;
+pub(super) const NOT: u8 = 0xa2;
 const EQUALITY: u8 = 0xa3;
-const SUBSTRINGS: u8 = 0xa4;
+pub(super) const SUBSTRINGS: u8 = 0xa4;
 const GREATER_OR_EQUAL: u8 = 0xa5;
 const LESS_OR_EQUAL: u8 = 0xa6;
 const PRESENT: u8 = 0x87;

@@ -1,0 +1,207 @@
+//! Goal: whoever mostly fails is noticed soon, whoever mostly succeeds never, what is kept is
+//! bounded, and everybody is forgotten. Method: random histories, and a few told by hand.
+
+use super::*;
+use proptest::prelude::*;
+use std::net::{IpAddr, Ipv4Addr};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const RULE: Rule = Rule { failures: 20, half_life: MINUTE, max_sources: 16 };
+
+fn source(number: u8) -> Source {
+    Source::of(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))
+}
+
+fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+#[test]
+fn who_only_fails_is_suspected_and_then_held_back_once_each() {
+    let mut failures = Failures::new(RULE);
+    let noted: Vec<_> = (0..50).map(|_| failures.failed(source(1), seconds(5))).collect();
+    let at = |wanted| noted.iter().position(|noted| *noted == wanted);
+    assert_eq!((at(Noted::Suspected), at(Noted::Began)), (Some(19), Some(29)));
+    assert_eq!(noted.iter().filter(|noted| **noted == Noted::Nothing).count(), 48);
+}
+
+/// Successes from before a suspicion do not count, so that they need not be told: a server that has
+/// just come up, with a user on each of its many connections, must not be judged by its failures
+/// alone.
+#[test]
+fn many_failures_among_many_more_successes_make_a_suspect_and_no_more() {
+    let mut failures = Failures::new(RULE);
+    for bind in 0..10_000 {
+        let noted = match bind % 10 {
+            0 => failures.failed(source(1), seconds(0)),
+            _ => failures.succeeded(source(1), seconds(0)),
+        };
+        assert!(matches!(noted, Noted::Nothing | Noted::Suspected), "{bind}: {noted:?}");
+    }
+}
+
+#[test]
+fn who_fails_slowly_is_not_noticed() {
+    let mut failures = Failures::new(RULE);
+    // Eight a minute: never more than sixteen in the window.
+    for step in 0..1000 {
+        assert_eq!(failures.failed(source(1), seconds(step * 60 / 8)), Noted::Nothing);
+    }
+}
+
+fn ended(failures: &mut Failures, now: Duration) -> Vec<Source> {
+    failures.review(9, now).ended
+}
+
+#[test]
+fn a_throttle_ends_with_silence_and_with_successes() {
+    let mut failures = Failures::new(RULE);
+    (0..30).for_each(|_| _ = failures.failed(source(1), seconds(0)));
+    assert_eq!(ended(&mut failures, seconds(59)), []);
+    assert_eq!(ended(&mut failures, seconds(119)), [], "fifteen are left");
+    let review = failures.review(9, seconds(120));
+    assert_eq!(
+        (review.ended, review.cleared),
+        (vec![source(1)], vec![source(1)]),
+        "seven are left"
+    );
+    (0..30).for_each(|_| _ = failures.failed(source(2), seconds(0)));
+    let noted: Vec<_> = (0..20).map(|_| failures.succeeded(source(2), seconds(1))).collect();
+    assert_eq!(noted.iter().position(|noted| *noted == Noted::Ended), Some(19), "two for each");
+    assert_eq!(failures.failed(source(2), seconds(1)), Noted::Nothing);
+}
+
+#[test]
+fn those_who_are_held_back_are_never_forgotten_for_others() {
+    let mut failures = Failures::new(Rule { max_sources: 3, ..RULE });
+    for number in 1..=3 {
+        (0..25).for_each(|_| _ = failures.failed(source(number), seconds(0)));
+    }
+    assert_eq!(failures.failed(source(4), seconds(1)), Noted::Full);
+    assert_eq!(failures.remembered(), 3);
+    assert_eq!(failures.review(9, seconds(130)).cleared.len(), 3);
+    assert_eq!(failures.failed(source(4), seconds(130)), Noted::Nothing);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Fail(u8),
+    Succeed(u8),
+    Review(usize),
+    Wait(u64),
+}
+
+fn step(sources: u8) -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..sources).prop_map(Step::Fail),
+        2 => (0..sources).prop_map(Step::Succeed),
+        1 => (0usize..20).prop_map(Step::Review),
+        1 => (0u64..90).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_kept_is_bounded_and_beginnings_and_ends_alternate(
+        steps in (4u8..40).prop_flat_map(|many| proptest::collection::vec(step(many), 0..900)),
+    ) {
+        let rule = Rule { failures: 5, ..RULE };
+        let (mut failures, mut now) = (Failures::new(rule), Duration::ZERO);
+        let mut failing = std::collections::HashSet::new();
+        let mut suspected = std::collections::HashSet::new();
+        for step in steps {
+            let (who, noted) = match step {
+                Step::Wait(time) => {
+                    now += seconds(time);
+                    continue;
+                }
+                Step::Review(count) => {
+                    let Review { ended, cleared } = failures.review(count, now);
+                    for source in ended {
+                        prop_assert!(failing.remove(&source), "it ended twice");
+                    }
+                    for source in cleared {
+                        prop_assert!(suspected.remove(&source), "it was no suspect");
+                        prop_assert!(!failing.contains(&source), "it keeps failing");
+                    }
+                    continue;
+                }
+                Step::Fail(number) => (source(number), failures.failed(source(number), now)),
+                Step::Succeed(number) => (source(number), failures.succeeded(source(number), now)),
+            };
+            match noted {
+                Noted::Suspected => prop_assert!(suspected.insert(who), "it was a suspect"),
+                Noted::Began => {
+                    prop_assert!(failing.insert(who), "it began twice");
+                    prop_assert!(suspected.contains(&who), "it was no suspect");
+                }
+                Noted::Ended => prop_assert!(failing.remove(&who), "it ended without a beginning"),
+                Noted::Full => prop_assert!(suspected.len() >= COMPARED),
+                Noted::Nothing => {}
+            }
+            prop_assert!(failures.remembered() <= rule.max_sources);
+            prop_assert_eq!(failures.places.len(), failures.tallies.len());
+            let kept = |who: &Source| failures.place(*who).is_some();
+            prop_assert!(suspected.iter().all(kept), "a suspect was forgotten");
+        }
+        // When nobody does anything any more, everybody is forgotten.
+        let last = failures.review(usize::MAX, now + 40 * MINUTE);
+        prop_assert_eq!(last.ended.len(), failing.len());
+        prop_assert_eq!(last.cleared.len(), suspected.len());
+        prop_assert_eq!(failures.remembered(), 0);
+    }
+
+    /// The server of applications: for each failure at least one success came before.
+    #[test]
+    fn who_succeeds_as_often_as_it_fails_is_never_held_back(
+        history in proptest::collection::vec((1u32..20, 0u64..30), 0..400),
+    ) {
+        let (mut failures, mut now) = (Failures::new(RULE), Duration::ZERO);
+        for (successes, wait) in history {
+            now += seconds(wait);
+            (0..successes).for_each(|_| _ = failures.succeeded(source(1), now));
+            prop_assert_ne!(failures.failed(source(1), now), Noted::Began);
+        }
+    }
+
+    /// Whoever fails twice as often as needed, and succeeds less often than it fails, is noticed.
+    #[test]
+    fn who_mostly_fails_is_held_back_whatever_the_order(
+        history in Just([vec![true; 40], vec![false; 9]].concat()).prop_shuffle(),
+    ) {
+        let mut failures = Failures::new(RULE);
+        let noted = history.into_iter().map(|fails| match fails {
+            true => failures.failed(source(1), seconds(0)),
+            false => failures.succeeded(source(1), seconds(0)),
+        });
+        prop_assert!(noted.into_iter().any(|noted| noted == Noted::Began));
+    }
+
+    #[test]
+    fn a_pace_is_kept_over_every_stretch_of_time(
+        waits in proptest::collection::vec(0u64..300, 1..200),
+        per_second in 1u32..50,
+        at_once in 1u32..10,
+    ) {
+        let patience = Duration::from_secs(3);
+        let (mut pace, mut now) = (Pace::new(per_second, at_once), Duration::ZERO);
+        let mut turns: Vec<Duration> = Vec::new();
+        for wait in waits {
+            now += Duration::from_millis(wait);
+            match pace.wait(now, patience) {
+                Some(wait) => {
+                    prop_assert!(wait <= patience);
+                    turns.push(now + wait);
+                }
+                None => prop_assert!(turns.iter().filter(|turn| **turn > now).count() > 1),
+            }
+        }
+        prop_assert!(turns.is_sorted(), "nobody is overtaken");
+        // Of any turns in a row, those beyond what may come at once are an interval apart.
+        let many = at_once as usize;
+        let interval = Duration::from_secs(1) / per_second;
+        for stretch in turns.windows(many + 1) {
+            prop_assert!(stretch[many] - stretch[0] + Duration::from_nanos(1) >= interval);
+        }
+    }
+}

@@ -12,5 +12,6 @@ pub mod policy;
 pub mod record;
 pub mod secret;
 pub mod session;
+pub mod sharing;
 pub mod time;
 pub mod walk;

@@ -10,6 +10,8 @@ mod reply;
 mod requests;
 mod responses;
 mod scratch;
+mod sharing;
+mod stall;
 mod tls;
 mod upstream;
 

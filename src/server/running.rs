@@ -4,7 +4,7 @@ use super::clock::SystemClock;
 use super::signals::EndSignals;
 use super::{Config, RunError};
 use crate::admin::{self, PartState, ReadyPart};
-use crate::app::gateway::{Directory, Gateway};
+use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::ports::{Catalogue, Ports};
 use crate::app::sign_on::SignOns;
 use crate::domain::policy::DirectoryPolicy;
@@ -33,6 +33,7 @@ type Records = Store<Telemetry>;
 
 impl Ports for Wiring {
     type Links = upstream::ExclusiveLinks;
+    type Shared = upstream::SharedLinks;
     type Lookups = upstream::SharedLookups;
     type Records = Records;
     type Clock = SystemClock;
@@ -169,6 +170,11 @@ impl Running {
                 .map(|((configured, policy), upstream)| Directory {
                     policy: policy.clone(),
                     links: upstream.links(index),
+                    shared: upstream.shared(index),
+                    outstanding: Outstanding {
+                        anonymous: configured.upstream.max_outstanding_anonymous,
+                        authenticated: configured.upstream.max_outstanding_upstream,
+                    },
                     bind_timeout: configured.upstream.bind_timeout,
                     max_message_size: configured.upstream.max_message_size,
                 })

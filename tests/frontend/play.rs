@@ -17,10 +17,10 @@
 //! event …                     there was this event
 //! ```
 
-use super::fakes::{Fakes, Memory, Seen, Ticks, Tree, policy};
+use super::fakes::{Fakes, Memory, OUTSTANDING, Seen, Ticks, Tree, policy, shared};
 use super::links::{FakeLinks, FarEnds, Granting};
 use super::words;
-use bindgate::app::gateway::{Directory, Gateway};
+use bindgate::app::gateway::{Directory, Gateway, Outstanding};
 use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::OnUnknown;
@@ -55,6 +55,15 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(on_unknown: OnUnknown, granting: Granting) -> (Self, FarEnds) {
+        Self::with(on_unknown, granting, false)
+    }
+
+    /// A house that may go on by proxied authorisation, or not.
+    pub(crate) fn with(
+        on_unknown: OnUnknown,
+        granting: Granting,
+        proxying: bool,
+    ) -> (Self, FarEnds) {
         let (links, far_ends) = FakeLinks::new(granting);
         let (tree, seen) = (Tree::new(), Seen::default());
         let policies = ["one", "two"].map(|name| Arc::new(policy(name, on_unknown)));
@@ -66,6 +75,8 @@ impl House {
         let directories = policies.map(|policy| Directory {
             policy,
             links: links.clone(),
+            shared: shared(&links, &seen, proxying),
+            outstanding: Outstanding { anonymous: OUTSTANDING, authenticated: OUTSTANDING },
             bind_timeout: BIND_TIMEOUT,
             max_message_size: 1 << 20,
         });

@@ -17,3 +17,7 @@ mod hostile;
 mod limits;
 #[path = "relay/operations.rs"]
 mod operations;
+#[path = "relay/proxied.rs"]
+mod proxied;
+#[path = "relay/shared.rs"]
+mod shared;

@@ -28,5 +28,7 @@ mod pdu;
 mod play;
 #[path = "frontend/pressure.rs"]
 mod pressure;
+#[path = "frontend/sharing.rs"]
+mod sharing;
 #[path = "frontend/words.rs"]
 mod words;

@@ -459,7 +459,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return Some(deadline);
         }
         let idle = self.config.idle_timeout;
-        (!idle.is_zero() && self.outstanding.is_empty()).then(|| self.heard_at + idle)
+        // One whose request waits for a place is not silent.
+        (!idle.is_zero() && self.outstanding.is_empty() && !self.held).then(|| self.heard_at + idle)
     }
 
     /// Keeps time. The timer is only ever moved to an earlier moment, or when it has fired, so a

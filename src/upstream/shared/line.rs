@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             let out = self.outgoing.append(16);
             write_with_body(MessageId::MAX, &UNBIND, out);
             // A goodbye that is not taken at once is not said: the close that follows says it.
-            poll_fn(|cx| Poll::Ready(drop(self.flush(cx)))).await;
+            let _ = poll_fn(|cx| Poll::Ready(self.flush(cx))).await;
         }
     }
 

@@ -30,6 +30,8 @@ mod pdu;
 mod play;
 #[path = "frontend/pressure.rs"]
 mod pressure;
+#[path = "frontend/sharing.rs"]
+mod sharing;
 #[path = "frontend/throttle.rs"]
 mod throttle;
 #[path = "frontend/words.rs"]

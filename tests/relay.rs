@@ -19,5 +19,9 @@ mod hostile;
 mod limits;
 #[path = "relay/operations.rs"]
 mod operations;
+#[path = "relay/proxied.rs"]
+mod proxied;
+#[path = "relay/shared.rs"]
+mod shared;
 #[path = "relay/throttle.rs"]
 mod throttle;

@@ -8,7 +8,8 @@ use crate::directory::Directory;
 use crate::scenarios::repeat;
 use bindgate::app::gateway::{self, Gateway};
 use bindgate::app::ports::{
-    Clock, Commit, LookupError, Lookups, Ports, Records, StoreError, Stored, StoredSwitch,
+    Clock, Commit, LookupError, Lookups, Ports, Records, Responses, Seat, SeatNews, Shared,
+    SharedId, StoreError, Stored, StoredSwitch,
 };
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::DirectoryPolicy;
@@ -16,11 +17,12 @@ use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKe
 use bindgate::domain::time::Timestamp;
 use bindgate::frontend::{Config, Drain, serve_client};
 use bindgate::proto::dn::DistinguishedName;
+use bindgate::proto::op::Operation;
 use bindgate::proto::search::{Entry, Search};
 use bindgate::telemetry::Telemetry;
 use std::cell::Cell;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -164,8 +166,14 @@ fn gateway(links: Directory) -> Arc<Gateway<InMemory>> {
         sign_on::Config { enabled: false, sync: SyncMode::BeforeReply, budget: Duration::ZERO };
     let policies = [policy.clone()];
     let sign_ons = SignOns::new(relay, &policies, vec![Absent], Absent, Absent, telemetry.clone());
-    let directory =
-        gateway::Directory { policy, links, bind_timeout: NEVER, max_message_size: 1 << 20 };
+    let directory = gateway::Directory {
+        policy,
+        links,
+        shared: Absent,
+        outstanding: gateway::Outstanding { anonymous: 100, authenticated: 100 },
+        bind_timeout: NEVER,
+        max_message_size: 1 << 20,
+    };
     Arc::new(Gateway::new(vec![directory], sign_ons, telemetry))
 }
 
@@ -174,6 +182,7 @@ struct InMemory;
 
 impl Ports for InMemory {
     type Links = Directory;
+    type Shared = Absent;
     type Lookups = Absent;
     type Records = Absent;
     type Clock = Absent;
@@ -183,6 +192,48 @@ impl Ports for InMemory {
 /// What a relay never asks for.
 #[derive(Clone)]
 struct Absent;
+
+impl Shared for Absent {
+    type Seat = Self;
+
+    fn anonymous(&self, _: IpAddr) -> Self {
+        Self
+    }
+
+    fn proxied(&self, _: IpAddr, _: &[u8]) -> Option<Self> {
+        None
+    }
+
+    fn grants_proxying(&self) -> bool {
+        false
+    }
+
+    fn bound(&self, _: &[u8]) {}
+
+    fn denied(&self) {}
+}
+
+impl Seat for Absent {
+    fn send(&mut self, _: Operation, _: &[u8]) -> Option<SharedId> {
+        None
+    }
+
+    fn cancel(&mut self, _: SharedId) -> Option<SharedId> {
+        None
+    }
+
+    fn abandon(&mut self, _: SharedId, _: Option<&[u8]>) {}
+
+    fn give_up(&mut self) {}
+
+    fn poll_news(&mut self, _: &mut Context<'_>) -> Poll<SeatNews> {
+        Poll::Pending
+    }
+
+    fn poll_responses(&mut self, _: &mut Context<'_>) -> Poll<Responses> {
+        Poll::Pending
+    }
+}
 
 impl Lookups for Absent {
     async fn search(&self, _: Search) -> Result<Vec<Entry>, LookupError> {

@@ -1,6 +1,6 @@
 //! What a worker serves its clients with: the directories, and the sign-ons to them.
 
-use super::ports::{Links, Ports};
+use super::ports::{Links, Ports, Shared};
 use super::sign_on::SignOns;
 use super::throttle::Throttle;
 use crate::domain::identity;
@@ -15,10 +15,24 @@ pub struct Directory<P: Ports> {
     pub policy: Arc<DirectoryPolicy>,
     /// Exclusive connections to it.
     pub links: P::Links,
+    /// Connections to it that many clients share.
+    pub shared: P::Shared,
+    /// How many operations one client may have outstanding on one connection.
+    pub outstanding: Outstanding,
     /// How long it may take to answer a bind.
     pub bind_timeout: Duration,
     /// The most bytes of one of its messages.
     pub max_message_size: usize,
+}
+
+/// The most operations of one client on one connection to a directory: a server may close one that
+/// has more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outstanding {
+    /// On one that was never bound (`max_outstanding_anonymous`).
+    pub anonymous: usize,
+    /// On one that was bound (`max_outstanding_upstream`).
+    pub authenticated: usize,
 }
 
 /// What a worker serves its clients with. There is at least one directory.
@@ -31,6 +45,9 @@ pub struct Gateway<P: Ports> {
 
 /// A lease's connection type.
 pub type LinkOf<P> = <<P as Ports>::Links as Links>::Link;
+
+/// A client's part in shared connections.
+pub type SeatOf<P> = <<P as Ports>::Shared as Shared>::Seat;
 
 /// The wait for a lease.
 pub type WaitOf<P> = <<P as Ports>::Links as Links>::Wait;

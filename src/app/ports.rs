@@ -8,11 +8,14 @@ use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
+use crate::proto::envelope::UpstreamMessageId;
+use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
 use crate::proto::search::{Entry, Search};
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -20,6 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub trait Ports: Send + Sync + 'static {
     /// Exclusive upstream connections.
     type Links: Links;
+    /// Connections that many clients share.
+    type Shared: Shared;
     /// The gateway's own searches.
     type Lookups: Lookups;
     /// The records.
@@ -99,10 +104,126 @@ pub trait Link: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     fn does_more_than_bind(&mut self) {}
 
     /// Ready once somebody waits for this connection and it is recallable.
-    fn poll_recalled(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()>;
+    fn poll_recalled(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Gives the connection back to the pool.
     fn give_back(self, fitness: Fitness);
+}
+
+/// An operation that is under way on a shared connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SharedId {
+    /// The connection's number, which is not given again.
+    pub connection: u64,
+    /// The messageID on it.
+    pub message: UpstreamMessageId,
+}
+
+/// What a response is to the operation that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// An entry, a reference or an intermediate response: more comes.
+    More,
+    /// The end.
+    Last,
+    /// The connection was lost: there is no response, and none will come.
+    Lost,
+}
+
+/// Responses that came for one client, in their order, each without its envelope.
+#[derive(Debug, Default)]
+pub struct Responses {
+    bytes: Vec<u8>,
+    parts: Vec<(SharedId, Part, usize)>,
+}
+
+impl Responses {
+    /// Adds one: the operation and, if any, its controls.
+    pub fn push(&mut self, id: SharedId, part: Part, body: &[u8]) {
+        self.bytes.extend_from_slice(body);
+        self.parts.push((id, part, body.len()));
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// How much room they take: their bytes, and as many again for each as keeping it costs.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.parts.len() * size_of::<(SharedId, Part, usize)>()
+    }
+
+    /// All of them, the first that came first.
+    pub fn iter(&self) -> impl Iterator<Item = (SharedId, Part, &[u8])> {
+        let mut rest = &self.bytes[..];
+        self.parts.iter().map(move |(id, part, length)| {
+            let (body, behind) = rest.split_at(*length);
+            rest = behind;
+            (*id, *part, body)
+        })
+    }
+}
+
+/// What a client on shared connections has to know although nobody answered it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeatNews {
+    /// What had no place can be sent now.
+    Place,
+    /// There will be no place.
+    NoPlace(LinkError),
+    /// The client has left its responses lying for too long: its operations were abandoned, and
+    /// it has to go. The name is the limit's.
+    Overdue(&'static str),
+}
+
+/// Connections that many clients share, to one directory. A handle belongs to one worker and is
+/// cheap to clone. They are never those of the gateway's own searches, nor exclusive ones.
+pub trait Shared: Clone + Send + Sync + 'static {
+    /// One client's part in them.
+    type Seat: Seat;
+
+    /// A seat on connections that are never bound, for a client at `source`.
+    fn anonymous(&self, source: IpAddr) -> Self::Seat;
+
+    /// A seat for a session that was bound as `name`, on connections of the service account: every
+    /// request bears that name as proxied authorisation (RFC 4370). `None` if the directory is not
+    /// known to grant that, or if the name is no DN.
+    fn proxied(&self, source: IpAddr, name: &[u8]) -> Option<Self::Seat>;
+
+    /// Whether the directory is known to grant proxied authorisation.
+    fn grants_proxying(&self) -> bool;
+
+    /// A bind under that name succeeded: an occasion to ask the directory whether it grants
+    /// proxied authorisation. Costs one load of an atomic while there is nothing to ask.
+    fn bound(&self, name: &[u8]);
+
+    /// The directory refused a proxied request: it is not taken to grant that until asked anew.
+    fn denied(&self);
+}
+
+/// One client's part in shared connections. Dropping it abandons what it has under way.
+pub trait Seat: Send + Unpin + 'static {
+    /// Sends a request, given as its operation and, if any, its controls; `None` if there is no
+    /// place for it now, after which [`Seat::poll_news`] tells when to come again.
+    fn send(&mut self, operation: Operation, body: &[u8]) -> Option<SharedId>;
+
+    /// Sends a Cancel (RFC 3909) for an operation of this seat; `None` if it cannot be sent.
+    fn cancel(&mut self, id: SharedId) -> Option<SharedId>;
+
+    /// Abandons an operation of this seat; its late responses are swallowed. `controls` is the
+    /// content of the request's controls.
+    fn abandon(&mut self, id: SharedId, controls: Option<&[u8]>);
+
+    /// Gives up the place that is waited for, or that there is, if nothing was sent on it.
+    fn give_up(&mut self);
+
+    /// What there is to know.
+    fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<SeatNews>;
+
+    /// Takes the responses that came. While they are not taken they stop, beyond a limit, the
+    /// reading of their connection.
+    fn poll_responses(&mut self, cx: &mut Context<'_>) -> Poll<Responses>;
 }
 
 /// Why a search of the gateway's own has no complete answer.

@@ -123,6 +123,11 @@ fn reach<'d>(
     let max_waiting_per_source = r.amount(section, "max_waiting_per_source");
     let queue_timeout = r.duration(section, "queue_timeout");
     let max_outstanding_upstream = r.amount(section, "max_outstanding_upstream");
+    let max_outstanding_anonymous = r.amount(section, "max_outstanding_anonymous");
+    let max_shared_connections = r.amount(section, "max_shared_connections");
+    let max_inbox = r.size(section, "max_inbox");
+    let inbox_timeout = r.duration(section, "inbox_timeout");
+    let proxied_authorisation = r.flag(section, "proxied_authorisation");
     let connect_timeout = r.duration(section, "connect_timeout");
     let bind_timeout = r.duration(section, "bind_timeout");
     let search_timeout = r.duration(section, "search_timeout");
@@ -156,6 +161,11 @@ fn reach<'d>(
         max_waiting_per_source: max_waiting_per_source?,
         queue_timeout: queue_timeout?,
         max_outstanding_upstream: max_outstanding_upstream?,
+        max_outstanding_anonymous: max_outstanding_anonymous?,
+        max_shared_connections: max_shared_connections?,
+        max_inbox: max_inbox?,
+        inbox_timeout: inbox_timeout?,
+        proxied_authorisation: proxied_authorisation?,
         connect_timeout: connect_timeout?,
         bind_timeout: bind_timeout?,
         search_timeout: search_timeout?,

@@ -12,6 +12,7 @@ pub mod policy;
 pub mod record;
 pub mod secret;
 pub mod session;
+pub mod sharing;
 pub mod source;
 pub mod throttle;
 pub mod time;

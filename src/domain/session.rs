@@ -56,6 +56,9 @@ pub enum Action<'a> {
     Relay,
     /// Keep the request until the operations before it have ended.
     Hold,
+    /// Keep the request until one of the operations before it has ended: as many are outstanding as
+    /// may be.
+    Stall,
     /// Abandon this operation of the client.
     Abandon(ClientMessageId),
     /// Cancel this operation of the client (RFC 3909).
@@ -91,10 +94,6 @@ impl Refusal {
 const fn protocol_error(text: &'static str) -> Refusal {
     Refusal::new(ResultCode::PROTOCOL_ERROR, text)
 }
-
-/// More operations are outstanding than a client may have.
-pub const TOO_MANY_OUTSTANDING: Refusal =
-    Refusal::new(ResultCode::BUSY, "too many outstanding operations");
 
 /// More controls than a message may have.
 pub const TOO_MANY_CONTROLS: Refusal =
@@ -143,6 +142,9 @@ impl Session {
             return (self, Action::Hold);
         }
         if let Some(action) = refuse_envelope(request, around) {
+            if action == Action::Stall {
+                return (self, action);
+            }
             // A bind refused for its form is a bind received: the session is anonymous.
             return (if bind { Self::Anonymous } else { self }, action);
         }
@@ -264,7 +266,7 @@ fn refuse_envelope<'a>(request: &Envelope<'a>, around: Surroundings) -> Option<A
     }
     let answerable = request.operation.final_response().is_some();
     if answerable && around.outstanding >= around.max_outstanding {
-        return Some(Action::Answer(TOO_MANY_OUTSTANDING));
+        return Some(Action::Stall);
     }
     match request.controls.map(|content| Control::decode_all(content, around.max_controls)) {
         None | Some(Ok(_)) => None,
@@ -292,6 +294,11 @@ fn has_critical_control(request: &Envelope<'_>) -> bool {
     };
     let mut reader = Reader::new(content);
     std::iter::from_fn(|| Control::read(&mut reader).ok()).any(|control| control.critical)
+}
+
+/// The messageID that an abandon is about.
+pub fn abandoned_id(content: &[u8]) -> Option<ClientMessageId> {
+    message_id(content)
 }
 
 fn message_id(content: &[u8]) -> Option<ClientMessageId> {
@@ -406,11 +413,11 @@ mod tests {
     }
 
     #[test]
-    fn a_request_outside_the_limits_is_refused() {
+    fn a_request_outside_the_limits_is_refused_or_waits() {
         check(bound(), &[0x30, 5, 2, 1, 0, 0x63, 0], AROUND, bound(), "disconnect 2");
         check(bound(), &[0x30, 5, 2, 1, 1, 0x64, 0], AROUND, bound(), "disconnect 2");
         let full = Surroundings { outstanding: 8, ..AROUND };
-        check(bound(), &[0x30, 5, 2, 1, 1, 0x63, 0], full, bound(), "answer 51");
+        check(bound(), &[0x30, 5, 2, 1, 1, 0x63, 0], full, bound(), "Stall");
         let mut controls = vec![0xa0, 20];
         controls.extend_from_slice(&[0x30, 2, 4, 0].repeat(5));
         let mut pdu = vec![0x30, 27, 2, 1, 1, 0x63, 0];

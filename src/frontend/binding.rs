@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::reply;
 use super::upstream::Standing;
 use crate::app::events::Event;
-use crate::app::ports::{Events, Link, Ports, Purpose};
+use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
 use crate::app::sign_on::{Attempt, Gate, Verdict};
 use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session};
@@ -85,6 +85,11 @@ impl<P: Ports> Binding<P> {
             watch: Watch::Calm,
             place: None,
         }
+    }
+
+    /// The directory that the last bind went to.
+    pub(super) fn directory(&self) -> usize {
+        self.directory
     }
 
     pub(super) fn is_under_way(&self) -> bool {
@@ -170,6 +175,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             BindKind::Named => self.gateway.sign_ons().begin(directory, name).map(Box::new),
             BindKind::Anonymous | BindKind::Nameless => None,
         };
+        self.leave_seat();
         if let Some(upstream) = &mut self.upstream {
             upstream.standing = Standing::Stranger;
             upstream.link().set_recallable(false);
@@ -223,6 +229,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return self.upstream_is_odd();
         };
         let code = answer.result.code;
+        if response.controls.is_some() {
+            // They may say that the session is a restricted one, which proxying would undo.
+            self.name_fits = Some(false);
+        }
         if !code.is_success() {
             self.binding.attempt = None;
             return self.end_bind(code, response.body);
@@ -352,6 +362,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             ResultCode::SUCCESS => BindEnd::Success,
             _ => BindEnd::Failure,
         };
+        if code.is_success() && !self.session.name().is_empty() {
+            let shared = &self.gateway.directory(self.binding.directory).shared;
+            shared.bound(self.session.name());
+        }
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
         self.binding.stage = match self.binding.place.take() {
@@ -362,8 +376,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.body.zeroize();
         self.binding.attempt = None;
         self.held = false;
-        if let (true, Some(upstream)) = (self.only_binds, &mut self.upstream) {
-            upstream.link().set_recallable(true);
+        match (self.only_binds, &mut self.upstream) {
+            (true, Some(upstream)) => upstream.link().set_recallable(true),
+            _ => self.offer_lease(),
         }
     }
 
@@ -395,6 +410,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// A bind was refused before anything was sent: whoever the connection upstream is bound as,
     /// it is not this session any more.
     pub(super) fn after_refused_bind(&mut self, content: &[u8], code: ResultCode) {
+        self.leave_seat();
         if let Some(upstream) = &mut self.upstream
             && upstream.standing == Standing::Bound
         {

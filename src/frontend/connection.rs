@@ -10,6 +10,8 @@ use super::buffer::{Content, Inbound, Outbound};
 use super::drain::{ClientPermit, Drain, Phase};
 use super::outstanding::Outstanding;
 use super::reply;
+use super::sharing::Seated;
+use super::stall::Stall;
 use super::timing::Moments;
 use super::upstream::{ENVELOPE_ROOM, Standing, Upstream};
 use super::{Config, scratch};
@@ -73,6 +75,8 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) upstream: Option<Upstream<LinkOf<P>>>,
     pub(super) lease: Option<Lease<WaitOf<P>>>,
     pub(super) lease_failed: Option<LinkError>,
+    /// Its part in connections that others use too.
+    pub(super) seat: Option<Seated<P>>,
     pub(super) binding: Binding<P>,
     pub(super) outstanding: Outstanding,
     pub(super) outbound: Outbound,
@@ -81,10 +85,16 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) held: bool,
     /// Whether the session has sent nothing but binds, so that its connection may be recalled.
     pub(super) only_binds: bool,
+    /// Whether it can go on without its connection although it has done more.
+    pub(super) is_offered: bool,
+    /// Whether the name that it is bound as can be proxied, once that was looked at.
+    pub(super) name_fits: Option<bool>,
+    /// The wait because too many operations are outstanding.
+    pub(super) stall: Stall,
     pub(super) requests: u64,
     stream: S,
     quiet: Quiet,
-    inbound: Inbound,
+    pub(super) inbound: Inbound,
     /// How long the message at the start of `inbound` says that it is.
     expected: usize,
     drain: Drain,
@@ -122,12 +132,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             upstream: None,
             lease: None,
             lease_failed: None,
+            seat: None,
             binding: Binding::none(),
             outstanding: Outstanding::default(),
             outbound: Outbound::new(Content::Responses),
             life: Life::Open,
             held: false,
             only_binds: true,
+            is_offered: false,
+            name_fits: None,
+            stall: Stall::default(),
             requests: 0,
             stream,
             quiet: Quiet::default(),
@@ -186,9 +200,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if self.life == Life::Open {
             self.life = Life::Closing(reason);
             self.closing_at = Instant::now() + CLOSE_GRACE;
-            // Nobody needs the connection that is waited for.
+            // Nobody needs the connection that is waited for, nor what is under way on others.
             self.lease = None;
             self.binding.leave_turn();
+            self.seat = None;
         }
     }
 
@@ -265,7 +280,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn poll_open(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = self.poll_lease(cx);
         progress |= self.poll_gate(cx);
+        progress |= self.poll_seat(cx);
         progress |= self.resume();
+        self.settle_seat();
         progress |= self.poll_upstream(cx);
         progress |= self.poll_client(cx);
         progress |= self.poll_sends(cx);
@@ -370,11 +387,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn take_in(&mut self, bytes: &[u8]) {
         if !self.inbound.bytes().is_empty() || self.held {
             self.inbound.append(bytes, self.expected);
-            return;
+            return self.look_for_abandons();
         }
         let used = self.receive_requests(bytes);
         if used < bytes.len() && self.life == Life::Open {
             self.inbound.append(&bytes[used..], self.expected);
+            self.look_for_abandons();
         }
     }
 
@@ -387,6 +405,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let bytes = self.inbound.take();
         let used = self.receive_requests(&bytes);
         self.inbound.put_back(bytes, used);
+        self.stall.moved_on(used, self.inbound.bytes().len());
+        self.look_for_abandons();
         // Also if none was used: a request may have begun to wait for a connection, and that wait
         // has to be polled. What cannot go on is held or not whole, so this ends.
         true
@@ -441,7 +461,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let waits = !self.inbound.bytes().is_empty();
         let busy = waits || self.binding.is_under_way() || !self.outstanding.is_empty();
-        if busy || !self.only_binds || upstream.link().poll_recalled(cx).is_pending() {
+        let may_go = self.only_binds || self.is_offered;
+        if busy || !may_go || upstream.link().poll_recalled(cx).is_pending() {
             return false;
         }
         self.part();

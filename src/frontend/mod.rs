@@ -12,6 +12,8 @@ mod reply;
 mod requests;
 mod responses;
 mod scratch;
+mod sharing;
+mod stall;
 mod timing;
 mod tls;
 mod upstream;

@@ -1,17 +1,29 @@
 //! The operations of one client that have been relayed and not been answered: one object each,
 //! found by either side's messageID.
 
+use crate::app::ports::SharedId;
 use crate::proto::envelope::{ClientMessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
 use tokio::time::Instant;
+
+/// Where an operation is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// On the client's own connection, under this messageID.
+    Own(UpstreamMessageId),
+    /// On one that is shared.
+    Shared(SharedId),
+}
 
 /// An operation under way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Relayed {
     /// The client's messageID.
     pub(super) client: ClientMessageId,
-    /// The messageID upstream.
-    pub(super) upstream: UpstreamMessageId,
+    /// Where it is under way, and as what.
+    pub(super) way: Way,
+    /// Whether the request bore controls.
+    pub(super) has_controls: bool,
     /// The request.
     pub(super) operation: Operation,
     /// Its number on the connection.
@@ -42,7 +54,11 @@ impl Outstanding {
     }
 
     pub(super) fn by_upstream(&mut self, id: UpstreamMessageId) -> Option<&mut Relayed> {
-        self.relayed.iter_mut().find(|operation| operation.upstream == id)
+        self.by_way(Way::Own(id))
+    }
+
+    pub(super) fn by_way(&mut self, way: Way) -> Option<&mut Relayed> {
+        self.relayed.iter_mut().find(|operation| operation.way == way)
     }
 
     pub(super) fn by_client(&self, id: ClientMessageId) -> Option<&Relayed> {
@@ -63,7 +79,11 @@ impl Outstanding {
     }
 
     pub(super) fn finish(&mut self, id: UpstreamMessageId) -> Option<Relayed> {
-        let index = self.relayed.iter().position(|operation| operation.upstream == id)?;
+        self.finish_way(Way::Own(id))
+    }
+
+    pub(super) fn finish_way(&mut self, way: Way) -> Option<Relayed> {
+        let index = self.relayed.iter().position(|operation| operation.way == way)?;
         Some(self.relayed.swap_remove(index))
     }
 

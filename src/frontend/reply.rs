@@ -66,6 +66,10 @@ pub(super) const UNSUPPORTED_EXTENDED: Refusal =
 pub(super) const NO_SUCH_OPERATION: Refusal =
     Refusal::new(ResultCode::NO_SUCH_OPERATION, "message id not found");
 
+/// A Cancel for which there is no room where the operation is under way.
+pub(super) const CANNOT_CANCEL: Refusal =
+    Refusal::new(ResultCode::CANNOT_CANCEL, "too many operations are under way");
+
 /// What a client is told when there is no connection for it.
 pub(super) fn no_link(error: LinkError) -> Refusal {
     match error {

@@ -1,14 +1,15 @@
 //! What a client's requests do.
 
 use super::connection::{Connection, Life};
-use super::outstanding::Relayed;
+use super::outstanding::{Relayed, Way};
 use super::reply;
 use super::upstream::Standing;
 use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Link, Ports, Purpose};
 use crate::domain::session::{self, Action, Refusal, Session, Surroundings};
+use crate::domain::sharing;
 use crate::proto::ber::{self, INTEGER, SEQUENCE};
-use crate::proto::envelope::{ClientMessageId, Envelope, MessageId, UpstreamMessageId};
+use crate::proto::envelope::{ClientMessageId, Envelope, MessageId};
 use crate::proto::extended::{ExtendedRequest, ExtendedResponse};
 use crate::proto::filter::FilterLimits;
 use crate::proto::framing::{Frame, FramingError, frame};
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 
 /// Whether a request was taken or has to be offered again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
+pub(super) enum Taken {
     Yes,
     Later,
 }
@@ -30,6 +31,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// how many bytes were used.
     pub(super) fn receive_requests(&mut self, bytes: &[u8]) -> usize {
         let mut used = 0;
+        self.stall.end();
         while self.life == Life::Open && !self.is_choked() {
             match frame(&bytes[used..], self.config.max_message_size) {
                 Ok(Frame::Whole(length)) => {
@@ -77,7 +79,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let around = Surroundings {
             outstanding: self.outstanding.len(),
-            max_outstanding: self.config.max_outstanding,
+            max_outstanding: self.outstanding_limit().most,
             max_controls: self.config.max_controls,
             filter: FilterLimits {
                 depth: self.config.max_filter_depth,
@@ -93,6 +95,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn act(&mut self, request: &Envelope<'_>, action: Action<'_>) -> Taken {
         match action {
             Action::Hold => return Taken::Later,
+            Action::Stall => {
+                self.begin_stall();
+                return Taken::Later;
+            }
             Action::Relay => return self.relay(request),
             Action::Bind { name, kind } => self.begin_bind(request, name, kind),
             Action::Answer(refusal) => self.refuse(request, refusal),
@@ -167,17 +173,19 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             Some(upstream) => upstream.directory,
             None if matches!(self.session, Session::Bound(_)) => {
-                self.disconnect(reply::LEASE_RECALLED, Closed::UpstreamLost);
-                return Taken::Yes;
+                return self.relay_proxied(request);
             }
-            None => self.gateway.route(b""),
+            None => self.anonymous_directory(),
         };
-        if !self.outstanding.is_empty() {
-            // Their answers come on the connection that is there.
+        if self.lease.is_some() || (self.upstream.is_some() && !self.outstanding.is_empty()) {
+            // A connection is waited for; or their answers come on the one that is there.
             return Taken::Later;
         }
         // The session is anonymous and so must the connection be, to the directory as well.
         self.part();
+        if sharing::is_stateless(request) {
+            return self.relay_anonymous(directory, request);
+        }
         self.lease(directory, Purpose::Anonymous);
         if self.upstream.is_some() {
             self.send(request);
@@ -190,19 +198,21 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(upstream) = &mut self.upstream else {
             return;
         };
+        self.is_offered = false;
         upstream.link().set_recallable(false);
         if std::mem::take(&mut upstream.only_binds) {
             upstream.link().does_more_than_bind();
         }
         self.only_binds = false;
         // Controls and extended operations may leave state behind: cookies, transactions.
-        if request.controls.is_some() || request.operation == Operation::ExtendedRequest {
+        if !sharing::is_stateless(request) {
             upstream.taint();
         }
         let id = upstream.send(request.body);
         self.outstanding.push(Relayed {
             client: ClientMessageId(request.id),
-            upstream: id,
+            way: Way::Own(id),
+            has_controls: request.controls.is_some(),
             operation: request.operation,
             number: self.requests,
             entries: 0,
@@ -211,16 +221,20 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.requests += 1;
     }
 
-    fn abandon(&mut self, request: &Envelope<'_>, id: ClientMessageId) {
+    pub(super) fn abandon(&mut self, request: &Envelope<'_>, id: ClientMessageId) {
         let Some(operation) = self.outstanding.by_client(id).copied() else {
             return;
         };
         self.moments.is_served = true;
-        self.abandon_upstream(operation.upstream, request.controls);
+        self.abandon_upstream(operation.way, request.controls);
     }
 
-    fn abandon_upstream(&mut self, id: UpstreamMessageId, controls: Option<&[u8]>) {
-        self.outstanding.finish(id);
+    fn abandon_upstream(&mut self, way: Way, controls: Option<&[u8]>) {
+        self.outstanding.finish_way(way);
+        let id = match way {
+            Way::Own(id) => id,
+            Way::Shared(id) => return self.abandon_shared(id, controls),
+        };
         if let Some(upstream) = &mut self.upstream {
             // Its answers may still come; they find no operation and are swallowed.
             upstream.taint();
@@ -237,8 +251,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// answers them.
     pub(super) fn abandon_since(&mut self, moment: Option<Instant>) {
         for operation in self.outstanding.come_before(moment) {
-            self.abandon_upstream(operation.upstream, None);
-            self.answer_refused(operation, reply::TOOK_TOO_LONG);
+            self.abandon_upstream(operation.way, None);
+            self.refuse_relayed(operation, reply::TOOK_TOO_LONG);
         }
         // A bind may have waited for this.
         self.held = false;
@@ -251,9 +265,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.requests += 1;
             return Taken::Yes;
         };
+        let upstream_id = match operation.way {
+            Way::Own(id) => id,
+            Way::Shared(id) => return self.cancel_shared(request, id),
+        };
         let mut value = Vec::new();
         ber::write_nested(&mut value, SEQUENCE, |out| {
-            ber::write_integer(out, INTEGER, i64::from(operation.upstream.0.get()));
+            ber::write_integer(out, INTEGER, i64::from(upstream_id.0.get()));
         });
         let mut pdu = Vec::new();
         ExtendedRequest { name: oid::CANCEL, value: Some(&value) }.write(&mut pdu, request.id);
@@ -266,11 +284,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Answers every operation under way with a refusal.
     pub(super) fn refuse_outstanding(&mut self, refusal: Refusal) {
         for operation in self.outstanding.drain() {
-            self.answer_refused(operation, refusal);
+            self.refuse_relayed(operation, refusal);
         }
     }
 
-    fn answer_refused(&mut self, operation: Relayed, refusal: Refusal) {
+    /// Answers an operation that is under way no more with a refusal.
+    pub(super) fn refuse_relayed(&mut self, operation: Relayed, refusal: Refusal) {
         let MessageIdAndResponse { id, response } = operation.into();
         let out = self.outbound.append(refusal.text.len() + 64);
         LdapResult::new(refusal.code, refusal.text).write(out, id, response);
@@ -294,7 +313,6 @@ impl From<Relayed> for MessageIdAndResponse {
 /// The configuration key behind a refusal, if it is a limit's.
 fn limit_behind(refusal: Refusal) -> Option<&'static str> {
     match refusal {
-        session::TOO_MANY_OUTSTANDING => Some("max_outstanding"),
         session::TOO_MANY_CONTROLS => Some("max_controls"),
         session::FILTER_TOO_DEEP => Some("max_filter_depth"),
         session::FILTER_TOO_WIDE => Some("max_filter_items"),

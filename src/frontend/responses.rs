@@ -109,6 +109,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 // A bind may have waited for this.
                 self.held = false;
+                self.offer_lease();
             }
         }
     }

@@ -109,7 +109,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let is_binding = self.binding.is_under_way();
         if !self.outstanding.is_empty() {
-            if self.held && !is_binding {
+            if self.held && !is_binding && !self.stall.is_on() {
                 next.or(moments.held_since, config.bind_wait_timeout, Due::BindWait);
             }
             if let (false, Some(oldest)) =

@@ -76,6 +76,11 @@ impl<L: Link> Upstream<L> {
         self.tainted = true;
     }
 
+    /// Whether it must not go back to the pool.
+    pub(super) fn is_tainted(&self) -> bool {
+        self.tainted
+    }
+
     /// Gives the connection back, or closes it if it is in doubt.
     pub(super) fn leave(self) {
         let in_doubt = self.tainted || !self.outbound.is_done() || !self.inbound.bytes().is_empty();

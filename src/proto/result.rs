@@ -61,6 +61,7 @@ result_codes! {
     NO_SUCH_OPERATION = 119 "noSuchOperation";
     TOO_LATE = 120 "tooLate";
     CANNOT_CANCEL = 121 "cannotCancel";
+    AUTHORIZATION_DENIED = 123 "authorizationDenied";
 }
 
 impl ResultCode {

@@ -5,7 +5,7 @@ use super::signals::EndSignals;
 use super::{Config, RunError, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
 use crate::app::events::Event;
-use crate::app::gateway::{Directory, Gateway};
+use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::ports::{Catalogue, Events, Ports};
 use crate::app::sign_on::SignOns;
 use crate::app::throttle::Throttle;
@@ -35,6 +35,7 @@ type Records = Store<Telemetry>;
 
 impl Ports for Wiring {
     type Links = upstream::ExclusiveLinks;
+    type Shared = upstream::SharedLinks;
     type Lookups = upstream::SharedLookups;
     type Records = Records;
     type Clock = SystemClock;
@@ -174,6 +175,11 @@ impl Running {
                 .map(|((configured, policy), upstream)| Directory {
                     policy: policy.clone(),
                     links: upstream.links(index),
+                    shared: upstream.shared(index),
+                    outstanding: Outstanding {
+                        anonymous: configured.upstream.max_outstanding_anonymous,
+                        authenticated: configured.upstream.max_outstanding_upstream,
+                    },
                     bind_timeout: configured.upstream.bind_timeout,
                     max_message_size: configured.upstream.max_message_size,
                 })

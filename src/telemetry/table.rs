@@ -97,6 +97,12 @@ metrics_table! {
         "Searches of the gateway's own that had no complete answer.";
     UPSTREAM_SEARCH_RETRIES_TOTAL: Counter "bindgate_upstream_search_retries_total" ["directory"]
         "Searches that were sent again because a connection was found dead.";
+    UPSTREAM_SHARED_CONNECTIONS: Gauge "bindgate_upstream_shared_connections" ["directory", "kind"]
+        "Connections that clients share: anonymous (never bound) and proxied (bound as the service account).";
+    UPSTREAM_PROXIED_SESSIONS_TOTAL: Counter "bindgate_upstream_proxied_sessions_total" ["directory"]
+        "Sessions that lent their connection and went on by proxied authorisation.";
+    UPSTREAM_PROXY_PROBES_TOTAL: Counter "bindgate_upstream_proxy_probes_total" ["directory", "outcome"]
+        "Probes whether the directory grants proxied authorisation: granted, refused, or failed.";
     STORE_HEALTHY: Gauge "bindgate_store_healthy" []
         "1 while the last write reached the disk, else 0.";
     ADMIN_REFUSED_TOTAL: Counter "bindgate_admin_refused_total" []

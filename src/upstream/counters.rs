@@ -1,5 +1,6 @@
 //! The directory's side in numbers: metric handles, registered once.
 
+use super::shared::ProbeCounters;
 use metrics::{Counter, Gauge, counter, gauge};
 
 /// Handles of one directory's metrics.
@@ -46,5 +47,41 @@ impl Counters {
             ),
             retries: counter!("bindgate_upstream_search_retries_total", "directory" => name()),
         }
+    }
+}
+
+/// Handles of one directory's metrics about shared connections.
+pub(super) struct SharedCounters {
+    /// Shared connections that were never bound.
+    pub(super) anonymous: Gauge,
+    /// Shared connections that are bound as the service account.
+    pub(super) proxied: Gauge,
+    /// Sessions that went on by proxied authorisation.
+    pub(super) sessions: Counter,
+}
+
+impl SharedCounters {
+    /// Registers the metrics of a directory, those of its probes apart.
+    pub(super) fn new(directory: &str) -> (Self, ProbeCounters) {
+        let name = || directory.to_owned();
+        let connections = |kind: &'static str| {
+            let labels = [("directory", name()), ("kind", kind.to_owned())];
+            gauge!("bindgate_upstream_shared_connections", &labels)
+        };
+        let probes = |outcome: &'static str| {
+            let labels = [("directory", name()), ("outcome", outcome.to_owned())];
+            counter!("bindgate_upstream_proxy_probes_total", &labels)
+        };
+        let shared = Self {
+            anonymous: connections("anonymous"),
+            proxied: connections("proxied"),
+            sessions: counter!("bindgate_upstream_proxied_sessions_total", "directory" => name()),
+        };
+        let probes = ProbeCounters {
+            granted: probes("granted"),
+            refused: probes("refused"),
+            failed: probes("failed"),
+        };
+        (shared, probes)
     }
 }

@@ -7,9 +7,12 @@ use super::lease::ExclusiveLinks;
 use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
 use super::pool::Pool;
 use super::servers::Servers;
+use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks};
+use super::stream::Stream;
 use super::terms::Limits;
 use super::tls::{self, TlsError};
-use crate::app::ports::Events;
+use crate::app::ports::{Events, LinkError, LookupError};
+use crate::proto::envelope::MessageId;
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use tokio::task::AbortHandle;
@@ -33,6 +36,7 @@ pub struct Directory {
     servers: Arc<Servers>,
     pool: Arc<Pool>,
     desks: Vec<Arc<Desk>>,
+    shared: Vec<SharedLinks>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
@@ -59,7 +63,8 @@ impl Directory {
         let limits = desk_limits(config);
         let desk = |_| Arc::new(Desk::new(login.clone(), limits, counters.clone()));
         let desks = (0..workers).map(desk).collect();
-        Ok(Self { servers, pool: Arc::new(pool), desks, tasks: Mutex::default() })
+        let shared = shared_links(config, workers, &servers, &login);
+        Ok(Self { servers, pool: Arc::new(pool), desks, shared, tasks: Mutex::default() })
     }
 
     /// A worker's access to exclusive connections. `worker` is taken modulo the number of workers.
@@ -70,6 +75,11 @@ impl Directory {
     /// A worker's access with the service account. `worker` is taken modulo their number.
     pub fn lookups(&self, worker: usize) -> SharedLookups {
         SharedLookups::new(self.desks[worker % self.desks.len()].clone())
+    }
+
+    /// A worker's access to connections that clients share. `worker` is taken modulo their number.
+    pub fn shared(&self, worker: usize) -> SharedLinks {
+        self.shared[worker % self.shared.len()].clone()
     }
 
     /// Warms a worker's share of connections up and keeps it warm. To be called once per worker,
@@ -95,6 +105,68 @@ impl Directory {
         }
         self.pool.close();
         self.desks.iter().for_each(|desk| desk.close());
+        self.shared.iter().for_each(SharedLinks::close);
+    }
+}
+
+/// Connections that are left as they are made: anonymous to the directory.
+struct NeverBound(Arc<Servers>);
+
+impl Dial for NeverBound {
+    type Stream = Stream;
+
+    async fn dial(&self) -> Result<(Stream, MessageId), LinkError> {
+        let stream = self.0.connect().await.map_err(|_| LinkError::Unreachable)?;
+        Ok((stream, MessageId::UNSOLICITED))
+    }
+}
+
+/// Connections that are bound as the service account, and are no other ones than the look-ups'.
+struct AsService(Arc<Login>);
+
+impl Dial for AsService {
+    type Stream = Stream;
+
+    async fn dial(&self) -> Result<(Stream, MessageId), LinkError> {
+        self.0.open().await.map_err(|_: LookupError| LinkError::Unreachable)
+    }
+}
+
+fn shared_links(
+    config: &Config,
+    workers: usize,
+    servers: &Arc<Servers>,
+    login: &Arc<Login>,
+) -> Vec<SharedLinks> {
+    let told = servers.clone();
+    let common = SharedCommon::new(
+        &config.name,
+        config.proxied_authorisation,
+        config.search_timeout,
+        move |limit, source| told.limit_hit(limit, source),
+    );
+    let of_worker = |_| {
+        let anonymous = Kind {
+            limits: shared_limits(config, config.max_outstanding_anonymous),
+            dial: NeverBound(servers.clone()),
+        };
+        let proxied = Kind {
+            limits: shared_limits(config, config.max_outstanding_upstream),
+            dial: AsService(login.clone()),
+        };
+        SharedLinks::new(common.clone(), anonymous, proxied)
+    };
+    (0..workers).map(of_worker).collect()
+}
+
+fn shared_limits(config: &Config, outstanding: usize) -> SharedLimits {
+    SharedLimits {
+        connections: config.max_shared_connections,
+        outstanding,
+        inbox: config.max_inbox,
+        inbox_timeout: config.inbox_timeout,
+        idle_timeout: config.idle_timeout,
+        message: config.max_message_size,
     }
 }
 

@@ -15,6 +15,7 @@ mod pool;
 mod queue;
 mod secret;
 mod servers;
+mod shared;
 mod shelf;
 mod stream;
 mod terms;
@@ -23,6 +24,7 @@ mod tls;
 pub use directory::{Directory, UpstreamError};
 pub use lease::{ExclusiveLinks, Lease, LeaseWait};
 pub use lookup::SharedLookups;
+pub use shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat};
 pub use tls::TlsError;
 
 use std::path::PathBuf;
@@ -97,8 +99,18 @@ pub struct Config {
     pub max_waiting_per_source: usize,
     /// How long they wait (`queue_timeout`).
     pub queue_timeout: Duration,
-    /// The most operations on one shared connection (`max_outstanding_upstream`).
+    /// The most operations on one connection that is bound (`max_outstanding_upstream`).
     pub max_outstanding_upstream: usize,
+    /// The most operations on one that was never bound (`max_outstanding_anonymous`).
+    pub max_outstanding_anonymous: usize,
+    /// The most connections of one worker and kind that clients share (`max_shared_connections`).
+    pub max_shared_connections: usize,
+    /// The most bytes of responses that wait for a client on them (`max_inbox`).
+    pub max_inbox: usize,
+    /// How long a client may hold such a connection up (`inbox_timeout`).
+    pub inbox_timeout: Duration,
+    /// Whether sessions may go on by proxied authorisation (`proxied_authorisation`).
+    pub proxied_authorisation: bool,
     /// How long connecting, TLS included, may take (`connect_timeout`).
     pub connect_timeout: Duration,
     /// How long a bind may take (`bind_timeout`).

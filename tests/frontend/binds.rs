@@ -74,11 +74,11 @@ fn what_follows_a_bind_waits_for_its_end_and_runs_as_what_it_made() {
          1< 1 search a & nothing
          1> 1 done 0
          < 1 done 0
-         1< 2 bind ann & nothing
-         1> 2 bound 0
+         2< 1 bind ann & nothing
+         2> 1 bound 0
          < 2 bound 0 & end
-         1< 3 search b & end
-         1 closed",
+         2< 2 search b & end
+         2 closed",
     );
 }
 
@@ -107,7 +107,7 @@ fn binds_that_are_pipelined_are_played_one_after_another() {
 #[test]
 fn a_request_that_was_held_and_then_waits_for_a_connection_is_woken() {
     check(
-        "> 1 bind ann wrong & 2 search x
+        "> 1 bind ann wrong & 2 search+ x
          1< 1 bind ann
          later
          1> 1 bound 49
@@ -158,15 +158,15 @@ fn a_bind_waits_for_a_connection_and_is_told_if_there_is_none() {
          event left by-client",
     );
     check("later\n> 1 bind ann\nrefuse\n< 1 bound 52\nevent bind 52\n> 2 whoami\n< 2 answer 0");
-    check("later\n> 1 search x\nrefuse\n< 1 done 52\n> 2 search x\ngrant\n1< 1 search x");
+    check("later\n> 1 search+ x\nrefuse\n< 1 done 52\n> 2 search+ x\ngrant\n1< 1 search x");
 }
 
 #[test]
 fn a_client_that_leaves_gives_its_place_in_the_queue_up() {
     check("later\n> 1 bind ann\n< nothing\nleave\nevent left by-client\nqueue left");
-    check("later\n> 1 search x & 2 bind ann\n< nothing\nleave\nqueue left");
+    check("later\n> 1 search+ x & 2 bind ann\n< nothing\nleave\nqueue left");
     // One that has been told to leave as well, before it has closed.
-    check("later\n> 1 search x\n< nothing\ndrain\n< 0 notice 52\nqueue left");
+    check("later\n> 1 search+ x\n< nothing\ndrain\n< 0 notice 52\nqueue left");
 }
 
 #[test]

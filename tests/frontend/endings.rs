@@ -4,7 +4,8 @@ use super::play::check;
 
 #[test]
 fn a_client_that_goes_takes_what_it_asked_for_along() {
-    check("> 1 search a\n1< 1 search a\nleave\n1 closed\nevent left by-client");
+    check("> 1 search+ a\n1< 1 search a\nleave\n1 closed\nevent left by-client");
+    check("> 1 search a\n1< 1 search a\nleave\n1< 2 abandon 1 & nothing\nevent left by-client");
     check(">x 30 20 02\nleave\nevent left by-client");
     check("> 1 bind ann\n1> 1 bound 0\n< 1 bound 0\nleave\n1 back Binds");
 }
@@ -12,7 +13,7 @@ fn a_client_that_goes_takes_what_it_asked_for_along() {
 /// A client that closes its sending half is gone, as for slapd.
 #[test]
 fn a_half_closed_client_is_a_closed_one() {
-    check("> 1 search a\n1< 1 search a\neof\n< end\n1 closed\nevent left by-client");
+    check("> 1 search a\n1< 1 search a\neof\n< end\n1< 2 abandon 1\nevent left by-client");
     check("> 1 whoami & 2 unbind\neof\n< 1 answer 0 & end\nevent left unbind");
 }
 
@@ -85,7 +86,7 @@ fn a_shutdown_lets_what_is_under_way_end() {
 #[test]
 fn the_end_of_a_shutdown_reaches_those_who_are_still_busy() {
     check(
-        "> 1 search a
+        "> 1 search+ a
          1< 1 search a
          drain
          < nothing

@@ -14,10 +14,12 @@ use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::proto::filter::Filter;
 use bindgate::proto::search::{Attribute, Entry, Scope, Search};
+use bindgate::upstream::{Kind, SharedCommon, SharedLimits, SharedLinks};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub(crate) const ANN: &str = "uid=ann,dc=one";
@@ -27,10 +29,34 @@ pub(crate) struct Fakes;
 
 impl Ports for Fakes {
     type Links = FakeLinks;
+    type Shared = SharedLinks;
     type Lookups = Tree;
     type Records = Memory;
     type Clock = Ticks;
     type Events = Seen;
+}
+
+/// The most operations on one connection, of one client or shared.
+pub(crate) const OUTSTANDING: usize = 3;
+
+/// How long a client may hold a shared connection up.
+pub(crate) const INBOX_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The real shared connections, over pipes.
+pub(crate) fn shared(links: &FakeLinks, seen: &Seen, proxying: bool) -> SharedLinks {
+    let limits = SharedLimits {
+        connections: 2,
+        outstanding: OUTSTANDING,
+        inbox: 64 * 1024,
+        inbox_timeout: INBOX_TIMEOUT,
+        idle_timeout: Duration::from_secs(300),
+        message: 1 << 20,
+    };
+    let seen = seen.clone();
+    let tell = move |limit, _| seen.emit(&Event::LimitHit { limit, peer: None });
+    let common = SharedCommon::new("one", proxying, Duration::from_secs(10), tell);
+    let kind = || Kind { limits, dial: links.clone() };
+    SharedLinks::new(common, kind(), kind())
 }
 
 /// What a search of the gateway's own meets with.

@@ -2,6 +2,8 @@
 //! becomes of the leases.
 
 use bindgate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
+use bindgate::proto::envelope::MessageId;
+use bindgate::upstream::Dial;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
@@ -183,6 +185,61 @@ impl FakeLinks {
         if let Some(number) = candidate {
             self.recall(number);
         }
+    }
+}
+
+/// Shared connections are pipes of the same kind, numbered with the others.
+impl Dial for FakeLinks {
+    type Stream = Pipe;
+
+    async fn dial(&self) -> Result<(Pipe, MessageId), LinkError> {
+        let mut state = self.state();
+        let (near, far) = duplex(PIPE);
+        state.made += 1;
+        let number = state.made;
+        let _ = state.far.send((number, far));
+        Ok((Pipe { number, near, links: self.clone() }, MessageId::UNSOLICITED))
+    }
+}
+
+/// The near end of a shared connection.
+pub(crate) struct Pipe {
+    number: usize,
+    near: DuplexStream,
+    links: FakeLinks,
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.links.state().log.push(format!("{} closed", self.number));
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().near).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().near).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().near).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().near).poll_shutdown(cx)
     }
 }
 

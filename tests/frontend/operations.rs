@@ -33,16 +33,55 @@ fn a_message_arrives_whole_however_it_was_cut() {
 }
 
 #[test]
-fn more_operations_than_may_be_outstanding_are_refused() {
+fn operations_beyond_those_that_may_be_outstanding_wait_their_turn_and_are_counted_once() {
+    for bind in ["", "> 100 bind ann\n1< 1 bind ann\n1> 1 bound 0\n< 100 bound 0\n"] {
+        let [a, b, c, d, e, f] =
+            if bind.is_empty() { [1, 2, 3, 4, 5, 6] } else { [2, 3, 4, 5, 6, 7] };
+        let who = if bind.is_empty() { "answer 0" } else { "answer 0 u:ann" };
+        check(&format!(
+            "{bind}> 1 search a & 2 search b & 3 search c & 4 search d & 5 compare e & 6 whoami
+             1< {a} search a & {b} search b & {c} search c & nothing
+             event limit max_outstanding
+             < nothing
+             1> {b} done 0
+             < 2 done 0 & nothing
+             1< {d} search d & nothing
+             1> {d} done 0 & {a} done 0
+             < 4 done 0 & 1 done 0 & 6 {who}
+             1< {e} compare e & nothing
+             1> {e} compared 6 & {c} done 0
+             < 5 compared 6 & 3 done 0
+             > 7 search f
+             1< {f} search f"
+        ));
+    }
+}
+
+/// What abandons an operation may be what makes room.
+#[test]
+fn an_abandon_is_done_although_requests_before_it_wait_for_room() {
     check(
-        "> 1 search a & 2 search b & 3 search c & 4 search d & 5 compare e & 6 whoami
+        "> 1 search a & 2 search b & 3 search c & 4 search d & 5 search e & 6 abandon 2
+         1< 1 search a & 2 search b & 3 search c & 4 abandon 2 & 5 search d & nothing
+         > 7 abandon 5 & 8 abandon 1
+         1< 6 abandon 1 & nothing
+         > 9 search f & 10 search g & 11 abandon 10 & 12 search h & 13 abandon 99
+         1< 7 search f & nothing
+         1> 3 done 0 & 5 done 0
+         < 3 done 0 & 4 done 0
+         1< 8 search h & nothing",
+    );
+}
+
+/// What stands behind a bind waits for its end, an abandon too.
+#[test]
+fn an_abandon_behind_a_bind_that_waits_is_not_done_before_it() {
+    check(
+        "> 1 search a & 2 search b & 3 search c & 4 search d & 5 bind ann & 6 abandon 4
          1< 1 search a & 2 search b & 3 search c & nothing
-         < 4 done 51 & 5 compared 51 & 6 answer 51
-         1> 2 done 0
-         < 2 done 0
-         > 7 search f
-         1< 4 search f
-         event limit max_outstanding",
+         1> 1 done 0
+         1< 4 search d & nothing
+         < 1 done 0 & nothing",
     );
 }
 
@@ -50,6 +89,14 @@ fn more_operations_than_may_be_outstanding_are_refused() {
 fn an_abandoned_operation_is_abandoned_upstream_and_its_late_answers_are_swallowed() {
     check(
         "> 1 search a & 2 search b & 3 abandon 1 & 4 abandon 9 & 1 search c
+         1< 1 search a & 2 search b & 3 abandon 1 & 4 search c & nothing
+         1> 1 entry a & 1 done 0 & 2 done 0 & 4 done 0
+         < 2 done 0 & 1 done 0 & nothing
+         > 5 search d
+         1< 5 search d & nothing",
+    );
+    check(
+        "> 1 search+ a & 2 search b & 3 abandon 1 & 4 abandon 9 & 1 search c
          1< 1 search a & 2 search b & 3 abandon 1 & 4 search c & nothing
          1> 1 entry a & 1 done 0 & 2 done 0 & 4 done 0
          < 2 done 0 & 1 done 0 & nothing
@@ -91,8 +138,8 @@ fn what_the_gateway_does_not_serve_is_refused_in_its_own_response_type() {
 /// Trap 4.
 #[test]
 fn a_messageid_that_is_in_use_or_reserved_ends_the_client() {
-    check("> 1 search a\n1< 1 search a\n> 1 search b\n< 0 notice 2 & end\n1 closed");
-    check("> 1 search a\n1< 1 search a\n> 1 bind ann\n< 0 notice 2 & end\n1 closed");
+    check("> 1 search a\n1< 1 search a\n> 1 search b\n< 0 notice 2 & end\n1< 2 abandon 1");
+    check("> 1 search a\n1< 1 search a\n> 1 bind ann\n< 0 notice 2 & end\n1< 2 abandon 1");
     check("> 0 search a\n< 0 notice 2 & end\nleave\nevent left protocol-error");
 }
 
@@ -170,7 +217,7 @@ fn an_unsolicited_notification_that_is_no_notice_is_ignored() {
 #[test]
 fn a_connection_that_answered_twice_is_closed() {
     check(
-        "> 1 search a
+        "> 1 search+ a
          1> 1 done 0
          < 1 done 0
          1> 1 done 0
@@ -185,5 +232,14 @@ fn a_connection_that_answered_twice_is_closed() {
 fn a_connection_with_state_behind_does_not_go_back() {
     check("> 1 search+ a\n1> 1 done 0\n< 1 done 0\n> 2 unbind\n< end\n1 closed");
     check("> 1 extended 1.2.3\n1> 1 answer 0\n< 1 answer 0\n> 2 unbind\n< end\n1 closed");
-    check("> 1 search a\n1> 1 done 0\n< 1 done 0\n> 2 unbind\n< end\n1 back Anonymous");
+    check(
+        "> 1 bind ann & 2 search a
+         1> 1 bound 0
+         1< 1 bind ann & 2 search a
+         1> 2 done 0
+         < 1 bound 0 & 2 done 0
+         > 3 unbind
+         < end
+         1 back Binds",
+    );
 }

@@ -29,7 +29,7 @@ fn a_client_that_asks_for_nothing_is_told_to_leave() {
 #[test]
 fn a_client_whose_first_request_is_under_way_is_waited_for() {
     check("> 1 search a\n1< 1 search a\nwait 100\n1> 1 done 0\n< 1 done 0\nwait 50\n< nothing");
-    check("later\n> 1 search a\nwait 60\n< nothing\ngrant\n1< 1 search a");
+    check("later\n> 1 bind ann\nwait 60\n< nothing\ngrant\n1< 1 bind ann");
     check("> 1 search a & 2 abandon 1\n1< 1 search a & 2 abandon 1\nwait 50\n< nothing");
 }
 
@@ -90,16 +90,20 @@ fn a_message_is_not_late_while_those_before_it_wait() {
     );
     // Whole, but behind a search: its own time is over, the search's is not.
     check(
-        "> 1 search a
-         1< 1 search a
+        "> 9 bind ann
+         1< 1 bind ann
+         1> 1 bound 0
+         < 9 bound 0
+         > 1 search a
+         1< 2 search a
          >x 30 0c 02 01 02 60 07
          wait 5
          >x 02 01 03 04 00 80 00
          wait 25
          < nothing
-         1> 1 done 0
+         1> 2 done 0
          < 1 done 0
-         1< 2 bind -",
+         1< 3 bind -",
     );
 }
 
@@ -107,18 +111,22 @@ fn a_message_is_not_late_while_those_before_it_wait() {
 #[test]
 fn a_bind_waits_only_so_long_for_the_operations_before_it() {
     check(
-        "> 1 search a & 2 compare b & 3 bind ann
-         1< 1 search a & 2 compare b
+        "> 9 bind ann
+         1< 1 bind ann
+         1> 1 bound 0
+         < 9 bound 0
+         > 1 search a & 2 compare b & 3 bind ann
+         1< 2 search a & 3 compare b
          wait 44
          < nothing
          wait 1
          event limit bind_wait_timeout
          < 1 done 3 & 2 compared 3
-         1< 3 abandon 1 & 4 abandon 2 & 5 bind ann
-         1> 1 entry a & 1 done 0 & 5 bound 0
+         1< 4 abandon 2 & 5 abandon 3 & 6 bind ann
+         1> 2 entry a & 2 done 0 & 6 bound 0
          < 3 bound 0
          > 4 search c
-         1< 6 search c",
+         1< 7 search c",
     );
     // Without a bind behind it, a search may go on: it may be a persistent one.
     check("> 1 search a\n1< 1 search a\nwait 100\n< nothing\n1> 1 entry a\n< 1 entry a");
@@ -127,18 +135,22 @@ fn a_bind_waits_only_so_long_for_the_operations_before_it() {
 #[test]
 fn an_operation_that_takes_too_long_is_abandoned_and_others_go_on() {
     check(
-        "> 1 search a
-         1< 1 search a
+        "> 9 bind ann
+         1< 1 bind ann
+         1> 1 bound 0
+         < 9 bound 0
+         > 1 search a
+         1< 2 search a
          wait 150
          > 2 search b
-         1< 2 search b
+         1< 3 search b
          wait 49
          < nothing
          wait 1
          event limit operation_timeout
          < 1 done 3
-         1< 3 abandon 1
-         1> 1 done 0 & 2 done 0
+         1< 4 abandon 2
+         1> 2 done 0 & 3 done 0
          < 2 done 0
          leave
          1 closed",
@@ -151,9 +163,17 @@ fn a_client_that_takes_nothing_of_what_waits_for_it_is_cut_and_its_lease_ends() 
     paused(async {
         let (house, mut ends) = House::new(OnUnknown::Keep, Granting::Up(9));
         let (mut client, served) = house.connect(1024);
-        client.stream.write_all(&words::message("1 search a")).await.unwrap();
+        client.stream.write_all(&words::message("1 bind ann")).await.unwrap();
         let (_, mut end) = ends.recv().await.expect("a connection is leased");
-        let entries = words::message("1 entry big:1000").repeat(400);
+        end.write_all(&words::message("1 bound 0")).await.unwrap();
+        client.message().await.expect("the bind is answered");
+        client.stream.write_all(&words::message("2 search a")).await.unwrap();
+        let mut asked = [0; 64];
+        while !asked.starts_with(&words::message("2 search a")) {
+            asked = [0; 64];
+            end.read(&mut asked).await.expect("the search is relayed");
+        }
+        let entries = words::message("2 entry big:1000").repeat(400);
         // As much as is taken; the rest of it would go on for ever.
         let _ = timeout(Duration::from_secs(1), end.write_all(&entries)).await;
         // Slow, but it reads: not a byte in 50 seconds would be too slow.

@@ -10,6 +10,7 @@
 //! 1 back Binds   1 closed     connection 1 went back to the pool; was closed
 //! later   grant   refuse      leases have to be waited for; the first who waits gets one, gets none
 //! recall 1                    the pool asks connection 1 back
+//! kept 1                      the pool may not ask connection 1 back
 //! wait 5                      so many seconds pass
 //! leave   eof                 the client closes; closes its sending half
 //! drain   ending              the gateway's shutdown
@@ -17,10 +18,10 @@
 //! event …                     there was this event
 //! ```
 
-use super::fakes::{Fakes, Memory, Seen, Ticks, Tree, policy};
+use super::fakes::{Fakes, Memory, OUTSTANDING, Seen, Ticks, Tree, policy, shared};
 use super::links::{FakeLinks, FarEnds, Granting};
 use super::words;
-use bindgate::app::gateway::{Directory, Gateway};
+use bindgate::app::gateway::{Directory, Gateway, Outstanding};
 use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::OnUnknown;
@@ -55,6 +56,15 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(on_unknown: OnUnknown, granting: Granting) -> (Self, FarEnds) {
+        Self::with(on_unknown, granting, false)
+    }
+
+    /// A house that may go on by proxied authorisation, or not.
+    pub(crate) fn with(
+        on_unknown: OnUnknown,
+        granting: Granting,
+        proxying: bool,
+    ) -> (Self, FarEnds) {
         let (links, far_ends) = FakeLinks::new(granting);
         let (tree, seen) = (Tree::new(), Seen::default());
         let policies = ["one", "two"].map(|name| Arc::new(policy(name, on_unknown)));
@@ -66,6 +76,8 @@ impl House {
         let directories = policies.map(|policy| Directory {
             policy,
             links: links.clone(),
+            shared: shared(&links, &seen, proxying),
+            outstanding: Outstanding { anonymous: OUTSTANDING, authenticated: OUTSTANDING },
             bind_timeout: BIND_TIMEOUT,
             max_message_size: 1 << 20,
         });
@@ -186,10 +198,18 @@ pub(crate) fn check(script: &str) {
 #[track_caller]
 pub(crate) fn play(on_unknown: OnUnknown, script: &str) {
     paused(async {
-        let mut stage = Stage::new(on_unknown);
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            stage.act(line).await;
-        }
+        let (house, far_ends) = House::new(on_unknown, Granting::Up(usize::MAX));
+        Stage::over(house, far_ends).play(script).await;
+    });
+}
+
+/// Plays a script before directories that are asked whether they grant proxied authorisation.
+#[track_caller]
+pub(crate) fn check_proxying(script: &str) {
+    paused(async {
+        let (house, far_ends) = House::with(OnUnknown::Keep, Granting::Up(usize::MAX), true);
+        let mut stage = Stage::over(house, far_ends);
+        stage.play(script).await;
     });
 }
 
@@ -207,10 +227,15 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(on_unknown: OnUnknown) -> Self {
-        let (house, far_ends) = House::new(on_unknown, Granting::Up(usize::MAX));
+    fn over(house: House, far_ends: FarEnds) -> Self {
         let (client, _) = house.connect(1 << 20);
         Self { house, client: Some(client), far_ends, ends: HashMap::new() }
+    }
+
+    async fn play(&mut self, script: &str) {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            self.act(line).await;
+        }
     }
 
     async fn act(&mut self, line: &str) {
@@ -222,6 +247,10 @@ impl Stage {
             ("wait", seconds) => self.pass(seconds.parse().expect("seconds")).await,
             ("later", _) => self.house.links.set(Granting::ByHand),
             ("now", _) => self.house.links.set(Granting::Up(usize::MAX)),
+            ("kept", number) => {
+                let number = number.parse().expect("a connection");
+                assert!(!self.house.links.recall(number), "{line}: it is recallable");
+            }
             ("recall", number) => {
                 let number = number.parse().expect("a connection");
                 assert!(self.house.links.recall(number), "{line}: not recallable");

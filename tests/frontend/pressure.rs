@@ -71,19 +71,24 @@ fn a_directory_that_does_not_read_stops_the_reading_of_the_client() {
     paused(async {
         let (house, mut ends) = House::new(OnUnknown::Keep, Granting::Up(9));
         let (mut client, _served) = house.connect(PIPE);
+        // On a connection of its own; a shared one is another test's.
+        client.stream.write_all(&words::message("1 bind ann")).await.unwrap();
+        let (_, end) = ends.recv().await.expect("a connection is leased");
+        let mut directory = Wire::new(end);
+        assert!(directory.message().await.is_some());
+        directory.stream.write_all(&words::message("1 bound 0")).await.unwrap();
+        assert!(client.message().await.is_some());
         let next = |at: usize| match at % 2 {
             0 => format!("{} search big:1000", at + 1),
             _ => format!("{} abandon {at}", at + 1),
         };
         let (sent, bytes) = taken(&mut client, next).await;
         assert!(bytes < 4 * MAX_UNREAD, "{bytes} bytes of requests were taken");
-        let (_, end) = ends.recv().await.expect("a connection is leased");
-        let mut directory = Wire::new(end);
         for at in 0..sent {
             let pdu = timeout(Duration::from_secs(1), directory.message()).await;
             let request = words::words(&pdu.expect("a request comes").expect("nobody closes"));
             let expected =
-                [format!("{} search big:1000", at + 1), format!("{} abandon {at}", at + 1)];
+                [format!("{} search big:1000", at + 2), format!("{} abandon {}", at + 2, at + 1)];
             assert_eq!(request, expected[at % 2]);
         }
     });

@@ -3,8 +3,10 @@
 use super::pdu;
 use bindgate::proto::ber::{self, ENUMERATED, OCTET_STRING, Reader, SEQUENCE};
 use bindgate::proto::bind::BindRequest;
+use bindgate::proto::control::Control;
 use bindgate::proto::envelope::Envelope;
 use bindgate::proto::extended::{ExtendedRequest, ExtendedResponse};
+use bindgate::proto::oid::PROXIED_AUTHORISATION;
 use bindgate::proto::op::Operation;
 use bindgate::proto::result::LdapResult;
 
@@ -50,6 +52,12 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         "done" => result(0x65, code(), ""),
         "compared" => result(0x6f, code(), ""),
         "answer" => result(0x78, code(), ""),
+        "named" => pdu::nested(0x78, |out| {
+            ber::write_integer(out, ENUMERATED, 0);
+            ber::write_element(out, OCTET_STRING, b"");
+            ber::write_element(out, OCTET_STRING, b"");
+            ber::write_element(out, 0x8b, name.as_bytes());
+        }),
         "notice" => result(0x78, code(), NOTICE),
         other => panic!("no such message: {other}"),
     };
@@ -80,7 +88,15 @@ pub(crate) fn words(pdu: &[u8]) -> String {
         Operation::ExtendedResponse => answered(content),
         other => format!("{other:?}"),
     };
-    format!("{} {text}", envelope.id.get())
+    format!("{} {text}{}", envelope.id.get(), guise(&envelope))
+}
+
+/// As whom a request is to be done, if it says so.
+fn guise(envelope: &Envelope<'_>) -> String {
+    let controls = Control::decode_all(envelope.controls.unwrap_or_default(), 99);
+    let controls = controls.expect("the gateway writes controls as they should be");
+    let named = controls.iter().filter(|control| control.oid == PROXIED_AUTHORISATION);
+    named.map(|c| format!(" as {}", shown(c.value.unwrap_or_default()))).collect()
 }
 
 fn asked(content: &[u8]) -> String {

@@ -117,6 +117,13 @@ impl Raw {
         self.stream.write_all(bytes)
     }
 
+    /// Sends bytes from another thread, so that answers can be read meanwhile.
+    #[track_caller]
+    pub fn send_meanwhile(&self, bytes: Vec<u8>) -> std::thread::JoinHandle<()> {
+        let mut stream = self.stream.try_clone().expect("a socket can be shared");
+        std::thread::spawn(move || stream.write_all(&bytes).expect("the server takes all"))
+    }
+
     /// Closes the sending half.
     pub fn finish_sending(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);

@@ -22,6 +22,10 @@ pub struct Options {
     pub extra: Extra,
     /// The most entries that the service account gets from one search.
     pub service_size_limit: Option<usize>,
+    /// Lines for the global section.
+    pub global_lines: Vec<String>,
+    /// Access rules that come before the usual ones.
+    pub access_lines: Vec<String>,
     /// Lines for the end of the database's section: more overlays and their settings.
     pub database_lines: Vec<String>,
 }
@@ -91,7 +95,9 @@ fn configuration(folder: &TestFolder, options: &Options) -> String {
     let limits = options.service_size_limit.map_or_else(String::new, |limit| {
         format!("limits dn.exact=\"{SERVICE}\" size.soft={limit} size.hard={limit}\n")
     });
-    let lines: String = options.database_lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let lines = text(&options.database_lines);
+    let (global, access) = (text(&options.global_lines), text(&options.access_lines));
     format!(
         "include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -104,7 +110,7 @@ pidfile {folder}/slapd.pid
 argsfile {folder}/slapd.args
 sizelimit 500
 threads 4
-database mdb
+{global}database mdb
 suffix \"{SUFFIX}\"
 rootdn \"{ADMIN}\"
 rootpw {ADMIN_PASSWORD}
@@ -112,7 +118,7 @@ directory {folder}/db
 maxsize 67108864
 dbnosync
 index objectClass,uid,cn,member,entryUUID,entryCSN eq
-{limits}access to attrs=userPassword by self write by anonymous auth by * none
+{limits}{access}access to attrs=userPassword by self write by anonymous auth by * none
 access to dn.subtree=\"{GROUPS}\" by dn.exact=\"{SERVICE}\" read by * none
 access to dn.subtree=\"{PEOPLE}\" by dn.exact=\"{SERVICE}\" read by self write by users read \
          by anonymous auth by * none

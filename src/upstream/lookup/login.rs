@@ -67,7 +67,7 @@ impl Login {
 
     /// A bound connection, and the last messageID that was used on it. Fails at once while the
     /// account is known to be refused.
-    pub(super) async fn open(&self) -> Result<(Stream, MessageId), LookupError> {
+    pub(in crate::upstream) async fn open(&self) -> Result<(Stream, MessageId), LookupError> {
         let mut trial = self.admit()?;
         let mut stream = self.servers.connect().await.map_err(|_| LookupError::Unreachable)?;
         let bound = timeout(self.bind_timeout, self.bind(&mut stream)).await;

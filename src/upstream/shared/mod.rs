@@ -1,0 +1,138 @@
+//! Connections that many clients share: never bound for anonymous clients, bound as the service
+//! account for sessions that go on by proxied authorisation. Never those of the gateway's own
+//! searches, nor exclusive ones.
+//!
+//! Each worker has its own, so that its clients meet nobody else's lock. A client's responses go to
+//! an inbox of its own, which its task empties; while a full one stops a connection, what others
+//! ask goes to another.
+
+mod books;
+mod hub;
+mod ids;
+mod line;
+mod outgoing;
+mod proxying;
+mod seat;
+#[cfg(test)]
+mod tests;
+
+pub use books::Limits as SharedLimits;
+pub use hub::Dial;
+pub use seat::SharedSeat;
+
+pub(super) use proxying::ProbeCounters;
+
+use super::counters::SharedCounters;
+use crate::app::ports::Shared;
+use crate::proto::dn::DistinguishedName;
+use hub::Hub;
+use proxying::Proxying;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What all workers of a directory have in common about its shared connections.
+#[derive(Clone)]
+pub struct SharedCommon {
+    proxying: Arc<Proxying>,
+    counters: Arc<SharedCounters>,
+    tell: hub::Tell,
+}
+
+impl SharedCommon {
+    /// For the directory of that name. `wants_proxying` says whether proxied authorisation may be
+    /// used at all, `patience` how long a probe of it may take; `tell` hears of the limits that
+    /// clients hit, by configuration key.
+    pub fn new(
+        directory: &str,
+        wants_proxying: bool,
+        patience: Duration,
+        tell: impl Fn(&'static str, IpAddr) + Send + Sync + 'static,
+    ) -> Self {
+        let (counters, probes) = SharedCounters::new(directory);
+        Self {
+            proxying: Arc::new(Proxying::new(wants_proxying, patience, probes)),
+            counters: Arc::new(counters),
+            tell: Arc::new(tell),
+        }
+    }
+}
+
+/// One worker's access to a directory's shared connections.
+#[derive(Clone)]
+pub struct SharedLinks {
+    anonymous: Arc<Hub>,
+    proxied: Arc<Hub>,
+    common: SharedCommon,
+}
+
+/// One kind's limits, and how its connections are made.
+pub struct Kind<D> {
+    /// The limits.
+    pub limits: SharedLimits,
+    /// How connections are made.
+    pub dial: D,
+}
+
+impl SharedLinks {
+    /// Makes no connection yet. A seat is taken, and used, inside the runtime of its worker.
+    pub fn new<A: Dial, B: Dial>(
+        common: SharedCommon,
+        anonymous: Kind<A>,
+        proxied: Kind<B>,
+    ) -> Self {
+        let (tell, counters) = (common.tell.clone(), common.counters.clone());
+        let gauge = counters.anonymous.clone();
+        let anonymous = Hub::new(anonymous.limits, anonymous.dial, tell.clone(), gauge);
+        let proxied = Hub::new(proxied.limits, proxied.dial, tell, counters.proxied.clone());
+        Self { anonymous: Arc::new(anonymous), proxied: Arc::new(proxied), common }
+    }
+
+    /// Turns away all who wait; connections end with what they have under way.
+    pub fn close(&self) {
+        for hub in [&self.anonymous, &self.proxied] {
+            hub.with(|books, wakes| books.close(wakes));
+        }
+    }
+}
+
+impl Shared for SharedLinks {
+    type Seat = SharedSeat;
+
+    fn anonymous(&self, source: IpAddr) -> SharedSeat {
+        SharedSeat::anonymous(self.anonymous.clone(), source)
+    }
+
+    fn proxied(&self, source: IpAddr, name: &[u8]) -> Option<SharedSeat> {
+        if !self.grants_proxying() {
+            return None;
+        }
+        user(name)?;
+        self.common.counters.sessions.increment(1);
+        Some(SharedSeat::proxied(self.proxied.clone(), source, name))
+    }
+
+    fn grants_proxying(&self) -> bool {
+        self.common.proxying.is_granted()
+    }
+
+    fn bound(&self, name: &[u8]) {
+        if !self.common.proxying.is_due() {
+            return;
+        }
+        if let Some(dn) = user(name) {
+            let nowhere = IpAddr::from([0, 0, 0, 0]);
+            let seat = SharedSeat::proxied(self.proxied.clone(), nowhere, name);
+            self.common.proxying.probe(dn, seat);
+        }
+    }
+
+    fn denied(&self) {
+        self.common.proxying.denied();
+    }
+}
+
+/// A name that can be proxied: a DN, and not the empty one, which means nobody.
+fn user(name: &[u8]) -> Option<DistinguishedName> {
+    DistinguishedName::from_bytes(name).ok().filter(|dn| !dn.is_root())
+}

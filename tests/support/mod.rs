@@ -8,6 +8,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod certs;
+pub mod counts;
 pub mod encodings;
 pub mod folder;
 pub mod gateway;

@@ -8,7 +8,7 @@ use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Link, Ports, Purpose};
 use crate::domain::session::{Action, Refusal, Session, Surroundings};
 use crate::proto::ber::{self, INTEGER, SEQUENCE};
-use crate::proto::envelope::{ClientMessageId, Envelope, MessageId};
+use crate::proto::envelope::{ClientMessageId, Envelope, MessageId, UpstreamMessageId};
 use crate::proto::extended::{ExtendedRequest, ExtendedResponse};
 use crate::proto::framing::{Frame, FramingError, frame};
 use crate::proto::oid;
@@ -193,6 +193,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             operation: request.operation,
             number: self.requests,
             entries: 0,
+            cancels: None,
             started: Instant::now(),
         });
         self.requests += 1;
@@ -223,16 +224,34 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.requests += 1;
             return Taken::Yes;
         };
+        let target = operation.upstream;
         let mut value = Vec::new();
         ber::write_nested(&mut value, SEQUENCE, |out| {
-            ber::write_integer(out, INTEGER, i64::from(operation.upstream.0.get()));
+            ber::write_integer(out, INTEGER, i64::from(target.0.get()));
         });
         let mut pdu = Vec::new();
         ExtendedRequest { name: oid::CANCEL, value: Some(&value) }.write(&mut pdu, request.id);
         match Envelope::parse(&pdu) {
-            Ok(cancel) => self.relay(&cancel),
+            Ok(cancel) => {
+                let taken = self.relay(&cancel);
+                self.outstanding.note_cancel(ClientMessageId(request.id), target);
+                taken
+            }
             Err(_) => Taken::Yes,
         }
+    }
+
+    /// The directory has cancelled an operation. RFC 3909 has it answered as canceled; where it has
+    /// not been, a bind would wait for it for ever.
+    pub(super) fn cancelled(&mut self, target: UpstreamMessageId) {
+        let Some(operation) = self.outstanding.finish(target) else {
+            return;
+        };
+        let Relayed { operation: request, entries, started, number, .. } = operation;
+        let MessageIdAndResponse { id, response } = operation.into();
+        let out = self.outbound.append(64);
+        LdapResult::new(ResultCode::CANCELED, "").write(out, id, response);
+        self.report(request, ResultCode::CANCELED, entries, started, number);
     }
 
     /// Answers every operation under way with a refusal.

@@ -9,6 +9,7 @@
 
 pub mod certs;
 pub mod counts;
+pub mod dice;
 pub mod encodings;
 pub mod folder;
 pub mod gateway;

@@ -6,6 +6,7 @@
 //! replayed, and mutated by a seed that is printed. `make soak` does the same with full counts.
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are not exempt as tests are.
+#![allow(clippy::duplicate_mod)] // The bodies bring what they need for cargo-fuzz's sake.
 
 mod support;
 

@@ -29,9 +29,9 @@ pub(crate) const CLIENT: u8 = 0;
 /// The newest connection's directory sends.
 pub(crate) const DIRECTORY: u8 = 4;
 /// The newest connection's directory closes.
-const CLOSE: u8 = 6;
+pub(crate) const CLOSE: u8 = 6;
 /// As many seconds pass.
-const WAIT: u8 = 7;
+pub(crate) const WAIT: u8 = 7;
 const ACTORS: u8 = 8;
 
 /// Plays a script.

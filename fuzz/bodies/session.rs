@@ -92,7 +92,7 @@ impl Driver {
     fn judge(&mut self, request: &Envelope<'_>, action: &Action<'_>) -> bool {
         match action {
             Action::Bind { name, .. } => {
-                let bind = BindRequest::decode(request.content).ok().expect("it was understood");
+                let bind = BindRequest::decode(request.content).expect("it was understood");
                 assert_eq!(bind.name, *name);
                 assert_eq!(bind.version, 3);
                 let proves = matches!(bind.authentication, Authentication::Simple(password) if name.is_empty() || !password.is_empty());

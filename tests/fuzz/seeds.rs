@@ -1,6 +1,6 @@
 //! What the corpus begins with: samples of every kind of PDU, and what has been nasty somewhere.
 
-use super::bodies::connection::{CLIENT, DIRECTORY, step};
+use super::bodies::connection::{CLIENT, CLOSE, DIRECTORY, WAIT, step};
 use super::corpus;
 use super::support::pdu::{self, Control, message, with_controls};
 use bindgate::proto::envelope::Envelope;
@@ -218,80 +218,113 @@ fn sessions(seeds: &mut Seeds) {
 
 /// Scripts of a client and a directory.
 fn connections(seeds: &mut Seeds) {
-    let client = |id: i64, body: &[u8]| step(CLIENT, &message(id, body));
-    let directory = |id: i64, body: &[u8]| step(DIRECTORY, &message(id, body));
-    let (bind, search) = (pdu::bind("uid=ann,dc=one", b"x"), pdu::Ask::entry("dc=one").body());
-    let bound = |code: u8| vec![0x61, 7, 10, 1, code, 4, 0, 4, 0];
-    let (entry, done) =
-        (vec![0x64, 8, 4, 4, b'd', b'c', b'=', b'x', 0x30, 0], vec![0x65, 7, 10, 1, 0, 4, 0, 4, 0]);
-    let notice = corpus::peculiar().swap_remove(0).pdu;
-    let good = [client(1, &bind), directory(1, &bound(0))].concat();
-    let bad = [client(1, &bind), directory(1, &bound(49))].concat();
-    let asked = [client(2, &search), directory(2, &entry), directory(2, &done)].concat();
-    for (name, script) in [
-        ("a search", [client(1, &search), directory(1, &entry), directory(1, &done)].concat()),
-        ("a bind and a search", [good.clone(), asked.clone(), client(3, &pdu::unbind())].concat()),
-        ("a bad bind and a search", [bad.clone(), asked.clone()].concat()),
-        (
-            "good, bad, search",
-            [
-                good.clone(),
-                client(2, &bind),
-                directory(2, &bound(49)),
-                client(3, &search),
-                directory(3, &done),
-                directory(1, &done),
-            ]
-            .concat(),
-        ),
-        (
-            "a bind that is cut",
-            [client(1, &bind), step(6, b""), directory(1, &bound(0)), asked.clone()].concat(),
-        ),
-        ("a notice", [good.clone(), client(2, &search), step(DIRECTORY, &notice)].concat()),
-        (
-            "a wrong answer",
-            [good.clone(), client(2, &search), directory(2, &bound(0)), client(3, &search)]
-                .concat(),
-        ),
-        ("an answer to nothing", [good.clone(), client(2, &search), directory(9, &done)].concat()),
-        (
-            "garbage upstream",
-            [good.clone(), client(2, &search), step(DIRECTORY, b"HTTP/1.1 200 OK\r\n\r\n")]
-                .concat(),
-        ),
-        (
-            "silence",
-            [client(1, &bind), step(7, &[0; 40]), client(2, &search), step(7, &[0; 90])].concat(),
-        ),
-        (
-            "abandoned",
-            [
-                good.clone(),
-                client(2, &search),
-                client(3, &pdu::abandon(2)),
-                directory(2, &done),
-                client(4, &search),
-                directory(3, &done),
-            ]
-            .concat(),
-        ),
-        ("garbage", step(CLIENT, b"GET / HTTP/1.1\r\n\r\n")),
-        (
-            "pipelined",
-            step(
-                CLIENT,
-                &[message(1, &bind), message(2, &search), message(3, &bind), message(4, &search)]
-                    .concat(),
-            ),
-        ),
-    ] {
-        add(seeds, "connection", name, script);
+    for (name, steps) in ordinary().into_iter().chain(troubled()) {
+        add(seeds, "connection", name, steps.concat());
     }
     let every = corpus::requests().into_iter().flat_map(|sample| step(CLIENT, &sample.pdu));
     add(seeds, "connection", "every request", every.collect());
     for sample in corpus::responses() {
-        let script = [client(1, &search), step(DIRECTORY, &sample.pdu)].concat();
+        let script = [client(1, &search()), step(DIRECTORY, &sample.pdu)].concat();
         add(seeds, "connection", &format!("answered with {}", sample.name), script);
     }
+}
+
+/// What applications do.
+fn ordinary() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let (bind, search, done) = (bind(), search(), done());
+    let entry = vec![0x64, 8, 4, 4, b'd', b'c', b'=', b'x', 0x30, 0];
+    let burst =
+        [message(1, &bind), message(2, &search), message(3, &bind), message(4, &search)].concat();
+    vec![
+        ("a search", vec![client(1, &search), directory(1, &entry), directory(1, &done)]),
+        (
+            "a bind and a search",
+            vec![
+                good(),
+                client(2, &search),
+                directory(2, &entry),
+                directory(2, &done),
+                client(3, &pdu::unbind()),
+            ],
+        ),
+        ("a bad bind and a search", vec![bad(), client(2, &search), directory(1, &done)]),
+        (
+            "good, bad, search",
+            vec![
+                good(),
+                client(2, &bind),
+                directory(2, &bound(49)),
+                client(3, &search),
+                directory(1, &done),
+            ],
+        ),
+        (
+            "abandoned",
+            vec![
+                good(),
+                client(2, &search),
+                client(3, &pdu::abandon(2)),
+                directory(2, &done),
+                client(4, &search),
+                directory(4, &done),
+            ],
+        ),
+        ("pipelined", vec![step(CLIENT, &burst)]),
+    ]
+}
+
+/// What goes wrong.
+fn troubled() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let (bind, search) = (bind(), search());
+    let asked = || [good(), client(2, &search)].concat();
+    let notice = corpus::peculiar().swap_remove(0).pdu;
+    vec![
+        (
+            "a bind that is cut",
+            vec![client(1, &bind), step(CLOSE, b""), directory(1, &bound(0)), client(2, &search)],
+        ),
+        ("a notice", vec![asked(), step(DIRECTORY, &notice)]),
+        ("a wrong answer", vec![asked(), directory(2, &bound(0)), client(3, &search)]),
+        ("an answer to nothing", vec![asked(), directory(9, &done())]),
+        ("garbage upstream", vec![asked(), step(DIRECTORY, b"HTTP/1.1 200 OK\r\n\r\n")]),
+        (
+            "silence",
+            vec![client(1, &bind), step(WAIT, &[0; 40]), client(2, &search), step(WAIT, &[0; 90])],
+        ),
+        ("garbage", vec![step(CLIENT, b"GET / HTTP/1.1\r\n\r\n")]),
+    ]
+}
+
+fn client(id: i64, body: &[u8]) -> Vec<u8> {
+    step(CLIENT, &message(id, body))
+}
+
+fn directory(id: i64, body: &[u8]) -> Vec<u8> {
+    step(DIRECTORY, &message(id, body))
+}
+
+fn bind() -> Vec<u8> {
+    pdu::bind("uid=ann,dc=one", b"x")
+}
+
+fn search() -> Vec<u8> {
+    pdu::Ask::entry("dc=one").body()
+}
+
+fn bound(code: u8) -> Vec<u8> {
+    vec![0x61, 7, 10, 1, code, 4, 0, 4, 0]
+}
+
+fn done() -> Vec<u8> {
+    vec![0x65, 7, 10, 1, 0, 4, 0, 4, 0]
+}
+
+/// A bind that succeeds.
+fn good() -> Vec<u8> {
+    [client(1, &bind()), directory(1, &bound(0))].concat()
+}
+
+/// A bind that does not.
+fn bad() -> Vec<u8> {
+    [client(1, &bind()), directory(1, &bound(49))].concat()
 }

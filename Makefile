@@ -2,10 +2,14 @@
 
 CARGO ?= cargo
 
-.PHONY: help test bench bench-full instructions lint fmt demo certs reference
+# Tests that run longer when BINDGATE_SOAK is set, and print how far they are.
+SOAKED = fuzz differential conversations
+
+.PHONY: help test soak bench bench-full instructions lint fmt demo certs reference
 
 help:
 	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
+	@echo 'make soak          long tests with their full counts (SOAKED="fuzz" for some of them)'
 	@echo 'make bench         install haproxy and run the bench of binds (a minute)'
 	@echo 'make bench-full    build lloadd too, and run every bench (a quarter of an hour)'
 	@echo 'make instructions  count the instructions of the hot path (scripts/instruction-counts)'
@@ -18,6 +22,10 @@ help:
 test:
 	scripts/install-test-needs
 	$(CARGO) test --locked
+
+soak:
+	scripts/install-test-needs
+	BINDGATE_SOAK=1 $(CARGO) test --locked $(addprefix --test ,$(SOAKED)) -- --nocapture
 
 bench:
 	scripts/install-bench-needs

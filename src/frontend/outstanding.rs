@@ -30,6 +30,8 @@ pub(super) struct Relayed {
     pub(super) number: u64,
     /// Entries and references so far.
     pub(super) entries: u64,
+    /// The operation that this one cancels, if it is a Cancel.
+    pub(super) cancels: Option<Way>,
     /// When the whole request had been received.
     pub(super) started: Instant,
 }
@@ -51,6 +53,13 @@ impl Outstanding {
 
     pub(super) fn push(&mut self, operation: Relayed) {
         self.relayed.push(operation);
+    }
+
+    /// Notes that an operation of the client cancels another.
+    pub(super) fn note_cancel(&mut self, id: ClientMessageId, target: Way) {
+        if let Some(cancel) = self.relayed.iter_mut().find(|operation| operation.client == id) {
+            cancel.cancels = Some(target);
+        }
     }
 
     pub(super) fn by_upstream(&mut self, id: UpstreamMessageId) -> Option<&mut Relayed> {

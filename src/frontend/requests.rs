@@ -216,6 +216,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             operation: request.operation,
             number: self.requests,
             entries: 0,
+            cancels: None,
             started: Instant::now(),
         });
         self.requests += 1;
@@ -265,20 +266,38 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.requests += 1;
             return Taken::Yes;
         };
-        let upstream_id = match operation.way {
+        let way = operation.way;
+        let target = match way {
             Way::Own(id) => id,
             Way::Shared(id) => return self.cancel_shared(request, id),
         };
         let mut value = Vec::new();
         ber::write_nested(&mut value, SEQUENCE, |out| {
-            ber::write_integer(out, INTEGER, i64::from(upstream_id.0.get()));
+            ber::write_integer(out, INTEGER, i64::from(target.0.get()));
         });
         let mut pdu = Vec::new();
         ExtendedRequest { name: oid::CANCEL, value: Some(&value) }.write(&mut pdu, request.id);
         match Envelope::parse(&pdu) {
-            Ok(cancel) => self.relay(&cancel),
+            Ok(cancel) => {
+                let taken = self.relay(&cancel);
+                self.outstanding.note_cancel(ClientMessageId(request.id), way);
+                taken
+            }
             Err(_) => Taken::Yes,
         }
+    }
+
+    /// The directory has cancelled an operation. RFC 3909 has it answered as canceled; where it has
+    /// not been, a bind would wait for it for ever.
+    pub(super) fn cancelled(&mut self, target: Way) {
+        let Some(operation) = self.outstanding.finish_way(target) else {
+            return;
+        };
+        let Relayed { operation: request, entries, started, number, .. } = operation;
+        let MessageIdAndResponse { id, response } = operation.into();
+        let out = self.outbound.append(64);
+        LdapResult::new(ResultCode::CANCELED, "").write(out, id, response);
+        self.report(request, ResultCode::CANCELED, entries, started, number);
     }
 
     /// Answers every operation under way with a refusal.

@@ -101,9 +101,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.answer(client, response.body);
             }
             Part::Last => {
-                self.answer(client, response.body);
                 let code = LdapResult::decode(response.content)
                     .map_or(ResultCode::OTHER, |result| result.code);
+                if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {
+                    self.cancelled(target);
+                }
+                self.answer(client, response.body);
                 if let Some(ended) = self.outstanding.finish(id) {
                     self.report(ended.operation, code, ended.entries, ended.started, ended.number);
                 }

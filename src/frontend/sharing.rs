@@ -147,6 +147,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             operation,
             number: self.requests,
             entries: 0,
+            cancels: None,
             started: Instant::now(),
         });
         self.requests += 1;
@@ -160,7 +161,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     pub(super) fn cancel_shared(&mut self, request: &Envelope<'_>, id: SharedId) -> Taken {
         match self.seat.as_mut().and_then(|seated| seated.seat.cancel(id)) {
-            Some(own) => self.note_shared(request, Operation::ExtendedRequest, own),
+            Some(own) => {
+                self.note_shared(request, Operation::ExtendedRequest, own);
+                let cancel = ClientMessageId(request.id);
+                self.outstanding.note_cancel(cancel, Way::Shared(id));
+            }
             None => {
                 self.refuse(request, reply::CANNOT_CANCEL);
                 self.requests += 1;
@@ -260,6 +265,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.gateway.directory(self.binding.directory()).shared.denied();
             self.end_for_want_of_a_lease();
             return;
+        }
+        if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {
+            self.cancelled(target);
         }
         self.outstanding.finish_way(operation.way);
         self.answer(operation.client.0, body);

@@ -130,6 +130,32 @@ fn a_cancel_names_the_operation_by_its_messageid_upstream() {
     );
 }
 
+/// Where a directory cancelled an operation and never answered it, the gateway waited for that
+/// answer, and every later bind of the client waited with it, for ever. A Cancel that
+/// succeeded now ends what it cancels, as RFC 3909 has it; what still comes is swallowed.
+#[test]
+fn what_is_cancelled_is_over_also_where_the_directory_never_says_so() {
+    check(
+        "> 7 search a & 8 cancel 7 & 9 bind ann
+         1< 1 search a & 2 cancel 1
+         1> 2 answer 0
+         < 7 done 118 & 8 answer 0
+         1< 3 bind ann
+         1> 3 bound 0
+         < 9 bound 0",
+    );
+    check(
+        "> 7 search a & 8 cancel 7
+         1< 1 search a & 2 cancel 1
+         1> 2 answer 119 & 1 done 0
+         < 8 answer 119 & 7 done 0
+         > 9 search b & 10 cancel 9
+         1< 3 search b & 4 cancel 3
+         1> 4 answer 0 & 3 done 0
+         < 9 done 118 & 10 answer 0 & nothing",
+    );
+}
+
 #[test]
 fn what_the_gateway_does_not_serve_is_refused_in_its_own_response_type() {
     check("> 1 starttls & 2 search+ x\n< 1 answer 2\n1< 1 search x");

@@ -168,10 +168,9 @@ fn a_client_that_takes_nothing_of_what_waits_for_it_is_cut_and_its_lease_ends() 
         end.write_all(&words::message("1 bound 0")).await.unwrap();
         client.message().await.expect("the bind is answered");
         client.stream.write_all(&words::message("2 search a")).await.unwrap();
-        let mut asked = [0; 64];
-        while !asked.starts_with(&words::message("2 search a")) {
-            asked = [0; 64];
-            end.read(&mut asked).await.expect("the search is relayed");
+        let (mut heard, mut asked) = (0, [0; 64]);
+        while !asked[..heard].starts_with(&words::message("2 search a")) {
+            heard = end.read(&mut asked).await.expect("the search is relayed");
         }
         let entries = words::message("2 entry big:1000").repeat(400);
         // As much as is taken; the rest of it would go on for ever.

@@ -13,6 +13,15 @@ use std::process::{Command, ExitStatus};
 /// The binary under test.
 pub const BINDGATE: &str = env!("CARGO_BIN_EXE_bindgate");
 
+/// What a process costs.
+#[derive(Debug, Clone, Copy)]
+pub struct Footprint {
+    /// Resident memory in KiB.
+    pub resident_kib: u64,
+    /// Open descriptors.
+    pub descriptors: usize,
+}
+
 /// A running gateway.
 pub struct Gateway {
     // The process goes before the folder that it works in.
@@ -73,6 +82,17 @@ impl Gateway {
     /// Everything that it has logged since the first start.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// What the kernel says of it: resident memory in KiB, and open descriptors.
+    pub fn footprint(&self) -> Footprint {
+        let folder = Path::new("/proc").join(self.process.id().to_string());
+        let status = std::fs::read_to_string(folder.join("status")).expect("it runs, on Linux");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let digits: String =
+            resident.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+        let descriptors = std::fs::read_dir(folder.join("fd")).expect("it is ours").count();
+        Footprint { resident_kib: digits.parse().expect("the kernel counts in KiB"), descriptors }
     }
 
     /// Kills it without warning.

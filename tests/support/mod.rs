@@ -8,6 +8,8 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod certs;
+pub mod counts;
+pub mod dice;
 pub mod encodings;
 pub mod folder;
 pub mod gateway;

@@ -43,6 +43,11 @@ impl Process {
         self.child.try_wait().expect("a child can be waited for")
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end, as an operator or a service manager would.
     pub fn terminate(&self) {
         let pid = self.child.id().to_string();

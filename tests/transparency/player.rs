@@ -117,7 +117,7 @@ fn all_pages(raw: &mut Raw, search: &[u8], size: i64) -> Vec<Pdu> {
 }
 
 /// The cookie of a page's last message; empty if there is none.
-fn cookie_of(done: &Pdu) -> Vec<u8> {
+pub(crate) fn cookie_of(done: &Pdu) -> Vec<u8> {
     let controls = done.envelope().controls.unwrap_or_default();
     let controls = Received::decode_all(controls, 10).expect("a server's controls are sound");
     let paged = controls.iter().find(|control| control.oid == PAGED_RESULTS.as_bytes());
@@ -129,12 +129,12 @@ fn cookie_of(done: &Pdu) -> Vec<u8> {
 }
 
 /// An answer's operation and controls as they came.
-fn whole(pdu: &Pdu) -> Vec<u8> {
+pub(crate) fn whole(pdu: &Pdu) -> Vec<u8> {
     pdu.envelope().body.to_vec()
 }
 
 /// The same, with the values of [`VOLATILE`] attributes blanked; controls are not compared.
-fn settled(pdu: &Pdu) -> Vec<u8> {
+pub(crate) fn settled(pdu: &Pdu) -> Vec<u8> {
     let mut out = Vec::new();
     if pdu.operation() != Operation::SearchResultEntry {
         let done: result::LdapResult<'_> = pdu.result();

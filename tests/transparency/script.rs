@@ -60,6 +60,7 @@ fn binds() -> Vec<Step> {
         Do("bind with an unknown mechanism", pdu::sasl_bind("X-NONE", Some(b"x"))),
         Do("bind with an odd password", bind(ODD, ODD_PASSWORD)),
         Do("bind in another spelling", bind("UID=ANN, ou=People , dc=example,DC=com", b"pw-ann")),
+        Do("who am i in another spelling", extended(WHO_AM_I, None)),
         Do(
             "bind with an escaped name",
             bind("cn=Smith\\2c Jane,ou=people,dc=example,dc=com", b"pw-jane"),
@@ -260,6 +261,7 @@ fn extensions() -> Vec<Step> {
         Do("bind with the new password", bind(ANN, b"fresh")),
         Do("who am i as ann", extended(WHO_AM_I, None)),
         Do("who am i with a value", extended(WHO_AM_I, Some(b"x"))),
+        Do("cancel what is not there", extended("1.3.6.1.1.8", Some(b"\x30\x04\x02\x02\x30\x39"))),
         Do("an extended operation nobody knows", extended("1.2.3.4.5.6", Some(b"value"))),
         Do("an extended operation that is no oid", extended("no oid", None)),
         Do("a broken password change", extended("1.3.6.1.4.1.4203.1.11.1", Some(b"\x30\x05x"))),

@@ -192,6 +192,21 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     })
 }
 
+/// A matching rule for the attribute of no name, which is Undefined, was written as one for every
+/// attribute: what was read in a log was another filter than the client's. Now it reads as none.
+#[test]
+fn an_attribute_of_no_name_is_not_written_as_if_none_were_named() {
+    let of = |attribute: Option<&str>| Filter::Extensible {
+        rule: Some("2.5.13.2".to_owned()),
+        attribute: attribute.map(str::to_owned),
+        value: b"x".to_vec(),
+        dn_attributes: true,
+    };
+    assert_eq!(Filter::parse(&of(None).to_string()), Ok(of(None)));
+    let nameless = of(Some("")).to_string();
+    assert!(Filter::parse(&nameless).is_err(), "{nameless}");
+}
+
 proptest! {
     #[test]
     fn both_forms_bring_a_filter_back(filter in any_filter()) {

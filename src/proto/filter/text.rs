@@ -241,7 +241,12 @@ pub(super) fn write(filter: &Filter, f: &mut fmt::Formatter<'_>) -> fmt::Result 
             write_value(last.as_deref().unwrap_or_default(), f)?;
         }
         Filter::Extensible { rule, attribute, value, dn_attributes } => {
-            write_name(attribute.as_deref().unwrap_or_default(), f)?;
+            match attribute.as_deref() {
+                None => {}
+                // From the wire; it matches nothing, and must not read as if none were named.
+                Some("") => f.write_str("\\")?,
+                Some(name) => write_name(name, f)?,
+            }
             f.write_str(if *dn_attributes { ":dn" } else { "" })?;
             if let Some(rule) = rule {
                 f.write_str(":")?;

@@ -8,14 +8,17 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod certs;
+pub mod counts;
 pub mod encodings;
 pub mod folder;
 pub mod gateway;
 pub mod pdu;
 pub mod process;
 pub mod raw;
+pub mod resources;
 pub mod settings;
 pub mod slapd;
+pub mod stand_in;
 pub mod tap;
 pub mod tools;
 pub mod tree;

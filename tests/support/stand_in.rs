@@ -9,7 +9,8 @@ use bindgate::proto::framing::{Frame, frame};
 use bindgate::proto::op::Operation;
 use bindgate::proto::result::{LdapResult, ResultCode};
 use bindgate::proto::search::{Attribute, Entry, SearchRequest};
-use std::io::{Read, Write};
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -33,6 +34,7 @@ pub struct StandIn {
     port: u16,
     heard: Arc<Mutex<Vec<Heard>>>,
     connections: Arc<AtomicUsize>,
+    ended: Arc<Mutex<BTreeSet<usize>>>,
 }
 
 /// The directory's end of a connection.
@@ -57,16 +59,21 @@ impl StandIn {
         let port = listener.local_addr().expect("it is bound").port();
         let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
         let connections: Arc<AtomicUsize> = Arc::default();
+        let ended: Arc<Mutex<BTreeSet<usize>>> = Arc::default();
         let (log, count, play) = (heard.clone(), connections.clone(), Arc::new(play));
+        let ends = ended.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let number = count.fetch_add(1, SeqCst);
-                let (log, play) = (log.clone(), play.clone());
+                let (log, play, ends) = (log.clone(), play.clone(), ends.clone());
                 let seat = Seat { stream, buffer: Vec::new(), number, bound: None };
-                std::thread::spawn(move || seat.serve(&log, &*play));
+                std::thread::spawn(move || {
+                    seat.serve(&log, &*play);
+                    ends.lock().expect("no thread panics with it").insert(number);
+                });
             }
         });
-        Self { port, heard, connections }
+        Self { port, heard, connections, ended }
     }
 
     /// Where it listens on 127.0.0.1.
@@ -77,6 +84,11 @@ impl StandIn {
     /// How many connections were made to it.
     pub fn connections(&self) -> usize {
         self.connections.load(SeqCst)
+    }
+
+    /// Whether the gateway has left that connection.
+    pub fn has_ended(&self, connection: usize) -> bool {
+        self.ended.lock().expect("no thread panics with it").contains(&connection)
     }
 
     /// What clients asked for, without the gateway's own look-ups.
@@ -118,6 +130,16 @@ impl Seat {
                 Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
             }
         }
+    }
+
+    /// Whether nothing has been sent that was not taken yet.
+    pub fn is_silent(&self) -> bool {
+        let mut byte = [0];
+        let set = |on| self.stream.set_nonblocking(on).expect("a socket can be set so");
+        set(true);
+        let looked = self.stream.peek(&mut byte);
+        set(false);
+        self.buffer.is_empty() && looked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Whether the gateway's service account is bound here: these are its own look-ups.

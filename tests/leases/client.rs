@@ -25,6 +25,8 @@ pub(crate) const MAYBE: &str = "maybe";
 
 /// How many names a client binds as, in turn.
 const NAMES: u64 = 3;
+/// How long an answer may take before it is called missing: longer than a wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How many addresses the clients come from.
 const SOURCES: u64 = 16;
 const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
@@ -34,12 +36,6 @@ const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
 /// The name of a client, of those that it binds as.
 pub(crate) fn name_of(client: u64, bind: u64) -> String {
     format!("uid=c{client}-{},ou=people,dc=example,dc=com", bind % NAMES)
-}
-
-/// How long an answer may take before it is called missing.
-#[derive(Clone, Copy)]
-pub(crate) struct Patience {
-    pub(crate) answer: Duration,
 }
 
 /// All clients.
@@ -55,13 +51,13 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     /// Has all of them act at the same time, and waits for their end.
-    pub(crate) fn act(&self, tally: &Tally, patience: Patience) {
+    pub(crate) fn act(&self, tally: &Tally) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let start = |number| {
                 let dice = Dice::new(self.seed, number);
                 let (port, visits, deeds) = (self.port, self.visits, self.deeds);
-                let guest = Guest { number, port, visits, deeds, patience, tally: tally.clone() };
+                let guest = Guest { number, port, visits, deeds, tally: tally.clone() };
                 tokio::spawn(guest.act(dice))
             };
             let clients: Vec<_> = (0..self.clients).map(start).collect();
@@ -77,7 +73,6 @@ struct Guest {
     port: u16,
     visits: u64,
     deeds: u64,
-    patience: Patience,
     tally: Tally,
 }
 
@@ -95,7 +90,6 @@ impl Guest {
                 identity: None,
                 id: 0,
                 abandoned: BTreeSet::new(),
-                patience: self.patience,
                 tally: self.tally.clone(),
             };
             for _ in 0..self.deeds {
@@ -133,7 +127,6 @@ struct Client {
     identity: Option<String>,
     id: i64,
     abandoned: BTreeSet<i64>,
-    patience: Patience,
     tally: Tally,
 }
 
@@ -356,7 +349,7 @@ impl Client {
 
     /// The next message; `None` once the gateway has said that it closes.
     async fn hear(&mut self, asked: &BTreeMap<i64, Asked>) -> Option<Pdu> {
-        let Ok(heard) = timeout(self.patience.answer, self.wire.message()).await else {
+        let Ok(heard) = timeout(PATIENCE, self.wire.message()).await else {
             self.breach(format!("{asked:?} are not answered"));
             return None;
         };

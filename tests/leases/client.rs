@@ -23,6 +23,8 @@ pub(crate) const SURE: &str = "sure";
 /// Marks a search behind a bind that was not waited for: it is that name's, or nobody's.
 pub(crate) const MAYBE: &str = "maybe";
 
+/// What the gateway says to a session whose connection was lent to another's bind.
+const LENT: &str = "please connect and bind again";
 /// How many names a client binds as, in turn.
 const NAMES: u64 = 3;
 /// How long an answer may take before it is called missing: longer than a wait for a connection.
@@ -88,6 +90,7 @@ impl Guest {
                 number: self.number,
                 binds: 0,
                 identity: None,
+                has_searched: false,
                 id: 0,
                 abandoned: BTreeSet::new(),
                 tally: self.tally.clone(),
@@ -125,12 +128,14 @@ struct Client {
     binds: u64,
     /// What the last bind made of it.
     identity: Option<String>,
+    /// Whether it has searched as somebody, so that its connection is lent to nobody.
+    has_searched: bool,
     id: i64,
     abandoned: BTreeSet<i64>,
     tally: Tally,
 }
 
-/// How likely each deed is, of 16, by kind of client: bind, bind with searches behind it, search,
+/// How likely each deed is, of 16, by kind of client: bind, bind with searches around it, search,
 /// pages, abandon, cancel, who am I, leave in the middle.
 const HABITS: [[u64; 8]; 5] = [
     [12, 0, 0, 0, 0, 0, 4, 0],
@@ -153,10 +158,10 @@ impl Client {
             is_it
         });
         match chosen {
-            Some(0) => self.bind(dice, 0).await,
+            Some(0) => self.bind(dice, 0, 0).await,
             Some(1) => {
-                let searches = 1 + dice.below(3);
-                self.bind(dice, searches).await
+                let (before, behind) = (dice.below(3), dice.below(3));
+                self.bind(dice, before, behind).await
             }
             Some(2) => self.search(1 + dice.below(3)).await,
             Some(3) => self.read_pages(dice).await,
@@ -191,15 +196,16 @@ impl Client {
         (Asked::Search { name: name.to_owned() }, body)
     }
 
-    /// A bind, with searches right behind it.
-    async fn bind(&mut self, dice: &mut Dice, searches: u64) -> Option<()> {
+    /// A bind, with searches right before it, which it ends or waits for, and right behind it.
+    async fn bind(&mut self, dice: &mut Dice, before: u64, behind: u64) -> Option<()> {
         self.binds += 1;
-        let name = name_of(self.number, self.binds);
+        let (old, name) = (self.named(), name_of(self.number, self.binds));
         let right = !dice.once_in(4);
         let password = if right { GOOD.as_bytes() } else { WRONG };
+        let mut requests: Requests = (0..before).map(|_| self.search_body(&old, SURE)).collect();
         let bind = pdu::bind(&name, password);
-        let mut requests = vec![(Asked::Bind { name: name.clone(), right }, bind)];
-        requests.extend((0..searches).map(|_| self.search_body(&name, MAYBE)));
+        requests.push((Asked::Bind { name: name.clone(), right }, bind));
+        requests.extend((0..behind).map(|_| self.search_body(&name, MAYBE)));
         // On its receipt the session is anonymous.
         self.identity = None;
         self.ask(requests).await?;
@@ -342,7 +348,10 @@ impl Client {
                 self.identity = Some(name);
             }
             Asked::Bind { .. } => add(&self.tally.refused),
-            Asked::Search { .. } if code == 0 => add(&self.tally.searches),
+            Asked::Search { .. } if code == 0 => {
+                add(&self.tally.searches);
+                self.has_searched |= self.identity.is_some();
+            }
             Asked::Search { .. } | Asked::Cancel | Asked::WhoAmI { .. } => {}
         }
     }
@@ -358,8 +367,9 @@ impl Client {
             return None;
         };
         let Some(code) = pdu.notice() else { return Some(pdu) };
-        if code != 52 {
-            self.breach(format!("a notice with {code}"));
+        let text = String::from_utf8_lossy(pdu.result().diagnostic).into_owned();
+        if code != 52 || (self.has_searched && text == LENT) {
+            self.breach(format!("a notice with {code}, {text}"));
         }
         add(&self.tally.cut);
         None

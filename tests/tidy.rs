@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "tidy/conformance.rs"]
+mod conformance;
 #[path = "tidy/repository.rs"]
 mod repository;
 #[path = "tidy/rules.rs"]
@@ -248,6 +250,36 @@ fn bears_id(test: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let section = parts.next().and_then(|part| part.strip_prefix('s'));
     section.is_some_and(is_number) && parts.next().is_some_and(is_number)
+}
+
+#[test]
+fn the_page_of_conformance_leads_to_code_and_tests_and_leaves_nothing_open() {
+    let page = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
+    let found = conformance::breaches(&page, &repository::sources());
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn the_rule_about_conformance_can_fail() {
+    let page = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
+    let sources = repository::sources();
+    let before = conformance::breaches(&page, &sources);
+    let check = |from: &str, to: &str, breach: &str| {
+        assert!(page.contains(from), "{from} is not on the page");
+        let found = conformance::breaches(&page.replacen(from, to, 1), &sources);
+        let is_new = |line: &&String| line.contains(breach) && !before.contains(line);
+        assert!(found.iter().any(|line| is_new(&line)), "{from}: {found:?}");
+    };
+    check("::a_bind_waits_for_the_search_before_it", "::a_bind_waits", "is no test");
+    check("`src/domain/session.rs`", "`src/domain/sessions.rs`", "is no file");
+    check("| 17 |", "| 99 |", "no row for 17");
+    check("RFC 4511 4.14", "RFC 4511 4.15", "no row for RFC 4511 4.14");
+    check("None: the resolver", "To be done: the resolver", "left open");
+    check("None: the resolver is the system's; reloading is not built yet.", "None: ", "left open");
+    check("| 52 |", "| 52 | |", "a row has");
+    let name = "an_unknown_extended_operation_is_relayed_untouched";
+    let named = format!("`tests/conformance/rfc4511_4_12_extended.rs::{name}`, ");
+    check(&named, "", "the page has not");
 }
 
 #[test]

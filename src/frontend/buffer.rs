@@ -9,6 +9,9 @@ use zeroize::Zeroize;
 
 /// The most bytes of capacity that an empty buffer keeps.
 const KEPT_CAPACITY: usize = 512;
+/// How much room is made for a message that has been announced and not come, beyond as much again
+/// as has come of it: an announcement costs its sender nothing.
+const AHEAD: usize = 4 * 1024;
 
 /// What passes through a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +39,11 @@ impl Inbound {
         &self.bytes
     }
 
-    /// Adds bytes; room is made for `expected` in all, so that a long message is copied once.
+    /// Adds bytes; room is made for `expected` in all, but not for much more than has come.
     pub(super) fn append(&mut self, bytes: &[u8], expected: usize) {
-        let additional = bytes.len().max(expected.saturating_sub(self.bytes.len()));
+        let come = self.bytes.len() + bytes.len();
+        let room = expected.min(come.saturating_mul(2).max(AHEAD));
+        let additional = bytes.len().max(room.saturating_sub(self.bytes.len()));
         reserve(&mut self.bytes, additional, self.content);
         self.bytes.extend_from_slice(bytes);
     }
@@ -200,6 +205,19 @@ mod tests {
         assert!(taken.capacity() >= 100);
         inbound.put_back(taken, 4);
         assert_eq!(inbound.bytes(), b"ef");
+    }
+
+    /// A message that was announced had all its room made at once: four hundred clients that sent
+    /// ten bytes each of two megabytes cost the memory of whole messages.
+    #[test]
+    fn an_announcement_alone_makes_no_room_and_what_comes_does() {
+        let mut inbound = Inbound::new(Content::Requests);
+        inbound.append(&[1; 10], 2 << 20);
+        assert!(inbound.bytes.capacity() <= AHEAD, "{}", inbound.bytes.capacity());
+        inbound.append(&[1; 100_000], 2 << 20);
+        assert!(inbound.bytes.capacity() <= 250_000, "{}", inbound.bytes.capacity());
+        inbound.append(&[1; 1 << 20], 0);
+        assert_eq!(inbound.bytes().len(), 100_010 + (1 << 20));
     }
 
     #[test]

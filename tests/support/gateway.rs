@@ -52,6 +52,11 @@ impl Gateway {
         self.settings.ldap_port
     }
 
+    /// Its process id.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The folder with configuration, store, token and logs.
     pub fn folder(&self) -> &TestFolder {
         &self.folder

@@ -219,7 +219,17 @@ pub(crate) const CLASSES: &[Class] = &[
         name: "referrals that ldap3_proto drops",
         why: "it reads a result's referral only where it stands inside another sequence",
         fits: |case| {
-            let referral = case.pdu.contains(&0xa3);
+            let results = [
+                "bound",
+                "answer",
+                "SearchResultDone",
+                "ModifyResponse",
+                "AddResponse",
+                "DelResponse",
+                "ModifyDnResponse",
+                "CompareResponse",
+            ];
+            let referral = case.pdu.contains(&0xa3) && case.says(&results);
             case.is(Verdict::Otherwise, PROTO) && referral
         },
     },

@@ -86,6 +86,11 @@ pub(crate) const CLASSES: &[Class] = &[
                 "Unexpected extra data",
                 "End-of-contents",
                 "LdapMessage.controls",
+                "request_value",
+                "response_name",
+                "response_value",
+                "server_sasl_creds",
+                "dn_attributes",
                 "OlMemDumpBer",
             ];
             case.is(Verdict::OnlyUs, "") && case.they_say(&extra)
@@ -130,10 +135,11 @@ pub(crate) const CLASSES: &[Class] = &[
         fits: |case| case.is(Verdict::OnlyUs, PROTO) && case.they_say(&["Ber"]),
     },
     Class {
-        name: "a length that LDAP does not allow",
+        name: "a length or a tag that LDAP does not allow",
         why: "RFC 4511 section 5.1 forbids the indefinite form; nine bytes of length fit nowhere",
         fits: |case| {
-            case.is(Verdict::OnlyThem, "") && case.we_say(&["IndefiniteLength", "LengthTooLong"])
+            let forms = ["IndefiniteLength", "LengthTooLong", "MultiByteTag"];
+            case.is(Verdict::OnlyThem, "") && case.we_say(&forms)
         },
     },
     Class {
@@ -173,10 +179,12 @@ pub(crate) const CLASSES: &[Class] = &[
         name: "a string, a number or a truth value in constructed form",
         why: "RFC 4511 section 5.1 has strings primitive, X.690 the others; rasn looks at numbers only",
         fits: |case| {
-            let constructed = case.we_say(&["UnexpectedTag"]) || case.says(&["bind"]);
-            case.is(case.verdict, RASN)
-                && matches!(case.verdict, Verdict::OnlyThem | Verdict::Otherwise)
-                && constructed
+            let misread = match case.verdict {
+                Verdict::OnlyThem => case.we_say(&["UnexpectedTag"]),
+                Verdict::Otherwise => has_constructed(case),
+                Verdict::Same | Verdict::OnlyUs | Verdict::Neither => false,
+            };
+            case.other == RASN && misread
         },
     },
     Class {
@@ -185,19 +193,64 @@ pub(crate) const CLASSES: &[Class] = &[
         fits: |case| case.is(Verdict::Otherwise, "") && case.says(&["Unknown"]),
     },
     Class {
-        name: "a known field behind an unknown one",
-        why: "extensions come at the end; and the gateway reads no credentials of a server",
-        fits: |case| case.is(Verdict::Otherwise, PROTO) && case.says(&["bound"]),
+        name: "a limit outside its range",
+        why: "ldap3_proto cuts it to 32 bits without a sign; the directory is to refuse it",
+        fits: |case| {
+            let search = case.is(Verdict::Otherwise, PROTO) && case.says(&["search"]);
+            search && case.ours.as_ref().is_ok_and(|meaning| has_odd_limit(&meaning.says))
+        },
+    },
+    Class {
+        name: "a name of an extended response that is not UTF-8",
+        why: "ldap3_proto drops it; the gateway compares bytes with the one OID that it looks for",
+        fits: |case| case.is(Verdict::Otherwise, PROTO) && case.says(&["answer"]),
+    },
+    Class {
+        name: "fields that are one too many",
+        why: "extensions come at the end, where the gateway skips them; ldap3_proto counts otherwise",
+        fits: |case| {
+            let otherwise = case.verdict == Verdict::Otherwise;
+            let elsewhere = case.verdict == Verdict::OnlyThem;
+            let skipped = otherwise && case.says(&["bound", "compare"]);
+            case.other == PROTO && (skipped || elsewhere && case.we_say(&["UnexpectedTag"]))
+        },
     },
     Class {
         name: "referrals that ldap3_proto drops",
         why: "it reads a result's referral only where it stands inside another sequence",
         fits: |case| {
-            let referral = case.pdu.contains(&0xa3);
+            let results = [
+                "bound",
+                "answer",
+                "SearchResultDone",
+                "ModifyResponse",
+                "AddResponse",
+                "DelResponse",
+                "ModifyDnResponse",
+                "CompareResponse",
+            ];
+            let referral = case.pdu.contains(&0xa3) && case.says(&results);
             case.is(Verdict::Otherwise, PROTO) && referral
         },
     },
 ];
+
+/// Whether something stands in constructed form that has none: a universal string, number or truth
+/// value, or, where no set of filters bears such a tag, a field of its own.
+fn has_constructed(case: &Case<'_>) -> bool {
+    let fields = match case.says(&["bind", "bound", "extended", "answer"]) {
+        true => 0xa0..=0xaf,
+        false => 0xa4..=0xa4,
+    };
+    let odd = |byte: &u8| matches!(byte, 0x21 | 0x22 | 0x24 | 0x2a) || fields.contains(byte);
+    case.pdu.iter().any(odd)
+}
+
+/// Whether one of the numbers of a search is below zero or beyond 2^31-1.
+fn has_odd_limit(says: &str) -> bool {
+    let numbers = says.split(' ').filter_map(|word| word.parse::<i64>().ok());
+    numbers.into_iter().any(|number| i32::try_from(number).map_or(true, |number| number < 0))
+}
 
 impl Case<'_> {
     fn ours_is_no_simple_bind(&self) -> bool {

@@ -4,13 +4,16 @@
 use bindgate::proto::filter::Filter;
 use std::fmt::Debug;
 
+/// A control: OID, criticality, value.
+type Control = (Vec<u8>, bool, Option<Vec<u8>>);
+
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Meaning {
     pub(crate) id: i64,
     pub(crate) says: String,
-    /// OID, criticality, value; `None` if the reader does not tell.
-    pub(crate) controls: Option<Vec<(Vec<u8>, bool, Option<Vec<u8>>)>>,
+    /// `None` if the reader does not tell.
+    pub(crate) controls: Option<Vec<Control>>,
 }
 
 impl Meaning {

@@ -82,6 +82,10 @@ pub(crate) fn seeds() -> Seeds {
     }
     let stream: Vec<u8> = messages.iter().flat_map(|(_, pdu)| pdu.clone()).collect();
     add(&mut seeds, "framing", "all at once", [&[0xff], stream.as_slice()].concat());
+    for (name, length) in [("at the limit", 14), ("one byte beyond the limit", 15)] {
+        let stream = [&[1, 0x30, length], &[7; 15][..usize::from(length)]].concat();
+        add(&mut seeds, "framing", name, stream);
+    }
     add(&mut seeds, "framing", "beyond the limit", vec![1, 0x30, 0x82, 0x7f, 0xff, 0]);
     filters(&mut seeds);
     for (number, name) in NAMES.iter().enumerate() {
@@ -209,6 +213,10 @@ fn sessions(seeds: &mut Seeds) {
         "good, then bad",
         [&story[0][..], &[1], &story[1], &[2], &story[3], &[0], &story[2]].concat(),
     );
+    let anything = Control { oid: "1.2.3", critical: false, value: None };
+    let refused = message(2, &with_controls(bind.clone(), &[anything; 9]));
+    let after = [&story[0][..], &[1], &refused, &story[2]].concat();
+    add(seeds, "session", "good, then one that is refused for its form", after);
     let everything = requests.iter().flat_map(|sample| [sample.pdu.as_slice(), &[1, 2]].concat());
     add(seeds, "session", "everything", everything.collect());
     for sample in requests {

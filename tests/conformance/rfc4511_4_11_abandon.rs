@@ -55,7 +55,11 @@ fn a_cancel_ends_the_operation_and_both_are_answered() {
             return seat.obey(request);
         }
         let content = request.envelope().content.to_vec();
-        let value = ExtendedRequest::decode(&content).expect("it is one").value;
+        let extended = ExtendedRequest::decode(&content).expect("it is one");
+        if extended.name != CANCEL.as_bytes() {
+            return seat.obey(request);
+        }
+        let value = extended.value;
         let mut fields = Reader::new(value.expect("a cancel has a value"));
         let mut fields = Reader::new(fields.expect(SEQUENCE).expect("which is a sequence"));
         let target = fields.integer().expect("of an id");

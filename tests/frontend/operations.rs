@@ -136,12 +136,16 @@ fn a_cancel_names_the_operation_by_its_messageid_upstream() {
 #[test]
 fn what_is_cancelled_is_over_also_where_the_directory_never_says_so() {
     check(
-        "> 7 search a & 8 cancel 7 & 9 bind ann
-         1< 1 search a & 2 cancel 1
-         1> 2 answer 0
+        "> 5 bind ann
+         1< 1 bind ann
+         1> 1 bound 0
+         < 5 bound 0
+         > 7 search a & 8 cancel 7 & 9 bind ann
+         1< 2 search a & 3 cancel 2
+         1> 3 answer 0
          < 7 done 118 & 8 answer 0
-         1< 3 bind ann
-         1> 3 bound 0
+         1< 4 bind ann
+         1> 4 bound 0
          < 9 bound 0",
     );
     check(

@@ -115,6 +115,7 @@ fn reach<'d>(
     let urls = r.list(section, "urls", value::server_url);
     let tls = tls(r, section);
     let max_connections = r.amount(section, "max_connections");
+    let max_connecting = r.amount(section, "max_connecting");
     let min_connections = r.amount(section, "min_connections");
     let max_ahead = r.amount(section, "max_ahead");
     let anonymous_share = r.amount(section, "anonymous_share");
@@ -147,6 +148,7 @@ fn reach<'d>(
         service_dn: service_dn.as_str().to_owned(),
         service_password: service_password.clone(),
         max_connections: max_connections?,
+        max_connecting: max_connecting?,
         min_connections: min_connections?,
         max_ahead: max_ahead?,
         anonymous_share: anonymous_share?,

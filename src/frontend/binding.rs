@@ -189,7 +189,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn poll_gate(&mut self, cx: &mut Context<'_>) -> bool {
         if matches!(self.binding.stage, Stage::Lost) {
             self.binding.stage = Stage::AwaitsLink;
-            self.lease(self.binding.directory, Purpose::Bind);
+            self.lease_fresh(self.binding.directory);
             return true;
         }
         let Stage::Gated { gate, .. } = &mut self.binding.stage else {
@@ -221,6 +221,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.leave_gate(verdict);
             }
             Stage::Sent(_) => {
+                if let Some(upstream) = self.upstream.take() {
+                    upstream.leave_silent();
+                }
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
             Stage::None | Stage::AwaitsLink | Stage::Lost => {}

@@ -186,6 +186,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if request.controls.is_some() || request.operation == Operation::ExtendedRequest {
             upstream.taint();
         }
+        upstream.skip_ids(|id| self.outstanding.is_upstream(id));
         let id = upstream.send(request.body);
         self.outstanding.push(Relayed {
             client: ClientMessageId(request.id),

@@ -86,7 +86,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(operation) = self.outstanding.by_upstream(id) else {
             // The late answer to what was abandoned is swallowed; one to a question that was
             // never asked means that the stream is not to be trusted. Nor is it after a second
-            // answer, which looks like a late one: the next session's messageIDs begin anew.
+            // answer, which looks like a late one.
             match &mut self.upstream {
                 Some(upstream) if upstream.has_sent(id) => upstream.taint(),
                 _ => self.upstream_is_odd(),

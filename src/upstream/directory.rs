@@ -101,6 +101,7 @@ impl Directory {
 fn pool_limits(config: &Config) -> Limits {
     Limits {
         max: config.max_connections,
+        max_connecting: config.max_connecting,
         min: config.min_connections.min(config.max_connections),
         max_ahead: config.max_ahead,
         max_anonymous: (config.max_connections * config.anonymous_share).div_ceil(100),

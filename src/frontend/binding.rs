@@ -185,6 +185,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
+    /// Relays what comes before the answer (RFC 4511 section 4.13).
+    pub(super) fn bind_goes_on(&mut self, response: &Envelope<'_>) {
+        self.bind_had_an_answer();
+        self.answer(self.binding.client, response.body);
+    }
+
     /// Looks whether the record is up to date.
     pub(super) fn poll_gate(&mut self, cx: &mut Context<'_>) -> bool {
         if matches!(self.binding.stage, Stage::Lost) {

@@ -440,8 +440,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if self.life != Life::Open {
             return Some(self.closing_at);
         }
-        if let Some(deadline) = self.binding.deadline() {
-            return Some(deadline);
+        // Who waits for a connection is not idle; that wait has a time-out of its own.
+        if self.binding.is_under_way() || self.lease.is_some() {
+            return self.binding.deadline();
         }
         let idle = self.config.idle_timeout;
         (!idle.is_zero() && self.outstanding.is_empty()).then(|| self.heard_at + idle)

@@ -165,6 +165,8 @@ pub(super) struct PerDirectory {
     name: Box<str>,
     sign_ons: [Counter; OUTCOMES.len()],
     retries: Counter,
+    skipped: Counter,
+    odd: Counter,
     up: Gauge,
     servers_down: Gauge,
     down: Mutex<BTreeSet<Box<str>>>,
@@ -177,6 +179,8 @@ impl PerDirectory {
             sign_ons: OUTCOMES
                 .map(|outcome| counter(recorder, table::SIGN_ONS_TOTAL, &[name, outcome.name()])),
             retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
+            skipped: counter(recorder, table::UPSTREAM_SKIPPED_TOTAL, &[name]),
+            odd: counter(recorder, table::UPSTREAM_ODD_TOTAL, &[name]),
             up: gauge(recorder, table::UPSTREAM_UP, &[name], 1.0),
             servers_down: gauge(recorder, table::UPSTREAM_SERVERS_DOWN, &[name], 0.0),
             down: Mutex::default(),
@@ -194,6 +198,14 @@ impl PerDirectory {
 
     pub(super) fn retried(&self) {
         self.retries.increment(1);
+    }
+
+    pub(super) fn skipped(&self) {
+        self.skipped.increment(1);
+    }
+
+    pub(super) fn odd(&self) {
+        self.odd.increment(1);
     }
 
     /// Notes that a server is down; whether that is news.

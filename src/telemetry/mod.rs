@@ -74,6 +74,7 @@ struct Inner {
     unknown: Vec<[Joined; REASONS.len()]>,
     limits: Joined,
     refusals: Joined,
+    odd: Joined,
 }
 
 impl Telemetry {
@@ -83,9 +84,11 @@ impl Telemetry {
         let handle = recorder.handle();
         let instruments = Instruments::new(recorder, directories);
         let unknown = (0..=directories.len()).map(|_| Default::default()).collect();
-        let (limits, refusals) = (Joined::default(), Joined::default());
+        let (limits, refusals, odd) = Default::default();
         let started = Instant::now();
-        Self { inner: Arc::new(Inner { instruments, handle, started, unknown, limits, refusals }) }
+        Self {
+            inner: Arc::new(Inner { instruments, handle, started, unknown, limits, refusals, odd }),
+        }
     }
 
     /// Does `make`, whose metric handles become this gateway's.
@@ -160,6 +163,11 @@ impl Inner {
                 return Urgency::Line(Level::INFO);
             }
             Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
+            Event::UpstreamSkipped { directory } => instruments.directory(directory).skipped(),
+            Event::UpstreamOdd { directory } => {
+                instruments.directory(directory).odd();
+                return Urgency::Joined(Level::WARN, &self.odd);
+            }
             Event::LimitHit { limit, .. } => {
                 instruments.limit(limit);
                 return Urgency::Joined(Level::WARN, &self.limits);

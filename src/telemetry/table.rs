@@ -69,6 +69,10 @@ metrics_table! {
         "Times that a limit was hit, by its configuration key.";
     UPSTREAM_RETRIES_TOTAL: Counter "bindgate_upstream_retries_total" ["directory"]
         "Operations that were sent again because a connection was found dead.";
+    UPSTREAM_SKIPPED_TOTAL: Counter "bindgate_upstream_skipped_total" ["directory"]
+        "Responses of an unknown type that were skipped.";
+    UPSTREAM_ODD_TOTAL: Counter "bindgate_upstream_odd_total" ["directory"]
+        "Clients' connections to the directory that were closed over what is no answer.";
     UPSTREAM_UP: Gauge "bindgate_upstream_up" ["directory"]
         "1 while no server of the directory is known to be down, else 0.";
     UPSTREAM_SERVERS_DOWN: Gauge "bindgate_upstream_servers_down" ["directory"]

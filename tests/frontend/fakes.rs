@@ -299,6 +299,8 @@ impl Events for Seen {
                 other => format!("{} +{added} -{removed}", other.name()),
             },
             Event::UpstreamRetried { .. } => "retried".to_owned(),
+            Event::UpstreamSkipped { .. } => "skipped".to_owned(),
+            Event::UpstreamOdd { .. } => "odd".to_owned(),
             Event::LimitHit { limit, .. } => format!("limit {limit}"),
             _ => return,
         };

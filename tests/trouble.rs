@@ -1,0 +1,26 @@
+//! Whatever happens to the directory: the right answer for each operation, within a bounded time,
+//! never a success that nobody gave, never a hang, and afterwards the gateway works as before.
+//!
+//! Method: a table of moments and troubles in memory on a clock that stands still
+//! (`trouble/matrix.rs`), and random runs that mix them (`trouble/storm.rs`, replayed by their seed).
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are not exempt as tests are.
+
+#[path = "frontend/fakes.rs"]
+#[allow(dead_code, reason = "shared with the tests of the clients' side")]
+mod fakes;
+#[path = "frontend/links.rs"]
+#[allow(dead_code, reason = "shared with the tests of the clients' side")]
+mod links;
+#[path = "trouble/matrix.rs"]
+mod matrix;
+#[path = "support/pdu.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
+mod pdu;
+#[path = "frontend/play.rs"]
+#[allow(dead_code, reason = "shared with the tests of the clients' side")]
+mod play;
+#[path = "trouble/storm.rs"]
+mod storm;
+#[path = "frontend/words.rs"]
+mod words;

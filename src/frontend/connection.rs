@@ -241,6 +241,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                     }
                 },
                 Life::Lingering(reason) => match self.poll_discard(cx) {
+                    // At the very end nobody is waited for.
+                    Poll::Pending if self.drain.phase() == Phase::Ending => {
+                        return Poll::Ready(reason);
+                    }
                     Poll::Pending => break,
                     Poll::Ready(()) => return Poll::Ready(reason),
                 },

@@ -251,6 +251,7 @@ pub(super) struct Instruments {
     pub(super) switch_changes: Counter,
     limits: RwLock<Vec<(&'static str, Counter)>>,
     limits_other: Counter,
+    pub(super) phase: Gauge,
     pub(super) store_healthy: Gauge,
     pub(super) admin_refused: Counter,
 }
@@ -283,6 +284,7 @@ impl Instruments {
             switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
             limits: RwLock::default(),
             limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
+            phase: gauge(r, table::PHASE, &[], 0.0),
             store_healthy: gauge(r, table::STORE_HEALTHY, &[], 1.0),
             admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),
             recorder,

@@ -96,6 +96,11 @@ impl Telemetry {
         metrics::with_local_recorder(&self.inner.instruments.recorder, make)
     }
 
+    /// How far a shutdown has come: 0 while serving, 1 while draining, 2 while ending.
+    pub fn set_phase(&self, phase: u8) {
+        self.inner.instruments.phase.set(f64::from(phase));
+    }
+
     /// The metrics in Prometheus' text format.
     pub fn render(&self) -> String {
         self.inner.handle.render()

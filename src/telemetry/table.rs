@@ -97,6 +97,8 @@ metrics_table! {
         "Searches of the gateway's own that had no complete answer.";
     UPSTREAM_SEARCH_RETRIES_TOTAL: Counter "bindgate_upstream_search_retries_total" ["directory"]
         "Searches that were sent again because a connection was found dead.";
+    PHASE: Gauge "bindgate_phase" []
+        "0 while the gateway serves, 1 while it drains, 2 while it ends.";
     STORE_HEALTHY: Gauge "bindgate_store_healthy" []
         "1 while the last write reached the disk, else 0.";
     ADMIN_REFUSED_TOTAL: Counter "bindgate_admin_refused_total" []

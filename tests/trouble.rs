@@ -15,9 +15,6 @@ mod fakes;
 mod links;
 #[path = "trouble/matrix.rs"]
 mod matrix;
-#[path = "support/pdu.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
-mod pdu;
 #[path = "frontend/play.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod play;
@@ -30,3 +27,5 @@ mod support;
 mod wire;
 #[path = "frontend/words.rs"]
 mod words;
+
+use support::pdu;

@@ -196,9 +196,7 @@ fn end(moment: &Moment, cell: Cell) -> String {
             format!("wait 29\n< nothing\nwait 1\n< {refused}\n1 silent\n{nobody}")
         }
         Cell::Waits if is_idle(moment) => format!("< nothing\n{rest}"),
-        Cell::Waits => {
-            format!("wait 100\n< nothing\nleave\n1 closed\nevent left by-client\n")
-        }
+        Cell::Waits => "wait 100\n< nothing\nleave\n1 closed\nevent left by-client\n".to_owned(),
     }
 }
 

@@ -13,5 +13,7 @@ mod lookups;
 mod pool;
 #[path = "upstream/script.rs"]
 mod script;
+#[path = "upstream/servers.rs"]
+mod servers;
 #[path = "upstream/tls.rs"]
 mod tls;

@@ -1,6 +1,7 @@
 //! A directory in memory: one connection that answers whatever is sent on it from a script.
 
 use bindgate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
+use bindgate::proto::envelope::MessageId;
 use std::future::{Ready, ready};
 use std::io;
 use std::net::IpAddr;
@@ -44,6 +45,10 @@ impl Links for Directory {
             true => Leased::Later(ready(Err(LinkError::Unreachable))),
             false => Leased::Now(link),
         }
+    }
+
+    fn lease_fresh(&self, _: IpAddr) -> Self::Wait {
+        ready(Err(LinkError::Unreachable))
     }
 }
 
@@ -122,8 +127,8 @@ impl AsyncWrite for Wire {
 }
 
 impl Link for Wire {
-    fn is_reused(&self) -> bool {
-        true
+    fn last_id(&self) -> MessageId {
+        MessageId::UNSOLICITED
     }
 
     fn set_recallable(&mut self, _: bool) {}
@@ -132,5 +137,7 @@ impl Link for Wire {
         Poll::Pending
     }
 
-    fn give_back(self, _: Fitness) {}
+    fn give_back(self, _: Fitness, _: MessageId) {}
+
+    fn close_as_silent(self) {}
 }

@@ -189,6 +189,16 @@ pub enum Event<'a> {
         /// The directory.
         directory: &'a str,
     },
+    /// A response of a type that LDAP does not define was skipped.
+    UpstreamSkipped {
+        /// The directory.
+        directory: &'a str,
+    },
+    /// A directory sent what is no answer, or half of one, and its connection was closed.
+    UpstreamOdd {
+        /// The directory.
+        directory: &'a str,
+    },
     /// A limit was hit; its name is the configuration key.
     LimitHit {
         /// The limit.

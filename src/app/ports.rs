@@ -8,7 +8,7 @@ use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
-use crate::proto::envelope::UpstreamMessageId;
+use crate::proto::envelope::{MessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
 use crate::proto::search::{Entry, Search};
@@ -87,13 +87,18 @@ pub trait Links: Clone + Send + Sync + 'static {
 
     /// Asks for a connection on behalf of a client at `source`.
     fn lease(&self, purpose: Purpose, source: IpAddr) -> Leased<Self::Link, Self::Wait>;
+
+    /// Asks for a connection that has not lain idle, for the one retry of a bind: where one warm
+    /// connection was dead without showing it, the others may be too.
+    fn lease_fresh(&self, source: IpAddr) -> Self::Wait;
 }
 
 /// One exclusive upstream connection under lease. Dropping it closes the connection (after an
 /// unbind, where that can be sent without waiting).
 pub trait Link: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Whether it came warm from the pool, so that finding it dead justifies one retry.
-    fn is_reused(&self) -> bool;
+    /// The messageID that was used on it last, in this lease or in one before: the next one's
+    /// numbering goes on from there, so that a late answer is never taken for another's.
+    fn last_id(&self) -> MessageId;
 
     /// Tells the pool that this lease may be asked back: the session has sent nothing but binds
     /// and nothing is outstanding. The lease starts out as not recallable.
@@ -106,8 +111,12 @@ pub trait Link: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Ready once somebody waits for this connection and it is recallable.
     fn poll_recalled(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Gives the connection back to the pool.
-    fn give_back(self, fitness: Fitness);
+    /// Gives the connection back to the pool, with the messageID that was used on it last.
+    fn give_back(self, fitness: Fitness, last_id: MessageId);
+
+    /// Closes the connection: the directory left a bind unanswered for too long, which tells
+    /// against the server that it leads to.
+    fn close_as_silent(self);
 }
 
 /// An operation that is under way on a shared connection.

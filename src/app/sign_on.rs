@@ -117,6 +117,12 @@ impl<P: Ports> Clone for SignOns<P> {
 }
 
 impl<P: Ports> SignOns<P> {
+    /// For how many users a flight is under way, those included whose binds were answered before
+    /// its end.
+    pub fn under_way(&self) -> usize {
+        self.shared.flights.len()
+    }
+
     /// Sign-ons to these directories; `lookups` holds one for each of them.
     pub fn new(
         config: Config,

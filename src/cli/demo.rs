@@ -12,7 +12,7 @@ use crate::proto::framing::{Frame, frame};
 use crate::sample::{
     self, DEMO_LDIF, DEMO_PEOPLE, DEMO_SERVICE_DN, DEMO_SERVICE_PASSWORD, DEMO_SUFFIX,
 };
-use crate::server::{RunError, Running};
+use crate::server::{RunError, Running, Signals};
 use std::fmt::Display;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -43,9 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MAX_ANSWER: usize = 64 * 1024;
 
 /// Runs the demo until a signal, or with `once` until two people have signed on.
-pub(super) fn run(once: bool) -> Result<(), RunError> {
+pub(super) fn run(once: bool, signals: Signals) -> Result<(), RunError> {
     let directory = SampleDirectory::start()?;
-    // Right before the gateway takes the signals over: until then one would leave the folder behind.
     let folder = Folder::make()?;
     let running = start(&folder.0, directory.address)?;
     let (Some(gateway), Some(admin)) =
@@ -62,7 +61,7 @@ pub(super) fn run(once: bool) -> Result<(), RunError> {
         return running.stop();
     }
     exit::print(&directions(gateway, directory.address, admin, &folder.0));
-    running.until_signalled()
+    running.until_signalled(signals)
 }
 
 /// Signs the people on and shows what is kept of them.

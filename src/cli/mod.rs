@@ -13,6 +13,7 @@ pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};
 pub use exit::{Exit, Failure, Format};
 pub use wiring::Parts;
 
+use crate::server::Signals;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use client::Client;
@@ -164,12 +165,17 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
     let Cli { config, command } = cli;
     match command {
         Command::Run => {
+            // First of all: a signal that comes early is kept.
+            let signals = Signals::take_over().map_err(wiring::ended)?;
             let config = access::load(parts, &access::config_path(config))?;
-            (parts.run)(config).map(|()| String::new())
+            (parts.run)(config, signals).map(|()| String::new())
         }
         Command::Check => (parts.check)(&access::config_path(config))
             .map_err(|problems| Failure::new(Exit::Usage, exit::CONFIGURATION, problems)),
-        Command::Demo { once } => (parts.demo)(once).map(|()| String::new()),
+        Command::Demo { once } => {
+            let signals = Signals::take_over().map_err(wiring::ended)?;
+            (parts.demo)(once, signals).map(|()| String::new())
+        }
         Command::User(command) => {
             let client = Client::new(access::find(parts, config)?);
             match command {

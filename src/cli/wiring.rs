@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use crate::config::Config;
+use crate::server::Signals;
 use std::path::Path;
 
 /// The parts of the program that commands start. Tests may hand in others.
@@ -14,9 +15,9 @@ pub struct Parts {
     /// Checks a configuration: what to tell if it is sound, or the list of all mistakes.
     pub check: fn(&Path) -> Result<String, String>,
     /// Serves until a signal asks for the end.
-    pub run: fn(Config) -> Result<(), Failure>,
+    pub run: fn(Config, Signals) -> Result<(), Failure>,
     /// Shows the gateway at work; with `true`, once.
-    pub demo: fn(bool) -> Result<(), Failure>,
+    pub demo: fn(bool, Signals) -> Result<(), Failure>,
 }
 
 impl Parts {
@@ -31,12 +32,12 @@ impl Parts {
                 crate::config::check_with(path, crate::server::too_few_descriptors)
                     .map_err(|problems| problems.render())
             },
-            run: |config| crate::server::run(config).map_err(ended),
-            demo: |once| super::demo::run(once).map_err(ended),
+            run: |config, signals| crate::server::run(config, signals).map_err(ended),
+            demo: |once, signals| super::demo::run(once, signals).map_err(ended),
         }
     }
 }
 
-fn ended(error: crate::server::RunError) -> Failure {
+pub(super) fn ended(error: crate::server::RunError) -> Failure {
     Failure::new(Exit::Gateway(error.exit_code()), "gateway", error.to_string())
 }

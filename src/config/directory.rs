@@ -115,6 +115,7 @@ fn reach<'d>(
     let urls = r.list(section, "urls", value::server_url);
     let tls = tls(r, section);
     let max_connections = r.amount(section, "max_connections");
+    let max_connecting = r.amount(section, "max_connecting");
     let min_connections = r.amount(section, "min_connections");
     let max_ahead = r.amount(section, "max_ahead");
     let max_binding = r.amount(section, "max_binding");
@@ -153,6 +154,7 @@ fn reach<'d>(
         service_dn: service_dn.as_str().to_owned(),
         service_password: service_password.clone(),
         max_connections: max_connections?,
+        max_connecting: max_connecting?,
         min_connections: min_connections?,
         max_ahead: max_ahead?,
         max_binding: max_binding?,

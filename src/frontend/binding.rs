@@ -251,6 +251,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
+    /// Relays what comes before the answer (RFC 4511 section 4.13).
+    pub(super) fn bind_goes_on(&mut self, response: &Envelope<'_>) {
+        self.bind_had_an_answer();
+        self.answer(self.binding.client, response.body);
+    }
+
     /// The sign-on of a bind of a source that keeps failing begins with its success.
     fn late_attempt(&self) -> Option<Box<Attempt<P>>> {
         if self.binding.place.is_none() || self.binding.kind != BindKind::Named {
@@ -266,7 +272,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Stage::None | Stage::AwaitsLink | Stage::Sent(_) => return false,
             Stage::Lost => {
                 self.binding.stage = Stage::AwaitsLink;
-                self.lease(self.binding.directory, Purpose::Bind);
+                self.lease_fresh(self.binding.directory);
             }
             Stage::Failed => self.part(),
             Stage::AwaitsTurn(wait) => match wait.as_mut().poll(cx) {
@@ -305,6 +311,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.leave_gate(verdict);
             }
             Stage::Sent(_) => {
+                if let Some(upstream) = self.upstream.take() {
+                    upstream.leave_silent();
+                }
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
             Stage::None | Stage::Failed => {}

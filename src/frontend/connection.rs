@@ -222,6 +222,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
+    /// Asks for a connection that has not lain idle, for the retry of a bind.
+    pub(super) fn lease_fresh(&mut self, directory: usize) {
+        let wait = self.gateway.directory(directory).links.lease_fresh(self.peer.ip());
+        self.lease = Some(Lease { wait, directory, purpose: Purpose::Bind });
+    }
+
     fn take_over(&mut self, link: LinkOf<P>, directory: usize, purpose: Purpose) {
         let standing = match purpose {
             Purpose::Bind => Standing::Stranger,
@@ -268,6 +274,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                     }
                 },
                 Life::Lingering(reason) => match self.poll_discard(cx) {
+                    // At the very end nobody is waited for.
+                    Poll::Pending if self.drain.phase() == Phase::Ending => {
+                        return Poll::Ready(reason);
+                    }
                     Poll::Pending => break,
                     Poll::Ready(()) => return Poll::Ready(reason),
                 },

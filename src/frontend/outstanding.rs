@@ -70,6 +70,10 @@ impl Outstanding {
         self.relayed.iter_mut().find(|operation| operation.way == way)
     }
 
+    pub(super) fn is_upstream(&self, id: UpstreamMessageId) -> bool {
+        self.relayed.iter().any(|operation| operation.way == Way::Own(id))
+    }
+
     pub(super) fn by_client(&self, id: ClientMessageId) -> Option<&Relayed> {
         self.relayed.iter().find(|operation| operation.client == id)
     }

@@ -208,6 +208,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if !sharing::is_stateless(request) {
             upstream.taint();
         }
+        upstream.skip_ids(|id| self.outstanding.is_upstream(id));
         let id = upstream.send(request.body);
         self.outstanding.push(Relayed {
             client: ClientMessageId(request.id),

@@ -3,8 +3,8 @@
 
 use super::connection::{Connection, Life};
 use super::reply;
-use crate::app::events::Closed;
-use crate::app::ports::Ports;
+use crate::app::events::{Closed, Event};
+use crate::app::ports::{Events, Ports};
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
 use crate::proto::framing::{Frame, frame};
 use crate::proto::op::Operation;
@@ -17,6 +17,8 @@ enum Part {
     More,
     /// The end.
     Last,
+    /// Of a type that RFC 4511 does not define: it is skipped (section 4).
+    Unknown,
     /// Nothing that may answer that request.
     Odd,
 }
@@ -65,28 +67,42 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return self.upstream_is_odd();
         };
         if response.id == MessageId::UNSOLICITED {
-            // A Notice of Disconnection is about the directory's connection, not the client's;
-            // any other unsolicited notification is ignored (RFC 4511 section 4.4).
-            if is_notice_of_disconnection(&response) {
-                self.upstream_lost();
-            }
-            return;
+            return self.take_unsolicited(&response);
         }
         let id = UpstreamMessageId(response.id);
         if self.binding.is_sent_as(id) {
             return match response.operation {
                 Operation::BindResponse => self.bind_answered(&response),
+                Operation::IntermediateResponse => self.bind_goes_on(&response),
+                Operation::Unknown(_) => {
+                    self.bind_had_an_answer();
+                    self.skip();
+                }
                 _ => self.upstream_is_odd(),
             };
         }
         self.relay_response(id, &response);
     }
 
+    /// A Notice of Disconnection is about the directory's connection, not the client's; any other
+    /// unsolicited notification is ignored (RFC 4511 section 4.4). What is none bears the messageID
+    /// of nothing that was asked: whom it was meant for would wait in vain.
+    fn take_unsolicited(&mut self, response: &Envelope<'_>) {
+        match response.operation {
+            Operation::ExtendedResponse if is_notice_of_disconnection(response) => {
+                self.upstream_lost();
+            }
+            Operation::ExtendedResponse => {}
+            Operation::Unknown(_) => self.skip(),
+            _ => self.upstream_is_odd(),
+        }
+    }
+
     fn relay_response(&mut self, id: UpstreamMessageId, response: &Envelope<'_>) {
         let Some(operation) = self.outstanding.by_upstream(id) else {
             // The late answer to what was abandoned is swallowed; one to a question that was
             // never asked means that the stream is not to be trusted. Nor is it after a second
-            // answer, which looks like a late one: the next session's messageIDs begin anew.
+            // answer, which looks like a late one.
             match &mut self.upstream {
                 Some(upstream) if upstream.has_sent(id) => upstream.taint(),
                 _ => self.upstream_is_odd(),
@@ -96,6 +112,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let client = operation.client.0;
         match part(operation.operation, response.operation) {
             Part::Odd => self.upstream_is_odd(),
+            Part::Unknown => self.skip(),
             Part::More => {
                 operation.entries += 1;
                 self.answer(client, response.body);
@@ -119,8 +136,20 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// What the directory sent is no answer, or only part of one: a bind is not sent again.
     pub(super) fn upstream_is_odd(&mut self) {
+        if let Some(upstream) = &self.upstream {
+            let directory = &self.gateway.directory(upstream.directory).policy.name;
+            self.gateway.events().emit(&Event::UpstreamOdd { directory });
+        }
         self.bind_had_an_answer();
         self.upstream_lost();
+    }
+
+    /// A message of an unknown type is counted, and nothing else.
+    fn skip(&mut self) {
+        if let Some(upstream) = &self.upstream {
+            let directory = &self.gateway.directory(upstream.directory).policy.name;
+            self.gateway.events().emit(&Event::UpstreamSkipped { directory });
+        }
     }
 
     /// The upstream connection is gone or in doubt: whatever was under way on it is answered, and
@@ -143,6 +172,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 fn part(request: Operation, response: Operation) -> Part {
     match response {
         Operation::IntermediateResponse => Part::More,
+        Operation::Unknown(_) => Part::Unknown,
         Operation::SearchResultEntry | Operation::SearchResultReference
             if request == Operation::SearchRequest =>
         {

@@ -16,6 +16,36 @@ pub(super) enum Standing {
     Stranger,
 }
 
+/// The messageIDs of a connection: they go on where the lease before ended.
+#[derive(Debug, Clone, Copy)]
+struct Numbering {
+    last: MessageId,
+    /// The last one of the leases before.
+    before: MessageId,
+}
+
+impl Numbering {
+    fn after(last: MessageId) -> Self {
+        Self { last, before: last }
+    }
+
+    fn next(&mut self) -> UpstreamMessageId {
+        self.last = self.last.next();
+        UpstreamMessageId(self.last)
+    }
+
+    fn skip(&mut self, is_taken: impl Fn(UpstreamMessageId) -> bool) {
+        let goes_round = self.last < self.before || self.last == MessageId::MAX;
+        while goes_round && is_taken(UpstreamMessageId(self.last.next())) {
+            self.last = self.last.next();
+        }
+    }
+
+    fn has_used(self, id: UpstreamMessageId) -> bool {
+        id.0 <= self.last && id.0 != MessageId::UNSOLICITED
+    }
+}
+
 /// A leased connection with what this session has under way on it.
 pub(super) struct Upstream<L: Link> {
     link: L,
@@ -29,7 +59,7 @@ pub(super) struct Upstream<L: Link> {
     pub(super) outbound: Outbound,
     /// Whether this session has sent nothing but binds on it.
     pub(super) only_binds: bool,
-    last_id: MessageId,
+    ids: Numbering,
     /// Whether something was sent whose answer may come late, or that leaves state behind.
     tainted: bool,
 }
@@ -37,6 +67,7 @@ pub(super) struct Upstream<L: Link> {
 impl<L: Link> Upstream<L> {
     /// A connection that was just leased.
     pub(super) fn new(link: L, directory: usize, standing: Standing) -> Self {
+        let ids = Numbering::after(link.last_id());
         Self {
             link,
             directory,
@@ -44,7 +75,7 @@ impl<L: Link> Upstream<L> {
             inbound: Inbound::new(Content::Responses),
             outbound: Outbound::new(Content::Requests),
             only_binds: true,
-            last_id: MessageId::UNSOLICITED,
+            ids,
             tainted: false,
         }
     }
@@ -61,14 +92,21 @@ impl<L: Link> Upstream<L> {
 
     /// Queues a message under the next messageID.
     pub(super) fn send(&mut self, body: &[u8]) -> UpstreamMessageId {
-        self.last_id = self.last_id.next();
-        write_with_body(self.last_id, body, self.outbound.append(body.len() + ENVELOPE_ROOM));
-        UpstreamMessageId(self.last_id)
+        let id = self.ids.next();
+        write_with_body(id.0, body, self.outbound.append(body.len() + ENVELOPE_ROOM));
+        id
     }
 
-    /// Whether a message of that id was ever sent here.
+    /// Passes the next messageID over for as long as it is taken: once the numbers have gone round,
+    /// an operation that has been under way ever since may still bear it.
+    pub(super) fn skip_ids(&mut self, is_taken: impl Fn(UpstreamMessageId) -> bool) {
+        self.ids.skip(is_taken);
+    }
+
+    /// Whether a message of that id was sent here, by this session or by one before: an answer
+    /// to it comes late. After the numbers have gone round, only those since then are known.
     pub(super) fn has_sent(&self, id: UpstreamMessageId) -> bool {
-        id.0 <= self.last_id && id.0 != MessageId::UNSOLICITED
+        self.ids.has_used(id)
     }
 
     /// Notes that the connection must not go back to the pool.
@@ -87,12 +125,41 @@ impl<L: Link> Upstream<L> {
         if in_doubt {
             return;
         }
-        self.link.give_back(match self.standing {
+        let fitness = match self.standing {
             Standing::NeverBound => Fitness::Anonymous,
             Standing::Bound | Standing::Stranger => Fitness::Binds,
-        });
+        };
+        self.link.give_back(fitness, self.ids.last);
+    }
+
+    /// Closes the connection: a bind was not answered in time.
+    pub(super) fn leave_silent(self) {
+        self.link.close_as_silent();
     }
 }
 
 /// The most bytes that an envelope takes around its body: tag, length and messageID.
 pub(super) const ENVELOPE_ROOM: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> UpstreamMessageId {
+        UpstreamMessageId(MessageId::new(i64::from(number)).expect("it is in range"))
+    }
+
+    #[test]
+    fn messageids_go_on_wrap_to_1_and_pass_over_what_is_still_under_way() {
+        let mut ids = Numbering::after(id(6).0);
+        ids.skip(|_| panic!("nothing is compared before the numbers have gone round"));
+        assert_eq!(ids.next(), id(7));
+        assert!(ids.has_used(id(1)) && ids.has_used(id(7)));
+        assert!(!ids.has_used(id(8)) && !ids.has_used(id(0)));
+        let mut ids = Numbering { last: MessageId::MAX, before: id(6).0 };
+        ids.skip(|taken| taken == id(1) || taken == id(2));
+        assert_eq!(ids.next(), id(3));
+        ids.skip(|taken| taken == id(4));
+        assert_eq!(ids.next(), id(5));
+    }
+}

@@ -8,6 +8,7 @@ mod signals;
 pub use clock::SystemClock;
 pub use descriptors::too_few_descriptors;
 pub use running::Running;
+pub use signals::Signals;
 
 use crate::admin::TokenError;
 use crate::config::Config;
@@ -65,9 +66,9 @@ impl RunError {
     }
 }
 
-/// Serves until SIGTERM or SIGINT asks for the end; a second one ends at once.
-pub fn run(config: Config) -> Result<(), RunError> {
+/// Serves until a signal asks for the end; a second one ends at once.
+pub fn run(config: Config, signals: Signals) -> Result<(), RunError> {
     // A process that has set its logging up already keeps it.
     let _ = crate::telemetry::init_logging(&config.log);
-    Running::start(config)?.until_signalled()
+    Running::start(config)?.until_signalled(signals)
 }

@@ -1,7 +1,7 @@
 //! A gateway that runs: its workers, its administration, and its end.
 
 use super::clock::SystemClock;
-use super::signals::EndSignals;
+use super::signals::Signals;
 use super::{Config, RunError, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
 use crate::app::events::Event;
@@ -27,6 +27,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// How long clients have for their last bytes once a drain has run out of time.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
+/// How often a drain looks whether sign-ons are still under way.
+const SIGN_ONS_LOOK: Duration = Duration::from_millis(5);
+
 /// The parts that a gateway is made of.
 struct Wiring;
 
@@ -48,9 +51,10 @@ pub struct Running {
     drain: Drain,
     drain_timeout: Duration,
     upstreams: Vec<Upstream>,
+    sign_ons: Option<SignOns<Wiring>>,
+    telemetry: Telemetry,
     workers: Vec<JoinHandle<()>>,
     control: Control,
-    signals: EndSignals,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
 }
@@ -62,10 +66,7 @@ impl Running {
         let names: Vec<&str> =
             config.directories.iter().map(|directory| &*directory.policy.name).collect();
         let telemetry = Telemetry::new(&names);
-        // From here on a signal is kept until somebody asks for it: one that comes while the store
-        // is loaded, or before anybody waits, still ends in a drain.
         let control = Control::start()?;
-        let signals = control.signals()?;
         let workers = worker_count(&config.listen);
         descriptors::provide(&mut config, workers);
         let listeners = Listeners::bind(&config.listen, workers)?;
@@ -82,9 +83,10 @@ impl Running {
             drain: Drain::default(),
             drain_timeout: config.listen.drain_timeout,
             upstreams,
+            sign_ons: None,
+            telemetry: telemetry.clone(),
             workers: Vec::new(),
             control,
-            signals,
             addresses,
             admin: None,
         };
@@ -109,15 +111,13 @@ impl Running {
     }
 
     /// Serves until a signal asks for the end.
-    pub fn until_signalled(mut self) -> Result<(), RunError> {
+    pub fn until_signalled(self, mut signals: Signals) -> Result<(), RunError> {
         runtime()?.block_on(async {
-            self.signals.next().await;
-            tracing::info!(target: "bindgate", "draining {} clients", self.drain.clients());
-            self.drain.advance(Phase::Draining);
-            let drained = tokio::time::timeout(self.drain_timeout, self.drain.emptied());
+            signals.reached(1).await;
+            self.begin_to_drain();
             tokio::select! {
-                _ = drained => {}
-                () = self.signals.next() => {}
+                () = self.drained() => {}
+                () = signals.reached(2) => {}
             }
         });
         self.end()
@@ -125,17 +125,32 @@ impl Running {
 
     /// Ends as a signal would.
     pub fn stop(self) -> Result<(), RunError> {
-        self.drain.advance(Phase::Draining);
+        self.begin_to_drain();
         runtime()?.block_on(self.drained());
         self.end()
     }
 
-    /// Waits until the last client has left, or the drain has run out of time.
+    fn begin_to_drain(&self) {
+        tracing::info!(target: "bindgate", "draining {} clients", self.drain.clients());
+        self.telemetry.set_phase(Phase::Draining as u8);
+        self.drain.advance(Phase::Draining);
+    }
+
+    /// Waits until the last client has left and the last sign-on is on disk, also one whose bind
+    /// was answered before, or until the drain has run out of time.
     async fn drained(&self) {
-        let _ = tokio::time::timeout(self.drain_timeout, self.drain.emptied()).await;
+        let all = async {
+            self.drain.emptied().await;
+            while self.sign_ons.as_ref().is_some_and(|sign_ons| sign_ons.under_way() > 0) {
+                tokio::time::sleep(SIGN_ONS_LOOK).await;
+            }
+        };
+        let _ = tokio::time::timeout(self.drain_timeout, all).await;
     }
 
     fn end(self) -> Result<(), RunError> {
+        tracing::info!(target: "bindgate", "ending with {} clients", self.drain.clients());
+        self.telemetry.set_phase(Phase::Ending as u8);
         self.drain.advance(Phase::Ending);
         for upstream in &self.upstreams {
             upstream.close();
@@ -165,6 +180,7 @@ impl Running {
             SystemClock::default(),
             telemetry.clone(),
         );
+        self.sign_ons = Some(sign_ons.clone());
         let listen = Arc::new(config.listen.clone());
         for (index, listeners) in listeners.into_iter().enumerate() {
             let runtime = runtime()?;
@@ -291,12 +307,6 @@ impl Control {
         Ok(Self { handle, stop, thread })
     }
 
-    /// The signals that ask for the end, as this runtime receives them.
-    fn signals(&self) -> Result<EndSignals, RunError> {
-        let _inside = self.handle.enter();
-        EndSignals::install()
-    }
-
     /// Ends with whatever is still under way.
     fn stop(self) {
         drop(self.stop);
@@ -373,9 +383,10 @@ fn readiness(
         };
         ReadyPart { name, state }
     };
-    let serving = drain.phase() == Phase::Serving;
+    let phase = drain.phase();
+    let otherwise = if phase == Phase::Ending { "ending" } else { "draining" };
     let mut parts = vec![
-        part("listeners".to_owned(), serving, "draining"),
+        part("listeners".to_owned(), phase == Phase::Serving, otherwise),
         part("store".to_owned(), store.is_healthy(), "the last write failed"),
     ];
     parts.extend(names.iter().zip(upstreams).map(|(name, upstream)| {

@@ -1,29 +1,48 @@
 //! SIGTERM and SIGINT.
 
 use super::RunError;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
-/// The signals that ask for the end.
-pub(super) struct EndSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
+/// SIGTERM and SIGINT, taken over from the system's defaults: from then on each is counted until
+/// somebody asks. A handle is cheap to clone, and all see the same count.
+#[derive(Clone)]
+pub struct Signals(watch::Receiver<u32>);
 
-impl EndSignals {
-    /// Takes the signals over from the system's defaults.
-    pub(super) fn install() -> Result<Self, RunError> {
-        let take = |kind| signal(kind).map_err(|error| RunError::Internal(error.to_string()));
-        Ok(Self {
-            terminate: take(SignalKind::terminate())?,
-            interrupt: take(SignalKind::interrupt())?,
-        })
+impl Signals {
+    /// Takes the signals over. To be called before anything is begun that a signal should not cut
+    /// off: one that comes while the configuration is read or the store is loaded ends the gateway
+    /// as soon as it serves, in a drain.
+    pub fn take_over() -> Result<Self, RunError> {
+        let internal = |error: std::io::Error| RunError::Internal(error.to_string());
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(internal)?;
+        let (terminate, interrupt) = {
+            let _inside = runtime.enter();
+            let take = |kind| signal(kind).map_err(internal);
+            (take(SignalKind::terminate())?, take(SignalKind::interrupt())?)
+        };
+        let (tell, seen) = watch::channel(0);
+        let count = move || runtime.block_on(count(terminate, interrupt, tell));
+        let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(count);
+        thread.map_err(internal)?;
+        Ok(Self(seen))
     }
 
-    /// The next one.
-    pub(super) async fn next(&mut self) {
+    /// Ready once so many have come, those from before included.
+    pub(super) async fn reached(&mut self, count: u32) {
+        // The thread that counts lives for as long as somebody may ask.
+        let _ = self.0.wait_for(|seen| *seen >= count).await;
+    }
+}
+
+async fn count(mut terminate: Signal, mut interrupt: Signal, tell: watch::Sender<u32>) {
+    loop {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = tell.closed() => return,
         }
+        tell.send_modify(|seen| *seen += 1);
     }
 }

@@ -169,6 +169,8 @@ pub(super) struct PerDirectory {
     name: Box<str>,
     sign_ons: [Counter; OUTCOMES.len()],
     retries: Counter,
+    skipped: Counter,
+    odd: Counter,
     up: Gauge,
     servers_down: Gauge,
     down: Mutex<BTreeSet<Box<str>>>,
@@ -181,6 +183,8 @@ impl PerDirectory {
             sign_ons: OUTCOMES
                 .map(|outcome| counter(recorder, table::SIGN_ONS_TOTAL, &[name, outcome.name()])),
             retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
+            skipped: counter(recorder, table::UPSTREAM_SKIPPED_TOTAL, &[name]),
+            odd: counter(recorder, table::UPSTREAM_ODD_TOTAL, &[name]),
             up: gauge(recorder, table::UPSTREAM_UP, &[name], 1.0),
             servers_down: gauge(recorder, table::UPSTREAM_SERVERS_DOWN, &[name], 0.0),
             down: Mutex::default(),
@@ -198,6 +202,14 @@ impl PerDirectory {
 
     pub(super) fn retried(&self) {
         self.retries.increment(1);
+    }
+
+    pub(super) fn skipped(&self) {
+        self.skipped.increment(1);
+    }
+
+    pub(super) fn odd(&self) {
+        self.odd.increment(1);
     }
 
     /// Notes that a server is down; whether that is news.
@@ -245,6 +257,7 @@ pub(super) struct Instruments {
     limits_other: Counter,
     pub(super) throttles: Counter,
     pub(super) throttled: Gauge,
+    pub(super) phase: Gauge,
     pub(super) store_healthy: Gauge,
     pub(super) admin_refused: Counter,
 }
@@ -279,6 +292,7 @@ impl Instruments {
             limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
             throttles: counter(r, table::THROTTLES_TOTAL, &[]),
             throttled: gauge(r, table::THROTTLED_SOURCES, &[], 0.0),
+            phase: gauge(r, table::PHASE, &[], 0.0),
             store_healthy: gauge(r, table::STORE_HEALTHY, &[], 1.0),
             admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),
             recorder,

@@ -87,6 +87,12 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::UpstreamRetried { directory } => {
             write!(f, "UPSTREAM directory={} retried on a fresh connection", Word(directory))
         }
+        Event::UpstreamSkipped { directory } => {
+            write!(f, "UPSTREAM directory={} response of an unknown type skipped", Word(directory))
+        }
+        Event::UpstreamOdd { directory } => {
+            write!(f, "UPSTREAM directory={} closed: no answer to what was asked", Word(directory))
+        }
         Event::LimitHit { limit, peer: Some(peer) } => {
             write!(f, "LIMIT {} hit by {peer}", Word(limit))
         }

@@ -77,6 +77,7 @@ struct Inner {
     unknown: Vec<[Joined; REASONS.len()]>,
     limits: Joined,
     refusals: Joined,
+    odd: Joined,
 }
 
 impl Telemetry {
@@ -86,9 +87,9 @@ impl Telemetry {
         let handle = recorder.handle();
         let instruments = Instruments::new(recorder, directories);
         let unknown = (0..=directories.len()).map(|_| Default::default()).collect();
-        let (limits, refusals) = (Joined::default(), Joined::default());
+        let (limits, refusals, odd) = Default::default();
         let started = Instant::now();
-        let inner = Inner { instruments, handle, started, unknown, limits, refusals };
+        let inner = Inner { instruments, handle, started, unknown, limits, refusals, odd };
         Self { inner: Arc::new(inner), worker: 0 }
     }
 
@@ -100,6 +101,11 @@ impl Telemetry {
     /// Does `make`, whose metric handles become this gateway's.
     pub fn recording<T>(&self, make: impl FnOnce() -> T) -> T {
         metrics::with_local_recorder(&self.inner.instruments.recorder, make)
+    }
+
+    /// How far a shutdown has come: 0 while serving, 1 while draining, 2 while ending.
+    pub fn set_phase(&self, phase: u8) {
+        self.inner.instruments.phase.set(f64::from(phase));
     }
 
     /// The metrics in Prometheus' text format.
@@ -171,6 +177,11 @@ impl Inner {
                 return Urgency::Line(Level::INFO);
             }
             Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
+            Event::UpstreamSkipped { directory } => instruments.directory(directory).skipped(),
+            Event::UpstreamOdd { directory } => {
+                instruments.directory(directory).odd();
+                return Urgency::Joined(Level::WARN, &self.odd);
+            }
             Event::LimitHit { limit, .. } => {
                 instruments.limit(limit);
                 return Urgency::Joined(Level::WARN, &self.limits);

@@ -73,6 +73,10 @@ metrics_table! {
         "Sources that are held back because they keep failing.";
     UPSTREAM_RETRIES_TOTAL: Counter "bindgate_upstream_retries_total" ["directory"]
         "Operations that were sent again because a connection was found dead.";
+    UPSTREAM_SKIPPED_TOTAL: Counter "bindgate_upstream_skipped_total" ["directory"]
+        "Responses of an unknown type that were skipped.";
+    UPSTREAM_ODD_TOTAL: Counter "bindgate_upstream_odd_total" ["directory"]
+        "Clients' connections to the directory that were closed over what is no answer.";
     UPSTREAM_UP: Gauge "bindgate_upstream_up" ["directory"]
         "1 while no server of the directory is known to be down, else 0.";
     UPSTREAM_SERVERS_DOWN: Gauge "bindgate_upstream_servers_down" ["directory"]
@@ -103,6 +107,8 @@ metrics_table! {
         "Sessions that lent their connection and went on by proxied authorisation.";
     UPSTREAM_PROXY_PROBES_TOTAL: Counter "bindgate_upstream_proxy_probes_total" ["directory", "outcome"]
         "Probes whether the directory grants proxied authorisation: granted, refused, or failed.";
+    PHASE: Gauge "bindgate_phase" []
+        "0 while the gateway serves, 1 while it drains, 2 while it ends.";
     STORE_HEALTHY: Gauge "bindgate_store_healthy" []
         "1 while the last write reached the disk, else 0.";
     ADMIN_REFUSED_TOTAL: Counter "bindgate_admin_refused_total" []

@@ -4,7 +4,8 @@
 
 use super::stream::{Socket, Stream};
 use super::{Config, Scheme, ServerUrl, exchange};
-use crate::proto::envelope::MessageId;
+use crate::proto::ber::{self, OCTET_STRING, SEQUENCE};
+use crate::proto::envelope::{MessageId, write_message};
 use crate::proto::extended::{ExtendedRequest, ExtendedResponse};
 use crate::proto::oid;
 use crate::proto::op::Operation;
@@ -29,8 +30,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// How long sent bytes may go unacknowledged before the connection is given up.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
-/// The most bytes of an answer to StartTLS.
-const MAX_START_TLS_ANSWER: usize = 16 * 1024;
+/// The most bytes of an answer to StartTLS, or of one that shows that a server answers.
+const MAX_SHORT_ANSWER: usize = 16 * 1024;
 
 /// Why there is no connection to a server.
 #[derive(Debug, Error)]
@@ -53,6 +54,9 @@ pub(super) enum ConnectError {
     /// The handshake failed: another name, an unknown issuer, no common version.
     #[error("tls handshake failed: {0}")]
     Tls(io::Error),
+    /// It was asked something and said nothing that is an answer.
+    #[error("it does not answer")]
+    Silent,
     /// The name to verify is neither a host name nor an address.
     #[error("not a name that a certificate can hold: {0}")]
     BadName(String),
@@ -88,6 +92,24 @@ impl Connector {
             self.handshake(url, tcp).await
         };
         timeout(self.limit, whole).await.unwrap_or(Err(ConnectError::Timeout))
+    }
+
+    /// Asks a server something that each can answer, on a connection that is closed then.
+    pub(super) async fn sound(&self, url: &ServerUrl) -> Result<(), ConnectError> {
+        let mut stream = self.connect(url).await?;
+        let id = MessageId::UNSOLICITED.next();
+        let request = compare_root(id);
+        let asking = exchange::exchange(&mut stream, &request, MAX_SHORT_ANSWER);
+        let answer = timeout(self.limit, asking).await;
+        let answer = answer.map_err(|_| ConnectError::Silent)?.map_err(|_| ConnectError::Silent)?;
+        // Whatever the result is: one that answers this answers a bind.
+        match answer.envelope() {
+            Ok(envelope) if envelope.id == id => {
+                stream.say_goodbye();
+                Ok(())
+            }
+            _ => Err(ConnectError::Silent),
+        }
     }
 
     /// Tries each address, and gives each its share of the time that is left.
@@ -138,13 +160,26 @@ fn tune(tcp: TcpStream) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
+/// A compare of the root DSE (RFC 4511 section 4.10): one request, one answer, nobody's rights.
+fn compare_root(id: MessageId) -> Vec<u8> {
+    let mut request = Vec::new();
+    write_message(&mut request, id, Operation::CompareRequest.tag(), |out| {
+        ber::write_element(out, OCTET_STRING, b"");
+        ber::write_nested(out, SEQUENCE, |out| {
+            ber::write_element(out, OCTET_STRING, b"objectClass");
+            ber::write_element(out, OCTET_STRING, b"top");
+        });
+    });
+    request
+}
+
 /// RFC 4511 section 4.14: nothing but success leads on to the handshake. Bytes that came in clear
 /// behind the answer are an injection, and end the connection.
 async fn start_tls(tcp: &mut TcpStream) -> Result<(), ConnectError> {
     let id = MessageId::UNSOLICITED.next();
     let mut request = Vec::new();
     ExtendedRequest { name: oid::START_TLS, value: None }.write(&mut request, id);
-    let answer = exchange::exchange(tcp, &request, MAX_START_TLS_ANSWER).await;
+    let answer = exchange::exchange(tcp, &request, MAX_SHORT_ANSWER).await;
     let answer = answer.map_err(|error| match error {
         exchange::ExchangeError::Io(error) => ConnectError::Tcp(error),
         exchange::ExchangeError::Malformed => ConnectError::StartTlsMalformed,

@@ -6,7 +6,7 @@ use super::counters::Counters;
 use super::lease::ExclusiveLinks;
 use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
 use super::pool::Pool;
-use super::servers::Servers;
+use super::servers::{Choice, Servers};
 use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks};
 use super::stream::Stream;
 use super::terms::Limits;
@@ -116,7 +116,8 @@ impl Dial for NeverBound {
     type Stream = Stream;
 
     async fn dial(&self) -> Result<(Stream, MessageId), LinkError> {
-        let stream = self.0.connect().await.map_err(|_| LinkError::Unreachable)?;
+        let connected = self.0.connect(Choice::Preference).await;
+        let (stream, _) = connected.map_err(|_| LinkError::Unreachable)?;
         Ok((stream, MessageId::UNSOLICITED))
     }
 }
@@ -173,6 +174,7 @@ fn shared_limits(config: &Config, outstanding: usize) -> SharedLimits {
 fn pool_limits(config: &Config) -> Limits {
     Limits {
         max: config.max_connections,
+        max_connecting: config.max_connecting,
         min: config.min_connections.min(config.max_connections),
         max_ahead: config.max_ahead,
         max_binding: config.max_binding,

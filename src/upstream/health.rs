@@ -19,7 +19,16 @@ pub(super) struct Health {
 enum State {
     Untried,
     Up,
-    Down { retry_at: Instant },
+    Down { retry_at: Instant, proof: Proof },
+}
+
+/// What shows that something that failed works again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// A connection.
+    Connection,
+    /// An answer: it took connections and said nothing on them.
+    Answer,
 }
 
 /// The leave to try once.
@@ -27,6 +36,8 @@ enum State {
 pub(super) struct Attempt {
     failures: u32,
     probe: bool,
+    /// What has to come of it.
+    pub(super) proof: Proof,
 }
 
 /// What an attempt's outcome changed.
@@ -48,18 +59,22 @@ impl Health {
 
     /// Leave to try, unless it failed lately or somebody else is finding out.
     pub(super) fn admit(&mut self, now: Instant) -> Option<Attempt> {
-        let probe = match self.state {
-            State::Untried | State::Up => false,
-            State::Down { retry_at } if now >= retry_at && !self.probing => true,
+        let (probe, proof) = match self.state {
+            State::Untried | State::Up => (false, Proof::Connection),
+            State::Down { retry_at, proof } if now >= retry_at && !self.probing => (true, proof),
             State::Down { .. } => return None,
         };
         self.probing |= probe;
-        Some(Attempt { failures: self.failures, probe })
+        Some(Attempt { failures: self.failures, probe, proof })
     }
 
     /// The attempt succeeded.
     pub(super) fn succeeded(&mut self, attempt: Attempt) -> Transition {
         self.ended(attempt);
+        let is_proof = attempt.proof == Proof::Answer;
+        if matches!(self.state, State::Down { proof: Proof::Answer, .. }) && !is_proof {
+            return Transition::None;
+        }
         self.failures = 0;
         match std::mem::replace(&mut self.state, State::Up) {
             State::Down { .. } => Transition::CameUp,
@@ -74,9 +89,21 @@ impl Health {
         if attempt.failures != self.failures {
             return Transition::None;
         }
+        self.go_down(attempt.proof, now, jitter)
+    }
+
+    /// It takes connections and does not answer: only an answer shows that it works again.
+    pub(super) fn silent(&mut self, now: Instant, jitter: u16) -> Transition {
+        match self.state {
+            State::Down { proof: Proof::Answer, .. } => Transition::None,
+            _ => self.go_down(Proof::Answer, now, jitter),
+        }
+    }
+
+    fn go_down(&mut self, proof: Proof, now: Instant, jitter: u16) -> Transition {
         self.failures = self.failures.saturating_add(1);
         let retry_at = now + pause(self.first_pause, self.failures, jitter);
-        match std::mem::replace(&mut self.state, State::Down { retry_at }) {
+        match std::mem::replace(&mut self.state, State::Down { retry_at, proof }) {
             State::Down { .. } => Transition::None,
             State::Untried | State::Up => Transition::WentDown,
         }
@@ -92,6 +119,11 @@ impl Health {
     /// Whether the last attempt succeeded.
     pub(super) fn is_up(&self) -> bool {
         self.state == State::Up
+    }
+
+    /// Whether the last attempt failed.
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self.state, State::Down { .. })
     }
 }
 
@@ -125,6 +157,24 @@ mod tests {
         let probe = health.admit(later).expect("a probe that was given up makes room");
         assert_eq!(health.succeeded(probe), Transition::CameUp);
         assert!(health.is_up());
+    }
+
+    /// A server that took connections and never answered came up with each connection: half of
+    /// the binds went there, and each waited for its time-out.
+    #[test]
+    fn what_was_silent_comes_up_by_an_answer_and_not_by_a_connection() {
+        let start = Instant::now();
+        let mut health = Health::new(FIRST);
+        let early = health.admit(start).expect("untried is tried");
+        assert_eq!(health.silent(start, 0), Transition::WentDown);
+        assert_eq!(health.silent(start, 0), Transition::None);
+        assert_eq!(health.succeeded(early), Transition::None);
+        assert!(health.is_down());
+        let probe = health.admit(start + FIRST).expect("the pause is over");
+        assert_eq!(probe.proof, Proof::Answer);
+        assert_eq!(health.failed(probe, start + FIRST, 0), Transition::None);
+        let probe = health.admit(start + FIRST * 4).expect("the longer pause is over");
+        assert_eq!(health.succeeded(probe), Transition::CameUp);
     }
 
     proptest! {

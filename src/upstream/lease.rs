@@ -3,8 +3,10 @@
 use super::bell::Bell;
 use super::pool::{Pool, Returned};
 use super::stream::Stream;
-use super::terms::{Client, Grant, WaiterId};
+use super::terms::{Client, Grant, WaiterId, Wanted};
+use super::warm::Warm;
 use crate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
+use crate::proto::envelope::MessageId;
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::IpAddr;
@@ -36,30 +38,26 @@ impl Links for ExclusiveLinks {
         match self.pool.take(self.worker, purpose) {
             Some(lease) => Leased::Now(lease),
             None => {
-                let client = Client { worker: self.worker, purpose, source };
+                let client = Client { worker: self.worker, purpose, source, wanted: Wanted::Any };
                 Leased::Later(LeaseWait::new(self.pool.clone(), client))
             }
         }
     }
-}
 
-/// Where a leased connection came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// It was made just now.
-    New,
-    /// It was warm.
-    Pool,
+    fn lease_fresh(&self, source: IpAddr) -> LeaseWait {
+        let (worker, purpose) = (self.worker, Purpose::Bind);
+        let client = Client { worker, purpose, source, wanted: Wanted::Fresh };
+        LeaseWait::new(self.pool.clone(), client)
+    }
 }
 
 /// A connection under lease. A session that waits calls `poll_recalled` after `set_recallable`.
 pub struct Lease {
-    stream: Option<Stream>,
+    conn: Option<Warm>,
     pool: Arc<Pool>,
     slot: usize,
     home: usize,
     bell: Arc<Bell>,
-    origin: Origin,
     fitness: Fitness,
     watched_by: Option<Waker>,
     writing: Writing,
@@ -83,14 +81,13 @@ enum Writing {
 }
 
 impl Lease {
-    pub(super) fn new(pool: Arc<Pool>, grant: Grant<Stream>, origin: Origin) -> Self {
+    pub(super) fn new(pool: Arc<Pool>, grant: Grant<Warm>) -> Self {
         Self {
-            stream: Some(grant.conn),
+            conn: Some(grant.conn),
             pool,
             slot: grant.slot,
             home: grant.home,
             bell: grant.bell,
-            origin,
             fitness: grant.fitness,
             watched_by: None,
             writing: Writing::Whole,
@@ -102,8 +99,8 @@ impl Lease {
     /// lease is over, if that fails.
     pub(super) fn settle_at(mut self, worker: usize) -> Option<Self> {
         if self.home != worker {
-            let stream = self.stream.take()?;
-            self.stream = Some(stream.rehome().ok()?);
+            let conn = self.conn.take()?;
+            self.conn = Some(conn.rehome().ok()?);
             self.home = worker;
         }
         Some(self)
@@ -111,23 +108,23 @@ impl Lease {
 
     /// The lease, if the connection is alive; otherwise it is over.
     pub(super) fn checked(mut self) -> Option<Self> {
-        if self.stream.as_mut().is_some_and(Stream::is_alive) {
+        if self.conn.as_mut().is_some_and(Warm::is_alive) {
             return Some(self);
         }
         // There is nobody to say goodbye to.
-        self.stream = None;
+        self.conn = None;
         None
     }
 
     /// Gives an untouched connection to the next.
     pub(super) fn pass_on(self) {
-        let fitness = self.fitness;
-        self.give_back(fitness);
+        let (fitness, last_id) = (self.fitness, self.last_id());
+        self.give_back(fitness, last_id);
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
-        let stream = self.stream.as_mut().ok_or(ErrorKind::NotConnected)?;
-        Ok(Pin::new(stream))
+        let conn = self.conn.as_mut().ok_or(ErrorKind::NotConnected)?;
+        Ok(Pin::new(&mut conn.stream))
     }
 
     fn unwatch(&mut self) {
@@ -144,8 +141,8 @@ impl Lease {
 }
 
 impl Link for Lease {
-    fn is_reused(&self) -> bool {
-        self.origin == Origin::Pool
+    fn last_id(&self) -> MessageId {
+        self.conn.as_ref().map_or(MessageId::UNSOLICITED, |conn| conn.last_id)
     }
 
     fn set_recallable(&mut self, recallable: bool) {
@@ -181,17 +178,23 @@ impl Link for Lease {
         if self.bell.is_recalled() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn give_back(mut self, fitness: Fitness) {
+    fn give_back(mut self, fitness: Fitness, last_id: MessageId) {
         if self.writing == Writing::Part {
             return;
         }
         // What was bound once is never anonymous again.
         let fitness = if self.fitness == Fitness::Binds { Fitness::Binds } else { fitness };
-        if let Some(stream) = self.stream.take() {
+        if let Some(conn) = self.conn.take() {
             self.unwatch();
             let lease = Returned { slot: self.slot, home: self.home, fitness, life: self.life };
-            self.pool.returned(lease, stream);
+            self.pool.returned(lease, Warm { last_id, ..conn });
             self.slot = RETURNED;
+        }
+    }
+
+    fn close_as_silent(self) {
+        if let Some(conn) = &self.conn {
+            self.pool.silent(&conn.seat);
         }
     }
 }
@@ -204,10 +207,10 @@ impl Drop for Lease {
         if self.slot == RETURNED {
             return;
         }
-        if let Some(mut stream) = self.stream.take()
+        if let Some(mut conn) = self.conn.take()
             && self.writing == Writing::Whole
         {
-            stream.say_goodbye();
+            conn.say_goodbye();
         }
         self.unwatch();
         self.pool.lost(self.slot, self.home);

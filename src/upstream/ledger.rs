@@ -2,7 +2,7 @@
 //! says what is to be done.
 //!
 //! What always holds: idle + leased + being made never exceeds the limit; while there is room, as
-//! many connections are being made as there are clients who wait; a lease that may be asked back is
+//! many connections are being made as there are clients who wait, or as many as may be; a lease that may be asked back is
 //! asked back while somebody waits for whom none is being made.
 //!
 //! Sessions that only bind give their connections up between two binds, so that a few serve many.
@@ -17,7 +17,7 @@ use super::ahead::Ahead;
 use super::bell::{Bell, Demand};
 use super::queue::Queue;
 use super::shelf::{End, Idle, Shelf};
-use super::terms::{Client, Grant, Limits, Order, Refused, Then, WaiterId};
+use super::terms::{Client, Grant, Limits, Order, Refused, Then, WaiterId, Wanted};
 use crate::app::ports::{Fitness, Purpose};
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +82,7 @@ impl<C, W> Ledger<C, W> {
         Self {
             limits: Limits {
                 max: limits.max.max(1),
+                max_connecting: limits.max_connecting.max(1),
                 max_anonymous: limits.max_anonymous.max(1),
                 max_binding: limits.max_binding.max(1),
                 ..limits
@@ -148,8 +149,8 @@ impl<C, W> Ledger<C, W> {
     }
 
     /// A connection to be made for nobody, if there is room for one.
-    pub(super) fn probe(&mut self, worker: usize) -> Option<Order> {
-        if !self.open || self.total() >= self.limits.max {
+    fn probe(&mut self, worker: usize) -> Option<Order> {
+        if !self.open || !self.has_room() {
             return None;
         }
         self.making += 1;
@@ -174,7 +175,7 @@ impl<C, W> Ledger<C, W> {
         client: Client,
         tell: W,
     ) -> Result<(WaiterId, Then<C, W>), Refused> {
-        let Client { worker, purpose, source } = client;
+        let Client { worker, purpose, source, wanted } = client;
         if !self.open {
             return Err(Refused::Closed);
         }
@@ -190,6 +191,8 @@ impl<C, W> Ledger<C, W> {
         let mut then = Then::default();
         if self.total() >= self.limits.max && self.strangers_short() > self.making {
             then.close = self.make_room();
+        } else if wanted == Wanted::Fresh && self.total() >= self.limits.max {
+            then.close = self.make_room().or_else(|| self.make_room_of_fresh());
         }
         then.make = self.next_order(worker);
         then.ring = self.recall();
@@ -205,7 +208,15 @@ impl<C, W> Ledger<C, W> {
     /// A connection was made.
     pub(super) fn made(&mut self, order: Order, conn: C, now: Instant) -> Then<C, W> {
         self.making -= 1;
-        self.place(conn, Fitness::Anonymous, order.worker, now)
+        let then = self.place(conn, Fitness::Anonymous, order.worker, now);
+        // One that had to wait until fewer are being made.
+        Then { make: then.make.or_else(|| self.next_order(order.worker)), ..then }
+    }
+
+    /// Whether somebody waits for whom a connection would be made if fewer were being made.
+    pub(super) fn holds_connects_back(&self) -> bool {
+        let is_most = self.making >= self.limits.max_connecting;
+        self.open && is_most && self.short() > self.making && self.total() < self.limits.max
     }
 
     /// A connection could not be made: one who waits is told so, unless others have been served
@@ -352,6 +363,17 @@ impl<C, W> Ledger<C, W> {
         Some(idle.conn)
     }
 
+    /// The idle connection that never was bound and is idle for longest makes room.
+    fn make_room_of_fresh(&mut self) -> Option<C> {
+        let idle = self.shelves.iter_mut().find_map(|shelf| shelf.fresh.pop_front())?;
+        self.idle -= 1;
+        Some(idle.conn)
+    }
+
+    fn has_room(&self) -> bool {
+        self.total() < self.limits.max && self.making < self.limits.max_connecting
+    }
+
     /// Gives a connection to one who waits, else keeps it.
     fn place(&mut self, conn: C, fitness: Fitness, home: usize, now: Instant) -> Then<C, W> {
         if !self.open {
@@ -429,7 +451,7 @@ impl<C, W> Ledger<C, W> {
 
     /// The next connection to be made for one who waits, if fewer are being made.
     fn next_order(&mut self, worker: usize) -> Option<Order> {
-        let has_room = self.open && self.total() < self.limits.max;
+        let has_room = self.open && self.has_room();
         let order = (has_room && self.to_make() > self.making).then_some(Order { worker });
         self.making += usize::from(order.is_some());
         self.publish();

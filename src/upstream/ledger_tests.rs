@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 const MAX: usize = 4;
+const MAX_CONNECTING: usize = 3;
 const MAX_WAITING: usize = 5;
 const MAX_PER_SOURCE: usize = 4;
 const MAX_ANONYMOUS: usize = 3;
@@ -53,6 +54,7 @@ fn world_that_binds_over(min: usize, max_binding: usize) -> World {
     let demand = Arc::new(Demand::new(WORKERS));
     let limits = Limits {
         max: MAX,
+        max_connecting: MAX_CONNECTING,
         min,
         max_ahead: MAX_AHEAD,
         max_binding,
@@ -94,7 +96,10 @@ impl World {
         let teller = self.next;
         self.next += 1;
         let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, source));
-        match self.ledger.enqueue(Client { worker, purpose, source: address }, teller) {
+        match self
+            .ledger
+            .enqueue(Client { worker, purpose, source: address, wanted: Wanted::Any }, teller)
+        {
             Ok((id, then)) => {
                 self.waiting.push((id, teller, purpose, source));
                 self.follow(then);
@@ -277,12 +282,15 @@ impl World {
         assert!(!binder || ledger.idle == 0, "one who binds waits beside an idle connection");
         let fresh = ledger.shelves.iter().any(|shelf| !shelf.fresh.is_empty());
         assert!(ledger.strangers_short() == 0 || !fresh, "an idle connection is withheld");
-        if ledger.to_make() > ledger.making {
-            assert_eq!(ledger.total(), MAX, "somebody waits although there is room");
-        }
+        let is_full = ledger.total() == MAX || ledger.making == MAX_CONNECTING;
+        assert!(
+            ledger.to_make() <= ledger.making || is_full,
+            "somebody waits although there is room"
+        );
         // Who waits although there is room waits for one of those that take turns.
         let turns = self.demand.binding() + ledger.making >= ledger.limits.max_binding;
-        assert!(ledger.short() <= ledger.making || ledger.total() == MAX || turns);
+        assert!(ledger.short() <= ledger.making || is_full || turns);
+        assert!(ledger.making <= MAX_CONNECTING, "too many are being made");
     }
 }
 
@@ -385,6 +393,7 @@ fn the_only_recallable_lease_of_hundreds_is_found_wherever_it_is() {
         let demand = Arc::new(Demand::new(1));
         let limits = Limits {
             max: many,
+            max_connecting: many,
             min: 0,
             max_ahead: 0,
             max_binding: many,
@@ -395,7 +404,7 @@ fn the_only_recallable_lease_of_hundreds_is_found_wherever_it_is() {
         };
         let mut ledger = Ledger::new(limits, 1, demand.clone());
         let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let client = Client { worker: 0, purpose: Purpose::Bind, source };
+        let client = Client { worker: 0, purpose: Purpose::Bind, source, wanted: Wanted::Any };
         let grants: Vec<Grant<usize>> = (0..many)
             .map(|conn| {
                 let (_, then) = ledger.enqueue(client, conn).expect("there is room");

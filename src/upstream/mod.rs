@@ -20,6 +20,7 @@ mod shelf;
 mod stream;
 mod terms;
 mod tls;
+mod warm;
 
 pub use directory::{Directory, UpstreamError};
 pub use lease::{ExclusiveLinks, Lease, LeaseWait};
@@ -75,7 +76,7 @@ pub struct TlsConfig {
 pub struct Config {
     /// The directory's name.
     pub name: String,
-    /// Its servers, in order of preference.
+    /// Its servers; connections are spread over those that are up.
     pub urls: Vec<ServerUrl>,
     /// TLS towards them.
     pub tls: TlsConfig,
@@ -85,6 +86,8 @@ pub struct Config {
     pub service_password: SecretSource,
     /// The most exclusive connections (`max_connections`).
     pub max_connections: usize,
+    /// The most exclusive connections that are being made at a time (`max_connecting`).
+    pub max_connecting: usize,
     /// How many exclusive connections are kept warm without being asked for (`min_connections`).
     pub min_connections: usize,
     /// How many spare ones are made at most when demand grows (`max_ahead`).

@@ -5,11 +5,11 @@
 
 use super::bell::Demand;
 use super::counters::Counters;
-use super::lease::{Lease, Life, Origin};
+use super::lease::{Lease, Life};
 use super::ledger::Ledger;
-use super::servers::{Servers, Unreachable};
-use super::stream::Stream;
+use super::servers::{Choice, Seat, Servers, Unreachable};
 use super::terms::{Client, Grant, Limits, Order, Refused, Then, WaiterId};
+use super::warm::Warm;
 use crate::app::ports::{Fitness, LinkError, Purpose};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -26,7 +26,7 @@ const CHECKED_EACH_TIME: usize = 64;
 /// How one who waits is told.
 pub(super) type Tell = oneshot::Sender<Result<Lease, LinkError>>;
 
-type Books = Ledger<Stream, Tell>;
+type Books = Ledger<Warm, Tell>;
 
 /// The pool of one directory.
 pub(super) struct Pool {
@@ -89,7 +89,7 @@ impl Pool {
             };
             self.counters.leases.increment(1);
             self.carry_out(Then { make: spare, ..Then::default() });
-            let Some(lease) = self.lease(grant, Origin::Pool).settle_at(worker) else { continue };
+            let Some(lease) = self.lease(grant).settle_at(worker) else { continue };
             match lease.checked() {
                 Some(lease) => return Some(lease),
                 None => self.counters.dead.increment(1),
@@ -103,11 +103,14 @@ impl Pool {
         client: Client,
         tell: Tell,
     ) -> Result<WaiterId, LinkError> {
-        let (queued, spare) = {
+        let (queued, spare, is_held_back) = {
             let mut books = self.books();
             let queued = books.enqueue(client, tell);
-            (queued, books.spare(client.worker))
+            (queued, books.spare(client.worker), books.holds_connects_back())
         };
+        if is_held_back {
+            self.servers.limit_hit("max_connecting", client.source);
+        }
         self.carry_out(Then { make: spare, ..Then::default() });
         let (id, then) = queued.map_err(|refused| self.refusal(refused, client.source))?;
         self.carry_out(then);
@@ -137,14 +140,14 @@ impl Pool {
     }
 
     /// A lease ended; its connection stays.
-    pub(super) fn returned(self: &Arc<Self>, lease: Returned, mut stream: Stream) {
+    pub(super) fn returned(self: &Arc<Self>, lease: Returned, mut conn: Warm) {
         let Returned { slot, home, fitness, life } = lease;
         // An idle one is checked when it is taken; one that is handed over at once, here.
-        if life == Life::Assumed && self.demand.waiting() > 0 && !stream.is_alive() {
+        if life == Life::Assumed && self.demand.waiting() > 0 && !conn.is_alive() {
             self.counters.dead.increment(1);
             return self.lost(slot, home);
         }
-        let then = self.books().returned(slot, stream, fitness, home, Instant::now());
+        let then = self.books().returned(slot, conn, fitness, home, Instant::now());
         self.carry_out(then);
     }
 
@@ -152,6 +155,20 @@ impl Pool {
     pub(super) fn lost(self: &Arc<Self>, slot: usize, home: usize) {
         let then = self.books().lost(slot, home);
         self.carry_out(then);
+    }
+
+    /// The server left a bind unanswered: if others can do its work, it gets none until it has
+    /// answered something, and those who come are not given its idle connections.
+    pub(super) fn silent(&self, seat: &Seat) {
+        if !self.servers.silent(seat) {
+            return;
+        }
+        let mut given_up = Vec::new();
+        for worker in 0..self.runtimes.len() {
+            let of_others = |conn: &mut Warm| !conn.seat.is_beside(seat);
+            given_up.append(&mut self.books().weed(worker, usize::MAX, of_others));
+        }
+        given_up.iter_mut().for_each(Warm::say_goodbye);
     }
 
     /// A lease became recallable while somebody waits; whether it is asked back at once. Nobody is
@@ -205,10 +222,8 @@ impl Pool {
 
     /// Closes idle connections and turns all who wait away. What is leased goes on.
     pub(super) fn close(&self) {
-        let (streams, waiting) = self.books().close();
-        for mut stream in streams {
-            stream.say_goodbye();
-        }
+        let (mut conns, waiting) = self.books().close();
+        conns.iter_mut().for_each(Warm::say_goodbye);
         for tell in waiting {
             let _ = tell.send(Err(LinkError::Closed));
         }
@@ -218,7 +233,7 @@ impl Pool {
     /// Drops dead idle connections, closes those that were idle for long, fills up to the minimum,
     /// and finds out whether a directory that was down is up, without a client that pays for it.
     fn tidy(self: &Arc<Self>, worker: usize) {
-        let dead = self.books().weed(worker, CHECKED_EACH_TIME, Stream::is_alive);
+        let dead = self.books().weed(worker, CHECKED_EACH_TIME, Warm::is_alive);
         self.counters.dead.increment(dead.len() as u64);
         drop(dead);
         if worker == 0 {
@@ -227,17 +242,31 @@ impl Pool {
         let now = Instant::now();
         loop {
             let expired = self.books().expire(worker, now);
-            let Some(mut stream) = expired else { break };
-            stream.say_goodbye();
+            let Some(mut conn) = expired else { break };
+            conn.say_goodbye();
         }
+        self.even_out(worker);
         while let Some(order) = self.wanting(worker) {
             self.make(order);
         }
-        if worker == 0 && self.min == 0 && !self.servers.is_up() {
-            let make = self.books().probe(worker);
-            self.carry_out(Then { make, ..Then::default() });
+        if worker == 0 && self.servers.is_any_down() {
+            tokio::spawn(self.servers.clone().revive());
         }
         self.show();
+    }
+
+    /// Closes one idle connection to the server that has more than its share, as after another one
+    /// came back: the next that is made leads to that one.
+    fn even_out(&self, worker: usize) {
+        let Some(crowded) = self.servers.most_crowded() else { return };
+        let mut is_found = false;
+        let mut is_kept = |conn: &mut Warm| {
+            let is_surplus = !is_found && conn.seat.is_at(crowded);
+            is_found |= is_surplus;
+            !is_surplus
+        };
+        let mut surplus = self.books().weed(worker, CHECKED_EACH_TIME, &mut is_kept);
+        surplus.iter_mut().for_each(Warm::say_goodbye);
     }
 
     /// What is to be made without being asked: for one who waits, or to be spare.
@@ -246,13 +275,9 @@ impl Pool {
         books.retry(worker).or_else(|| books.spare(worker))
     }
 
-    fn carry_out(self: &Arc<Self>, then: Then<Stream, Tell>) {
-        self.carry_out_with(then, Origin::Pool);
-    }
-
-    fn carry_out_with(self: &Arc<Self>, then: Then<Stream, Tell>, origin: Origin) {
-        if let Some(mut stream) = then.close {
-            stream.say_goodbye();
+    fn carry_out(self: &Arc<Self>, then: Then<Warm, Tell>) {
+        if let Some(mut conn) = then.close {
+            conn.say_goodbye();
         }
         if let Some(bell) = then.ring {
             self.counters.recalls.increment(1);
@@ -266,7 +291,7 @@ impl Pool {
         }
         if let Some((tell, grant)) = then.deliver {
             self.counters.leases.increment(1);
-            let lease = self.lease(grant, origin);
+            let lease = self.lease(grant);
             // Who gave up meanwhile passes it on to the next.
             if let Err(Ok(lease)) = tell.send(Ok(lease)) {
                 lease.pass_on();
@@ -275,8 +300,8 @@ impl Pool {
         self.show();
     }
 
-    fn lease(self: &Arc<Self>, grant: Grant<Stream>, origin: Origin) -> Lease {
-        Lease::new(self.clone(), grant, origin)
+    fn lease(self: &Arc<Self>, grant: Grant<Warm>) -> Lease {
+        Lease::new(self.clone(), grant)
     }
 
     /// Makes a connection as a task of the asking worker's runtime.
@@ -300,13 +325,15 @@ impl Pool {
 
 impl Making {
     async fn run(mut self) {
-        let connected = self.pool.servers.connect().await;
+        let connected = self.pool.servers.connect(Choice::FewestConnections).await;
         let Some(order) = self.order.take() else { return };
         let then = match connected {
-            Ok(stream) => self.pool.books().made(order, stream, Instant::now()),
+            Ok((stream, seat)) => {
+                self.pool.books().made(order, Warm::new(stream, seat), Instant::now())
+            }
             Err(Unreachable) => self.pool.books().not_made(order, Instant::now()),
         };
-        self.pool.carry_out_with(then, Origin::New);
+        self.pool.carry_out(then);
     }
 }
 

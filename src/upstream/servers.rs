@@ -1,15 +1,19 @@
-//! A directory's servers in order of preference: the first that works is used, one that failed is
-//! left alone for a while.
+//! A directory's servers: clients' connections are spread over those that are up, the gateway's own
+//! prefer the first; one that failed is left alone for a while.
+//!
+//! The gateway's own reads stay with one server, so that what they tell never goes back in time as
+//! long as that one is up.
 
 use super::connector::{ConnectError, Connector};
 use super::counters::Counters;
-use super::health::{Attempt, Health, Transition};
+use super::health::{Attempt, Health, Proof, Transition};
 use super::stream::Stream;
 use super::{Scheme, ServerUrl};
 use crate::app::events::Event;
 use crate::app::ports::Events;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,6 +41,41 @@ struct Server {
     url: ServerUrl,
     text: String,
     health: Mutex<Health>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// In which order servers that are up are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The one with the fewest connections first.
+    FewestConnections,
+    /// As they are configured.
+    Preference,
+}
+
+/// A place at a server, counted for as long as it is held: by a connection, or by one that is being
+/// made.
+pub(super) struct Seat {
+    server: usize,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Seat {
+    /// Whether it is at that server.
+    pub(super) fn is_at(&self, server: usize) -> bool {
+        self.server == server
+    }
+
+    /// Whether both are at the same server.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.server == other.server
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(1, Relaxed);
+    }
 }
 
 /// An attempt that tells the server's health how it ended, even if it is dropped.
@@ -58,6 +97,7 @@ impl Servers {
             url: url.clone(),
             text: url_text(url),
             health: Mutex::new(Health::new(FIRST_PAUSE)),
+            connections: Arc::default(),
         };
         Self {
             directory: directory.to_owned(),
@@ -68,19 +108,77 @@ impl Servers {
         }
     }
 
-    /// A connection to the first server that works. Fails at once while all are known to be down.
-    pub(super) async fn connect(&self) -> Result<Stream, Unreachable> {
-        for server in &self.servers {
+    /// A connection to the first server that works; those that were down are tried last. Fails at
+    /// once while all are known to be down.
+    pub(super) async fn connect(&self, choice: Choice) -> Result<(Stream, Seat), Unreachable> {
+        for index in self.order(choice) {
+            let server = &self.servers[index];
             let Some(trial) = self.admit(server) else { continue };
-            match self.connector.connect(&server.url).await {
-                Ok(stream) => {
-                    trial.succeeded();
-                    return Ok(stream);
-                }
-                Err(error) => trial.failed(&error),
+            let seat = server.seat(index);
+            if let Some(stream) = trial.connect().await {
+                return Ok((stream, seat));
             }
         }
         Err(Unreachable)
+    }
+
+    /// Finds out whether servers that are down are up again, without a client that pays for it.
+    pub(super) async fn revive(self: Arc<Self>) {
+        for server in self.servers.iter().filter(|server| server.health().is_down()) {
+            let Some(trial) = self.admit(server) else { continue };
+            if let Some(mut stream) = trial.connect().await {
+                stream.say_goodbye();
+            }
+        }
+    }
+
+    /// A bind was not answered in time. If there are other servers, this one is left alone until it
+    /// has answered something; whether that is so.
+    pub(super) fn silent(&self, seat: &Seat) -> bool {
+        let server = &self.servers[seat.server];
+        if self.servers.len() == 1 {
+            return false;
+        }
+        let transition = server.health().silent(Instant::now(), jitter());
+        if transition == Transition::WentDown {
+            self.tell_down(server, &ConnectError::Silent);
+        }
+        true
+    }
+
+    /// Whether some server failed when it was last tried.
+    pub(super) fn is_any_down(&self) -> bool {
+        self.servers.iter().any(|server| server.health().is_down())
+    }
+
+    /// The server with the most connections, if another one that is up has fewer by more than one.
+    pub(super) fn most_crowded(&self) -> Option<usize> {
+        let count = |index: &usize| self.servers[*index].connections.load(Relaxed);
+        let most = (0..self.servers.len()).max_by_key(count)?;
+        let is_up = |index: &usize| self.servers[*index].health().is_up();
+        let fewest = (0..self.servers.len()).filter(is_up).min_by_key(count)?;
+        (count(&most) > count(&fewest) + 1).then_some(most)
+    }
+
+    fn order(&self, choice: Choice) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.servers.len()).collect();
+        if order.len() > 1 {
+            order.sort_by_cached_key(|index| {
+                let server = &self.servers[*index];
+                let connections = match choice {
+                    Choice::FewestConnections => server.connections.load(Relaxed),
+                    Choice::Preference => 0,
+                };
+                (server.health().is_down(), connections)
+            });
+        }
+        order
+    }
+
+    fn tell_down(&self, server: &Server, error: &ConnectError) {
+        let (directory, url) = (&self.directory, &server.text);
+        let error = &error.to_string();
+        (self.emit)(&Event::UpstreamDown { directory, url, error });
     }
 
     /// Whether some server could be reached when it was last tried.
@@ -107,12 +205,38 @@ impl Servers {
 }
 
 impl Server {
+    fn seat(&self, index: usize) -> Seat {
+        self.connections.fetch_add(1, Relaxed);
+        Seat { server: index, taken: self.connections.clone() }
+    }
+
     fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Trial<'_> {
+    /// A connection, once the server has shown what it has to show.
+    async fn connect(self) -> Option<Stream> {
+        let (connector, url) = (&self.servers.connector, &self.server.url);
+        let needs_answer = self.attempt.is_some_and(|attempt| attempt.proof == Proof::Answer);
+        let sounded = if needs_answer { connector.sound(url).await } else { Ok(()) };
+        let connected = match sounded {
+            Ok(()) => connector.connect(url).await,
+            Err(error) => Err(error),
+        };
+        match connected {
+            Ok(stream) => {
+                self.succeeded();
+                Some(stream)
+            }
+            Err(error) => {
+                self.failed(&error);
+                None
+            }
+        }
+    }
+
     fn succeeded(mut self) {
         self.servers.counters.connects.increment(1);
         let Some(attempt) = self.attempt.take() else { return };
@@ -127,9 +251,7 @@ impl Trial<'_> {
         let Some(attempt) = self.attempt.take() else { return };
         let transition = self.server.health().failed(attempt, Instant::now(), jitter());
         if transition == Transition::WentDown {
-            let (directory, url) = (&self.servers.directory, &self.server.text);
-            let error = &error.to_string();
-            (self.servers.emit)(&Event::UpstreamDown { directory, url, error });
+            self.servers.tell_down(self.server, error);
         }
     }
 }

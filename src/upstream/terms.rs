@@ -12,6 +12,8 @@ use std::time::Duration;
 pub(super) struct Limits {
     /// The most connections.
     pub(super) max: usize,
+    /// The most that are being made at a time.
+    pub(super) max_connecting: usize,
     /// How many spare ones are kept.
     pub(super) min: usize,
     /// How many spare ones are made at most when demand grows.
@@ -37,6 +39,17 @@ pub(super) struct Client {
     pub(super) purpose: Purpose,
     /// From where.
     pub(super) source: IpAddr,
+    /// Which connections will do.
+    pub(super) wanted: Wanted,
+}
+
+/// Which connections will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Any that serves the purpose.
+    Any,
+    /// None that lies idle: one that is made or comes back just now.
+    Fresh,
 }
 
 /// Who waits.

@@ -327,6 +327,8 @@ impl Events for Seen {
             Event::UpstreamRetried { .. } => "retried".to_owned(),
             Event::ThrottleBegan { source } => format!("throttled {source}"),
             Event::ThrottleEnded { source } => format!("let go {source}"),
+            Event::UpstreamSkipped { .. } => "skipped".to_owned(),
+            Event::UpstreamOdd { .. } => "odd".to_owned(),
             Event::LimitHit { limit, .. } => format!("limit {limit}"),
             _ => return,
         };

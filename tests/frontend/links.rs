@@ -32,6 +32,7 @@ struct Idle {
     number: usize,
     near: DuplexStream,
     fitness: Fitness,
+    last_id: MessageId,
 }
 
 #[derive(Default)]
@@ -49,6 +50,8 @@ struct State {
     waiting: VecDeque<(Purpose, Tell)>,
     bells: BTreeMap<usize, Bell>,
     log: Vec<String>,
+    /// The messageID that counts as used on a connection that was just made.
+    first_id: MessageId,
     far: mpsc::UnboundedSender<(usize, DuplexStream)>,
 }
 
@@ -58,6 +61,17 @@ pub(crate) struct FakeLinks(Arc<Mutex<State>>);
 
 /// What the test keeps: the far ends as they are made.
 pub(crate) type FarEnds = mpsc::UnboundedReceiver<(usize, DuplexStream)>;
+
+impl State {
+    fn make(&mut self) -> Idle {
+        let (near, far) = duplex(PIPE);
+        self.made += 1;
+        self.alive += 1;
+        let number = self.made;
+        let _ = self.far.send((number, far));
+        Idle { number, near, fitness: Fitness::Anonymous, last_id: self.first_id }
+    }
+}
 
 impl FakeLinks {
     pub(crate) fn new(granting: Granting) -> (Self, FarEnds) {
@@ -70,6 +84,7 @@ impl FakeLinks {
             waiting: VecDeque::new(),
             bells: BTreeMap::new(),
             log: Vec::new(),
+            first_id: MessageId::UNSOLICITED,
             far,
         };
         (Self(Arc::new(Mutex::new(state))), ends)
@@ -82,6 +97,11 @@ impl FakeLinks {
     /// From now on leases are granted like this.
     pub(crate) fn set(&self, granting: Granting) {
         self.state().granting = granting;
+    }
+
+    /// From now on new connections go on behind this messageID.
+    pub(crate) fn number_from(&self, id: MessageId) {
+        self.state().first_id = id;
     }
 
     /// How many wait.
@@ -134,19 +154,11 @@ impl FakeLinks {
         let mut state = self.state();
         let suits = |idle: &Idle| purpose == Purpose::Bind || idle.fitness == Fitness::Anonymous;
         let found = state.idle.iter().position(suits);
-        let (number, near) = match found.map(|at| state.idle.remove(at)) {
-            Some(idle) => (idle.number, idle.near),
-            None => {
-                let (near, far) = duplex(PIPE);
-                state.made += 1;
-                state.alive += 1;
-                let number = state.made;
-                let _ = state.far.send((number, far));
-                (number, near)
-            }
-        };
-        state.bells.insert(number, Bell::default());
-        FakeLink { number, near: Some(near), links: self.clone() }
+        let idle = found.map(|at| state.idle.remove(at));
+        let idle = idle.unwrap_or_else(|| state.make());
+        state.bells.insert(idle.number, Bell::default());
+        let Idle { number, near, last_id, .. } = idle;
+        FakeLink { number, near: Some(near), last_id, links: self.clone() }
     }
 
     /// Whether a lease can be had now; an idle connection that does not suit makes room.
@@ -256,6 +268,30 @@ impl Links for FakeLinks {
         self.serve();
         Leased::Later(FakeWait { answer, links: self.clone(), over: false })
     }
+
+    /// What is idle makes room, and is not given.
+    fn lease_fresh(&self, _source: IpAddr) -> FakeWait {
+        let (tell, answer) = oneshot::channel();
+        {
+            let mut state = self.state();
+            if let Granting::Up(most) = state.granting {
+                if state.alive >= most && state.idle.pop().is_some() {
+                    state.alive -= 1;
+                }
+                if state.alive < most {
+                    let Idle { number, near, last_id, .. } = state.make();
+                    state.bells.insert(number, Bell::default());
+                    let link = FakeLink { number, near: Some(near), last_id, links: self.clone() };
+                    let _ = tell.send(Ok(link));
+                    drop(state);
+                    return FakeWait { answer, links: self.clone(), over: false };
+                }
+            }
+            state.waiting.push_back((Purpose::Bind, tell));
+        }
+        self.serve();
+        FakeWait { answer, links: self.clone(), over: false }
+    }
 }
 
 /// The wait for a connection.
@@ -289,6 +325,7 @@ impl Drop for FakeWait {
 pub(crate) struct FakeLink {
     number: usize,
     near: Option<DuplexStream>,
+    last_id: MessageId,
     links: FakeLinks,
 }
 
@@ -300,8 +337,8 @@ impl FakeLink {
 }
 
 impl Link for FakeLink {
-    fn is_reused(&self) -> bool {
-        true
+    fn last_id(&self) -> MessageId {
+        self.last_id
     }
 
     fn set_recallable(&mut self, recallable: bool) {
@@ -324,15 +361,19 @@ impl Link for FakeLink {
         Poll::Pending
     }
 
-    fn give_back(mut self, fitness: Fitness) {
+    fn give_back(mut self, fitness: Fitness, last_id: MessageId) {
         let Some(near) = self.near.take() else { return };
         {
             let mut state = self.links.state();
             state.bells.remove(&self.number);
             state.log.push(format!("{} back {fitness:?}", self.number));
-            state.idle.push(Idle { number: self.number, near, fitness });
+            state.idle.push(Idle { number: self.number, near, fitness, last_id });
         }
         self.links.serve();
+    }
+
+    fn close_as_silent(self) {
+        self.links.state().log.push(format!("{} silent", self.number));
     }
 }
 

@@ -11,6 +11,7 @@
 //! later   grant   refuse      leases have to be waited for; the first who waits gets one, gets none
 //! recall 1                    the pool asks connection 1 back
 //! kept 1                      the pool may not ask connection 1 back
+//! number 9                    on new connections the messageIDs go on behind this one
 //! wait 5                      so many seconds pass
 //! leave   eof                 the client closes; closes its sending half
 //! drain   ending              the gateway's shutdown
@@ -26,6 +27,7 @@ use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::OnUnknown;
 use bindgate::frontend::{Config, Drain, Phase, serve_client};
+use bindgate::proto::envelope::MessageId;
 use bindgate::proto::framing::{Frame, frame};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -246,6 +248,10 @@ impl Stage {
         match (word, rest) {
             ("wait", seconds) => self.pass(seconds.parse().expect("seconds")).await,
             ("later", _) => self.house.links.set(Granting::ByHand),
+            ("number", id) => {
+                let id = MessageId::new(id.parse().expect("a number")).expect("a messageID");
+                self.house.links.number_from(id);
+            }
             ("now", _) => self.house.links.set(Granting::Up(usize::MAX)),
             ("kept", number) => {
                 let number = number.parse().expect("a connection");

@@ -51,8 +51,8 @@ fn a_session_that_has_lent_its_connection_goes_on_by_proxy() {
 fn a_session_that_has_lent_its_connection_binds_on_another_one() {
     check_lent(
         "> 5 bind uid=ann,dc=one wrong & 6 whoami & 7 search n
-         1< 1 bind uid=ann,dc=one
-         1> 1 bound 49
+         1< 3 bind uid=ann,dc=one
+         1> 3 bound 49
          < 5 bound 49 & 6 answer 0
          1 back Binds
          3< 1 search n

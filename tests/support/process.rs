@@ -55,6 +55,20 @@ impl Process {
         assert!(status.is_ok_and(|status| status.success()), "kill -TERM {pid} failed");
     }
 
+    /// Whether it has a handler for SIGTERM, as Linux tells of it.
+    pub fn catches_term(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        caught.is_some_and(|mask| mask & 1 << (15 - 1) != 0)
+    }
+
+    /// Where `bindgate demo` of this process keeps what it writes.
+    pub fn demo_folder(&self) -> PathBuf {
+        std::env::temp_dir().join(format!("bindgate-demo-{}-0", self.child.id()))
+    }
+
     /// Kills it without warning and waits until it is gone.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

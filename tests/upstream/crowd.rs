@@ -2,6 +2,7 @@
 
 use super::script::{BOUND, bounded, config, directory, until};
 use bindgate::app::ports::{Fitness, Leased, Link, Links, Purpose};
+use bindgate::proto::envelope::MessageId;
 use bindgate::upstream::{Config, Directory, ExclusiveLinks, Lease};
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
@@ -62,14 +63,14 @@ async fn session(links: ExclusiveLinks, number: usize, served: Arc<AtomicUsize>)
             lease.set_recallable(true);
         }
         if round + 1 == BINDS || number.is_multiple_of(5) {
-            lease.give_back(Fitness::Binds);
+            lease.give_back(Fitness::Binds, MessageId::UNSOLICITED);
         } else if number.is_multiple_of(7) {
             bounded(poll_fn(|cx| until_asked_or_last(&mut lease, &served, cx))).await;
-            lease.give_back(Fitness::Binds);
+            lease.give_back(Fitness::Binds, MessageId::UNSOLICITED);
         } else {
             bounded(poll_fn(|cx| until_asked_or_last(&mut lease, &served, cx))).await;
             lease.set_recallable(false);
-            lease.give_back(Fitness::Binds);
+            lease.give_back(Fitness::Binds, MessageId::UNSOLICITED);
         }
     }
 }
@@ -112,6 +113,7 @@ fn a_crowd_over_few_connections_is_served_in_turn_and_nobody_is_refused() {
     let server = std::thread::spawn(move || echo(listener));
     let few = Config {
         max_connections: CONNECTIONS,
+        max_connecting: CONNECTIONS,
         max_waiting: SESSIONS,
         max_waiting_per_source: SESSIONS,
         queue_timeout: BOUND,

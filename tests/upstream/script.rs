@@ -132,6 +132,7 @@ impl Events for Seen {
             Event::UpstreamDown { .. } => "down",
             Event::UpstreamUp { .. } => "up",
             Event::UpstreamRetried { .. } => "retried",
+            Event::LimitHit { limit, .. } => limit,
             _ => "other",
         });
     }
@@ -149,6 +150,7 @@ pub(crate) fn config(ports: &[u16]) -> Config {
         // Any variable that is set and not empty is as good as a password.
         service_password: SecretSource::Environment("PATH".to_owned()),
         max_connections: 2,
+        max_connecting: 2,
         min_connections: 0,
         max_ahead: 0,
         max_binding: 1024,

@@ -2,6 +2,7 @@
 
 use super::script::{SHORT, Seen, Server, bounded, config};
 use bindgate::app::ports::{Fitness, Leased, Link, LinkError, Links, Purpose};
+use bindgate::proto::envelope::MessageId;
 use bindgate::proto::op::Operation;
 use bindgate::proto::result::ResultCode;
 use bindgate::upstream::{Config, Directory, Lease, Scheme, TlsConfig, UpstreamError};
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A private CA in a file of its own, and a server that it vouches for.
 struct Authority {
@@ -59,8 +62,7 @@ fn tls_config(port: u16, scheme: Scheme, ca: &Authority, name: &str) -> Config {
 }
 
 async fn lease(directory: &Directory, worker: usize) -> Result<Lease, LinkError> {
-    let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    match directory.links(worker).lease(Purpose::Bind, source) {
+    match directory.links(worker).lease(Purpose::Bind, LOCAL) {
         Leased::Now(lease) => Ok(lease),
         Leased::Later(wait) => bounded(wait).await,
     }
@@ -90,7 +92,7 @@ async fn a_server_is_verified_by_a_private_ca_and_its_connection_moves_between_w
             lease.flush().await.unwrap();
             bounded(lease.read_exact(&mut bytes)).await.unwrap();
             assert_eq!(&bytes, b"ping");
-            lease.give_back(Fitness::Binds);
+            lease.give_back(Fitness::Binds, MessageId::UNSOLICITED);
         }
     };
     tokio::join!(serving, leasing);
@@ -190,4 +192,35 @@ fn a_ca_file_without_certificates_is_refused_at_once() {
         assert!(matches!(refused.err(), Some(UpstreamError::Tls(_))), "{content:?}");
     }
     std::fs::remove_file(&file).unwrap();
+}
+
+/// Connects under way were bounded by `max_connections` alone: a directory that took connections
+/// and said nothing had as many of them begun as clients came.
+#[tokio::test]
+async fn no_more_connections_are_made_at_a_time_than_may_be_and_all_who_wait_are_told() {
+    let ca = authority("connecting");
+    let server = Server::start().await;
+    let config = Config {
+        max_connections: 8,
+        max_connecting: 2,
+        max_waiting: 8,
+        connect_timeout: SHORT,
+        ..tls_config(server.port, Scheme::Ldap, &ca, "ldap.example")
+    };
+    let seen = Seen::default();
+    let directory = Directory::new(&config, 2, seen.clone()).unwrap();
+    let waits: Vec<_> = (0..8)
+        .map(|client| match directory.links(client).lease(Purpose::Bind, LOCAL) {
+            Leased::Later(wait) => wait,
+            Leased::Now(_) => panic!("there is no warm connection"),
+        })
+        .collect();
+    let peers = [server.accept().await, server.accept().await];
+    assert!(server.is_left_alone().await, "more than two are being made");
+    assert_eq!(seen.all(), ["max_connecting"; 6]);
+    for wait in waits {
+        assert_eq!(bounded(wait).await.err(), Some(LinkError::Unreachable));
+    }
+    assert!(server.is_left_alone().await, "it is known to be down");
+    drop(peers);
 }

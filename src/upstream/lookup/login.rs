@@ -10,7 +10,7 @@ use crate::proto::result::ResultCode;
 use crate::upstream::SecretSource;
 use crate::upstream::exchange::{ExchangeError, exchange};
 use crate::upstream::health::{Attempt, Health};
-use crate::upstream::servers::{Servers, jitter};
+use crate::upstream::servers::{Choice, Servers, jitter};
 use crate::upstream::stream::Stream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,9 +69,13 @@ impl Login {
     /// account is known to be refused.
     pub(in crate::upstream) async fn open(&self) -> Result<(Stream, MessageId), LookupError> {
         let mut trial = self.admit()?;
-        let mut stream = self.servers.connect().await.map_err(|_| LookupError::Unreachable)?;
+        let connected = self.servers.connect(Choice::Preference).await;
+        let (mut stream, seat) = connected.map_err(|_| LookupError::Unreachable)?;
         let bound = timeout(self.bind_timeout, self.bind(&mut stream)).await;
         let outcome = bound.unwrap_or(Err(LookupError::Timeout));
+        if matches!(outcome, Err(LookupError::Timeout)) {
+            self.servers.silent(&seat);
+        }
         trial.ended(outcome.err());
         outcome.map(|id| (stream, id))
     }

@@ -158,7 +158,8 @@ fn search_request() -> Vec<u8> {
         attributes: ["cn", "mail"].map(str::to_owned).into(),
         size_limit: 0,
         time_limit: 0,
-        controls: Vec::new(),
+        // A control that nobody knows: the client has a connection of its own, as one that bound has.
+        controls: vec![(b"1.3.6.1.4.1.4711".to_vec(), Vec::new())],
     };
     message(|out| search.write(out, id(3)))
 }

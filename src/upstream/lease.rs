@@ -108,7 +108,7 @@ impl Lease {
 
     /// The lease, if the connection is alive; otherwise it is over.
     pub(super) fn checked(mut self) -> Option<Self> {
-        if self.conn.as_mut().is_some_and(Warm::is_alive) {
+        if self.conn.as_mut().is_some_and(Warm::is_good) {
             return Some(self);
         }
         // There is nobody to say goodbye to.

@@ -143,7 +143,7 @@ impl Pool {
     pub(super) fn returned(self: &Arc<Self>, lease: Returned, mut conn: Warm) {
         let Returned { slot, home, fitness, life } = lease;
         // An idle one is checked when it is taken; one that is handed over at once, here.
-        if life == Life::Assumed && self.demand.waiting() > 0 && !conn.is_alive() {
+        if life == Life::Assumed && self.demand.waiting() > 0 && !conn.is_good() {
             self.counters.dead.increment(1);
             return self.lost(slot, home);
         }
@@ -165,8 +165,8 @@ impl Pool {
         }
         let mut given_up = Vec::new();
         for worker in 0..self.runtimes.len() {
-            let of_others = |conn: &mut Warm| !conn.seat.is_beside(seat);
-            given_up.append(&mut self.books().weed(worker, usize::MAX, of_others));
+            let is_kept = |conn: &mut Warm| !conn.seat.is_silent();
+            given_up.append(&mut self.books().weed(worker, usize::MAX, is_kept));
         }
         given_up.iter_mut().for_each(Warm::say_goodbye);
     }
@@ -233,7 +233,7 @@ impl Pool {
     /// Drops dead idle connections, closes those that were idle for long, fills up to the minimum,
     /// and finds out whether a directory that was down is up, without a client that pays for it.
     fn tidy(self: &Arc<Self>, worker: usize) {
-        let dead = self.books().weed(worker, CHECKED_EACH_TIME, Warm::is_alive);
+        let dead = self.books().weed(worker, CHECKED_EACH_TIME, Warm::is_good);
         self.counters.dead.increment(dead.len() as u64);
         drop(dead);
         if worker == 0 {

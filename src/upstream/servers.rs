@@ -13,7 +13,7 @@ use crate::app::events::Event;
 use crate::app::ports::Events;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -41,7 +41,15 @@ struct Server {
     url: ServerUrl,
     text: String,
     health: Mutex<Health>,
-    connections: Arc<AtomicUsize>,
+    load: Arc<Load>,
+}
+
+/// What a server's connections share with it.
+#[derive(Default)]
+struct Load {
+    connections: AtomicUsize,
+    /// Whether it left a bind unanswered and has answered nothing since.
+    is_silent: AtomicBool,
 }
 
 /// In which order servers that are up are tried.
@@ -57,7 +65,7 @@ pub(super) enum Choice {
 /// made.
 pub(super) struct Seat {
     server: usize,
-    taken: Arc<AtomicUsize>,
+    load: Arc<Load>,
 }
 
 impl Seat {
@@ -66,15 +74,15 @@ impl Seat {
         self.server == server
     }
 
-    /// Whether both are at the same server.
-    pub(super) fn is_beside(&self, other: &Self) -> bool {
-        self.server == other.server
+    /// Whether the server left a bind unanswered and has answered nothing since.
+    pub(super) fn is_silent(&self) -> bool {
+        self.load.is_silent.load(Relaxed)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.taken.fetch_sub(1, Relaxed);
+        self.load.connections.fetch_sub(1, Relaxed);
     }
 }
 
@@ -97,7 +105,7 @@ impl Servers {
             url: url.clone(),
             text: url_text(url),
             health: Mutex::new(Health::new(FIRST_PAUSE)),
-            connections: Arc::default(),
+            load: Arc::default(),
         };
         Self {
             directory: directory.to_owned(),
@@ -139,7 +147,11 @@ impl Servers {
         if self.servers.len() == 1 {
             return false;
         }
-        let transition = server.health().silent(Instant::now(), jitter());
+        let transition = {
+            let mut health = server.health();
+            server.load.is_silent.store(true, Relaxed);
+            health.silent(Instant::now(), jitter())
+        };
         if transition == Transition::WentDown {
             self.tell_down(server, &ConnectError::Silent);
         }
@@ -153,7 +165,7 @@ impl Servers {
 
     /// The server with the most connections, if another one that is up has fewer by more than one.
     pub(super) fn most_crowded(&self) -> Option<usize> {
-        let count = |index: &usize| self.servers[*index].connections.load(Relaxed);
+        let count = |index: &usize| self.servers[*index].load.connections.load(Relaxed);
         let most = (0..self.servers.len()).max_by_key(count)?;
         let is_up = |index: &usize| self.servers[*index].health().is_up();
         let fewest = (0..self.servers.len()).filter(is_up).min_by_key(count)?;
@@ -166,7 +178,7 @@ impl Servers {
             order.sort_by_cached_key(|index| {
                 let server = &self.servers[*index];
                 let connections = match choice {
-                    Choice::FewestConnections => server.connections.load(Relaxed),
+                    Choice::FewestConnections => server.load.connections.load(Relaxed),
                     Choice::Preference => 0,
                 };
                 (server.health().is_down(), connections)
@@ -206,8 +218,8 @@ impl Servers {
 
 impl Server {
     fn seat(&self, index: usize) -> Seat {
-        self.connections.fetch_add(1, Relaxed);
-        Seat { server: index, taken: self.connections.clone() }
+        self.load.connections.fetch_add(1, Relaxed);
+        Seat { server: index, load: self.load.clone() }
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -240,7 +252,15 @@ impl Trial<'_> {
     fn succeeded(mut self) {
         self.servers.counters.connects.increment(1);
         let Some(attempt) = self.attempt.take() else { return };
-        if self.server.health().succeeded(attempt) == Transition::CameUp {
+        let transition = {
+            let mut health = self.server.health();
+            let transition = health.succeeded(attempt);
+            if transition == Transition::CameUp {
+                self.server.load.is_silent.store(false, Relaxed);
+            }
+            transition
+        };
+        if transition == Transition::CameUp {
             let (directory, url) = (&self.servers.directory, &self.server.text);
             (self.servers.emit)(&Event::UpstreamUp { directory, url });
         }

@@ -26,9 +26,10 @@ impl Warm {
         Ok(Self { stream: self.stream.rehome()?, ..self })
     }
 
-    /// Whether an idle connection is still good.
-    pub(super) fn is_alive(&mut self) -> bool {
-        self.stream.is_alive()
+    /// Whether an idle connection is still good: alive, and its server is not one that answers
+    /// nothing.
+    pub(super) fn is_good(&mut self) -> bool {
+        !self.seat.is_silent() && self.stream.is_alive()
     }
 
     /// Sends an unbind if that takes no waiting; the connection is to be dropped then.

@@ -138,7 +138,9 @@ fn a_client_is_idle_from_its_last_answer_on() {
 /// client was idle, and a bind that waited turned its worker round and round at full load.
 #[test]
 fn a_client_that_waits_for_a_connection_is_not_idle() {
-    check("later\n> 1 search+ x\nwait 70\n< nothing\ngrant\n1< 1 search x\n1> 1 done 0\n< 1 done 0");
+    check(
+        "later\n> 1 search+ x\nwait 70\n< nothing\ngrant\n1< 1 search x\n1> 1 done 0\n< 1 done 0",
+    );
     check(
         "later\n> 1 bind ann\nwait 70\n< nothing\ngrant\n1< 1 bind ann\n1> 1 bound 0\n< 1 bound 0",
     );

@@ -298,7 +298,7 @@ fn trouble_between_two_binds_is_not_noticed() {
 fn a_directory_that_cannot_be_reached_refuses_each_request_and_keeps_the_session() {
     check(
         "later
-         > 1 bind ann & 2 search x & 3 whoami
+         > 1 bind ann & 2 search+ x & 3 whoami
          refuse
          < 1 bound 52
          refuse

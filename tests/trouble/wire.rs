@@ -83,11 +83,10 @@ fn each_fault_of_the_wire_ends_what_is_under_way_and_nothing_else() {
         let refused = searching.answer();
         assert_eq!((refused.id(), refused.code()), (search, 52), "{fault:?}");
         assert_eq!(searching.closing_notice(), 52, "{fault:?}");
-        let asked = [
-            several.start(&pdu::compare(BOB, "uid", b"bob")),
-            several.start(&Ask::entry(BOB).body()),
-        ];
-        for id in asked {
+        // In one piece: the first answer ends the session.
+        let compare = pdu::message(2, &pdu::compare(BOB, "uid", b"bob"));
+        several.send(&[compare, pdu::message(3, &Ask::entry(BOB).body())].concat());
+        for id in [2, 3] {
             let refused = several.answer();
             assert_eq!((refused.id(), refused.code()), (id, 52), "{fault:?}");
         }

@@ -395,8 +395,9 @@ impl<C, W> Ledger<C, W> {
                 self.shelves[home].list(fitness).push_back(Idle { conn, since: now });
                 self.idle += 1;
                 let deliver = self.offer_fresh();
-                self.publish();
-                Then { deliver, ..Then::default() }
+                // The lease that ended may have left its share to one who waits.
+                let make = self.next_order(home);
+                Then { deliver, make, ..Then::default() }
             }
         }
     }

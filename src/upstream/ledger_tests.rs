@@ -285,7 +285,10 @@ impl World {
         let is_full = ledger.total() == MAX || ledger.making == MAX_CONNECTING;
         assert!(
             ledger.to_make() <= ledger.making || is_full,
-            "somebody waits although there is room"
+            "somebody waits although there is room: {} to make, {} being made, {} in all",
+            ledger.to_make(),
+            ledger.making,
+            ledger.total(),
         );
         // Who waits although there is room waits for one of those that take turns.
         let turns = self.demand.binding() + ledger.making >= ledger.limits.max_binding;

@@ -388,8 +388,10 @@ impl<C, W> Ledger<C, W> {
                 Then { deliver, make, ring: self.recall(), ..Then::default() }
             }
             Use::MakeRoom => {
+                // One that never was bound may lie ready already.
+                let deliver = self.offer_fresh();
                 let make = self.next_order(home);
-                Then { close: Some(conn), make, ring: self.recall(), ..Then::default() }
+                Then { close: Some(conn), deliver, make, ring: self.recall(), ..Then::default() }
             }
             Use::Keep => {
                 self.shelves[home].list(fitness).push_back(Idle { conn, since: now });

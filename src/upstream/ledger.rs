@@ -2,8 +2,8 @@
 //! says what is to be done.
 //!
 //! What always holds: idle + leased + being made never exceeds the limit; while there is room, as
-//! many connections are being made as there are clients who wait, or as many as may be; a lease that may be asked back is
-//! asked back while somebody waits for whom none is being made.
+//! many connections are being made as there are clients who wait, or as many as may be; a lease that
+//! may be asked back is asked back while somebody waits for whom none is being made.
 //!
 //! Sessions that only bind give their connections up between two binds, so that a few serve many.
 //! More of these than `max_binding` are not made: they would only wait in the directory instead of

@@ -91,6 +91,7 @@ impl Guest {
                 binds: 0,
                 identity: None,
                 has_searched: false,
+                begins_pages: false,
                 id: 0,
                 abandoned: BTreeSet::new(),
                 tally: self.tally.clone(),
@@ -128,8 +129,12 @@ struct Client {
     binds: u64,
     /// What the last bind made of it.
     identity: Option<String>,
-    /// Whether it has searched as somebody, so that its connection is lent to nobody.
+    /// Whether it has searched as somebody, so that its connection is lent to nobody, or only where
+    /// it goes on by proxied authorisation.
     has_searched: bool,
+    /// Whether it asks for a first page, which cannot be had by proxy: a session that has lent its
+    /// connection is told so. No other page may meet that: its connection is not lent.
+    begins_pages: bool,
     id: i64,
     abandoned: BTreeSet<i64>,
     tally: Tally,
@@ -229,7 +234,10 @@ impl Client {
             if !cookie.is_empty() {
                 add(&self.tally.pages);
             }
-            cookie = self.ask(vec![(asked, body)]).await?;
+            self.begins_pages = cookie.is_empty();
+            let answered = self.ask(vec![(asked, body)]).await;
+            self.begins_pages = false;
+            cookie = answered?;
             if cookie.is_empty() || size == 0 || dice.once_in(6) {
                 return Some(());
             }
@@ -368,8 +376,9 @@ impl Client {
         };
         let Some(code) = pdu.notice() else { return Some(pdu) };
         let text = String::from_utf8_lossy(pdu.result().diagnostic).into_owned();
-        if code != 52 || (self.has_searched && text == LENT) {
-            self.breach(format!("a notice with {code}, {text}"));
+        let may_be_lent = !self.has_searched || self.begins_pages;
+        if code != 52 || (text == LENT && !may_be_lent) {
+            self.breach(format!("a notice with {code}, {text}; asked: {asked:?}"));
         }
         add(&self.tally.cut);
         None

@@ -53,7 +53,7 @@ impl Stage {
             seed,
             tally,
             behaves: AtomicBool::new(false),
-            grants: false,
+            grants: seed % 2 == 1,
             next_cookie: AtomicU64::new(1),
         });
         let (end, ended) = oneshot::channel();

@@ -9,6 +9,8 @@
 
 #[path = "frontend/binds.rs"]
 mod binds;
+#[path = "frontend/dice.rs"]
+mod dice;
 #[path = "frontend/endings.rs"]
 mod endings;
 #[path = "frontend/fakes.rs"]

@@ -7,6 +7,9 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are not exempt as tests are.
 
+#[path = "frontend/dice.rs"]
+#[allow(dead_code, reason = "shared with the tests of the clients' side")]
+mod dice;
 #[path = "frontend/fakes.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod fakes;

@@ -4,6 +4,7 @@
 //! A run is replayed by its seed. Nothing here waits for time: if the clock has to move, somebody
 //! hangs.
 
+use super::dice::Dice;
 use super::links::Granting;
 use super::play::{House, Wire, paused};
 use super::words;
@@ -12,7 +13,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::task::yield_now;
 use tokio::time::timeout;
 
 const RUNS: u64 = 60;
@@ -54,32 +54,6 @@ struct Tally {
 }
 
 type Shared = Arc<Mutex<Tally>>;
-
-/// Random numbers that a seed decides (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        for _ in 0..8 {
-            dice.below(2);
-        }
-        dice
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % end
-    }
-
-    async fn dawdle(&mut self) {
-        for _ in 0..self.below(6) {
-            yield_now().await;
-        }
-    }
-}
 
 async fn run(seed: u64) -> Tally {
     let (house, mut ends) = House::new(OnUnknown::Keep, Granting::Up(CONNECTIONS));

@@ -4,6 +4,7 @@
 //! A run is replayed by its seed. The clock moves only when everybody waits, so that time-outs cost
 //! nothing.
 
+use super::dice::Dice;
 use super::links::Granting;
 use super::play::{House, Wire, paused};
 use super::words;
@@ -39,26 +40,6 @@ struct Tally {
 }
 
 type Shared = Arc<Mutex<Tally>>;
-
-/// Random numbers that a seed decides (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        for _ in 0..8 {
-            dice.below(2);
-        }
-        dice
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % end
-    }
-}
 
 #[test]
 fn in_any_mix_of_troubles_nothing_succeeds_that_was_not_granted_and_nothing_hangs() {

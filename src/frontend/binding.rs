@@ -153,6 +153,9 @@ impl<P: Ports> Drop for Binding<P> {
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn begin_bind(&mut self, request: &Envelope<'_>, name: &[u8], kind: BindKind) {
+        // Before anything that may wait: a seat that outlived this would do for the new user what
+        // the old one may.
+        self.leave_seat();
         let current = self.upstream.as_ref().map(|upstream| upstream.directory);
         let directory = match (kind, current) {
             (BindKind::Anonymous, Some(current)) => current,
@@ -175,7 +178,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             BindKind::Named => self.gateway.sign_ons().begin(directory, name).map(Box::new),
             BindKind::Anonymous | BindKind::Nameless => None,
         };
-        self.leave_seat();
         if let Some(upstream) = &mut self.upstream {
             upstream.standing = Standing::Stranger;
             upstream.link().set_recallable(false);

@@ -17,6 +17,7 @@
 //! drain   ending              the gateway's shutdown
 //! shut   open                 the gateway's own searches are not answered; are answered
 //! event …                     there was this event
+//! fails                       the client's source fails until it is held back (`check_proxying`)
 //! ```
 
 use super::fakes::{Fakes, Memory, OUTSTANDING, Seen, Ticks, Tree, policy, shared};
@@ -25,6 +26,7 @@ use super::words;
 use bindgate::app::gateway::{Directory, Gateway, Outstanding};
 use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
+use bindgate::app::throttle::{self, Throttle, Watch};
 use bindgate::domain::policy::OnUnknown;
 use bindgate::frontend::{Config, Drain, Phase, serve_client};
 use bindgate::proto::envelope::MessageId;
@@ -35,10 +37,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long something that has to happen may take; shorter than every limit of the gateway.
 const SOON: Duration = Duration::from_millis(500);
+
+/// Where clients come from.
+const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// When a source is held back.
+const THROTTLE: throttle::Config = throttle::Config {
+    enabled: true,
+    failures: 20,
+    half_life: Duration::from_secs(60),
+    binds_per_second: 1000,
+    max_waiting: 100,
+    queue_timeout: Duration::from_secs(600),
+    max_tracked_sources: 100,
+};
 
 /// The gateway's limits in these tests.
 pub(crate) const MAX_UNREAD: usize = 64 * 1024;
@@ -89,9 +105,25 @@ impl House {
         (house, far_ends)
     }
 
+    /// Holds back who keeps failing.
+    pub(crate) fn with_throttle(mut self, throttle: Arc<Throttle>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody uses it yet");
+        self.gateway = Arc::new(gateway.with_throttle(throttle));
+        self
+    }
+
+    /// Has a source fail until it is held back.
+    fn fail(&self, source: IpAddr) {
+        let throttle = self.gateway.throttle();
+        for _ in 0..THROTTLE.failures * 2 {
+            throttle.failed(source, Instant::now());
+        }
+        assert_eq!(throttle.watch(), Watch::Holding);
+    }
+
     /// A client's end of a new connection, over a pipe that holds `room` bytes.
     pub(crate) fn connect(&self, room: usize) -> (Wire, JoinHandle<()>) {
-        self.connect_from(IpAddr::from([127, 0, 0, 1]), room)
+        self.connect_from(CLIENT, room)
     }
 
     /// The same, from another address.
@@ -210,6 +242,7 @@ pub(crate) fn play(on_unknown: OnUnknown, script: &str) {
 pub(crate) fn check_proxying(script: &str) {
     paused(async {
         let (house, far_ends) = House::with(OnUnknown::Keep, Granting::Up(usize::MAX), true);
+        let house = house.with_throttle(Arc::new(Throttle::new(THROTTLE, &[8, 8])));
         let mut stage = Stage::over(house, far_ends);
         stage.play(script).await;
     });
@@ -272,6 +305,7 @@ impl Stage {
             ("eof", _) => self.client().stream.shutdown().await.expect("the pipe is there"),
             ("drain", _) => self.house.drain.advance(Phase::Draining),
             ("ending", _) => self.house.drain.advance(Phase::Ending),
+            ("fails", _) => self.house.fail(CLIENT),
             ("shut", _) => self.house.tree.shut(),
             ("open", _) => self.house.tree.open(),
             ("event", text) => self.eventually(line, |house| house.seen.take(text)).await,

@@ -61,6 +61,28 @@ fn a_session_that_has_lent_its_connection_binds_on_another_one() {
     );
 }
 
+/// A bind that had to wait for its turn left the old user's seat to the new one: the crowd of
+/// `tests/leases.rs` found it, in one run of some.
+#[test]
+fn a_bind_that_is_held_back_leaves_the_old_users_proxy_too() {
+    check_lent(
+        "fails
+         > 5 bind uid=bob,dc=one & 6 search p
+         1< 3 bind uid=bob,dc=one
+         1> 3 bound 0
+         < 5 bound 0
+         1< 4 search p
+         1> 4 done 0
+         < 6 done 0
+         recall 1
+         1 back Binds
+         > 7 search q
+         2< 4 search q as dn:uid=bob,dc=one
+         2> 4 done 0
+         < 7 done 0",
+    );
+}
+
 #[test]
 fn what_cannot_be_done_by_proxy_ends_the_session_and_answers_what_is_under_way() {
     for request in ["search+ b", "extended 1.2.3"] {

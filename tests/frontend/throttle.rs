@@ -4,11 +4,9 @@
 //! the next wrong password as soon as they have an answer; in every round all binds that the
 //! directory has are looked at, then answered.
 
-use super::fakes::Fakes;
 use super::links::{FarEnds, Granting};
 use super::play::{House, Wire, paused};
 use super::words;
-use bindgate::app::gateway::Gateway;
 use bindgate::app::throttle::{Config, Throttle, Watch};
 use bindgate::domain::policy::OnUnknown;
 use std::collections::BTreeMap;
@@ -52,11 +50,9 @@ struct Client {
 
 impl Town {
     fn new(config: Config) -> Self {
-        let (mut house, far_ends) = House::new(OnUnknown::Keep, Granting::Up(CONNECTIONS));
+        let (house, far_ends) = House::new(OnUnknown::Keep, Granting::Up(CONNECTIONS));
         let throttle = Arc::new(Throttle::new(config, &[CONNECTIONS, CONNECTIONS]));
-        let gateway: Option<Gateway<Fakes>> = Arc::into_inner(house.gateway);
-        let gateway = gateway.expect("nobody uses it yet").with_throttle(throttle.clone());
-        house.gateway = Arc::new(gateway);
+        let house = house.with_throttle(throttle.clone());
         let (wires, asked, clients) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         Self { house, throttle, far_ends, wires, asked, clients }
     }

@@ -8,8 +8,8 @@ use crate::directory::Directory;
 use crate::scenarios::repeat;
 use bindgate::app::gateway::{self, Gateway};
 use bindgate::app::ports::{
-    Clock, Commit, LookupError, Lookups, Ports, Records, Responses, Seat, SeatNews, Shared,
-    SharedId, StoreError, Stored, StoredSwitch,
+    Clock, Commit, LookupError, Lookups, NoReplica, Ports, Records, Responses, Seat, SeatNews,
+    Shared, SharedId, StoreError, Stored, StoredSwitch,
 };
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::DirectoryPolicy;
@@ -162,8 +162,12 @@ fn gateway(links: Directory) -> Arc<Gateway<InMemory>> {
         user_types: Vec::new(),
     });
     let telemetry = Telemetry::new(&["memory"]);
-    let relay =
-        sign_on::Config { enabled: false, sync: SyncMode::BeforeReply, budget: Duration::ZERO };
+    let relay = sign_on::Config {
+        enabled: false,
+        sync: SyncMode::BeforeReply,
+        budget: Duration::ZERO,
+        barrier_patience: Duration::ZERO,
+    };
     let policies = [policy.clone()];
     let sign_ons = SignOns::new(relay, &policies, vec![Absent], Absent, Absent, telemetry.clone());
     let directory = gateway::Directory {
@@ -181,6 +185,7 @@ fn gateway(links: Directory) -> Arc<Gateway<InMemory>> {
 struct InMemory;
 
 impl Ports for InMemory {
+    type Replica = NoReplica;
     type Links = Directory;
     type Shared = Absent;
     type Lookups = Absent;

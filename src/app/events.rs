@@ -90,6 +90,31 @@ impl SignOnOutcome {
     }
 }
 
+/// Where a sign-on read the groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupSource {
+    /// In the live copy of the directory.
+    Replica,
+    /// In the directory.
+    Directory,
+    /// Nowhere: they were not asked for.
+    Nowhere,
+}
+
+impl GroupSource {
+    /// Every source.
+    pub const ALL: [Self; 3] = [Self::Replica, Self::Directory, Self::Nowhere];
+
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replica => "replica",
+            Self::Directory => "directory",
+            Self::Nowhere => "nowhere",
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
@@ -151,8 +176,25 @@ pub enum Event<'a> {
         added: usize,
         /// Memberships that ended.
         removed: usize,
+        /// Where the groups were read.
+        source: GroupSource,
         /// From the flight's start to its end, commit included.
         elapsed: Duration,
+    },
+    /// A directory's live copy was not up to date in time, and the directory was asked instead.
+    ReplicaMissed {
+        /// The directory.
+        directory: &'a str,
+    },
+    /// A directory's live copy was late too often: it is not waited for until it has caught up.
+    ReplicaGivenUp {
+        /// The directory.
+        directory: &'a str,
+    },
+    /// A directory's live copy has caught up and is used again.
+    ReplicaCaughtUp {
+        /// The directory.
+        directory: &'a str,
     },
     /// A switch was changed at run time.
     SwitchChanged {

@@ -1,5 +1,6 @@
 //! The use cases, and the ports that the floor above implements.
 
+pub mod barrier;
 pub mod events;
 pub mod flights;
 pub mod gateway;

@@ -2,6 +2,8 @@
 
 use super::ports::{LookupError, Lookups};
 use crate::domain::identity;
+use crate::domain::membership::MemberKey;
+use crate::domain::membership::graph::ClosureLimits;
 use crate::domain::observation::{Closure, Observed, ObservedEntry, UnknownReason};
 use crate::domain::policy::GroupPolicy;
 use crate::domain::record::Group;
@@ -46,6 +48,17 @@ pub async fn entry<L: Lookups>(
         Ok(upstream_id) => Observed::Known(ObservedEntry { upstream_id, entry }),
         Err(reason) => Observed::Unknown(reason),
     }
+}
+
+/// The bounds of a closure in a live copy: the same as those of a walk.
+pub fn closure_limits(policy: &GroupPolicy) -> ClosureLimits {
+    ClosureLimits { max_depth: policy.max_depth, max_groups: policy.max_groups_per_user }
+}
+
+/// What groups may name a user by.
+pub fn keys(dn: &NormalizedDn, uids: &[String]) -> Vec<MemberKey> {
+    let uids = uids.iter().map(|uid| MemberKey::Uid(uid.clone()));
+    std::iter::once(MemberKey::Dn(dn.clone())).chain(uids).collect()
 }
 
 /// Finds all groups of a user, direct and nested: one search a level and batch.

@@ -4,6 +4,7 @@
 
 use super::events::{AuditEntry, Event};
 use crate::domain::change::Change;
+use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
@@ -27,6 +28,8 @@ pub trait Ports: Send + Sync + 'static {
     type Shared: Shared;
     /// The gateway's own searches.
     type Lookups: Lookups;
+    /// Live copies of directories' groups and users.
+    type Replica: Replica;
     /// The records.
     type Records: Records;
     /// Time and new ids.
@@ -292,6 +295,101 @@ pub trait Lookups: Clone + Send + Sync + 'static {
         &self,
         search: Search,
     ) -> impl Future<Output = Result<Vec<Entry>, LookupError>> + Send;
+}
+
+/// How far a directory's state has got, as the directory itself counts it.
+pub trait Marker: Clone + Send + Sync + 'static {
+    /// Whether this is at least as far as `other`.
+    fn covers(&self, other: &Self) -> bool;
+    /// Takes the farther of both, part by part.
+    fn advance(&mut self, other: &Self);
+}
+
+/// What a live copy holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Coverage {
+    /// The groups.
+    Groups,
+    /// The groups, and of each user the upstream id and a digest of the entry.
+    GroupsAndUsers,
+}
+
+/// A live copy was lost, or is not to be trusted for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the live copy of the directory was lost")]
+pub struct Gone;
+
+/// A live copy of a directory's group graph. A handle is cheap to clone.
+pub trait Replica: Clone + Send + Sync + 'static {
+    /// How the directory says how far it has got.
+    type Marker: Marker;
+
+    /// What the copy holds; `None` while it is not complete or not to be trusted.
+    fn coverage(&self) -> Option<Coverage>;
+
+    /// The search whose answer says how far the directory has got; `None` if that is not known.
+    fn question(&self) -> Option<Search>;
+
+    /// What the answer to the question says; `None` if it says nothing.
+    fn marker(&self, answer: &[Entry]) -> Option<Self::Marker>;
+
+    /// Whether the copy has got as far as a marker.
+    fn has(&self, marker: &Self::Marker) -> bool;
+
+    /// Waits until the copy has got as far as a marker.
+    fn arrived(&self, marker: &Self::Marker) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Asks the directory for what has changed, in case it does not tell by itself.
+    fn poll(&self) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Looks into the copy. The copy stands still meanwhile, so this should not take long.
+    fn read<T>(&self, look: impl FnOnce(&Graph) -> T) -> T;
+}
+
+/// The live copy of a gateway that has none.
+#[derive(Debug, Clone)]
+pub enum NoReplica {}
+
+impl Marker for NoReplica {
+    fn covers(&self, _: &Self) -> bool {
+        match *self {}
+    }
+
+    fn advance(&mut self, _: &Self) {
+        match *self {}
+    }
+}
+
+impl Replica for NoReplica {
+    type Marker = Self;
+
+    fn coverage(&self) -> Option<Coverage> {
+        match *self {}
+    }
+
+    fn question(&self) -> Option<Search> {
+        match *self {}
+    }
+
+    fn marker(&self, _: &[Entry]) -> Option<Self> {
+        match *self {}
+    }
+
+    fn has(&self, _: &Self) -> bool {
+        match *self {}
+    }
+
+    async fn arrived(&self, _: &Self) -> Result<(), Gone> {
+        match *self {}
+    }
+
+    async fn poll(&self) -> Result<(), Gone> {
+        match *self {}
+    }
+
+    fn read<T>(&self, _: impl FnOnce(&Graph) -> T) -> T {
+        match *self {}
+    }
 }
 
 /// Why the store did not do as asked.

@@ -4,7 +4,7 @@ use super::Directory;
 use super::reader::{FileKind, Reader, Section};
 use super::user_type::user_types;
 use super::value::{self, Mistake};
-use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy};
+use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use crate::upstream::{self, Scheme, SecretSource, ServerUrl, TlsConfig};
@@ -280,7 +280,9 @@ fn groups<'d>(
     let filter = r.text(&section, "filter", filter);
     let member_attribute = r.text(&section, "member_attribute", value::attribute);
     let name_attribute = r.text(&section, "name_attribute", value::attribute);
-    let resolve = r.choice(&section, "resolve", &[("auto", ()), ("walk", ())]);
+    let resolve = r.choice(&section, "resolve", &RESOLVE);
+    let replica = replica(r, &section);
+    let max_replica_pause = r.duration(&section, "max_replica_pause");
     let flatten = r.text(&section, "flatten", value::flatten);
     let max_depth = r.amount(&section, "max_depth");
     let max_groups_per_user = r.amount(&section, "max_groups_per_user");
@@ -292,7 +294,11 @@ fn groups<'d>(
         let help = "\"ancestors\" shows all groups, \"direct\" only those that name the user";
         r.warning(flatten.span(), "no group can be mapped yet, so none would be shown", help);
     }
-    resolve?;
+    let (resolve, replica) = (resolve?, replica?);
+    if let (Resolve::Replica, None, Some(given)) = (resolve, replica, section.get("resolve")) {
+        let help = "leave `replica` out, or write resolve = \"walk\"";
+        r.error(given.span(), "there is no replica to find groups in", help);
+    }
     Some(Some(GroupPolicy {
         base: base.into_inner(),
         filter: filter?.into_inner(),
@@ -301,7 +307,32 @@ fn groups<'d>(
         max_depth: max_depth?,
         max_groups_per_user: max_groups_per_user?,
         flatten: flatten.into_inner(),
+        replica: replica.filter(|_| resolve != Resolve::Walk),
+        max_replica_pause: max_replica_pause?,
     }))
+}
+
+/// How a user's groups are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resolve {
+    Auto,
+    Replica,
+    Walk,
+}
+
+const RESOLVE: [(&str, Resolve); 3] =
+    [("auto", Resolve::Auto), ("replica", Resolve::Replica), ("walk", Resolve::Walk)];
+
+fn replica<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Option<ReplicaPolicy>> {
+    let max_users = r.amount(section, "max_replica_users");
+    let auto = max_users.map(ReplicaPolicy::Auto);
+    let words = [
+        ("auto", auto),
+        ("groups", Some(ReplicaPolicy::Groups)),
+        ("groups-and-users", Some(ReplicaPolicy::GroupsAndUsers)),
+        ("none", None),
+    ];
+    r.choice(section, "replica", &words).filter(|_| max_users.is_some())
 }
 
 /// Reads `[directory.serve]`, which has its names already and takes effect later.

@@ -249,6 +249,8 @@ pub const KEYS: &[Key] = &[
         "Whether the bind's answer waits until the record is up to date and on disk."),
     key("sign_on", "budget", Duration(10, 10 * MINUTE), Default("\"2s\""),
         "How long the bind's answer may wait for the record; the synchronisation goes on after it."),
+    key("sign_on", "barrier_patience", Duration(1, MINUTE), Default("\"50ms\""),
+        "How long a sign-on waits for the replica to have what the directory had when it began; then the directory is asked."),
 
     key("throttle", "enabled", Flag, Default("true"),
         "Whether a source that keeps failing is held back."),
@@ -338,8 +340,14 @@ pub const KEYS: &[Key] = &[
         "The attribute that names a group's members by DN."),
     key("directory.groups", "name_attribute", Text(ATTRIBUTE), Default("\"cn\""),
         "The attribute that holds a group's name."),
-    key("directory.groups", "resolve", Choice(&["auto", "walk"]), Default("\"auto\""),
-        "How a user's groups are found; in this version always by a batched walk, one search a level."),
+    key("directory.groups", "resolve", Choice(&["auto", "replica", "walk"]), Default("\"auto\""),
+        "How a user's groups are found: in the replica where there is one that is up to date, else by a batched walk, one search a level; \"walk\" is the walk alone."),
+    key("directory.groups", "replica", Choice(&["auto", "groups", "groups-and-users", "none"]), Default("\"auto\""),
+        "What is held in memory and followed live by content synchronisation (RFC 4533), where the directory offers that; \"auto\" is groups and users, or groups alone if there are too many users."),
+    key("directory.groups", "max_replica_users", Count(0, 100_000_000), Default("1000000"),
+        "With more users than this, \"auto\" holds groups alone."),
+    key("directory.groups", "max_replica_pause", Duration(SECOND, DAY), Default("\"1m\""),
+        "The longest wait before the replica is tried again after it was lost; the first is 100 ms, and each is twice the one before."),
     key("directory.groups", "flatten", Text("one of: direct, ancestors, depth:N, leaf, mapped"), Default("\"ancestors\""),
         "Which groups of a user are shown to those who read them."),
     key("directory.groups", "max_depth", Count(1, 1000), Default("32"),
@@ -386,11 +394,9 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 pub(super) const NOT_YET: &[(&str, &str)] = &[
     ("", "view"),
     ("listen", "require_confidentiality"),
-    ("sign_on", "barrier_patience"),
     ("directory", "kind"),
     ("directory", "referrals"),
     ("directory.groups", "canary"),
-    ("directory.groups", "replica"),
     ("directory.user_type", "add_from_partial"),
     ("directory.user_type", "always_groups"),
     ("directory.user_type", "default_groups"),
@@ -401,7 +407,7 @@ pub(super) const NOT_YET: &[(&str, &str)] = &[
 
 /// Words of a choice that have their name already and do nothing yet.
 pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] =
-    &[("directory.groups", "resolve", &["replica", "in-chain", "token-groups", "member-of"])];
+    &[("directory.groups", "resolve", &["in-chain", "token-groups", "member-of"])];
 
 /// The section whose keys have the names that the file gives them.
 pub(super) const NAMED_BY_THE_FILE: &str = "directory.user_type.attributes";

@@ -185,7 +185,13 @@ pub(super) fn sign_on<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<sign
     let modes = [("before-reply", SyncMode::BeforeReply), ("after-reply", SyncMode::AfterReply)];
     let sync = r.choice(&section, "sync", &modes);
     let budget = r.duration(&section, "budget");
-    Some(sign_on::Config { enabled: enabled?, sync: sync?, budget: budget? })
+    let patience = r.duration(&section, "barrier_patience");
+    Some(sign_on::Config {
+        enabled: enabled?,
+        sync: sync?,
+        budget: budget?,
+        barrier_patience: patience?,
+    })
 }
 
 /// Reads `[throttle]`.

@@ -3,6 +3,8 @@
 //! Time and new ids are arguments; what is to be done comes back as a value.
 
 pub mod change;
+pub mod csn;
+pub mod digest;
 pub mod identity;
 pub mod matching;
 pub mod membership;
@@ -10,6 +12,7 @@ pub mod observation;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod replication;
 pub mod secret;
 pub mod session;
 pub mod sharing;

@@ -55,6 +55,8 @@ pub enum UnknownReason {
     DepthLimit,
     /// More groups than `max_groups_per_user`.
     TooManyGroups,
+    /// The directory is behind what was already seen of it.
+    Rollback,
     /// The store could not be read or written.
     Store,
     /// The groups were not asked for.
@@ -63,7 +65,7 @@ pub enum UnknownReason {
 
 impl UnknownReason {
     /// Every reason once; the number of `ResultCode` stands for any.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::SizeLimit,
         Self::TimeLimit,
         Self::Timeout,
@@ -82,6 +84,7 @@ impl UnknownReason {
         Self::IdMismatch,
         Self::DepthLimit,
         Self::TooManyGroups,
+        Self::Rollback,
         Self::Store,
         Self::NotAsked,
     ];
@@ -107,6 +110,7 @@ impl UnknownReason {
             Self::IdMismatch => "id-mismatch",
             Self::DepthLimit => "depth-limit",
             Self::TooManyGroups => "too-many-groups",
+            Self::Rollback => "rollback",
             Self::Store => "store",
             Self::NotAsked => "not-asked",
         }

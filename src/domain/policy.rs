@@ -92,6 +92,17 @@ pub struct UserType {
     pub create: bool,
 }
 
+/// What a live copy of a directory holds, if there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaPolicy {
+    /// Groups, and users unless they are more than this.
+    Auto(usize),
+    /// Groups alone.
+    Groups,
+    /// Groups and users.
+    GroupsAndUsers,
+}
+
 /// How the groups of a directory are found.
 #[derive(Debug, Clone)]
 pub struct GroupPolicy {
@@ -109,6 +120,10 @@ pub struct GroupPolicy {
     pub max_groups_per_user: usize,
     /// How groups are flattened for readers.
     pub flatten: Flatten,
+    /// What is held in memory; `None` for nothing.
+    pub replica: Option<ReplicaPolicy>,
+    /// The longest wait before a live copy is tried again.
+    pub max_replica_pause: std::time::Duration,
 }
 
 /// One directory as the rules see it.

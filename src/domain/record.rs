@@ -180,6 +180,20 @@ pub struct Mark {
     pub observed_at: Option<Timestamp>,
     /// What the last observation said of the groups.
     pub groups: GroupsOutcome,
+    /// What the directory's copy showed when the record was last brought up to date; not kept over
+    /// a restart.
+    pub seen: Option<Seen>,
+}
+
+/// What a record was brought up to date with: while all of it is the same, there is nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The digest of the user's entry.
+    pub entry: u128,
+    /// The fingerprint of the user's closure; `None` if the groups were not asked for.
+    pub groups: Option<u128>,
+    /// The record's version.
+    pub version: u64,
 }
 
 /// The gateway's durable copy of a user. It changes by [`super::change::Change`] alone.

@@ -21,3 +21,4 @@ pub mod proxy_header;
 pub mod result;
 pub mod schema;
 pub mod search;
+pub mod sync;

@@ -16,3 +16,11 @@ pub const PAGED_RESULTS: &[u8] = b"1.2.840.113556.1.4.319";
 pub const PROXIED_AUTHORISATION: &[u8] = b"2.16.840.1.113730.3.4.18";
 /// Matched values (RFC 3876).
 pub const MATCHED_VALUES: &[u8] = b"1.2.826.0.1.3344810.2.3";
+/// Sync Request (RFC 4533).
+pub const SYNC_REQUEST: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.1";
+/// Sync State, on an entry (RFC 4533).
+pub const SYNC_STATE: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.2";
+/// Sync Done, on the result (RFC 4533).
+pub const SYNC_DONE: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.3";
+/// Sync Info, an intermediate response (RFC 4533).
+pub const SYNC_INFO: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.4";

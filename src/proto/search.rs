@@ -130,6 +130,11 @@ pub struct Search {
 impl Search {
     /// Appends a whole message with this search.
     pub fn write(&self, out: &mut Vec<u8>, id: MessageId) {
+        self.write_with(out, id, &[]);
+    }
+
+    /// The same with more controls, which may be critical.
+    pub fn write_with(&self, out: &mut Vec<u8>, id: MessageId, more: &[Control<'_>]) {
         let mut body = Vec::new();
         ber::write_nested(&mut body, Operation::SearchRequest.tag(), |out| {
             ber::write_element(out, OCTET_STRING, self.base.as_bytes());
@@ -145,11 +150,12 @@ impl Search {
                 }
             });
         });
-        if !self.controls.is_empty() {
+        if !self.controls.is_empty() || !more.is_empty() {
             ber::write_nested(&mut body, CONTROLS, |out| {
                 for (oid, value) in &self.controls {
                     Control { oid, critical: false, value: Some(value) }.write(out);
                 }
+                more.iter().for_each(|control| control.write(out));
             });
         }
         write_with_body(id, &body, out);

@@ -4,16 +4,18 @@ use super::clock::SystemClock;
 use super::signals::Signals;
 use super::{Config, RunError, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
+use crate::app::barrier::Barrier;
 use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::ports::{Catalogue, Events, Ports};
-use crate::app::sign_on::SignOns;
+use crate::app::sign_on::{BarrierOf, SignOns};
 use crate::app::throttle::Throttle;
 use crate::domain::policy::DirectoryPolicy;
 use crate::frontend::{self, Drain, Listeners, Phase};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
-use crate::upstream;
+use crate::upstream::{self, LiveCopy, ReplicaLimits};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -40,6 +42,7 @@ impl Ports for Wiring {
     type Links = upstream::ExclusiveLinks;
     type Shared = upstream::SharedLinks;
     type Lookups = upstream::SharedLookups;
+    type Replica = upstream::LiveCopy;
     type Records = Records;
     type Clock = SystemClock;
     type Events = Telemetry;
@@ -55,6 +58,7 @@ pub struct Running {
     telemetry: Telemetry,
     workers: Vec<JoinHandle<()>>,
     control: Control,
+    followers: Vec<Background>,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
 }
@@ -87,6 +91,7 @@ impl Running {
             telemetry: telemetry.clone(),
             workers: Vec::new(),
             control,
+            followers: Vec::new(),
             addresses,
             admin: None,
         };
@@ -158,6 +163,7 @@ impl Running {
         for worker in self.workers {
             worker.join().map_err(|_| RunError::Internal("a worker panicked".to_owned()))?;
         }
+        self.followers.into_iter().for_each(Background::stop);
         self.control.stop();
         let closed = self.store.close().map_err(|error| RunError::Internal(error.to_string()));
         tracing::info!(target: "bindgate", "stopped");
@@ -180,6 +186,8 @@ impl Running {
             SystemClock::default(),
             telemetry.clone(),
         );
+        let barriers = self.follow(config, &policies);
+        let sign_ons = sign_ons.with_barriers(barriers?);
         self.sign_ons = Some(sign_ons.clone());
         let listen = Arc::new(config.listen.clone());
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -216,6 +224,35 @@ impl Running {
             self.workers.push(thread);
         }
         Ok(())
+    }
+
+    /// Begins to follow those directories of which a live copy is wanted.
+    fn follow(
+        &mut self,
+        config: &Config,
+        policies: &[Arc<DirectoryPolicy>],
+    ) -> Result<Vec<Option<BarrierOf<Wiring>>>, RunError> {
+        let mut barriers = Vec::new();
+        for (at, policy) in policies.iter().enumerate() {
+            let (upstream, configured) = (&self.upstreams[at], &config.directories[at].upstream);
+            let followed = policy.groups.as_ref().filter(|_| config.sign_on.enabled);
+            let wanted = followed.and_then(|groups| Some((groups, groups.replica?)));
+            let Some((groups, kept)) = wanted else {
+                barriers.push(None);
+                continue;
+            };
+            let limits = ReplicaLimits {
+                message: configured.max_message_size,
+                patience: configured.search_timeout,
+                longest_pause: groups.max_replica_pause,
+            };
+            let copy = self.telemetry.recording(|| LiveCopy::new(policy.clone(), kept, limits));
+            self.followers.push(Background::start("replica", upstream.follow(copy.clone()))?);
+            let patience = config.sign_on.barrier_patience;
+            let events = self.telemetry.clone();
+            barriers.push(Some(Barrier::new(policy.name.clone(), copy, patience, events)));
+        }
+        Ok(barriers)
     }
 
     fn administer(
@@ -308,6 +345,38 @@ impl Control {
     }
 
     /// Ends with whatever is still under way.
+    fn stop(self) {
+        drop(self.stop);
+        let _ = self.thread.join();
+    }
+}
+
+/// A task with a thread and a runtime of its own.
+struct Background {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Background {
+    fn start(
+        name: &str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<Self, RunError> {
+        let runtime = runtime()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let until_stopped = async {
+            tokio::select! {
+                () = task => {}
+                _ = stopped => {}
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || runtime.block_on(until_stopped))
+            .map_err(|error| RunError::Internal(error.to_string()))?;
+        Ok(Self { stop, thread })
+    }
+
     fn stop(self) {
         drop(self.stop);
         let _ = self.thread.join();

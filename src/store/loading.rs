@@ -140,6 +140,7 @@ fn read_mark(row: &Row<'_>, id: &str) -> Result<Mark, Fault> {
         observed_at: row.get::<_, Option<i64>>(13)?.map(Timestamp),
         groups: encoding::outcome_from_text(&row.get::<_, String>(14)?)
             .ok_or_else(|| bad("users", id, "groups_outcome"))?,
+        seen: None,
     })
 }
 

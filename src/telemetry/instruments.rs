@@ -2,7 +2,7 @@
 
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
-use crate::app::events::{Closed, SignOnOutcome};
+use crate::app::events::{Closed, GroupSource, SignOnOutcome};
 use crate::domain::observation::UnknownReason;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
@@ -168,6 +168,9 @@ fn gauge(recorder: &PrometheusRecorder, metric: Metric, values: &[&str], value: 
 pub(super) struct PerDirectory {
     name: Box<str>,
     sign_ons: [Counter; OUTCOMES.len()],
+    sources: [Counter; GroupSource::ALL.len()],
+    missed: Counter,
+    given_up: Gauge,
     retries: Counter,
     skipped: Counter,
     odd: Counter,
@@ -182,6 +185,10 @@ impl PerDirectory {
             name: name.into(),
             sign_ons: OUTCOMES
                 .map(|outcome| counter(recorder, table::SIGN_ONS_TOTAL, &[name, outcome.name()])),
+            sources: GroupSource::ALL
+                .map(|source| counter(recorder, table::GROUP_READS_TOTAL, &[name, source.name()])),
+            missed: counter(recorder, table::REPLICA_MISSES_TOTAL, &[name]),
+            given_up: gauge(recorder, table::REPLICA_GIVEN_UP, &[name], 0.0),
             retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
             skipped: counter(recorder, table::UPSTREAM_SKIPPED_TOTAL, &[name]),
             odd: counter(recorder, table::UPSTREAM_ODD_TOTAL, &[name]),
@@ -191,13 +198,22 @@ impl PerDirectory {
         }
     }
 
-    pub(super) fn signed_on(&self, outcome: SignOnOutcome) {
+    pub(super) fn signed_on(&self, outcome: SignOnOutcome, source: GroupSource) {
+        self.sources[source as usize].increment(1);
         let same = |known: &SignOnOutcome| {
             std::mem::discriminant(known) == std::mem::discriminant(&outcome)
         };
         if let Some(index) = OUTCOMES.iter().position(same) {
             self.sign_ons[index].increment(1);
         }
+    }
+
+    pub(super) fn missed(&self) {
+        self.missed.increment(1);
+    }
+
+    pub(super) fn given_up(&self, is_so: bool) {
+        self.given_up.set(if is_so { 1.0 } else { 0.0 });
     }
 
     pub(super) fn retried(&self) {

@@ -51,7 +51,8 @@ fn connection(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn sign_on(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Event::SignOn { directory, user_type, user, outcome, added, removed, elapsed } = *event
+    let Event::SignOn { directory, user_type, user, outcome, added, removed, source, elapsed } =
+        *event
     else {
         return Ok(());
     };
@@ -63,7 +64,8 @@ fn sign_on(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let SignOnOutcome::Unknown(reason) = outcome {
         write!(f, " reason={}", Word(&reason.to_string()))?;
     }
-    write!(f, " added={added} removed={removed} {}", Etime(elapsed))
+    let source = source.name();
+    write!(f, " added={added} removed={removed} groups={source} {}", Etime(elapsed))
 }
 
 fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,6 +91,15 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         Event::UpstreamSkipped { directory } => {
             write!(f, "UPSTREAM directory={} response of an unknown type skipped", Word(directory))
+        }
+        Event::ReplicaMissed { directory } => {
+            write!(f, "REPLICA directory={} late, the directory was asked", Word(directory))
+        }
+        Event::ReplicaGivenUp { directory } => {
+            write!(f, "REPLICA directory={} late too often, not waited for", Word(directory))
+        }
+        Event::ReplicaCaughtUp { directory } => {
+            write!(f, "REPLICA directory={} has caught up", Word(directory))
         }
         Event::UpstreamOdd { directory } => {
             write!(f, "UPSTREAM directory={} closed: no answer to what was asked", Word(directory))
@@ -126,7 +137,7 @@ impl fmt::Display for Etime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::events::ConnectionId;
+    use crate::app::events::{ConnectionId, GroupSource};
     use crate::domain::observation::UnknownReason;
     use crate::proto::result::ResultCode;
 
@@ -195,17 +206,18 @@ mod tests {
             outcome,
             added: 1,
             removed: 0,
+            source: GroupSource::Directory,
             elapsed: ETIME,
         };
         check(
             sign_on(SignOnOutcome::Changed, Some("staff")),
             "SIGNON directory=corp type=staff user=\"uid=ann\" outcome=changed added=1 removed=0 \
-             etime=0.004021",
+             groups=directory etime=0.004021",
         );
         check(
             sign_on(SignOnOutcome::Unknown(UnknownReason::Timeout), None),
             "SIGNON directory=corp user=\"uid=ann\" outcome=unknown reason=timeout added=1 \
-             removed=0 etime=0.004021",
+             removed=0 groups=directory etime=0.004021",
         );
     }
 

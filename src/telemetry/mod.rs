@@ -178,6 +178,15 @@ impl Inner {
             }
             Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
             Event::UpstreamSkipped { directory } => instruments.directory(directory).skipped(),
+            Event::ReplicaMissed { directory } => instruments.directory(directory).missed(),
+            Event::ReplicaGivenUp { directory } => {
+                instruments.directory(directory).given_up(true);
+                return Urgency::Line(Level::WARN);
+            }
+            Event::ReplicaCaughtUp { directory } => {
+                instruments.directory(directory).given_up(false);
+                return Urgency::Line(Level::INFO);
+            }
             Event::UpstreamOdd { directory } => {
                 instruments.directory(directory).odd();
                 return Urgency::Joined(Level::WARN, &self.odd);
@@ -213,11 +222,12 @@ impl Inner {
     }
 
     fn count_sign_on(&self, event: &Event<'_>) -> Urgency<'_> {
-        let Event::SignOn { directory, outcome, added, removed, elapsed, .. } = *event else {
+        let Event::SignOn { directory, outcome, added, removed, source, elapsed, .. } = *event
+        else {
             return Urgency::Line(Level::DEBUG);
         };
         let instruments = &self.instruments;
-        instruments.directory(directory).signed_on(outcome);
+        instruments.directory(directory).signed_on(outcome, source);
         instruments.added.increment(added as u64);
         instruments.removed.increment(removed as u64);
         instruments.sign_on_seconds.record(elapsed);

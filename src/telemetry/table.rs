@@ -57,6 +57,32 @@ metrics_table! {
         "Sign-ons, by what they did to the record.";
     SIGN_ON_UNKNOWN_TOTAL: Counter "bindgate_sign_on_unknown_total" ["reason"]
         "Sign-ons whose observation was unknown, so that no membership was touched, by reason.";
+    GROUP_READS_TOTAL: Counter "bindgate_group_reads_total" ["directory", "source"]
+        "Sign-ons by where the groups were read: in the replica, in the directory, or nowhere.";
+    REPLICA_MISSES_TOTAL: Counter "bindgate_replica_misses_total" ["directory"]
+        "Questions for which the replica was not up to date in time, so that the directory was asked.";
+    REPLICA_GIVEN_UP: Gauge "bindgate_replica_given_up" ["directory"]
+        "1 while the replica is not waited for because it was late too often, else 0.";
+    REPLICA_COMPLETE: Gauge "bindgate_replica_complete" ["directory"]
+        "1 while the replica is complete and followed live, else 0.";
+    REPLICA_HELD: Gauge "bindgate_replica_held" ["directory"]
+        "1 while a refresh is held that would take away most of the groups, else 0.";
+    REPLICA_GROUPS: Gauge "bindgate_replica_groups" ["directory"]
+        "Groups in the replica.";
+    REPLICA_USERS: Gauge "bindgate_replica_users" ["directory"]
+        "Users in the replica.";
+    REPLICA_HEARD: Gauge "bindgate_replica_heard_timestamp_seconds" ["directory"]
+        "When something was last heard for the replica, in seconds since 1970.";
+    REPLICA_LOADS_TOTAL: Counter "bindgate_replica_loads_total" ["directory"]
+        "Times that the replica was asked for from the beginning.";
+    REPLICA_REFRESHES_TOTAL: Counter "bindgate_replica_refreshes_total" ["directory"]
+        "Times that the replica became up to date, polls included.";
+    REPLICA_CONNECTS_TOTAL: Counter "bindgate_replica_connects_total" ["directory"]
+        "Connections that were made for the replica.";
+    REPLICA_POLLS_TOTAL: Counter "bindgate_replica_polls_total" ["directory"]
+        "Times that changes were asked for because they had not come by themselves.";
+    REPLICA_CHANGES_TOTAL: Counter "bindgate_replica_changes_total" ["directory"]
+        "Entries that were put into the replica or removed from it.";
     SIGN_ON_SECONDS: Histogram "bindgate_sign_on_seconds" []
         "Time of a sign-on's flight: reads, plan and commit.";
     MEMBERSHIPS_ADDED_TOTAL: Counter "bindgate_memberships_added_total" []

@@ -3,7 +3,7 @@
 //! lines out.
 
 use super::*;
-use crate::app::events::{Closed, ConnectionId};
+use crate::app::events::{Closed, ConnectionId, GroupSource};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::proto::op::Operation;
@@ -28,6 +28,7 @@ fn sign_on(outcome: SignOnOutcome) -> Event<'static> {
         outcome,
         added: 2,
         removed: 1,
+        source: GroupSource::Replica,
         elapsed: MILLISECOND,
     }
 }
@@ -119,6 +120,7 @@ fn a_sign_on_is_counted_by_directory_outcome_and_reason() {
             "bindgate_sign_ons_total{directory=\"corp\",outcome=\"unknown\"} 1",
             "bindgate_sign_ons_total{directory=\"other\",outcome=\"unchanged\"} 1",
             "bindgate_sign_on_unknown_total{reason=\"result-code\"} 1",
+            "bindgate_group_reads_total{directory=\"corp\",source=\"replica\"} 2",
             "bindgate_memberships_added_total 6",
             "bindgate_memberships_removed_total 3",
         ],
@@ -137,6 +139,8 @@ fn the_gateways_own_events_move_their_metrics() {
             Event::UpstreamRetried { directory: "corp" },
             Event::UpstreamSkipped { directory: "corp" },
             Event::UpstreamOdd { directory: "corp" },
+            Event::ReplicaMissed { directory: "corp" },
+            Event::ReplicaGivenUp { directory: "corp" },
             Event::LimitHit { limit: "max_clients", peer: None },
             Event::LimitHit { limit: "max_clients", peer: None },
             Event::StoreFailed { error: "disk full" },
@@ -148,6 +152,8 @@ fn the_gateways_own_events_move_their_metrics() {
             "bindgate_upstream_retries_total{directory=\"corp\"} 1",
             "bindgate_upstream_skipped_total{directory=\"corp\"} 1",
             "bindgate_upstream_odd_total{directory=\"corp\"} 1",
+            "bindgate_replica_misses_total{directory=\"corp\"} 1",
+            "bindgate_replica_given_up{directory=\"corp\"} 1",
             "bindgate_limit_hits_total{limit=\"max_clients\"} 2",
             "bindgate_store_healthy 0",
             "bindgate_admin_refused_total 1",
@@ -165,8 +171,10 @@ fn what_is_rendered_is_what_the_table_says() {
     telemetry.emit(&Event::LimitHit { limit: "max_clients", peer: None });
     // The directory's side registers its own.
     telemetry.recording(|| {
-        for metric in METRICS.iter().filter(|metric| metric.name.starts_with("bindgate_upstream_"))
-        {
+        let is_upstreams = |metric: &&Metric| {
+            ["bindgate_upstream_", "bindgate_replica_"].iter().any(|it| metric.name.starts_with(it))
+        };
+        for metric in METRICS.iter().filter(is_upstreams) {
             match metric.kind {
                 Kind::Counter => metrics::counter!(metric.name).absolute(0),
                 _ => metrics::gauge!(metric.name).set(0.0),

@@ -6,6 +6,7 @@ use super::counters::Counters;
 use super::lease::ExclusiveLinks;
 use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
 use super::pool::Pool;
+use super::replica::{self, LiveCopy};
 use super::servers::{Choice, Servers};
 use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks};
 use super::stream::Stream;
@@ -13,6 +14,7 @@ use super::terms::Limits;
 use super::tls::{self, TlsError};
 use crate::app::ports::{Events, LinkError, LookupError};
 use crate::proto::envelope::MessageId;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use tokio::task::AbortHandle;
@@ -36,6 +38,7 @@ pub struct Directory {
     servers: Arc<Servers>,
     pool: Arc<Pool>,
     desks: Vec<Arc<Desk>>,
+    login: Arc<Login>,
     shared: Vec<SharedLinks>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -64,7 +67,7 @@ impl Directory {
         let desk = |_| Arc::new(Desk::new(login.clone(), limits, counters.clone()));
         let desks = (0..workers).map(desk).collect();
         let shared = shared_links(config, workers, &servers, &login);
-        Ok(Self { servers, pool: Arc::new(pool), desks, shared, tasks: Mutex::default() })
+        Ok(Self { servers, pool: Arc::new(pool), desks, login, shared, tasks: Mutex::default() })
     }
 
     /// A worker's access to exclusive connections. `worker` is taken modulo the number of workers.
@@ -90,6 +93,11 @@ impl Directory {
         self.desks[worker].start();
         let task = tokio::spawn(self.pool.clone().maintain(worker));
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+    }
+
+    /// Keeps a live copy up to date, until it is dropped.
+    pub fn follow(&self, copy: LiveCopy) -> impl Future<Output = ()> + Send + use<> {
+        replica::follow(copy, self.login.clone())
     }
 
     /// Whether some server could be reached when it was last tried.

@@ -13,6 +13,7 @@ mod ledger;
 mod lookup;
 mod pool;
 mod queue;
+mod replica;
 mod secret;
 mod servers;
 mod shared;
@@ -25,6 +26,7 @@ mod warm;
 pub use directory::{Directory, UpstreamError};
 pub use lease::{ExclusiveLinks, Lease, LeaseWait};
 pub use lookup::SharedLookups;
+pub use replica::{LiveCopy, ReplicaLimits};
 pub use shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat};
 pub use tls::TlsError;
 

@@ -31,7 +31,7 @@ pub(crate) fn person(id: &str, directory: &str, user_type: &str, name: &str) -> 
 
 pub(crate) fn stored(record: Record) -> Stored {
     let groups = GroupsOutcome::Known;
-    let mark = Mark { last_sign_on: NEW_YEAR, observed_at: Some(NEW_YEAR), groups };
+    let mark = Mark { last_sign_on: NEW_YEAR, observed_at: Some(NEW_YEAR), groups, seen: None };
     Stored { record: Arc::new(record), mark }
 }
 

@@ -3,7 +3,8 @@
 use super::links::FakeLinks;
 use bindgate::app::events::Event;
 use bindgate::app::ports::{
-    Clock, Commit, Events, LookupError, Lookups, Ports, Records, StoreError, Stored, StoredSwitch,
+    Clock, Commit, Events, LookupError, Lookups, NoReplica, Ports, Records, StoreError, Stored,
+    StoredSwitch,
 };
 use bindgate::domain::change::apply;
 use bindgate::domain::policy::{
@@ -31,6 +32,7 @@ impl Ports for Fakes {
     type Links = FakeLinks;
     type Shared = SharedLinks;
     type Lookups = Tree;
+    type Replica = NoReplica;
     type Records = Memory;
     type Clock = Ticks;
     type Events = Seen;
@@ -364,6 +366,8 @@ pub(crate) fn policy(name: &str, on_unknown: OnUnknown) -> DirectoryPolicy {
         max_depth: 4,
         max_groups_per_user: 6,
         flatten: Flatten::Ancestors,
+        replica: None,
+        max_replica_pause: Duration::from_secs(60),
     };
     DirectoryPolicy {
         name: name.into(),

@@ -86,8 +86,12 @@ impl House {
         let (links, far_ends) = FakeLinks::new(granting);
         let (tree, seen) = (Tree::new(), Seen::default());
         let policies = ["one", "two"].map(|name| Arc::new(policy(name, on_unknown)));
-        let sign_on =
-            sign_on::Config { enabled: true, sync: SyncMode::BeforeReply, budget: BUDGET };
+        let sign_on = sign_on::Config {
+            enabled: true,
+            sync: SyncMode::BeforeReply,
+            budget: BUDGET,
+            barrier_patience: BUDGET,
+        };
         let lookups = vec![tree.clone(), tree.clone()];
         let (records, clock) = (Memory::default(), Ticks::default());
         let sign_ons = SignOns::new(sign_on, &policies, lookups, records, clock, seen.clone());

@@ -23,7 +23,12 @@ impl Stage {
         let mut policy: DirectoryPolicy = policy("one", OnUnknown::Keep);
         change(&mut policy.user_types[0]);
         let (tree, memory, seen) = (Tree::new(), Memory::default(), Seen::default());
-        let config = Config { enabled: true, sync, budget: Duration::from_secs(2) };
+        let config = Config {
+            enabled: true,
+            sync,
+            budget: Duration::from_secs(2),
+            barrier_patience: Duration::from_millis(50),
+        };
         let sign_ons = SignOns::new(
             config,
             &[Arc::new(policy)],

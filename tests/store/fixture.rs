@@ -128,7 +128,7 @@ pub(crate) fn key(number: usize) -> UserKey {
 
 pub(crate) fn mark(at: i64) -> Mark {
     let at = Timestamp(at);
-    Mark { last_sign_on: at, observed_at: Some(at), groups: GroupsOutcome::Known }
+    Mark { last_sign_on: at, observed_at: Some(at), groups: GroupsOutcome::Known, seen: None }
 }
 
 pub(crate) fn audit(action: &'static str, user: Option<UserKey>) -> AuditEntry {

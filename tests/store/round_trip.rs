@@ -57,6 +57,7 @@ fn any_mark() -> impl Strategy<Value = Mark> {
             groups: code.map_or(GroupsOutcome::Known, |code| {
                 GroupsOutcome::Unknown(UnknownReason::ResultCode(code))
             }),
+            seen: None,
         },
     )
 }

@@ -4,9 +4,9 @@
 //! read, so that two readers can have two modes (S6.5). There is no recursion here: a chain of
 //! groups may be as long as `max_groups_per_user`.
 
-use super::observation::Closure;
-use super::policy::Flatten;
-use super::record::UpstreamId;
+use crate::domain::observation::Closure;
+use crate::domain::policy::Flatten;
+use crate::domain::record::UpstreamId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The groups of a closure that a mode shows (semantics S6.2).

@@ -1,0 +1,306 @@
+//! A sign-on: observe, plan, commit. Once per user at a time, never older than the sign-ons it
+//! serves, detached from the client's connection.
+
+mod flight;
+
+use super::barrier::{Barrier, Question};
+use super::flights::{Deserted, Flights, Ride};
+use super::observe;
+use super::ports::{Clock, Coverage, Ports, Replica};
+use crate::domain::identity;
+use crate::domain::observation::{Observed, ObservedEntry};
+use crate::domain::policy::{DirectoryPolicy, OnUnknown, UserType};
+use crate::domain::session::Refusal;
+use crate::domain::time::Timestamp;
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use crate::proto::result::ResultCode;
+use flight::Flight;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// When the answer to a bind goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncMode {
+    /// After the record is up to date and on disk.
+    BeforeReply,
+    /// As soon as the identity is settled.
+    AfterReply,
+}
+
+/// How sign-ons are handled: the section `[sign_on]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Whether sign-ons are synchronised at all; off is a plain relay (`enabled`).
+    pub enabled: bool,
+    /// When the answer goes out.
+    pub sync: SyncMode,
+    /// How long a bind's answer may wait for the record.
+    pub budget: Duration,
+    /// How long a live copy may take to be as young as the sign-on (`barrier_patience`).
+    pub barrier_patience: Duration,
+}
+
+/// What a sign-on says about the bind's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The directory's success goes out.
+    Admit,
+    /// This goes out in its place.
+    Refuse(Refusal),
+}
+
+const UNKNOWN_DENIED: Verdict =
+    Verdict::Refuse(Refusal::new(ResultCode::UNAVAILABLE, "the sign-on could not be synchronised"));
+
+type FlightKey = (usize, NormalizedDn);
+
+/// The barrier before the live copy of a directory.
+pub type BarrierOf<P> = Barrier<<P as Ports>::Replica, <P as Ports>::Events>;
+
+type QuestionOf<P> = Question<<<P as Ports>::Replica as Replica>::Marker>;
+
+/// The user's entry as read for one or several sign-ons.
+#[derive(Clone)]
+struct EntryRead {
+    sent_at: Timestamp,
+    entry: Arc<Observed<ObservedEntry>>,
+}
+
+/// What a passenger brings to a flight.
+struct Luggage<P: Ports> {
+    /// The attempt's number: a greater one began later, so its read was sent after the requests of
+    /// all lesser ones had come, whichever bind the directory answers first.
+    begun: u64,
+    /// All that was asked for it was sent at this time or later.
+    since: Timestamp,
+    name: Arc<str>,
+    dn: DistinguishedName,
+    /// The read of the user's entry; `None` if the live copy is expected to say enough.
+    read: Option<Ride<EntryRead>>,
+    /// How far the directory has got, if there is a live copy.
+    question: Option<QuestionOf<P>>,
+}
+
+impl<P: Ports> PartialEq for Luggage<P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.begun == other.begun
+    }
+}
+
+impl<P: Ports> PartialOrd for Luggage<P> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.begun.cmp(&other.begun))
+    }
+}
+
+struct Directory<P: Ports> {
+    policy: Arc<DirectoryPolicy>,
+    attributes: Vec<String>,
+    barrier: Option<BarrierOf<P>>,
+}
+
+struct Shared<P: Ports> {
+    config: Config,
+    directories: Vec<Directory<P>>,
+    records: P::Records,
+    clock: P::Clock,
+    events: P::Events,
+    begun: AtomicU64,
+    reads: Arc<Flights<FlightKey, (), EntryRead>>,
+    flights: Arc<Flights<FlightKey, Luggage<P>, Verdict>>,
+}
+
+/// The sign-ons of all directories; a handle uses its worker's connections for what it reads.
+pub struct SignOns<P: Ports> {
+    shared: Arc<Shared<P>>,
+    lookups: Arc<[P::Lookups]>,
+}
+
+impl<P: Ports> Clone for SignOns<P> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), lookups: self.lookups.clone() }
+    }
+}
+
+impl<P: Ports> SignOns<P> {
+    /// For how many users a flight is under way, those included whose binds were answered before
+    /// its end.
+    pub fn under_way(&self) -> usize {
+        self.shared.flights.len()
+    }
+
+    /// Sign-ons to these directories; `lookups` holds one for each of them.
+    pub fn new(
+        config: Config,
+        directories: &[Arc<DirectoryPolicy>],
+        lookups: Vec<P::Lookups>,
+        records: P::Records,
+        clock: P::Clock,
+        events: P::Events,
+    ) -> Self {
+        let directories = directories
+            .iter()
+            .map(|policy| Directory {
+                attributes: identity::attributes_to_read(policy),
+                policy: policy.clone(),
+                barrier: None,
+            })
+            .collect();
+        let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
+        let begun = AtomicU64::new(0);
+        let shared = Shared { config, directories, records, clock, events, begun, reads, flights };
+        Self { shared: Arc::new(shared), lookups: lookups.into() }
+    }
+
+    /// The same with the barriers before the live copies of directories, for those that have one.
+    /// Nobody may use them yet.
+    pub fn with_barriers(mut self, barriers: Vec<Option<BarrierOf<P>>>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            for (directory, barrier) in shared.directories.iter_mut().zip(barriers) {
+                directory.barrier = barrier;
+            }
+        }
+        self
+    }
+
+    /// The same sign-ons, read over another worker's connections.
+    pub fn over(&self, lookups: Vec<P::Lookups>) -> Self {
+        Self { shared: self.shared.clone(), lookups: lookups.into() }
+    }
+
+    /// How long a bind's answer may wait for the record.
+    pub fn budget(&self) -> Duration {
+        self.shared.config.budget
+    }
+
+    /// A whole BindRequest was received: what a sign-on needs to know is asked while the directory
+    /// looks at the password: how far the directory has got, if there is a live copy of it, and the
+    /// user's entry unless that copy knows users. `None` if a success would not be a sign-on: synchronisation is off,
+    /// the directory has no user types, the name is no DN, or it is the service account's.
+    pub fn begin(&self, directory: usize, name: &[u8]) -> Option<Attempt<P>> {
+        let policy = &self.shared.directories.get(directory)?.policy;
+        if !self.shared.config.enabled || policy.user_types.is_empty() {
+            return None;
+        }
+        let dn = DistinguishedName::from_bytes(name).ok()?;
+        if dn.is_root() || dn == policy.service_account {
+            return None;
+        }
+        let name: Arc<str> = Arc::from(dn.as_str());
+        let key = (directory, dn.normalized().clone());
+        // Numbered before anything is asked for: see `Luggage::begun`.
+        let begun = self.shared.begun.fetch_add(1, Ordering::SeqCst);
+        let since = self.shared.clock.now();
+        let barrier = self.shared.directories[directory].barrier.as_ref();
+        let question = barrier.and_then(|barrier| barrier.ask(&self.lookups[directory]));
+        let read = self.needs_entry(barrier).then(|| self.read(key.clone(), name.clone()));
+        let luggage = Luggage { begun, since, name, dn, read, question };
+        Some(Attempt { sign_ons: self.clone(), key, luggage })
+    }
+
+    /// Whether the user's entry has to be read whatever comes.
+    fn needs_entry(&self, barrier: Option<&BarrierOf<P>>) -> bool {
+        let knows_users = || barrier.and_then(Barrier::coverage) == Some(Coverage::GroupsAndUsers);
+        self.shared.config.sync == SyncMode::AfterReply || !knows_users()
+    }
+
+    fn read(&self, key: FlightKey, name: Arc<str>) -> Ride<EntryRead> {
+        let (shared, lookups, directory) = (self.shared.clone(), self.lookups.clone(), key.0);
+        let fly =
+            move |()| read_entry::<P>(shared.clone(), lookups.clone(), directory, name.clone());
+        self.shared.reads.join(key, (), fly, spawn)
+    }
+
+    fn fly(&self, key: FlightKey, luggage: Luggage<P>) -> Ride<Verdict> {
+        let (shared, lookups, directory) = (self.shared.clone(), self.lookups.clone(), key.0);
+        let fly = move |luggage| {
+            Flight::<P>::new(shared.clone(), lookups.clone(), directory).run(luggage)
+        };
+        self.shared.flights.join(key, luggage, fly, spawn)
+    }
+}
+
+fn spawn(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    tokio::spawn(future);
+}
+
+async fn read_entry<P: Ports>(
+    shared: Arc<Shared<P>>,
+    lookups: Arc<[P::Lookups]>,
+    directory: usize,
+    name: Arc<str>,
+) -> EntryRead {
+    let sent_at = shared.clock.now();
+    let attributes = &shared.directories[directory].attributes;
+    let entry = observe::entry(&lookups[directory], &name, attributes).await;
+    EntryRead { sent_at, entry: Arc::new(entry) }
+}
+
+/// A bind under way that may become a sign-on. Dropping it means that the bind failed.
+pub struct Attempt<P: Ports> {
+    sign_ons: SignOns<P>,
+    key: FlightKey,
+    luggage: Luggage<P>,
+}
+
+impl<P: Ports> Attempt<P> {
+    /// The bind succeeded: the sign-on joins a flight none of whose reads has been sent yet.
+    pub fn succeeded(self) -> Gate {
+        let policy = &self.sign_ons.shared.directories[self.key.0].policy;
+        let overdue = unknown_verdict(policy, &self.luggage.dn);
+        let read = self.luggage.read.clone();
+        let flight = self.sign_ons.fly(self.key, self.luggage);
+        let wait = match (self.sign_ons.shared.config.sync, read) {
+            (SyncMode::AfterReply, Some(read)) => Wait::Identity(read),
+            _ => Wait::Record(flight),
+        };
+        Gate { wait, overdue }
+    }
+}
+
+enum Wait {
+    Record(Ride<Verdict>),
+    Identity(Ride<EntryRead>),
+}
+
+/// The wait between the directory's success and the answer to the client.
+pub struct Gate {
+    wait: Wait,
+    overdue: Verdict,
+}
+
+impl Gate {
+    /// The verdict when the budget has run out: the observation is unknown.
+    pub fn overdue(&self) -> Verdict {
+        self.overdue
+    }
+}
+
+impl Future for Gate {
+    type Output = Verdict;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        let overdue = self.overdue;
+        match &mut self.wait {
+            Wait::Record(ride) => Pin::new(ride).poll(cx).map(|v| v.unwrap_or(overdue)),
+            Wait::Identity(ride) => Pin::new(ride).poll(cx).map(|read| match read {
+                Some(EntryRead { entry, .. }) if matches!(*entry, Observed::Known(_)) => {
+                    Verdict::Admit
+                }
+                _ => overdue,
+            }),
+        }
+    }
+}
+
+/// What an unknown entry means for the answer: denied if it may belong to a user type that says so.
+fn unknown_verdict(policy: &DirectoryPolicy, dn: &DistinguishedName) -> Verdict {
+    let denies = |user_type: &UserType| {
+        user_type.on_unknown == OnUnknown::Deny && dn.is_within(&user_type.base)
+    };
+    if policy.user_types.iter().any(denies) { UNKNOWN_DENIED } else { Verdict::Admit }
+}

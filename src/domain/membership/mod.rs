@@ -1,0 +1,9 @@
+//! Who is in which groups: the graph of a whole directory, and the flattening of closures.
+
+pub mod entry;
+mod flatten;
+pub mod graph;
+mod names;
+
+pub use entry::{GroupEntry, MemberKey, UserEntry};
+pub use flatten::flatten;

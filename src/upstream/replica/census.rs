@@ -1,0 +1,142 @@
+//! What is asked of a directory for its copy, and what each entry of the answer is.
+
+use crate::app::ports::Coverage;
+use crate::domain::digest::digest;
+use crate::domain::identity::{self, ID_ATTRIBUTES};
+use crate::domain::matching::{self, Truth};
+use crate::domain::membership::{GroupEntry, MemberKey, UserEntry};
+use crate::domain::policy::{DirectoryPolicy, GroupPolicy};
+use crate::domain::record::{Group, UpstreamId};
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use crate::proto::filter::Filter;
+use crate::proto::search::{Attribute, Entry, Scope, Search};
+use crate::proto::sync::{EntryUuid, uuid_text};
+
+/// What an entry is to the copy.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Person {
+    Group(GroupEntry),
+    User(UserEntry),
+    Neither,
+}
+
+/// What is asked of a directory.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    /// The search; the same at every connection, or a cookie would be another content's.
+    pub(super) search: Search,
+    /// What the answer covers.
+    pub(super) coverage: Coverage,
+    /// The attributes that a user's digest covers, in lower case.
+    digested: Vec<String>,
+}
+
+impl Question {
+    /// The one search that finds all groups, and all users if they are wanted and some name above
+    /// all of them is within a suffix of the directory.
+    pub(super) fn new(
+        directory: &DirectoryPolicy,
+        groups: &GroupPolicy,
+        wants_users: bool,
+    ) -> Self {
+        let mut bases = vec![&groups.base];
+        bases.extend(directory.user_types.iter().map(|user_type| &user_type.base));
+        let above = common(&bases).filter(|_| wants_users && bases.len() > 1);
+        let above = above.filter(|above| is_within_a_suffix(directory, above));
+        let mut attributes: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
+        attributes.push("objectClass".to_owned());
+        attributes.push(groups.name_attribute.clone());
+        attributes.push(groups.member_attribute.clone());
+        attributes.extend(groups.filter.attributes().into_iter().map(str::to_owned));
+        let mut filters = vec![groups.filter.clone()];
+        if above.is_some() {
+            attributes.extend(identity::attributes_to_read(directory));
+            filters.extend(directory.user_types.iter().map(|kind| kind.filter.clone()));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        attributes.retain(|name| seen.insert(name.to_ascii_lowercase()));
+        let coverage = above.as_ref().map_or(Coverage::Groups, |_| Coverage::GroupsAndUsers);
+        let base = above.unwrap_or_else(|| groups.base.as_str().to_owned());
+        let search = Search {
+            base,
+            scope: Scope::Subtree,
+            filter: if filters.len() == 1 { filters.remove(0) } else { Filter::Or(filters) },
+            attributes,
+            size_limit: 0,
+            time_limit: 0,
+            controls: Vec::new(),
+        };
+        let digested = identity::attributes_to_read(directory);
+        let digested = digested.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Self { search, coverage, digested }
+    }
+
+    /// What an entry is. One that cannot be understood is an error: it may be a group.
+    pub(super) fn sort(
+        &self,
+        directory: &DirectoryPolicy,
+        seed: (u64, u64),
+        uuid: EntryUuid,
+        entry: Entry,
+    ) -> Result<Person, Unreadable> {
+        let dn = DistinguishedName::parse(&entry.dn).map_err(|_| Unreadable)?;
+        let id = UpstreamId::new(&uuid_text(uuid));
+        if let Some(groups) = &directory.groups
+            && dn.is_within(&groups.base)
+            && matching::evaluate(&groups.filter, &entry) == Truth::True
+        {
+            return Ok(Person::Group(group(groups, id, &dn, &entry)));
+        }
+        let is_user = self.coverage == Coverage::GroupsAndUsers
+            && identity::user_type(directory, &entry).is_some();
+        if !is_user {
+            return Ok(Person::Neither);
+        }
+        // What a sign-on reads of an entry is no more than this.
+        let is_digested = |attribute: &Attribute| {
+            let name = attribute.name.split(';').next().unwrap_or_default();
+            self.digested.iter().any(|digested| digested.eq_ignore_ascii_case(name))
+        };
+        let Entry { dn: text, mut attributes } = entry;
+        attributes.retain(is_digested);
+        let digest = digest(seed, &Entry { dn: text, attributes });
+        let dn = dn.normalized().clone();
+        Ok(Person::User(UserEntry { id, dn, uids: Vec::new(), digest }))
+    }
+}
+
+/// An entry whose name cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+fn group(
+    policy: &GroupPolicy,
+    id: UpstreamId,
+    dn: &DistinguishedName,
+    entry: &Entry,
+) -> GroupEntry {
+    let name = entry.text(&policy.name_attribute).unwrap_or(&entry.dn).to_owned();
+    let members = entry.values(&policy.member_attribute).iter();
+    // A value that is no name (a placeholder) names nobody.
+    let members = members.filter_map(|value| DistinguishedName::from_bytes(value).ok());
+    let members = members.filter(|member| !member.is_root());
+    GroupEntry {
+        group: Group { id, dn: entry.dn.clone(), name },
+        dn: dn.normalized().clone(),
+        members: members.map(|member| MemberKey::Dn(member.normalized().clone())).collect(),
+    }
+}
+
+/// The lowest name that all names are within.
+fn common(names: &[&DistinguishedName]) -> Option<String> {
+    let mut above: NormalizedDn = names.first()?.normalized().clone();
+    while !names.iter().all(|name| name.normalized().is_within(&above)) {
+        above = above.parent()?;
+    }
+    Some(above.as_str().to_owned())
+}
+
+fn is_within_a_suffix(directory: &DirectoryPolicy, name: &str) -> bool {
+    let Ok(name) = DistinguishedName::parse(name) else { return false };
+    directory.suffixes.iter().any(|suffix| name.is_within(suffix))
+}

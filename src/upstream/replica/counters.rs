@@ -1,0 +1,46 @@
+//! The live copy in numbers.
+
+use crate::domain::membership::graph::Counts;
+use metrics::{Counter, Gauge, counter, gauge};
+use std::time::SystemTime;
+
+/// Handles of one copy's metrics.
+pub(super) struct ReplicaCounters {
+    pub(super) complete: Gauge,
+    pub(super) held: Gauge,
+    groups: Gauge,
+    users: Gauge,
+    heard: Gauge,
+    pub(super) loads: Counter,
+    pub(super) refreshes: Counter,
+    pub(super) connects: Counter,
+    pub(super) polls: Counter,
+    pub(super) changes: Counter,
+}
+
+impl ReplicaCounters {
+    pub(super) fn new(directory: &str) -> Self {
+        let name = || directory.to_owned();
+        Self {
+            complete: gauge!("bindgate_replica_complete", "directory" => name()),
+            held: gauge!("bindgate_replica_held", "directory" => name()),
+            groups: gauge!("bindgate_replica_groups", "directory" => name()),
+            users: gauge!("bindgate_replica_users", "directory" => name()),
+            heard: gauge!("bindgate_replica_heard_timestamp_seconds", "directory" => name()),
+            loads: counter!("bindgate_replica_loads_total", "directory" => name()),
+            refreshes: counter!("bindgate_replica_refreshes_total", "directory" => name()),
+            connects: counter!("bindgate_replica_connects_total", "directory" => name()),
+            polls: counter!("bindgate_replica_polls_total", "directory" => name()),
+            changes: counter!("bindgate_replica_changes_total", "directory" => name()),
+        }
+    }
+
+    /// Notes how much there is, and that something was heard.
+    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 groups")]
+    pub(super) fn show(&self, counts: Counts) {
+        self.groups.set(counts.groups as f64);
+        self.users.set(counts.users as f64);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        self.heard.set(now.unwrap_or_default().as_secs_f64());
+    }
+}

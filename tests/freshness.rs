@@ -1,0 +1,247 @@
+//! Rounds of "change the directory, bind at once": no sign-on shows what was before it.
+//!
+//! Goal: after each change sixteen binders sign on at the same time, and the record of each is
+//! what the directory says by then. By thirds the change is a direct membership, one five levels
+//! up, and a group that is deleted, made anew or renamed; in half of the rounds all binders are one
+//! user, in the others each is another. At most one in a hundred sign-ons may have had to walk the
+//! directory, or have learnt nothing. Method: a real slapd that notes every sign-on (`lastbind`),
+//! while somebody else writes what concerns no group. A model of the tree says what is expected.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use support::counts::{counted, seed};
+use support::dice::Dice;
+use support::eventually;
+use support::gateway::{Gateway, group_names};
+use support::pdu::{self, Change};
+use support::raw::Raw;
+use support::slapd::{Options, Slapd};
+use support::tree::{self, Extra, NOBODY};
+
+/// How many bind at once.
+const BINDERS: usize = 16;
+/// The groups that may hold a binder directly.
+const DIRECT: usize = 8;
+/// The chain that binders are at the foot of: group 0 holds them, each other one the one before.
+const CHAIN: usize = 7;
+/// Where the chain is cut and joined again: that group is five levels above the direct one.
+const CUT: usize = 5;
+/// The groups that come, go and change their names.
+const MOVING: usize = 4;
+/// How long the writer rests between two writes that concern no group.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What the directory holds, as far as the binders are concerned.
+struct Model {
+    direct: BTreeSet<(usize, usize)>,
+    is_joined: bool,
+    /// The moving groups' names by number; those that are there.
+    moving: BTreeMap<usize, String>,
+    renames: usize,
+}
+
+fn direct(number: usize) -> String {
+    format!("direct-{number}")
+}
+
+fn chain(number: usize) -> String {
+    format!("chain-{number}")
+}
+
+fn binder(number: usize) -> String {
+    tree::person(&tree::extra_uid(number))
+}
+
+impl Model {
+    /// The groups of a binder, sorted.
+    fn expected(&self, binder: usize) -> Vec<String> {
+        let mine = self.direct.iter().filter(|(_, member)| *member == binder);
+        let mut names: Vec<String> = mine.map(|(group, _)| direct(*group)).collect();
+        let reached = if self.is_joined { CHAIN } else { CUT };
+        names.extend((0..reached).map(chain));
+        names.extend(self.moving.values().cloned());
+        names.sort();
+        names
+    }
+
+    fn change(&mut self, kind: u64, dice: &mut Dice, admin: &mut Raw) {
+        match kind % 3 {
+            0 => self.change_direct(dice, admin),
+            1 => {
+                let (group, member) = (tree::group(&chain(CUT)), tree::group(&chain(CUT - 1)));
+                let change = if self.is_joined { Change::Delete } else { Change::Add };
+                self.is_joined = !self.is_joined;
+                admin.modify(&group, change, "member", &[member.as_bytes()]);
+            }
+            _ => self.change_group(dice, admin),
+        }
+    }
+
+    fn change_direct(&mut self, dice: &mut Dice, admin: &mut Raw) {
+        let (group, member) = (dice.below(DIRECT), dice.below(BINDERS));
+        let (group_dn, member_dn) = (tree::group(&direct(group)), binder(member));
+        if self.direct.insert((group, member)) {
+            admin.join(&group_dn, &member_dn);
+        } else {
+            self.direct.remove(&(group, member));
+            admin.leave(&group_dn, &member_dn);
+        }
+    }
+
+    fn change_group(&mut self, dice: &mut Dice, admin: &mut Raw) {
+        let number = dice.below(MOVING);
+        self.renames += 1;
+        let new_name = format!("moving-{number}-{}", self.renames);
+        let code = match self.moving.remove(&number) {
+            None => {
+                add_group(admin, &new_name, (0..BINDERS).map(binder));
+                self.moving.insert(number, new_name);
+                0
+            }
+            Some(name) if dice.once_in(2) => admin.code(&pdu::delete(&tree::group(&name))),
+            Some(name) => {
+                let rdn = format!("cn={new_name}");
+                let code = admin.code(&pdu::modify_dn(&tree::group(&name), &rdn, None));
+                self.moving.insert(number, new_name);
+                code
+            }
+        };
+        assert_eq!(code, 0, "the administrator may do that");
+    }
+}
+
+fn add_group(admin: &mut Raw, name: &str, members: impl Iterator<Item = String>) {
+    let members: Vec<String> = members.chain([NOBODY.to_owned()]).collect();
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    let classes: &[&str] = &["groupOfNames"];
+    let body = pdu::add(
+        &tree::group(name),
+        &[("objectClass", classes), ("cn", &[name]), ("member", &members)],
+    );
+    assert_eq!(admin.code(&body), 0, "{name}");
+}
+
+/// Writes what concerns no group, until it is dropped.
+struct Noise {
+    ends: Arc<AtomicBool>,
+    written: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Noise {
+    fn over(mut admin: Raw) -> Self {
+        let (ends, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (end, count) = (ends.clone(), written.clone());
+        let thread = std::thread::spawn(move || {
+            while !end.load(SeqCst) {
+                let value = count.fetch_add(1, SeqCst).to_string();
+                admin.modify(tree::SERVICE, Change::Replace, "description", &[value.as_bytes()]);
+                std::thread::park_timeout(PAUSE);
+            }
+        });
+        Self { ends, written, thread: Some(thread) }
+    }
+}
+
+impl Drop for Noise {
+    fn drop(&mut self) {
+        self.ends.store(true, SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(std::thread::panicking() || ended.is_ok(), "the writer failed");
+        }
+    }
+}
+
+/// All binders at once; their connections are kept.
+struct Crowd {
+    raws: Vec<Raw>,
+}
+
+impl Crowd {
+    fn bind(&mut self, who: impl Fn(usize) -> usize) {
+        let ids: Vec<i64> = (0..BINDERS)
+            .map(|at| {
+                let uid = tree::extra_uid(who(at));
+                let body = pdu::bind(&tree::person(&uid), tree::password(&uid).as_bytes());
+                self.raws[at].start(&body)
+            })
+            .collect();
+        for (raw, id) in self.raws.iter_mut().zip(ids) {
+            let answer = raw.answer();
+            assert_eq!((answer.id(), answer.code()), (id, 0));
+        }
+    }
+}
+
+/// The value of a metric's line; 0 if there is none.
+fn metric(text: &str, line: &str) -> u64 {
+    let value = text.lines().find_map(|found| found.strip_prefix(line));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+}
+
+fn slapd() -> Slapd {
+    let slapd = Slapd::with(&Options {
+        extra: Extra { people: BINDERS, groups: 0 },
+        database_lines: vec!["lastbind on".to_owned()],
+        ..Options::default()
+    });
+    let mut admin = slapd.admin();
+    for number in 0..DIRECT {
+        add_group(&mut admin, &direct(number), std::iter::empty());
+    }
+    add_group(&mut admin, &chain(0), (0..BINDERS).map(binder));
+    for number in 1..CHAIN {
+        add_group(&mut admin, &chain(number), [tree::group(&chain(number - 1))].into_iter());
+    }
+    slapd
+}
+
+#[test]
+fn no_sign_on_shows_what_was_before_it() {
+    let (seed, rounds) = (seed(), counted(500, 10_000));
+    let mut dice = Dice::new(seed);
+    let slapd = slapd();
+    let gateway = Gateway::before(slapd.port());
+    eventually("the copy of the directory is complete", || {
+        let text = gateway.metrics();
+        (metric(&text, "bindgate_replica_groups{directory=\"corp\"} ") > 0).then_some(())
+    });
+    let mut admin = slapd.admin();
+    let mut model =
+        Model { direct: BTreeSet::new(), is_joined: true, moving: BTreeMap::new(), renames: 0 };
+    let mut crowd = Crowd { raws: (0..BINDERS).map(|_| gateway.connect()).collect() };
+    let noise = Noise::over(slapd.admin());
+    for round in 0..rounds {
+        model.change(round, &mut dice, &mut admin);
+        let one = dice.below(BINDERS);
+        let is_one_for_all = round / 3 % 2 == 0;
+        crowd.bind(|at| if is_one_for_all { one } else { at });
+        for number in (0..BINDERS).filter(|number| !is_one_for_all || *number == one) {
+            let user = gateway.json(&format!("/api/v1/users/{}", tree::extra_uid(number)));
+            assert_eq!(group_names(&user), model.expected(number), "round {round}, {number}");
+        }
+    }
+    println!("{} writes that concern no group", noise.written.load(SeqCst));
+    drop(noise);
+    expect_few_walks(&gateway.metrics());
+}
+
+/// At most one in a hundred sign-ons walked or learnt nothing.
+fn expect_few_walks(text: &str) {
+    let read = |source: &str| {
+        let labels = format!("{{directory=\"corp\",source=\"{source}\"}} ");
+        metric(text, &format!("bindgate_group_reads_total{labels}"))
+    };
+    let unknown = metric(text, "bindgate_sign_ons_total{directory=\"corp\",outcome=\"unknown\"} ");
+    let (copied, walked) = (read("replica"), read("directory"));
+    println!("{copied} sign-ons from the copy, {walked} by a walk, {unknown} unknown");
+    assert!(copied > 0 && (walked + unknown) * 100 <= copied + walked + unknown);
+}

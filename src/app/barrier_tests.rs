@@ -185,7 +185,7 @@ fn nobody_passes_before_the_copy_has_what_the_directory_had_when_they_came() {
                 (state >> 33) % below
             };
             let follower = world.clone();
-            let lag = dice(70);
+            let lag = 1 + dice(70);
             tokio::spawn(async move {
                 loop {
                     let at = follower.changes.load(SeqCst);

@@ -20,8 +20,9 @@ use support::counts::{counted, seed};
 use support::dice::Dice;
 use support::eventually;
 use support::gateway::{Gateway, group_names};
-use support::pdu::{self, Change};
+use support::pdu::{self, Ask, Change};
 use support::raw::Raw;
+use support::settings::quoted;
 use support::slapd::{Options, Slapd};
 use support::tree::{self, Extra, NOBODY};
 
@@ -210,10 +211,7 @@ fn no_sign_on_shows_what_was_before_it() {
     let mut dice = Dice::new(seed);
     let slapd = slapd();
     let gateway = Gateway::before(slapd.port());
-    eventually("the copy of the directory is complete", || {
-        let text = gateway.metrics();
-        (metric(&text, "bindgate_replica_groups{directory=\"corp\"} ") > 0).then_some(())
-    });
+    until_complete(&gateway);
     let mut admin = slapd.admin();
     let mut model =
         Model { direct: BTreeSet::new(), is_joined: true, moving: BTreeMap::new(), renames: 0 };
@@ -224,13 +222,72 @@ fn no_sign_on_shows_what_was_before_it() {
         let one = dice.below(BINDERS);
         let is_one_for_all = round / 3 % 2 == 0;
         crowd.bind(|at| if is_one_for_all { one } else { at });
+        let users = gateway.json("/api/v1/users?limit=1000");
+        let users = users["items"].as_array().unwrap();
         for number in (0..BINDERS).filter(|number| !is_one_for_all || *number == one) {
-            let user = gateway.json(&format!("/api/v1/users/{}", tree::extra_uid(number)));
-            assert_eq!(group_names(&user), model.expected(number), "round {round}, {number}");
+            let uid = tree::extra_uid(number);
+            let user = users.iter().find(|user| user["name"] == uid.as_str()).unwrap();
+            assert_eq!(group_names(user), model.expected(number), "round {round}, {uid}");
         }
     }
     println!("{} writes that concern no group", noise.written.load(SeqCst));
     drop(noise);
+    expect_few_walks(&gateway.metrics());
+}
+
+fn until_complete(gateway: &Gateway) {
+    eventually("the copy of the directory is complete", || {
+        let text = gateway.metrics();
+        (metric(&text, "bindgate_replica_complete{directory=\"corp\"} ") == 1).then_some(())
+    });
+}
+
+/// How far a server says that it has got.
+fn context(admin: &mut Raw) -> Vec<Vec<u8>> {
+    let (found, code) = admin.search(&Ask::entry(tree::SUFFIX).of(&["contextCSN"]));
+    assert_eq!(code, 0);
+    found[0].values("contextCSN").to_vec()
+}
+
+/// Two servers that follow each other, and a gateway before both: whichever server a change was
+/// made on, whichever is followed and whichever is asked how far it has got, once both have the
+/// change a sign-on shows it.
+#[test]
+fn one_copy_serves_all_providers_of_a_cluster() {
+    let options = Options { extra: Extra { people: BINDERS, groups: 0 }, ..Options::default() };
+    let servers = Slapd::pair(&options);
+    let mut admins: Vec<Raw> = servers.iter().map(Slapd::admin).collect();
+    add_group(&mut admins[0], &direct(0), std::iter::empty());
+    let agree = |admins: &mut [Raw]| {
+        eventually("both servers have got as far", || {
+            let (one, two) = (context(&mut admins[0]), context(&mut admins[1]));
+            let sorted = |mut values: Vec<Vec<u8>>| {
+                values.sort();
+                values
+            };
+            (sorted(one) == sorted(two)).then_some(())
+        });
+    };
+    agree(&mut admins);
+    let gateway = Gateway::configured(servers[0].port(), |settings, _| {
+        let urls = servers.iter().map(|server| quoted(&server.url())).collect::<Vec<_>>();
+        settings.set("[[directory]]", "urls", format!("[{}]", urls.join(", ")));
+    });
+    until_complete(&gateway);
+    let (uid, group) = (tree::extra_uid(0), tree::group(&direct(0)));
+    for round in 0..counted(20, 200) {
+        let admin = &mut admins[round as usize / 2 % 2];
+        let is_in = round % 2 == 0;
+        if is_in {
+            admin.join(&group, &binder(0));
+        } else {
+            admin.leave(&group, &binder(0));
+        }
+        agree(&mut admins);
+        assert_eq!(gateway.sign_on(&binder(0), tree::password(&uid)), 0);
+        let expected = if is_in { vec![direct(0)] } else { Vec::new() };
+        assert_eq!(gateway.managed_groups(&uid), expected, "round {round}");
+    }
     expect_few_walks(&gateway.metrics());
 }
 
@@ -244,4 +301,38 @@ fn expect_few_walks(text: &str) {
     let (copied, walked) = (read("replica"), read("directory"));
     println!("{copied} sign-ons from the copy, {walked} by a walk, {unknown} unknown");
     assert!(copied > 0 && (walked + unknown) * 100 <= copied + walked + unknown);
+}
+
+/// Signs a person on before a copy of that kind; gives the metrics, and checks the groups.
+fn signed_on_with(key: &'static str, value: &str) -> String {
+    let slapd = Slapd::start();
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[directory.groups]", key, value);
+    });
+    if value != "\"none\"" && value != "\"walk\"" {
+        until_complete(&gateway);
+    }
+    assert_eq!(gateway.sign_on(&tree::person("ann"), tree::password("ann")), 0);
+    assert_eq!(gateway.managed_groups("ann"), ["A", "B"], "{key} = {value}");
+    gateway.metrics()
+}
+
+#[test]
+fn with_more_users_than_may_be_held_groups_alone_are() {
+    for (key, value) in [("max_replica_users", "3"), ("replica", "\"groups\"")] {
+        let text = signed_on_with(key, value);
+        assert_eq!(metric(&text, "bindgate_replica_users{directory=\"corp\"} "), 0, "{key}");
+        let read = "bindgate_group_reads_total{directory=\"corp\",source=\"replica\"} ";
+        assert_eq!(metric(&text, read), 1, "{key}");
+    }
+}
+
+#[test]
+fn without_a_copy_the_directory_is_asked() {
+    for (key, value) in [("replica", "\"none\""), ("resolve", "\"walk\"")] {
+        let text = signed_on_with(key, value);
+        assert_eq!(metric(&text, "bindgate_replica_connects_total{directory=\"corp\"} "), 0);
+        let read = "bindgate_group_reads_total{directory=\"corp\",source=\"directory\"} ";
+        assert_eq!(metric(&text, read), 1, "{key}");
+    }
 }

@@ -1,16 +1,16 @@
 //! Follows a directory: connects, asks what it is, synchronises, and begins anew when that ends.
 
-use super::census::{Person, Question};
+use super::census::{Person, Question, Sorted};
 use super::wire::Wire;
 use super::{Common, LiveCopy, Standing};
 use crate::app::ports::{Coverage, LookupError};
 use crate::domain::csn::CsnSet;
 use crate::domain::membership::graph::Graph;
-use crate::domain::policy::ReplicaPolicy;
+use crate::domain::policy::{GroupPolicy, ReplicaPolicy};
 use crate::domain::record::UpstreamId;
 use crate::domain::replication::{Act, Consumer, Ended, Told};
 use crate::proto::control::Control;
-use crate::proto::dn::DistinguishedName;
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::envelope::{Envelope, MessageId};
 use crate::proto::extended::ExtendedResponse;
 use crate::proto::filter::Filter;
@@ -18,12 +18,16 @@ use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::{LdapResult, ResultCode};
 use crate::proto::search::{Entry, Scope, Search};
-use crate::proto::sync::{self, Mode, State, SyncDone, SyncInfo, SyncState, uuid_text};
+use crate::proto::sync::{self, EntryUuid, Mode, State, SyncDone, SyncInfo, SyncState, uuid_text};
 use crate::upstream::lookup::Login;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
+/// How often it is looked whether the account still sees groups: who loses the right to read them
+/// is told of nothing.
+const LOOK: Duration = Duration::from_secs(10);
 /// How many entries are applied while readers wait.
 const BATCH: usize = 64;
 /// The first wait before a further try.
@@ -46,6 +50,10 @@ enum Stop {
     Held,
     /// There are too many users to be kept.
     TooManyUsers,
+    /// The groups' base is not there.
+    NoSuchBase,
+    /// The service account does not see a single group any more, although there were some.
+    Blind,
 }
 
 impl From<LookupError> for Stop {
@@ -63,6 +71,10 @@ struct Follower {
     /// How many groups there were when the copy was complete last.
     complete_groups: usize,
     is_confirmed: bool,
+    /// Entries that others lie below, and the groups' base.
+    above: HashMap<EntryUuid, NormalizedDn>,
+    /// Whether the copy began with this connection, so that what comes is no change.
+    is_first_load: bool,
 }
 
 /// Follows until it is dropped.
@@ -76,6 +88,8 @@ pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>) {
         cookie: None,
         complete_groups: 0,
         is_confirmed: false,
+        above: HashMap::new(),
+        is_first_load: true,
     };
     let limits = follower.shared.limits;
     let mut pause = FIRST_PAUSE;
@@ -110,6 +124,7 @@ impl Follower {
         tracing::warn!(target: "bindgate", "REPLICA directory={name} not followed: {stop:?}");
         if matches!(stop, Stop::StartAnew | Stop::TooManyUsers) {
             self.cookie = None;
+            self.above.clear();
             let mut graph = self.shared.change();
             *graph = Graph::new(graph.seed());
             self.wants_users &= stop != Stop::TooManyUsers;
@@ -127,15 +142,18 @@ impl Follower {
         if self.cookie.is_none() {
             self.shared.counters.loads.increment(1);
             // Whatever an earlier connection brought without an end is forgotten.
+            self.above.clear();
             let mut graph = self.shared.change();
             *graph = Graph::new(graph.seed());
         }
+        self.is_first_load = self.cookie.is_none();
         let main = Sync::ask(&mut wire, &question, Mode::RefreshAndPersist, self.cookie.as_deref());
         let mut main = main.await?;
         self.shared.change().begin_present();
         let mut poll: Option<(Sync, Instant)> = None;
+        let mut look = Look::new(&groups);
         loop {
-            let due = poll.as_ref().map(|(_, due)| *due);
+            let due = poll.as_ref().map(|(_, due)| *due).or(look.due());
             let shared = self.shared.clone();
             tokio::select! {
                 heard = heard_before(&mut wire, due) => heard?,
@@ -147,11 +165,19 @@ impl Follower {
                     poll = Some((asked, Instant::now() + self.shared.limits.patience));
                     continue;
                 }
+                () = sleep_until(look.next), if look.id.is_none() && !main.is_refreshing => {
+                    look.ask(&mut wire, self.shared.limits.patience).await?;
+                    continue;
+                }
             }
             let mut batch = Vec::new();
             while batch.len() < BATCH
                 && let Some(message) = wire.take()?
             {
+                if look.id == Some(message.id) {
+                    look.hear(&message, self.complete_groups)?;
+                    continue;
+                }
                 let sync = match &mut poll {
                     Some((polled, _)) if polled.id == message.id => polled,
                     _ => &mut main,
@@ -200,11 +226,15 @@ impl Follower {
                     }
                     Act::Remove(uuid) => {
                         shared.counters.changes.increment(1);
+                        let old = self.above.remove(&uuid);
+                        self.check_base(old.as_ref(), None)?;
                         graph.remove(&UpstreamId::new(&uuid_text(uuid)));
                     }
                     Act::Keep(uuid) => graph.mark_present(&UpstreamId::new(&uuid_text(uuid))),
                     Act::Sweep => self.sweep(&mut graph)?,
                     Act::Complete => {
+                        self.check_base_is_there()?;
+                        self.is_first_load = false;
                         completes = true;
                         main.is_refreshing = false;
                         shared.counters.refreshes.increment(1);
@@ -224,15 +254,52 @@ impl Follower {
         end
     }
 
-    fn put(
+    /// The base must not go or change its name: what is below it would not be seen any more, and
+    /// that says nothing of the groups.
+    fn check_base(
         &self,
+        old: Option<&NormalizedDn>,
+        new: Option<&NormalizedDn>,
+    ) -> Result<(), Stop> {
+        let base = self.shared.policy.groups.as_ref().map(|groups| groups.base.normalized());
+        let was_base = old.is_some() && old == base;
+        if was_base && new != base { Err(Stop::NoSuchBase) } else { Ok(()) }
+    }
+
+    fn check_base_is_there(&self) -> Result<(), Stop> {
+        let base = self.shared.policy.groups.as_ref().map(|groups| groups.base.normalized());
+        let is_there = self.above.values().any(|dn| Some(dn) == base);
+        if is_there { Ok(()) } else { Err(Stop::NoSuchBase) }
+    }
+
+    /// Notes where an entry is that others lie below. If it has moved they have too, and nobody
+    /// tells of them: the copy has to be made anew.
+    fn note_above(&mut self, uuid: EntryUuid, sorted: &Sorted) -> Result<(), Stop> {
+        let base = self.shared.policy.groups.as_ref().map(|groups| groups.base.normalized());
+        if !sorted.has_below && Some(&sorted.dn) != base {
+            let old = self.above.remove(&uuid);
+            return self.check_base(old.as_ref(), Some(&sorted.dn));
+        }
+        let old = self.above.insert(uuid, sorted.dn.clone());
+        self.check_base(old.as_ref(), Some(&sorted.dn))?;
+        let is_where_it_was = old.as_ref() == Some(&sorted.dn);
+        if sorted.has_below && !is_where_it_was && !self.is_first_load {
+            return Err(Stop::StartAnew);
+        }
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
         question: &Question,
         graph: &mut Graph,
-        uuid: sync::EntryUuid,
+        uuid: EntryUuid,
         entry: Entry,
     ) -> Result<(), Stop> {
-        let person = question.sort(&self.shared.policy, graph.seed(), uuid, entry);
-        match person.map_err(|_| LookupError::Malformed)? {
+        let sorted = question.sort(&self.shared.policy, graph.seed(), uuid, entry);
+        let sorted = sorted.map_err(|_| LookupError::Malformed)?;
+        self.note_above(uuid, &sorted)?;
+        match sorted.person {
             Person::Group(group) => graph.put_group(&group),
             Person::User(user) => graph.put_user(&user),
             Person::Neither => drop(graph.remove(&UpstreamId::new(&uuid_text(uuid)))),
@@ -283,6 +350,66 @@ async fn heard_before(wire: &mut Wire, due: Option<Instant>) -> Result<(), Looku
     match due {
         None => wire.heard().await,
         Some(due) => timeout_at(due, wire.heard()).await.unwrap_or(Err(LookupError::Timeout)),
+    }
+}
+
+/// The look whether the account still sees groups.
+struct Look {
+    search: Search,
+    next: Instant,
+    id: Option<MessageId>,
+    due: Instant,
+    seen: usize,
+}
+
+impl Look {
+    fn new(groups: &GroupPolicy) -> Self {
+        let search = Search {
+            base: groups.base.as_str().to_owned(),
+            scope: Scope::Subtree,
+            filter: groups.filter.clone(),
+            attributes: vec!["1.1".to_owned()],
+            size_limit: 1,
+            time_limit: 0,
+            controls: Vec::new(),
+        };
+        let now = Instant::now();
+        Self { search, next: now + LOOK, id: None, due: now, seen: 0 }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.id.map(|_| self.due)
+    }
+
+    async fn ask(&mut self, wire: &mut Wire, patience: Duration) -> Result<(), LookupError> {
+        let (id, now) = (wire.next_id(), Instant::now());
+        let mut message = Vec::new();
+        self.search.write(&mut message, id);
+        (self.id, self.due, self.next, self.seen) = (Some(id), now + patience, now + LOOK, 0);
+        wire.send(&message).await
+    }
+
+    /// Takes a message of the answer. `known` is how many groups the copy has.
+    fn hear(&mut self, message: &Envelope<'_>, known: usize) -> Result<(), Stop> {
+        match message.operation {
+            Operation::SearchResultEntry => self.seen += 1,
+            Operation::SearchResultDone => {
+                self.id = None;
+                let result = LdapResult::decode(message.content);
+                let code = result.map_err(|_| LookupError::Malformed)?.code;
+                let is_seen = self.seen > 0 || known == 0;
+                match code {
+                    ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED if is_seen => {}
+                    ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED => {
+                        return Err(Stop::Blind);
+                    }
+                    ResultCode::NO_SUCH_OBJECT => return Err(Stop::NoSuchBase),
+                    code => return Err(Stop::Refused(code)),
+                }
+            }
+            _ => return Err(LookupError::Malformed.into()),
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,8 @@ mod plan_properties;
 mod record;
 #[path = "domain/scene.rs"]
 mod scene;
+#[path = "domain/strategy.rs"]
+mod strategy;
 #[path = "domain/walk.rs"]
 mod walk;
 #[path = "domain/walk_properties.rs"]

@@ -17,6 +17,7 @@ pub mod secret;
 pub mod session;
 pub mod sharing;
 pub mod source;
+pub mod strategy;
 pub mod throttle;
 pub mod time;
 pub mod walk;

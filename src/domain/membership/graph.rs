@@ -192,6 +192,17 @@ impl Graph {
         }
     }
 
+    /// Whether a group or user of that id is there.
+    pub fn has(&self, id: &UpstreamId) -> bool {
+        self.find(&Id::of(id)).is_some()
+    }
+
+    /// The ids of what was not seen since the phase began.
+    pub fn unmarked_ids(&self) -> Vec<UpstreamId> {
+        let unseen = self.slots.iter().flatten().filter(|slot| slot.seen != self.phase);
+        unseen.map(|slot| slot.id.upstream_id()).collect()
+    }
+
     /// What a sweep would take away.
     pub fn unmarked(&self) -> Counts {
         let unseen = self.slots.iter().flatten().filter(|slot| slot.seen != self.phase);

@@ -283,6 +283,7 @@ fn groups<'d>(
     let resolve = r.choice(&section, "resolve", &RESOLVE);
     let replica = replica(r, &section);
     let max_replica_pause = r.duration(&section, "max_replica_pause");
+    let max_replica_names = r.amount(&section, "max_replica_names");
     let flatten = r.text(&section, "flatten", value::flatten);
     let max_depth = r.amount(&section, "max_depth");
     let max_groups_per_user = r.amount(&section, "max_groups_per_user");
@@ -309,6 +310,7 @@ fn groups<'d>(
         flatten: flatten.into_inner(),
         replica: replica.filter(|_| resolve != Resolve::Walk),
         max_replica_pause: max_replica_pause?,
+        max_replica_names: max_replica_names?,
     }))
 }
 

@@ -346,6 +346,8 @@ pub const KEYS: &[Key] = &[
         "What is held in memory and followed live by content synchronisation (RFC 4533), where the directory offers that; \"auto\" is groups and users, or groups alone if there are too many users."),
     key("directory.groups", "max_replica_users", Count(0, 100_000_000), Default("1000000"),
         "With more users than this, \"auto\" holds groups alone."),
+    key("directory.groups", "max_replica_names", Count(1, 1_000_000_000), Default("10000000"),
+        "The most names in the replica: of groups, of users, and of members that are neither; with more there is none."),
     key("directory.groups", "max_replica_pause", Duration(SECOND, DAY), Default("\"1m\""),
         "The longest wait before the replica is tried again after it was lost; the first is 100 ms, and each is twice the one before."),
     key("directory.groups", "flatten", Text("one of: direct, ancestors, depth:N, leaf, mapped"), Default("\"ancestors\""),

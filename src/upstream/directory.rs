@@ -39,6 +39,8 @@ pub struct Directory {
     pool: Arc<Pool>,
     desks: Vec<Arc<Desk>>,
     login: Arc<Login>,
+    /// The servers in one text: a copy of others is a copy of something else.
+    origin: Arc<str>,
     shared: Vec<SharedLinks>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -67,7 +69,9 @@ impl Directory {
         let desk = |_| Arc::new(Desk::new(login.clone(), limits, counters.clone()));
         let desks = (0..workers).map(desk).collect();
         let shared = shared_links(config, workers, &servers, &login);
-        Ok(Self { servers, pool: Arc::new(pool), desks, login, shared, tasks: Mutex::default() })
+        let pool = Arc::new(pool);
+        let origin = format!("{:?}", config.urls).into();
+        Ok(Self { servers, pool, desks, login, origin, shared, tasks: Mutex::default() })
     }
 
     /// A worker's access to exclusive connections. `worker` is taken modulo the number of workers.
@@ -97,7 +101,7 @@ impl Directory {
 
     /// Keeps a live copy up to date, until it is dropped.
     pub fn follow(&self, copy: LiveCopy) -> impl Future<Output = ()> + Send + use<> {
-        replica::follow(copy, self.login.clone())
+        replica::follow(copy, self.login.clone(), self.origin.clone())
     }
 
     /// Whether some server could be reached when it was last tried.

@@ -368,6 +368,7 @@ pub(crate) fn policy(name: &str, on_unknown: OnUnknown) -> DirectoryPolicy {
         flatten: Flatten::Ancestors,
         replica: None,
         max_replica_pause: Duration::from_secs(60),
+        max_replica_names: 1_000_000,
     };
     DirectoryPolicy {
         name: name.into(),

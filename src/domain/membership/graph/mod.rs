@@ -162,6 +162,17 @@ impl Graph {
         self.groups.get(at).map(GroupSlot::group)
     }
 
+    /// Whether a group or user of that id is there.
+    pub fn has(&self, id: &UpstreamId) -> bool {
+        self.find(&Id::of(id)).is_some()
+    }
+
+    /// The ids of what was not seen since the phase began.
+    pub fn unmarked_ids(&self) -> Vec<UpstreamId> {
+        let groups = self.groups.unseen().map(|(_, slot)| slot.id.upstream_id());
+        groups.chain(self.users.unseen().map(|(_, slot)| slot.id.upstream_id())).collect()
+    }
+
     /// How much there is.
     pub fn counts(&self) -> Counts {
         let (groups, users) = (self.groups.len(), self.users.len());

@@ -7,7 +7,7 @@ use super::lease::ExclusiveLinks;
 use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
 use super::pool::Pool;
 use super::servers::{Choice, Servers};
-use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks};
+use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use super::stream::Stream;
 use super::terms::Limits;
 use super::tls::{self, TlsError};
@@ -144,7 +144,10 @@ fn shared_links(
         &config.name,
         config.proxied_authorisation,
         config.search_timeout,
-        move |limit, source| told.limit_hit(limit, source),
+        move |happened| match happened {
+            Told::LimitHit(limit, source) => told.limit_hit(limit, source),
+            Told::Repeated => told.tell_retried(),
+        },
     );
     let of_worker = |_| {
         let anonymous = Kind {
@@ -168,6 +171,7 @@ fn shared_limits(config: &Config, outstanding: usize) -> SharedLimits {
         inbox_timeout: config.inbox_timeout,
         idle_timeout: config.idle_timeout,
         message: config.max_message_size,
+        queue_timeout: config.queue_timeout,
     }
 }
 

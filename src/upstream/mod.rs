@@ -25,7 +25,7 @@ mod warm;
 pub use directory::{Directory, UpstreamError};
 pub use lease::{ExclusiveLinks, Lease, LeaseWait};
 pub use lookup::SharedLookups;
-pub use shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat};
+pub use shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat, Told};
 pub use tls::TlsError;
 
 use std::path::PathBuf;

@@ -198,9 +198,14 @@ impl Servers {
         self.servers.iter().any(|server| server.health().is_up())
     }
 
-    /// Tells of an operation that was sent again on a fresh connection.
+    /// Tells of one of the gateway's own searches that was sent again.
     pub(super) fn retried(&self) {
         self.counters.retries.increment(1);
+        self.tell_retried();
+    }
+
+    /// Tells of an operation that was sent again on a fresh connection.
+    pub(super) fn tell_retried(&self) {
         (self.emit)(&Event::UpstreamRetried { directory: &self.directory });
     }
 

@@ -2,6 +2,7 @@
 //! the test lets it.
 
 mod again;
+mod random;
 
 use super::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat, Told};
 use crate::app::ports::{LinkError, Part, Responses, Seat, SeatNews, Shared, SharedId};

@@ -187,7 +187,8 @@ fn a_sign_on_that_goes_on_behind_its_answer_is_on_disk_in_the_end() {
     let slapd = Slapd::start();
     let tap = Tap::before(slapd.port());
     let mut gateway = Gateway::configured(tap.port(), |settings, _| {
-        // The gateway's own reads prefer the first; clients are spread over both.
+        // The gateway's own reads stay with the first; clients are spread over both.
+        settings.set("[[directory]]", "server_choice", "\"spread\"");
         let urls = [tap.port(), slapd.port()].map(|port| format!("\"ldap://127.0.0.1:{port}\""));
         settings.set("[[directory]]", "urls", format!("[{}]", urls.join(", ")));
         settings.set("[[directory]]", "min_connections", "0");

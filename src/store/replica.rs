@@ -64,9 +64,9 @@ impl ReplicaFile {
     /// line in the log, if that cannot be done either.
     pub fn open(folder: &Path) -> Option<Self> {
         let path = folder.join(FILE);
-        let opened = rows::open(&path).or_else(|_| {
+        let opened = rows::create(&path).or_else(|_| {
             rows::delete(&path);
-            rows::open(&path)
+            rows::create(&path)
         });
         match opened.map_err(|error| error.to_string()).and_then(|db| Self::start(path, db)) {
             Ok(file) => Some(file),

@@ -79,7 +79,7 @@ mod tests {
         check(10, 7, Verdict::Believe);
         check(100, 500, Verdict::Believe);
         check(0, 0, Verdict::Believe);
-        check(usize::MAX, 0, Verdict::Hold);
+        check(usize::MAX / 100, 0, Verdict::Hold);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use crate::domain::record::{Group, UpstreamId};
 use crate::domain::replication::Kept;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, Row, params};
 use std::collections::BTreeMap;
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -27,8 +27,12 @@ const TABLES: &str = "
         PRIMARY KEY (directory, id)
     ) STRICT;";
 
-/// Opens the file, making it if it is not there (mode 0600). An error if it is another version's.
-pub(super) fn open(path: &Path) -> Result<Connection> {
+/// Opens the file to write it, making it if it is not there (mode 0600). An error if it is another
+/// version's.
+///
+/// To be called once for a file: the mode is set through a descriptor of its own, and when that is
+/// closed the system takes away whatever locks this process has on the file.
+pub(super) fn create(path: &Path) -> Result<Connection> {
     // SQLite gives the files that it makes beside this one the same mode.
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
@@ -50,6 +54,12 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
         VERSION => Ok(connection),
         _ => Err(rusqlite::Error::InvalidQuery),
     }
+}
+
+/// Opens the file to read it beside the one who writes.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)
 }
 
 /// Deletes the file and those beside it, as far as they are there.

@@ -263,7 +263,7 @@ impl Books {
         let begins = self.is_open
             && !self.is_opening
             && !self.has_failed
-            && !(self.waiting.is_empty() && self.repeats.is_empty())
+            && (!self.waiting.is_empty() || !self.repeats.is_empty())
             && self.lines.len() < self.limits.connections;
         self.is_opening |= begins;
         begins

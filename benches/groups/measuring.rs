@@ -78,20 +78,20 @@ fn filled(company: &Company) -> (Graph, Load) {
 fn closures(graph: &Graph, company: &Company, count: u32) -> Vec<Row> {
     let mut scratch = Scratch::default();
     let mut sizes = Vec::new();
-    let reach = closure_row(company, count, "closure, as numbers", |of| {
+    let mut reach = closure_row(company, count, "closure, as numbers", |of| {
         if let Observed::Known(reached) = graph.reach_in(of, LIMITS, &mut scratch) {
             sizes.push(reached.len());
         }
     });
     sizes.sort_unstable();
     let middle = |share: f64| sizes.get((sizes.len() as f64 * share) as usize).copied();
-    let found = format!(
+    reach.note = format!(
         "{} groups at the median, {} at p99",
         middle(0.5).unwrap_or(0),
         middle(0.99).unwrap_or(0)
     );
     vec![
-        Row { note: found, ..reach },
+        reach,
         closure_row(company, count, "fingerprint of a closure", |of| {
             black_box(graph.fingerprint_in(of, LIMITS, &mut scratch));
         }),

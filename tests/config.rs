@@ -354,11 +354,10 @@ fn unknown_keys_and_sections_are_refused_with_what_is_known() {
 fn keys_of_later_versions_are_refused_by_name() {
     let words = ["is not available in this version"];
     check_line("listen", "require_confidentiality = true", "require_confidentiality", &words);
-    check_line("sign_on", "barrier_patience = \"50ms\"", "barrier_patience", &words);
     check("[[directory]]", "[[view]]\nname = \"x\"\n[[directory]]", "view", &words);
     check("name = \"corp\"", "name = \"corp\"\nkind = \"auto\"", "kind", &words);
     let base = "base = \"ou=groups,dc=example,dc=com\"";
-    check(base, &format!("{base}\nreplica = \"auto\""), "replica", &words);
+    check(base, &format!("{base}\ncanary = {{}}"), "canary", &words);
     check(base, &format!("{base}\nresolve = \"in-chain\""), "\"in-chain\"", &words);
     check("name = \"staff\"", "name = \"staff\"\ndefault_groups = []", "default_groups", &words);
 }

@@ -27,6 +27,8 @@ use support::tree::{self, Extra, NOBODY};
 
 /// How many bind at once.
 const BINDERS: usize = 16;
+/// How many records are looked at in a round in which each binder is another user.
+const LOOKED_AT: usize = 5;
 /// The groups that may hold a binder directly.
 const DIRECT: usize = 8;
 /// The chain that binders are at the foot of: group 0 holds them, each other one the one before.
@@ -210,10 +212,7 @@ fn no_sign_on_shows_what_was_before_it() {
     let mut dice = Dice::new(seed);
     let slapd = slapd();
     let gateway = Gateway::before(slapd.port());
-    eventually("the copy of the directory is complete", || {
-        let text = gateway.metrics();
-        (metric(&text, "bindgate_replica_groups{directory=\"corp\"} ") > 0).then_some(())
-    });
+    until_complete(&gateway);
     let mut admin = slapd.admin();
     let mut model =
         Model { direct: BTreeSet::new(), is_joined: true, moving: BTreeMap::new(), renames: 0 };
@@ -224,14 +223,29 @@ fn no_sign_on_shows_what_was_before_it() {
         let one = dice.below(BINDERS);
         let is_one_for_all = round / 3 % 2 == 0;
         crowd.bind(|at| if is_one_for_all { one } else { at });
-        for number in (0..BINDERS).filter(|number| !is_one_for_all || *number == one) {
-            let user = gateway.json(&format!("/api/v1/users/{}", tree::extra_uid(number)));
-            assert_eq!(group_names(&user), model.expected(number), "round {round}, {number}");
+        let looked_at = if is_one_for_all { vec![one] } else { some_binders(&mut dice) };
+        for number in looked_at {
+            let uid = tree::extra_uid(number);
+            let user = gateway.json(&format!("/api/v1/users/{uid}"));
+            assert_eq!(group_names(&user), model.expected(number), "round {round}, {uid}");
         }
     }
     println!("{} writes that concern no group", noise.written.load(SeqCst));
     drop(noise);
     expect_few_walks(&gateway.metrics());
+}
+
+fn until_complete(gateway: &Gateway) {
+    eventually("the copy of the directory is complete", || {
+        let text = gateway.metrics();
+        (metric(&text, "bindgate_replica_complete{directory=\"corp\"} ") == 1).then_some(())
+    });
+}
+
+/// Some of the binders.
+fn some_binders(dice: &mut Dice) -> Vec<usize> {
+    let first = dice.below(BINDERS);
+    (0..LOOKED_AT).map(|step| (first + step * 3) % BINDERS).collect()
 }
 
 /// At most one in a hundred sign-ons walked or learnt nothing.
@@ -244,4 +258,38 @@ fn expect_few_walks(text: &str) {
     let (copied, walked) = (read("replica"), read("directory"));
     println!("{copied} sign-ons from the copy, {walked} by a walk, {unknown} unknown");
     assert!(copied > 0 && (walked + unknown) * 100 <= copied + walked + unknown);
+}
+
+/// Signs a person on before a copy of that kind; gives the metrics, and checks the groups.
+fn signed_on_with(key: &'static str, value: &str) -> String {
+    let slapd = Slapd::start();
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[directory.groups]", key, value);
+    });
+    if value != "\"none\"" && value != "\"walk\"" {
+        until_complete(&gateway);
+    }
+    assert_eq!(gateway.sign_on(&tree::person("ann"), tree::password("ann")), 0);
+    assert_eq!(gateway.managed_groups("ann"), ["A", "B"], "{key} = {value}");
+    gateway.metrics()
+}
+
+#[test]
+fn with_more_users_than_may_be_held_groups_alone_are() {
+    for (key, value) in [("max_replica_users", "3"), ("replica", "\"groups\"")] {
+        let text = signed_on_with(key, value);
+        assert_eq!(metric(&text, "bindgate_replica_users{directory=\"corp\"} "), 0, "{key}");
+        let read = "bindgate_group_reads_total{directory=\"corp\",source=\"replica\"} ";
+        assert_eq!(metric(&text, read), 1, "{key}");
+    }
+}
+
+#[test]
+fn without_a_copy_the_directory_is_asked() {
+    for (key, value) in [("replica", "\"none\""), ("resolve", "\"walk\"")] {
+        let text = signed_on_with(key, value);
+        assert_eq!(metric(&text, "bindgate_replica_connects_total{directory=\"corp\"} "), 0);
+        let read = "bindgate_group_reads_total{directory=\"corp\",source=\"directory\"} ";
+        assert_eq!(metric(&text, read), 1, "{key}");
+    }
 }

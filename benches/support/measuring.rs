@@ -122,9 +122,12 @@ impl<'a> Bench<'a> {
             Target::Lloadd => openldap::lloadd(ground, upstream)?,
             Target::BackLdap => openldap::back_ldap(ground, upstream)?,
             Target::Pcache => openldap::pcache(ground, upstream)?,
-            Target::Relay | Target::Jit | Target::Relay64 | Target::Relay1 | Target::Other => {
-                peers::gateway(ground, upstream, target)?
-            }
+            Target::Relay
+            | Target::Jit
+            | Target::JitWalk
+            | Target::Relay64
+            | Target::Relay1
+            | Target::Other => peers::gateway(ground, upstream, target)?,
         }))
     }
 
@@ -139,7 +142,9 @@ impl<'a> Bench<'a> {
         let next = Rc::new(Cell::new(0));
         let turn = || Turn::Next(Rc::clone(&next));
         let outcome = match target {
-            Target::Jit => load.run_to_end(|_| Binds::new(&self.requests, turn()), &mut Unobserved),
+            Target::Jit | Target::JitWalk => {
+                load.run_to_end(|_| Binds::new(&self.requests, turn()), &mut Unobserved)
+            }
             Target::Pcache => {
                 load.run_to_end(|_| Logins::new(&self.requests, turn()), &mut Unobserved)
             }

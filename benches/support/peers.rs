@@ -111,7 +111,7 @@ pub(crate) fn gateway(
     write(&folder.join("service.password"), SERVICE_PASSWORD)?;
     let (address, tls, admin) = (free_address()?, free_address()?, free_address()?);
     let config = folder.join("bindgate.toml");
-    let values: [(&str, &dyn ToString); 14] = [
+    let values: [(&str, &dyn ToString); 15] = [
         ("LISTEN", &address),
         ("LISTEN_TLS", &tls),
         ("WORKERS", &u8::from(target == Target::Relay1)),
@@ -119,7 +119,8 @@ pub(crate) fn gateway(
         ("KEY", &ground.key.display()),
         ("ADMIN", &admin),
         ("FOLDER", &folder.display()),
-        ("SIGN_ON", &(target == Target::Jit)),
+        ("SIGN_ON", &matches!(target, Target::Jit | Target::JitWalk)),
+        ("RESOLVE", &if target == Target::JitWalk { "walk" } else { "auto" }),
         ("POOL", &if target == Target::Relay64 { SMALL_POOL } else { "" }),
         ("DIRECTORY", &directory),
         ("SUFFIX", &SUFFIX),

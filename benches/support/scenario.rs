@@ -1,6 +1,8 @@
 //! What is measured: the loads, and before whom each of them stands.
 
-use super::target::Target::{self, BackLdap, Direct, Haproxy, Jit, Lloadd, Pcache, Relay, Relay64};
+use super::target::Target::{
+    self, BackLdap, Direct, Haproxy, Jit, JitWalk, Lloadd, Pcache, Relay, Relay64,
+};
 
 /// A load, or a look at the memory of idle clients.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub(crate) enum Transport {
     Resumed,
 }
 
-const EVERYBODY: &[Target] = &[Direct, Haproxy, Lloadd, BackLdap, Pcache, Relay, Jit];
+const EVERYBODY: &[Target] = &[Direct, Haproxy, Lloadd, BackLdap, Pcache, Relay, Jit, JitWalk];
 const PROXIES: &[Target] = &[Direct, Haproxy, Lloadd, Relay, Jit];
 const OVER_TLS: &[Target] = &[Direct, Haproxy, Relay];
 const IN_MEMORY: &[Target] = &[Haproxy, Lloadd, Relay];
@@ -85,7 +87,7 @@ pub(crate) const ALL: [Scenario; 17] = [
     plain("connect-16", "16 clients that connect, bind, unbind", Kind::Connects, 16, EVERYBODY),
     plain("login-16", "16 applications: bind, search, bind as the user", Kind::Logins, 16, EVERYBODY),
     plain("search-16", "16 connections with 32 searches outstanding each", Kind::Searches, 16, &[Direct, Haproxy, Lloadd, BackLdap, Relay]),
-    plain("wrong-64", "64 connections that bind, every tenth password wrong", Kind::SomeWrong, 64, PROXIES),
+    plain("wrong-64", "64 connections that bind, every tenth password wrong", Kind::SomeWrong, 64, &[Direct, Haproxy, Lloadd, Relay, Jit, JitWalk]),
     over(Transport::Tls, plain("tls-binds-64", "64 LDAPS connections that bind", Kind::Binds, 64, OVER_TLS)),
     over(Transport::Tls, plain("tls-connect-16", "connect, bind, unbind over LDAPS, full handshakes", Kind::Connects, 16, OVER_TLS)),
     over(Transport::Resumed, plain("tls-resume-16", "connect, bind, unbind over LDAPS, sessions resumed", Kind::Connects, 16, OVER_TLS)),

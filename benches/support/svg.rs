@@ -73,7 +73,7 @@ fn draw_group(out: &mut String, group: &[Bars<'_>], y: f64) {
             }
             let Some((value, label)) = &bars.values[panel] else { continue };
             let length = (value / most).clamp(0.0, 1.0) * PANEL_WIDTH;
-            let ours = bars.name.starts_with("relay") || bars.name == "jit";
+            let ours = bars.name.starts_with("relay") || bars.name.starts_with("jit");
             let colour = if ours { OURS } else { THEIRS };
             let height = BAR - 2.0;
             // Writing to a string cannot fail.

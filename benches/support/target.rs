@@ -18,8 +18,10 @@ pub(crate) enum Target {
     Pcache,
     /// The gateway, sign-ons off.
     Relay,
-    /// The gateway, every bind a sign-on.
+    /// The gateway, every bind a sign-on; groups and users in the replica.
     Jit,
+    /// The gateway, every bind a sign-on; the entry and the groups read in the directory each time.
+    JitWalk,
     /// The gateway, sign-ons off, with no more than 64 connections to the directory.
     Relay64,
     /// The gateway, sign-ons off, with one worker.
@@ -48,6 +50,7 @@ impl Target {
             Self::Pcache => "pcache",
             Self::Relay => "relay",
             Self::Jit => "jit",
+            Self::JitWalk => "jit-walk",
             Self::Relay64 => "relay64",
             Self::Relay1 => "relay1",
             Self::Other => "other",
@@ -57,7 +60,12 @@ impl Target {
     /// Whether it is the gateway.
     pub(crate) fn side(self) -> Side {
         match self {
-            Self::Relay | Self::Jit | Self::Relay64 | Self::Relay1 | Self::Other => Side::Ours,
+            Self::Relay
+            | Self::Jit
+            | Self::JitWalk
+            | Self::Relay64
+            | Self::Relay1
+            | Self::Other => Side::Ours,
             Self::Direct | Self::Haproxy | Self::Lloadd | Self::BackLdap | Self::Pcache => {
                 Side::Theirs
             }

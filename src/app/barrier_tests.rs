@@ -7,7 +7,7 @@ use crate::proto::filter::Filter;
 use crate::proto::search::{Attribute, Entry, Scope, Search};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, advance};
 
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -144,6 +144,12 @@ fn paused<T>(test: impl Future<Output = T>) -> T {
     runtime.enable_time().start_paused(true).build().unwrap().block_on(test)
 }
 
+/// Lets milliseconds pass on the clock that stands still.
+async fn pass(milliseconds: u64) {
+    let never = std::future::pending::<()>();
+    let _ = timeout(Duration::from_millis(milliseconds), never).await;
+}
+
 async fn asked(barrier: &Barrier<World, World>, world: &World) -> Passage {
     let question = barrier.ask(world).expect("the copy has a question");
     barrier.pass(question).await
@@ -189,14 +195,14 @@ fn nobody_passes_before_the_copy_has_what_the_directory_had_when_they_came() {
             tokio::spawn(async move {
                 loop {
                     let at = follower.changes.load(SeqCst);
-                    sleep(Duration::from_millis(lag)).await;
+                    pass(lag).await;
                     follower.copy(Some(at));
                     tokio::task::yield_now().await;
                 }
             });
             let mut binders = tokio::task::JoinSet::new();
             for _ in 0..40 {
-                sleep(Duration::from_millis(dice(20))).await;
+                pass(dice(20)).await;
                 let came_at = world.change();
                 let question = barrier.ask(&world).unwrap();
                 let (barrier, world) = (barrier.clone(), world.clone());

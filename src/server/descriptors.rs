@@ -11,7 +11,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Sockets to listen on apart: standard streams, the store's files, signals, configuration, names.
 const SPARE: usize = 64;
 
-/// What each worker's runtime takes; and again, for each directory, the gateway's own searches there.
+/// What each worker's runtime takes; and again, for each directory, the gateway's own searches there,
+/// and what follows the directory.
 const EACH_WORKER: usize = 8;
 
 /// The least clients that are accepted, however few descriptors there are.
@@ -22,7 +23,7 @@ fn beside_clients(config: &Config, workers: usize) -> usize {
     let listeners = (config.listen.ldap.len() + config.listen.ldaps.len()) * workers;
     let directories = config.directories.iter();
     let upstream: usize = directories
-        .map(|directory| directory.upstream.max_connections + EACH_WORKER * workers)
+        .map(|directory| directory.upstream.max_connections + EACH_WORKER * (workers + 1))
         .sum();
     let admin = config.admin.listen.map_or(0, |_| config.admin.max_clients + 1);
     SPARE + EACH_WORKER * workers + listeners + upstream + admin

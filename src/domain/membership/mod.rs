@@ -3,7 +3,6 @@
 pub mod entry;
 mod flatten;
 pub mod graph;
-mod names;
 
 pub use entry::{GroupEntry, MemberKey, UserEntry};
 pub use flatten::flatten;

@@ -1,7 +1,7 @@
 //! Whether a loss of groups is believed: the account may only have lost its right to see them.
 
 /// A loss of more than this share of the groups, in per cent, is held.
-const LOSS_HELD: usize = 30;
+const LOSS_HELD: u128 = 30;
 
 /// What to make of a number of groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Guard {
     /// Judges a change that leaves so many groups.
     pub fn judge(&mut self, left: usize) -> Verdict {
         let lost = self.trusted.saturating_sub(left);
-        let is_loss = lost.saturating_mul(100) > self.trusted.saturating_mul(LOSS_HELD);
+        let is_loss = lost as u128 * 100 > self.trusted as u128 * LOSS_HELD;
         let is_accepted = self.accepted.is_some_and(|accepted| left >= accepted);
         if !is_loss || is_accepted {
             return Verdict::Believe;

@@ -13,6 +13,19 @@ use crate::proto::filter::Filter;
 use crate::proto::search::{Attribute, Entry, Scope, Search};
 use crate::proto::sync::{EntryUuid, uuid_text};
 
+/// Whether entries lie below an entry (X.501).
+const HAS_BELOW: &str = "hasSubordinates";
+
+/// An entry of the answer.
+#[derive(Debug)]
+pub(super) struct Sorted {
+    /// What is kept of it, if anything.
+    pub(super) kept: Option<Kept>,
+    pub(super) dn: NormalizedDn,
+    /// Whether entries lie below it: when it is renamed so are they, without a word.
+    pub(super) has_below: bool,
+}
+
 /// What is asked of a directory.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
@@ -40,11 +53,15 @@ impl Question {
         let above = common(&bases).filter(|_| wants_users && bases.len() > 1);
         let above = above.filter(|above| is_within_a_suffix(directory, above));
         let mut attributes: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
-        attributes.push("objectClass".to_owned());
+        attributes.extend(["objectClass".to_owned(), HAS_BELOW.to_owned()]);
         attributes.push(groups.name_attribute.clone());
         attributes.push(groups.member_attribute.clone());
         attributes.extend(groups.filter.attributes().into_iter().map(str::to_owned));
-        let mut filters = vec![groups.filter.clone()];
+        let mut filters = vec![
+            groups.filter.clone(),
+            Filter::equal(HAS_BELOW, "TRUE"),
+            Filter::equal("entryDN", groups.base.as_str()),
+        ];
         if above.is_some() {
             attributes.extend(identity::attributes_to_read(directory));
             filters.extend(directory.user_types.iter().map(|kind| kind.filter.clone()));
@@ -56,7 +73,7 @@ impl Question {
         let search = Search {
             base,
             scope: Scope::Subtree,
-            filter: if filters.len() == 1 { filters.remove(0) } else { Filter::Or(filters) },
+            filter: Filter::Or(filters),
             attributes,
             size_limit: 0,
             time_limit: 0,
@@ -76,19 +93,32 @@ impl Question {
         seed: (u64, u64),
         uuid: EntryUuid,
         entry: Entry,
-    ) -> Result<Option<Kept>, Unreadable> {
+    ) -> Result<Sorted, Unreadable> {
         let dn = DistinguishedName::parse(&entry.dn).map_err(|_| Unreadable)?;
+        let has_below = entry.text(HAS_BELOW) == Some("TRUE");
+        let kept = self.kept(directory, seed, uuid, &dn, entry);
+        Ok(Sorted { kept, dn: dn.normalized().clone(), has_below })
+    }
+
+    fn kept(
+        &self,
+        directory: &DirectoryPolicy,
+        seed: (u64, u64),
+        uuid: EntryUuid,
+        dn: &DistinguishedName,
+        entry: Entry,
+    ) -> Option<Kept> {
         let id = UpstreamId::new(&uuid_text(uuid));
         if let Some(groups) = &directory.groups
             && dn.is_within(&groups.base)
             && matching::evaluate(&groups.filter, &entry) == Truth::True
         {
-            return Ok(Some(Kept::Group(group(groups, id, &dn, &entry))));
+            return Some(Kept::Group(group(groups, id, dn, &entry)));
         }
         let is_user = self.coverage == Coverage::GroupsAndUsers
             && identity::user_type(directory, &entry).is_some();
         if !is_user {
-            return Ok(None);
+            return None;
         }
         // What a sign-on reads of an entry is no more than this.
         let is_digested = |attribute: &Attribute| {
@@ -99,7 +129,7 @@ impl Question {
         attributes.retain(is_digested);
         let digest = digest(seed, &Entry { dn: text, attributes });
         let dn = dn.normalized().clone();
-        Ok(Some(Kept::User(UserEntry { id, dn, uids: Vec::new(), digest })))
+        Some(Kept::User(UserEntry { id, dn, uids: Vec::new(), digest }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Follows a directory: one connection after another, and what is kept from each to the next.
 
+use super::above::Above;
 use super::census::Question;
 use super::recorder::Recorder;
 use super::{Common, LiveCopy, Standing, session};
@@ -37,6 +38,10 @@ pub(super) enum Stop {
     TooManyUsers,
     /// There is more than may be kept (`max_replica_names`).
     TooLarge,
+    /// The groups' base is not there.
+    NoSuchBase,
+    /// The account does not see a single group any more, although there were some.
+    Blind,
 }
 
 impl Stop {
@@ -45,8 +50,9 @@ impl Stop {
         // A slapd that stops ends a synchronisation with unavailable.
         let passing = [ResultCode::SUCCESS, ResultCode::BUSY, ResultCode::UNAVAILABLE];
         match self {
-            Self::NotOffered | Self::TooLarge => true,
-            Self::Refused(code) => !passing.contains(&code),
+            Self::NotOffered | Self::TooLarge | Self::Blind => true,
+            // What makes the copy void is asked differently the next time.
+            Self::Refused(code) => !passing.contains(&code) && !self.makes_void(),
             _ => false,
         }
     }
@@ -78,11 +84,14 @@ pub(super) struct Follower {
     /// The directory's servers, as they are configured.
     pub(super) origin: Arc<str>,
     pub(super) position: Position,
+    pub(super) above: Above,
     ledger: Ledger,
     recorder: Recorder,
     /// A copy from the beginning, until it is complete: whoever was let through to the one that
     /// there is may still read it.
     building: Option<Graph>,
+    /// Whether the copy begins with the refresh that is under way, so that nothing is a change.
+    is_beginning: bool,
     /// How many refreshes have ended.
     refreshes: u64,
 }
@@ -97,8 +106,10 @@ pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>, origi
         login,
         origin,
         position: Position::default(),
+        above: Above::default(),
         ledger: Ledger::default(),
         building: None,
+        is_beginning: false,
         refreshes: 0,
     };
     let longest = follower.shared.limits.longest_pause;
@@ -157,11 +168,13 @@ impl Follower {
     pub(super) fn begin(&mut self, question: &Question) {
         // Whatever an earlier connection brought without an end is forgotten.
         self.building = None;
+        self.is_beginning = self.position.cookie().is_none();
         if self.position.cookie().is_some() {
             self.ledger.begin(&mut self.shared.change());
             return;
         }
         self.shared.counters.loads.increment(1);
+        self.above.forget();
         let mut graph = Graph::new(self.shared.graph().seed());
         self.recorder.begin(question.fingerprint, graph.seed());
         self.ledger.begin(&mut graph);
@@ -228,6 +241,7 @@ impl Follower {
             }
             Act::Remove(uuid) => {
                 self.shared.counters.changes.increment(1);
+                self.above.remove(uuid)?;
                 self.ledger.leave(graph, UpstreamId::new(&uuid_text(uuid)));
                 Ok(())
             }
@@ -243,6 +257,7 @@ impl Follower {
                 self.settle(graph)?;
                 self.shared.counters.refreshes.increment(1);
                 self.refreshes += 1;
+                self.is_beginning = false;
                 if let Some(cookie) = cookie {
                     self.position = Position::of(&cookie);
                 }
@@ -268,8 +283,13 @@ impl Follower {
         uuid: EntryUuid,
         entry: Entry,
     ) -> Result<(), Stop> {
-        let kept = question.sort(&self.shared.policy, graph.seed(), uuid, entry);
-        let Some(kept) = kept.map_err(|_| LookupError::Malformed)? else {
+        let sorted = question.sort(&self.shared.policy, graph.seed(), uuid, entry);
+        let sorted = sorted.map_err(|_| LookupError::Malformed)?;
+        if let Some(groups) = &self.shared.policy.groups {
+            let base = groups.base.normalized();
+            self.above.put(uuid, &sorted, base, self.is_beginning)?;
+        }
+        let Some(kept) = sorted.kept else {
             self.ledger.leave(graph, UpstreamId::new(&uuid_text(uuid)));
             return Ok(());
         };

@@ -4,9 +4,11 @@
 //! complete from the end of a refresh until the connection is lost; in between nobody reads it, so
 //! a refresh may change it step by step.
 
+mod above;
 mod census;
 mod counters;
 mod follower;
+mod look;
 mod recorder;
 mod root;
 mod session;

@@ -1,4 +1,5 @@
-//! What the root DSE says: whether synchronisation is offered, and which naming context there is.
+//! What is looked at before anything is followed: whether synchronisation is offered, which naming
+//! context there is, and which entry the groups' base is.
 
 use super::follower::Stop;
 use super::wire::Wire;
@@ -9,7 +10,9 @@ use crate::proto::extended::ExtendedResponse;
 use crate::proto::filter::Filter;
 use crate::proto::oid;
 use crate::proto::op::Operation;
+use crate::proto::result::{LdapResult, ResultCode};
 use crate::proto::search::{Entry, Scope, Search};
+use crate::proto::sync::{EntryUuid, uuid_from_text};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -20,7 +23,7 @@ pub(super) async fn naming_context(
     base: &str,
     patience: Duration,
 ) -> Result<String, Stop> {
-    let root = read_root(wire, patience).await?;
+    let root = read(wire, "", &["supportedControl", "namingContexts"], patience).await?;
     let offers = |oid: &[u8]| root.values("supportedControl").iter().any(|known| known == oid);
     if !offers(oid::SYNC_REQUEST) {
         return Err(Stop::NotOffered);
@@ -33,6 +36,19 @@ pub(super) async fn naming_context(
     deepest.map(|context| context.as_str().to_owned()).ok_or(Stop::NotOffered)
 }
 
+/// Which entry a base is.
+pub(super) async fn uuid_of(
+    wire: &mut Wire,
+    base: &str,
+    patience: Duration,
+) -> Result<EntryUuid, Stop> {
+    let entry = match read(wire, base, &["entryUUID"], patience).await {
+        Err(LookupError::Result(ResultCode::NO_SUCH_OBJECT)) => return Err(Stop::NoSuchBase),
+        read => read?,
+    };
+    entry.text("entryUUID").and_then(uuid_from_text).ok_or(Stop::NoSuchBase)
+}
+
 /// What a message means that answers nothing.
 pub(super) fn unasked(message: &Envelope<'_>) -> LookupError {
     let notice = || ExtendedResponse::decode(message.content).ok();
@@ -42,14 +58,19 @@ pub(super) fn unasked(message: &Envelope<'_>) -> LookupError {
     if is_notice { LookupError::Disconnected } else { LookupError::Malformed }
 }
 
-/// The root DSE, as far as it is needed here.
-async fn read_root(wire: &mut Wire, patience: Duration) -> Result<Entry, LookupError> {
+/// Attributes of one entry; empty if it is not shown.
+async fn read(
+    wire: &mut Wire,
+    dn: &str,
+    attributes: &[&str],
+    patience: Duration,
+) -> Result<Entry, LookupError> {
     let id = wire.next_id();
     let search = Search {
-        base: String::new(),
+        base: dn.to_owned(),
         scope: Scope::Base,
         filter: Filter::any_entry(),
-        attributes: vec!["supportedControl".to_owned(), "namingContexts".to_owned()],
+        attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
         size_limit: 0,
         time_limit: 0,
         controls: Vec::new(),
@@ -58,7 +79,7 @@ async fn read_root(wire: &mut Wire, patience: Duration) -> Result<Entry, LookupE
     search.write(&mut message, id);
     wire.send(&message).await?;
     let answer = async {
-        let mut root = Entry::default();
+        let mut found = Entry::default();
         loop {
             wire.heard().await?;
             while let Some(message) = wire.take()? {
@@ -66,9 +87,15 @@ async fn read_root(wire: &mut Wire, patience: Duration) -> Result<Entry, LookupE
                     _ if message.id != id => return Err(unasked(&message)),
                     Operation::SearchResultEntry => {
                         let entry = Entry::decode(message.content);
-                        root = entry.map_err(|_| LookupError::Malformed)?;
+                        found = entry.map_err(|_| LookupError::Malformed)?;
                     }
-                    Operation::SearchResultDone => return Ok(root),
+                    Operation::SearchResultDone => {
+                        let result = LdapResult::decode(message.content);
+                        return match result.map_err(|_| LookupError::Malformed)?.code {
+                            ResultCode::SUCCESS => Ok(found),
+                            code => Err(LookupError::Result(code)),
+                        };
+                    }
                     _ => return Err(LookupError::Malformed),
                 }
             }

@@ -6,6 +6,7 @@
 
 use super::census::Question;
 use super::follower::{Follower, Stop};
+use super::look::Look;
 use super::root;
 use super::wire::Wire;
 use crate::app::ports::LookupError;
@@ -20,7 +21,7 @@ use crate::proto::search::Entry;
 use crate::proto::sync::{self, Mode, State, SyncDone, SyncInfo, SyncState};
 use std::convert::Infallible;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 /// How many messages are applied while readers wait.
 const BATCH: usize = 64;
@@ -39,17 +40,24 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     let patience = shared.limits.patience;
     let context = root::naming_context(&mut wire, &question.search.base, patience).await?;
     shared.set_context(Some(context.into()));
+    follower.above.set_base(root::uuid_of(&mut wire, groups.base.as_str(), patience).await?);
+    let mut look = Look::new(groups);
+    let silence = patience.max(shared.limits.longest_pause);
     follower.begin(&question);
     let mut sync = Sync::ask(&mut wire, &question, follower.position.cookie()).await?;
     let mut due: Option<Instant> = None;
     loop {
         tokio::select! {
-            heard = heard_before(&mut wire, due) => heard?,
+            heard = heard_before(&mut wire, due.or(look.due()).or(sync.silent_at(silence))) => heard?,
             () = shared.wanted.notified(), if !sync.is_refreshing() => {
                 shared.counters.polls.increment(1);
                 sync = sync.again(&mut wire, &question, follower.position.cookie()).await?;
                 follower.begin(&question);
                 due = Some(Instant::now() + patience);
+                continue;
+            }
+            () = until(look.next()), if !sync.is_refreshing() => {
+                look.ask(&mut wire, patience).await?;
                 continue;
             }
         }
@@ -59,6 +67,10 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
             && let Some(message) = wire.take()?
         {
             taken += 1;
+            if look.is_answered_by(&message) {
+                look.hear(&message, shared.guard().trusted())?;
+                continue;
+            }
             acts.extend(sync.hear(&message)?);
         }
         follower.apply(&question, acts, sync.is_refreshing())?;
@@ -70,6 +82,14 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
         while !follower.has_room() {
             sleep(ROOM_LOOK).await;
         }
+    }
+}
+
+/// Waits for a moment; for ever if there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -124,6 +144,11 @@ impl Sync {
 
     fn is_refreshing(&self) -> bool {
         self.consumer.is_refreshing()
+    }
+
+    /// When a server has said nothing for too long: in a refresh it is its turn.
+    fn silent_at(&self, silence: Duration) -> Option<Instant> {
+        self.is_refreshing().then(|| Instant::now() + silence)
     }
 
     /// What follows from a message.

@@ -1,0 +1,194 @@
+//! Closures: all groups above some names, level by level.
+
+use super::marks::Marks;
+use super::{Graph, whole};
+use crate::domain::membership::entry::MemberKey;
+use crate::domain::observation::{Closure, Observed, ObservedGroup, UnknownReason};
+use crate::domain::record::{Route, UpstreamId};
+use std::collections::BTreeSet;
+
+/// The bounds of a closure; what lies beyond makes it unknown, never shorter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClosureLimits {
+    /// The most levels to look at: the last has to show nothing new.
+    pub max_depth: usize,
+    /// The most groups.
+    pub max_groups: usize,
+}
+
+/// A group's number in a graph, until the graph changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupNumber(u32);
+
+/// A group of a closure, and how it was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// The group.
+    pub group: GroupNumber,
+    /// The least depth; 1 is a group that holds one of the names itself.
+    pub depth: u32,
+    /// The position in the closure of a group right below it, on a shortest way; none at depth 1.
+    pub below: Option<u32>,
+}
+
+/// Memory that closures may share, one after the other, so that they need none of their own.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    reached: Vec<Reached>,
+    marks: Marks,
+}
+
+impl Graph {
+    /// All groups of whoever has these names, with the shortest way to each: of several the one
+    /// whose ids come first.
+    pub fn closure(&self, of: &[MemberKey], limits: ClosureLimits) -> Observed<Closure> {
+        let mut scratch = Scratch::default();
+        let by_way = |level: &mut [Reached]| {
+            level.sort_by(|left, right| {
+                left.below.cmp(&right.below).then_with(|| self.compare_ids(left.group, right.group))
+            });
+        };
+        match self.climb(of, limits, &mut scratch, by_way) {
+            Ok(()) => Observed::Known(self.materialised(&scratch)),
+            Err(reason) => Observed::Unknown(reason),
+        }
+    }
+
+    /// The same groups with their depths, as numbers and in no order but that of the levels. Of
+    /// several shortest ways any is told.
+    pub fn reach_in<'s>(
+        &self,
+        of: &[MemberKey],
+        limits: ClosureLimits,
+        scratch: &'s mut Scratch,
+    ) -> Observed<&'s [Reached]> {
+        match self.climb(of, limits, scratch, |_| ()) {
+            Ok(()) => Observed::Known(&scratch.reached),
+            Err(reason) => Observed::Unknown(reason),
+        }
+    }
+
+    /// A number that is another as soon as anything is that [`Graph::closure`] shows; with the same
+    /// seed, two graphs of the same entries have the same.
+    pub fn fingerprint(&self, of: &[MemberKey], limits: ClosureLimits) -> Observed<u128> {
+        self.fingerprint_in(of, limits, &mut Scratch::default())
+    }
+
+    /// The same, in memory that is there already.
+    pub fn fingerprint_in(
+        &self,
+        of: &[MemberKey],
+        limits: ClosureLimits,
+        scratch: &mut Scratch,
+    ) -> Observed<u128> {
+        match self.reach_in(of, limits, scratch) {
+            Observed::Known(reached) => {
+                let parts = reached.iter().map(|step| self.part(step));
+                Observed::Known(parts.fold(0, u128::wrapping_add))
+            }
+            Observed::Unknown(reason) => Observed::Unknown(reason),
+        }
+    }
+
+    /// The upstream id of a group.
+    pub fn id_of(&self, group: GroupNumber) -> Option<UpstreamId> {
+        self.groups.get(group.0).map(|slot| slot.id.upstream_id())
+    }
+
+    /// Level by level. `order` puts each level in the order of the ways that lead there, if that
+    /// matters: then the first way that is found is the one that counts.
+    fn climb(
+        &self,
+        of: &[MemberKey],
+        limits: ClosureLimits,
+        scratch: &mut Scratch,
+        order: impl Fn(&mut [Reached]),
+    ) -> Result<(), UnknownReason> {
+        let Scratch { reached, marks } = scratch;
+        reached.clear();
+        marks.clear();
+        if limits.max_depth == 0 {
+            return Err(UnknownReason::DepthLimit);
+        }
+        let mut note = |reached: &mut Vec<Reached>, part: &[u32], depth, below| {
+            for group in part {
+                if marks.note(*group, 0) {
+                    reached.push(Reached { group: GroupNumber(*group), depth, below });
+                }
+            }
+            if reached.len() > limits.max_groups {
+                return Err(UnknownReason::TooManyGroups);
+            }
+            Ok(())
+        };
+        for name in of.iter().filter_map(|key| self.names.find(key)) {
+            for part in self.names.listing(name) {
+                note(reached, part, 1, None)?;
+            }
+        }
+        let mut level = 0..reached.len();
+        while !level.is_empty() {
+            let depth = reached[level.start].depth;
+            if depth as usize >= limits.max_depth {
+                return Err(UnknownReason::DepthLimit);
+            }
+            order(&mut reached[level.clone()]);
+            for at in level.clone() {
+                for part in self.above(reached[at].group) {
+                    note(reached, part, depth + 1, Some(at as u32))?;
+                }
+            }
+            level = level.end..reached.len();
+        }
+        Ok(())
+    }
+
+    /// The groups that hold a group directly.
+    fn above(&self, group: GroupNumber) -> impl Iterator<Item = &[u32]> {
+        self.names.listing(self.steps[group.0 as usize].goes_by)
+    }
+
+    /// What was reached, in full.
+    fn materialised(&self, scratch: &Scratch) -> Closure {
+        let reached = &scratch.reached;
+        let mut marks = Marks::default();
+        marks.clear();
+        let mut groups: Vec<ObservedGroup> = Vec::with_capacity(reached.len());
+        for (position, step) in reached.iter().enumerate() {
+            let Some(slot) = self.groups.get(step.group.0) else { continue };
+            let group = slot.group();
+            let below = step.below.and_then(|below| groups.get(below as usize));
+            let mut path = Vec::with_capacity(step.depth as usize);
+            path.extend(below.into_iter().flat_map(|below| below.route.path.iter().cloned()));
+            path.push(group.id.clone());
+            let route = Route { path, direct: step.depth == 1 };
+            marks.note(step.group.0, position as u32);
+            groups.push(ObservedGroup { group, route, members: BTreeSet::new() });
+        }
+        for (position, step) in reached.iter().enumerate() {
+            for above in self.above(step.group).flatten() {
+                let Some(above) = marks.position(*above) else { continue };
+                let below = groups[position].group.id.clone();
+                groups[above as usize].members.insert(below);
+            }
+        }
+        groups.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect()
+    }
+
+    /// What a group adds to a fingerprint: who it is, how deep, and which groups hold it. Those
+    /// are added up, so that their order does not matter, before all is hashed again.
+    fn part(&self, step: &Reached) -> u128 {
+        let above = self.above(step.group).flatten();
+        let above = above.map(|above| whole(self.steps[*above as usize].hash));
+        let above = above.fold(0, u128::wrapping_add).to_ne_bytes();
+        let own = whole(self.steps[step.group.0 as usize].hash).to_ne_bytes();
+        whole(self.names.hash(5, &[&own, &above, &step.depth.to_ne_bytes()]))
+    }
+
+    fn compare_ids(&self, left: GroupNumber, right: GroupNumber) -> std::cmp::Ordering {
+        match (self.groups.get(left.0), self.groups.get(right.0)) {
+            (Some(left), Some(right)) => left.id.compare(&right.id),
+            _ => std::cmp::Ordering::Equal,
+        }
+    }
+}

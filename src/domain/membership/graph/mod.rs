@@ -1,0 +1,402 @@
+//! The group graph of a directory: which entry is in which groups, directly and by way of others.
+//!
+//! A group lists names; which entry a name belongs to is looked at when a closure is asked for. So
+//! a member that has no entry (yet) is a name that nobody has, a renamed group is another name,
+//! and whatever order changes come in, the graph is what the entries say.
+//!
+//! Nothing is kept that follows from the entries, neither closures nor cycles. A cycle costs a
+//! closure one look at a mark; to know the strongly connected components would save that look, and
+//! would have to be worked out anew when a membership goes, over all that hangs together with it.
+
+mod closure;
+mod ids;
+mod lists;
+mod marks;
+mod names;
+mod packed;
+mod slots;
+
+pub use closure::{ClosureLimits, GroupNumber, Reached, Scratch};
+
+use super::entry::{GroupEntry, UserEntry};
+use crate::domain::record::{Group, UpstreamId};
+use crate::proto::dn::NormalizedDn;
+use hashbrown::HashTable;
+use ids::{EntryNumber, Id, Kind};
+use names::{NameNumber, Names};
+use packed::Packed;
+use slots::Slots;
+use std::collections::BTreeMap;
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Groups.
+    pub groups: usize,
+    /// Users.
+    pub users: usize,
+    /// Members that groups list.
+    pub memberships: usize,
+}
+
+/// A user that the graph knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownUser {
+    /// The upstream id.
+    pub id: UpstreamId,
+    /// The digest that came with the entry.
+    pub digest: u128,
+    /// The values of `uid` that groups may name it by.
+    pub uids: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct GroupSlot {
+    id: Id,
+    name: NameNumber,
+    dn: Box<str>,
+    label: Box<str>,
+    members: Packed,
+}
+
+/// What a closure reads of each group, apart from the rest so that it stays in the caches.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    /// The name that other groups list it by: none while another entry has that name.
+    goes_by: NameNumber,
+    /// A hash of id, DN and name.
+    hash: [u64; 2],
+}
+
+#[derive(Debug, Clone)]
+struct UserSlot {
+    id: Id,
+    name: NameNumber,
+    digest: [u64; 2],
+}
+
+/// The graph.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    names: Names,
+    groups: Slots<GroupSlot>,
+    /// One for each place of `groups`.
+    steps: Vec<Step>,
+    users: Slots<UserSlot>,
+    /// Of the users that have some.
+    uids: BTreeMap<u32, Box<[Box<str>]>>,
+    /// Entry numbers by upstream id.
+    ids: HashTable<EntryNumber>,
+    memberships: usize,
+}
+
+impl Graph {
+    /// An empty graph. `seed` keys the hashes of names; it should be random.
+    pub fn new(seed: (u64, u64)) -> Self {
+        Self {
+            names: Names::new(seed),
+            groups: Slots::default(),
+            steps: Vec::new(),
+            users: Slots::default(),
+            uids: BTreeMap::new(),
+            ids: HashTable::new(),
+            memberships: 0,
+        }
+    }
+
+    /// What the hashes are keyed by.
+    pub fn seed(&self) -> (u64, u64) {
+        self.names.seed()
+    }
+
+    /// Adds a group, or puts it in the place of the entry that has its id.
+    pub fn put_group(&mut self, entry: &GroupEntry) {
+        let Group { id, dn, name } = &entry.group;
+        let at = self.group_place(id, &entry.dn);
+        let members = self.names.intern_all(&entry.members);
+        self.list_members(at, &members);
+        let parts = [id.as_str().as_bytes(), dn.as_bytes(), name.as_bytes()];
+        self.steps[at as usize].hash = self.names.hash(2, &parts);
+        if let Some(slot) = self.groups.get_mut(at) {
+            if *slot.dn != **dn {
+                slot.dn = dn.as_str().into();
+            }
+            if *slot.label != **name {
+                slot.label = name.as_str().into();
+            }
+        }
+    }
+
+    /// Adds a user, or puts it in the place of the entry that has its id.
+    pub fn put_user(&mut self, entry: &UserEntry) {
+        let at = self.user_place(&entry.id, &entry.dn);
+        if let Some(slot) = self.users.get_mut(at) {
+            slot.digest = halves(entry.digest);
+        }
+        if entry.uids.is_empty() {
+            self.uids.remove(&at);
+        } else {
+            let uids = entry.uids.iter().map(|uid| uid.as_str().into());
+            self.uids.insert(at, uids.collect());
+        }
+    }
+
+    /// Removes the group or user of that id; whether there was one.
+    pub fn remove(&mut self, id: &UpstreamId) -> bool {
+        let known = self.find(&Id::of(id));
+        known.map(|kind| self.remove_at(kind)).is_some()
+    }
+
+    /// The user that has a name.
+    pub fn user(&self, dn: &NormalizedDn) -> Option<KnownUser> {
+        let Kind::User(at) = self.names.owner(self.names.find_dn(dn)?).kind()? else { return None };
+        let slot = self.users.get(at)?;
+        let uids = self.uids.get(&at).into_iter().flatten();
+        let uids = uids.map(|uid| uid.clone().into_string()).collect();
+        Some(KnownUser { id: slot.id.upstream_id(), digest: whole(slot.digest), uids })
+    }
+
+    /// The group of that id.
+    pub fn group(&self, id: &UpstreamId) -> Option<Group> {
+        let Kind::Group(at) = self.find(&Id::of(id))? else { return None };
+        self.groups.get(at).map(GroupSlot::group)
+    }
+
+    /// Whether a group or user of that id is there.
+    pub fn has(&self, id: &UpstreamId) -> bool {
+        self.find(&Id::of(id)).is_some()
+    }
+
+    /// The ids of what was not seen since the phase began.
+    pub fn unmarked_ids(&self) -> Vec<UpstreamId> {
+        let groups = self.groups.unseen().map(|(_, slot)| slot.id.upstream_id());
+        groups.chain(self.users.unseen().map(|(_, slot)| slot.id.upstream_id())).collect()
+    }
+
+    /// How much there is.
+    pub fn counts(&self) -> Counts {
+        let (groups, users) = (self.groups.len(), self.users.len());
+        Counts { groups, users, memberships: self.memberships }
+    }
+
+    /// How many names are known: of entries, and of members that have none.
+    pub fn names(&self) -> usize {
+        self.names.len()
+    }
+
+    /// From here on it is noted what is seen: see [`Graph::sweep`].
+    pub fn begin_present(&mut self) {
+        self.groups.begin_present();
+        self.users.begin_present();
+    }
+
+    /// The entry of that id is there; whoever is put is there too.
+    pub fn mark_present(&mut self, id: &UpstreamId) {
+        if let Some(kind) = self.find(&Id::of(id)) {
+            self.mark(kind);
+        }
+    }
+
+    /// What a sweep would take away.
+    pub fn unmarked(&self) -> Counts {
+        let mut counts = Counts { users: self.users.unseen().count(), ..Counts::default() };
+        for (_, slot) in self.groups.unseen() {
+            counts.groups += 1;
+            counts.memberships += slot.members.len();
+        }
+        counts
+    }
+
+    /// Removes whatever was not seen since the phase began.
+    pub fn sweep(&mut self) -> Counts {
+        let unmarked = self.unmarked();
+        let groups = self.groups.unseen().map(|(at, _)| Kind::Group(at));
+        let users = self.users.unseen().map(|(at, _)| Kind::User(at));
+        let unseen: Vec<Kind> = groups.chain(users).collect();
+        unseen.into_iter().for_each(|kind| self.remove_at(kind));
+        unmarked
+    }
+
+    /// The place of a group of that id, which has that name from now on.
+    fn group_place(&mut self, id: &UpstreamId, dn: &NormalizedDn) -> u32 {
+        let id = Id::of(id);
+        let known = self.find(&id);
+        let name = self.names.intern_dn(dn);
+        if let Some(Kind::Group(at)) = known
+            && let Some(slot) = self.groups.get_mut(at)
+        {
+            let old = std::mem::replace(&mut slot.name, name);
+            self.rename(Kind::Group(at), old, name);
+            return at;
+        }
+        let hash = self.hash_id(&id);
+        let (dn, label, members) = (Box::default(), Box::default(), Packed::default());
+        let at = self.groups.insert(GroupSlot { id, name, dn, label, members });
+        let step = Step { goes_by: name, hash: [0; 2] };
+        match self.steps.get_mut(at as usize) {
+            Some(place) => *place = step,
+            None => self.steps.push(step),
+        }
+        self.settle(Kind::Group(at), name, hash, known);
+        at
+    }
+
+    /// The place of a user of that id, which has that name from now on.
+    fn user_place(&mut self, id: &UpstreamId, dn: &NormalizedDn) -> u32 {
+        let id = Id::of(id);
+        let known = self.find(&id);
+        let name = self.names.intern_dn(dn);
+        if let Some(Kind::User(at)) = known
+            && let Some(slot) = self.users.get_mut(at)
+        {
+            let old = std::mem::replace(&mut slot.name, name);
+            self.rename(Kind::User(at), old, name);
+            return at;
+        }
+        let hash = self.hash_id(&id);
+        let at = self.users.insert(UserSlot { id, name, digest: [0; 2] });
+        self.settle(Kind::User(at), name, hash, known);
+        at
+    }
+
+    /// An entry that was there is seen again, perhaps by another name.
+    fn rename(&mut self, kind: Kind, old: NameNumber, new: NameNumber) {
+        self.mark(kind);
+        self.claim(new, kind);
+        if old != new {
+            self.leave(old, kind);
+        }
+    }
+
+    /// A new entry takes its name, and the place of an entry of the other kind that has its id.
+    fn settle(&mut self, kind: Kind, name: NameNumber, hash: u64, replaced: Option<Kind>) {
+        // The name first: nothing may be forgotten that is still needed.
+        self.claim(name, kind);
+        if let Some(replaced) = replaced {
+            self.remove_at(replaced);
+        }
+        let Self { ids, names, groups, users, .. } = self;
+        ids.insert_unique(hash, EntryNumber::new(kind), |number| {
+            number
+                .kind()
+                .and_then(|kind| id_of(groups, users, kind))
+                .map_or(0, |id| hash_id(names, id))
+        });
+    }
+
+    fn remove_at(&mut self, kind: Kind) {
+        if let Some(id) = id_of(&self.groups, &self.users, kind) {
+            let number = EntryNumber::new(kind);
+            let hash = hash_id(&self.names, id);
+            if let Ok(found) = self.ids.find_entry(hash, |found| *found == number) {
+                found.remove();
+            }
+        }
+        match kind {
+            Kind::Group(at) => {
+                self.list_members(at, &[]);
+                if let Some(slot) = self.groups.remove(at) {
+                    self.leave(slot.name, kind);
+                }
+            }
+            Kind::User(at) => {
+                self.uids.remove(&at);
+                if let Some(slot) = self.users.remove(at) {
+                    self.leave(slot.name, kind);
+                }
+            }
+        }
+    }
+
+    /// Gives a group these members, sorted and each once; only what differs is touched.
+    fn list_members(&mut self, group: u32, new: &[u32]) {
+        let Some(slot) = self.groups.get_mut(group) else { return };
+        let old: Vec<u32> = slot.members.iter().collect();
+        if old == new {
+            return;
+        }
+        slot.members = Packed::new(new);
+        only_in_first(new, &old, |name| self.names.list(NameNumber(name), group));
+        only_in_first(&old, new, |name| self.names.unlist(NameNumber(name), group));
+        self.memberships = self.memberships + new.len() - old.len();
+    }
+
+    fn claim(&mut self, name: NameNumber, kind: Kind) {
+        let before = self.names.claim(name, EntryNumber::new(kind));
+        self.goes_by(before.kind(), NameNumber::NONE);
+        self.goes_by(Some(kind), name);
+    }
+
+    fn leave(&mut self, name: NameNumber, kind: Kind) {
+        let heir = self.names.leave(name, EntryNumber::new(kind));
+        self.goes_by(heir.kind(), name);
+    }
+
+    fn goes_by(&mut self, kind: Option<Kind>, name: NameNumber) {
+        if let Some(Kind::Group(at)) = kind {
+            self.steps[at as usize].goes_by = name;
+        }
+    }
+
+    fn mark(&mut self, kind: Kind) {
+        match kind {
+            Kind::Group(at) => self.groups.mark(at),
+            Kind::User(at) => self.users.mark(at),
+        }
+    }
+
+    fn find(&self, id: &Id) -> Option<Kind> {
+        let is_it = |number: &EntryNumber| {
+            number.kind().and_then(|kind| id_of(&self.groups, &self.users, kind)) == Some(id)
+        };
+        self.ids.find(self.hash_id(id), is_it)?.kind()
+    }
+
+    fn hash_id(&self, id: &Id) -> u64 {
+        hash_id(&self.names, id)
+    }
+}
+
+impl GroupSlot {
+    fn group(&self) -> Group {
+        let (dn, name) = (self.dn.to_string(), self.label.to_string());
+        Group { id: self.id.upstream_id(), dn, name }
+    }
+}
+
+fn id_of<'a>(
+    groups: &'a Slots<GroupSlot>,
+    users: &'a Slots<UserSlot>,
+    kind: Kind,
+) -> Option<&'a Id> {
+    match kind {
+        Kind::Group(at) => groups.get(at).map(|slot| &slot.id),
+        Kind::User(at) => users.get(at).map(|slot| &slot.id),
+    }
+}
+
+fn hash_id(names: &Names, id: &Id) -> u64 {
+    match id {
+        Id::Uuid(bytes) => names.hash(3, &[bytes])[0],
+        Id::Text(text) => names.hash(4, &[text.as_bytes()])[0],
+    }
+}
+
+/// Tells what the first of two sorted lists has and the second has not.
+fn only_in_first(first: &[u32], second: &[u32], mut tell: impl FnMut(u32)) {
+    let mut second = second.iter().peekable();
+    for number in first {
+        while second.next_if(|other| *other < number).is_some() {}
+        if second.peek() != Some(&number) {
+            tell(*number);
+        }
+    }
+}
+
+fn halves(number: u128) -> [u64; 2] {
+    [(number >> 64) as u64, number as u64]
+}
+
+fn whole(halves: [u64; 2]) -> u128 {
+    u128::from(halves[0]) << 64 | u128::from(halves[1])
+}

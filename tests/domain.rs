@@ -28,6 +28,7 @@ mod plan_properties;
 #[path = "domain/record.rs"]
 mod record;
 #[path = "domain/replication.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod replication;
 #[path = "domain/scene.rs"]
 mod scene;

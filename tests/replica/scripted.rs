@@ -3,7 +3,10 @@
 use crate::served::{Asked, Stage, bounded};
 use bindgate::app::ports::{Gone, Replica};
 use bindgate::proto::sync::State::{Delete, Present};
+use std::time::Duration;
 
+/// A time limit that a test waits for.
+const SHORT: Duration = Duration::from_millis(300);
 /// `e-syncRefreshRequired`.
 const REFRESH_REQUIRED: u32 = 4096;
 
@@ -222,6 +225,25 @@ async fn a_copy_that_grows_past_its_limit_is_given_up() {
     assert!(peer.is_left().await);
     assert_eq!(stage.copy.coverage(), None);
     stage.accept_from(None).await;
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_in_a_refresh_is_left_and_one_that_has_nothing_to_say_is_not() {
+    let stage = Stage::with_limits(|limits| limits.patience = SHORT).await;
+    let mut silent = stage.accept_from(None).await;
+    silent.put(1, None).await;
+    assert!(silent.is_left().await);
+    let mut peer = filled(&stage, 10).await;
+    let copy = stage.copy.clone();
+    let poll = tokio::spawn(async move { copy.poll().await });
+    assert!(matches!(peer.asked().await, Asked::Abandon(_)));
+    peer.asked().await;
+    assert_eq!(bounded(poll).await.unwrap(), Err(Gone), "a poll has to be answered in time");
+    let mut peer = stage.accept_from(Some("c1")).await;
+    peer.refreshed(true, true, None).await;
+    stage.covered().await;
+    let waited = tokio::time::timeout(SHORT * 2, peer.is_left()).await;
+    assert!(waited.is_err(), "it is followed for as long as it lasts");
 }
 
 #[tokio::test]

@@ -21,7 +21,8 @@ use bindgate::proto::result::{LdapResult, ResultCode};
 use bindgate::proto::search::{Attribute, Entry};
 use bindgate::proto::sync::{EntryUuid, State};
 use bindgate::upstream::{
-    Config, Directory, LiveCopy, ReplicaLimits, Scheme, SecretSource, ServerUrl, TlsConfig,
+    Config, Directory, LiveCopy, ReplicaLimits, Scheme, SecretSource, ServerChoice, ServerUrl,
+    TlsConfig,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ use tokio::time::timeout;
 const BOUND: Duration = Duration::from_secs(20);
 /// The user that groups hold.
 const USER: &str = "uid=ann,dc=x";
+/// The id of the groups' base.
+const BASE: &str = "ffffffff-ffff-4fff-8fff-ffffffffffff";
 const REQUEST: &str = "1.3.6.1.4.1.4203.1.9.1.1";
 const STATE: &str = "1.3.6.1.4.1.4203.1.9.1.2";
 const INFO: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.4";
@@ -96,7 +99,7 @@ impl Stage {
         Self { listener, copy, follower }
     }
 
-    /// The next connection, with its bind and the question for the root DSE answered.
+    /// The next connection, with its bind and the questions for the root DSE and the base answered.
     pub(crate) async fn accept(&self) -> Peer {
         let (tcp, _) = bounded(self.listener.accept()).await.unwrap();
         let mut peer = Peer { tcp, buffer: Vec::new(), id: 0 };
@@ -105,9 +108,12 @@ impl Stage {
         let root = peer.message().await.unwrap();
         let attributes =
             [("supportedControl", REQUEST), ("namingContexts", "dc=x"), ("namingContexts", "dc=y")];
-        let entry = entry("", &attributes);
-        peer.send(&pdu::message(id_of(&root), &entry)).await;
+        peer.send(&pdu::message(id_of(&root), &entry("", &attributes))).await;
         peer.result(id_of(&root), Operation::SearchResultDone, ResultCode::SUCCESS).await;
+        let base = peer.message().await.unwrap();
+        let shown = entry("ou=groups,dc=x", &[("entryUUID", BASE)]);
+        peer.send(&pdu::message(id_of(&base), &shown)).await;
+        peer.result(id_of(&base), Operation::SearchResultDone, ResultCode::SUCCESS).await;
         peer
     }
 
@@ -348,6 +354,7 @@ fn config(port: u16) -> Config {
     Config {
         name: "corp".to_owned(),
         urls: vec![ServerUrl { scheme: Scheme::Ldap, host: "127.0.0.1".to_owned(), port }],
+        server_choice: ServerChoice::First,
         tls: TlsConfig::default(),
         service_dn: "cn=gateway".to_owned(),
         // Any variable that is set and not empty is as good as a password.

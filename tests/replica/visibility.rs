@@ -1,6 +1,7 @@
 //! An account that loses its right to see groups: what it does not see any more is not gone.
 
 use crate::restarts::{extra, groups_in_the_copy, metric, wait_for, wait_until_saved};
+use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::pdu::Change;
 use crate::support::slapd::{Options, Slapd};
@@ -48,7 +49,7 @@ fn check(what: &str) {
 
 #[test]
 fn k5_a_refresh_without_any_group_is_held_until_it_passes() {
-    check(&format!("dn.subtree=\"{GROUPS}\""));
+    check(&format!("dn.children=\"{GROUPS}\""));
 }
 
 #[test]
@@ -56,12 +57,32 @@ fn k5_a_refresh_without_many_of_the_groups_is_held_until_it_passes() {
     check(&format!("dn.regex=\"cn=g0[0-3].,{GROUPS}\""));
 }
 
+#[test]
+fn k5_a_base_that_is_not_seen_any_more_takes_nothing_away() {
+    let hidden =
+        format!("access to dn.subtree=\"{GROUPS}\" by dn.exact=\"{SERVICE}\" none by * break");
+    let mut slapd = Slapd::with(&options(&[]));
+    slapd.admin().join(&tree::group("g001"), &tree::person("u000"));
+    let gateway = Gateway::before(slapd.port());
+    wait_for(&gateway, "complete", 1);
+    let groups = metric(&gateway, "groups");
+    let connects = metric(&gateway, "connects_total");
+    slapd.reconfigure(&options(&[hidden]));
+    eventually("it is tried again", || {
+        (metric(&gateway, "connects_total") > connects + 1).then_some(())
+    });
+    assert_eq!((metric(&gateway, "complete"), metric(&gateway, "groups")), (0, groups));
+    slapd.reconfigure(&options(&[]));
+    wait_for(&gateway, "complete", 1);
+    assert_eq!(metric(&gateway, "groups"), groups);
+}
+
 /// Nobody can tell a directory without groups from one that does not show them: the copy covers
 /// nothing then, and sign-ons ask the directory.
 #[test]
 fn k5_a_copy_without_any_group_answers_nobody() {
     let hidden =
-        format!("access to dn.subtree=\"{GROUPS}\" by dn.exact=\"{SERVICE}\" none by * break");
+        format!("access to dn.children=\"{GROUPS}\" by dn.exact=\"{SERVICE}\" none by * break");
     let slapd = Slapd::with(&options(&[hidden]));
     let gateway = Gateway::before(slapd.port());
     wait_for(&gateway, "complete", 1);

@@ -44,6 +44,24 @@ impl Slapd {
         Self::with(&Options::default())
     }
 
+    /// Two directories that keep each other up to date (multi-provider replication): server ids 1
+    /// and 2.
+    pub fn pair(options: &Options) -> [Self; 2] {
+        let pair = || {
+            let ports = [free_port(), free_port()];
+            let one = Self::at(ports[0], &provider(options, 1, ports[1]))?;
+            Some([one, Self::at(ports[1], &provider(options, 2, ports[0]))?])
+        };
+        (0..TRIES).find_map(|_| pair()).expect("two slapds start")
+    }
+
+    /// A directory on that port; `None` if the port is not free any more.
+    fn at(port: u16, options: &Options) -> Option<Self> {
+        let folder = prepare(options);
+        let process = launch(&folder, port)?;
+        Some(Self { port, process, folder })
+    }
+
     /// A directory with some things different.
     pub fn with(options: &Options) -> Self {
         let folder = prepare(options);
@@ -102,6 +120,19 @@ fn prepare(options: &Options) -> TestFolder {
     folder.write("slapd.conf", configuration(&folder, options));
     load(&folder, &tree::ldif(options.extra));
     folder
+}
+
+/// The options of a server that follows the one at `other`.
+fn provider(options: &Options, id: u16, other: u16) -> Options {
+    let mut options = options.clone();
+    options.global_lines.push(format!("serverID {id}"));
+    options.database_lines.push(format!(
+        "syncrepl rid=00{id} provider=ldap://127.0.0.1:{other} type=refreshAndPersist \
+         retry=\"1 +\" searchbase=\"{SUFFIX}\" bindmethod=simple binddn=\"{ADMIN}\" \
+         credentials={ADMIN_PASSWORD}"
+    ));
+    options.database_lines.push("multiprovider on".to_owned());
+    options
 }
 
 fn configuration(folder: &TestFolder, options: &Options) -> String {

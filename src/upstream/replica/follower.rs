@@ -51,7 +51,8 @@ impl Stop {
         let passing = [ResultCode::SUCCESS, ResultCode::BUSY, ResultCode::UNAVAILABLE];
         match self {
             Self::NotOffered | Self::TooLarge | Self::Blind => true,
-            Self::Refused(code) => !passing.contains(&code),
+            // What makes the copy void is asked differently the next time.
+            Self::Refused(code) => !passing.contains(&code) && !self.makes_void(),
             _ => false,
         }
     }

@@ -43,12 +43,13 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     shared.set_context(Some(context.into()));
     follower.above.set_base(root::uuid_of(&mut wire, groups.base.as_str(), patience).await?);
     let mut look = Look::new(groups);
+    let silence = patience.max(shared.limits.longest_pause);
     follower.begin(&question);
     let mut sync = Sync::ask(&mut wire, &question, follower.position.cookie()).await?;
     let mut due: Option<Instant> = None;
     loop {
         tokio::select! {
-            heard = heard_before(&mut wire, due.or(look.due())) => heard?,
+            heard = heard_before(&mut wire, due.or(look.due()).or(sync.silent_at(silence))) => heard?,
             () = shared.wanted.notified(), if !sync.is_refreshing() => {
                 shared.counters.polls.increment(1);
                 sync = sync.again(&mut wire, &question, follower.position.cookie()).await?;
@@ -144,6 +145,11 @@ impl Sync {
 
     fn is_refreshing(&self) -> bool {
         self.consumer.is_refreshing()
+    }
+
+    /// When a server has said nothing for too long: in a refresh it is its turn.
+    fn silent_at(&self, silence: Duration) -> Option<Instant> {
+        self.is_refreshing().then(|| Instant::now() + silence)
     }
 
     /// What follows from a message.

@@ -293,3 +293,34 @@ fn without_a_copy_the_directory_is_asked() {
         assert_eq!(metric(&text, read), 1, "{key}");
     }
 }
+
+#[test]
+fn a_sign_on_of_an_unchanged_user_asks_only_how_far_the_directory_has_got() {
+    let slapd = slapd();
+    let gateway = Gateway::before(slapd.port());
+    until_complete(&gateway);
+    let searches = |uid: &str| {
+        let asked = || {
+            let text = gateway.metrics();
+            metric(&text, "bindgate_upstream_searches_total{directory=\"corp\"} ")
+        };
+        let before = asked();
+        assert_eq!(gateway.sign_on(&tree::person(uid), tree::password(uid)), 0);
+        asked() - before
+    };
+    let uid = tree::extra_uid(0);
+    assert_eq!(searches(&uid), 2, "the first one reads the entry");
+    for _ in 0..3 {
+        assert_eq!(searches(&uid), 1, "nothing has changed, though lastbind has written");
+    }
+    let mut admin = slapd.admin();
+    admin.modify(&binder(0), Change::Replace, "description", &[b"of no concern"]);
+    assert_eq!(searches(&uid), 1, "no record has that attribute");
+    admin.modify(&binder(0), Change::Replace, "cn", &[b"Somebody else"]);
+    assert_eq!(searches(&uid), 2, "what a record has is read when it has changed");
+    assert_eq!(searches(&uid), 1);
+    admin.join(&tree::group(&direct(0)), &binder(0));
+    assert_eq!(searches(&uid), 2);
+    assert!(gateway.managed_groups(&uid).contains(&direct(0)));
+    assert_eq!(searches(&uid), 1);
+}

@@ -7,7 +7,7 @@ use super::value::{self, Mistake};
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
-use crate::upstream::{self, Scheme, SecretSource, ServerUrl, TlsConfig};
+use crate::upstream::{self, Scheme, SecretSource, ServerChoice, ServerUrl, TlsConfig};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -113,6 +113,8 @@ fn reach<'d>(
     account: Option<&(DistinguishedName, SecretSource)>,
 ) -> Option<upstream::Config> {
     let urls = r.list(section, "urls", value::server_url);
+    let choices = [("first", ServerChoice::First), ("spread", ServerChoice::Spread)];
+    let server_choice = r.choice(section, "server_choice", &choices);
     let tls = tls(r, section);
     let max_connections = r.amount(section, "max_connections");
     let max_connecting = r.amount(section, "max_connecting");
@@ -150,6 +152,7 @@ fn reach<'d>(
     Some(upstream::Config {
         name: name?.get_ref().clone(),
         urls: urls.into_iter().map(Spanned::into_inner).collect(),
+        server_choice: server_choice?,
         tls,
         service_dn: service_dn.as_str().to_owned(),
         service_password: service_password.clone(),

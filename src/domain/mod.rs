@@ -18,5 +18,6 @@ pub mod session;
 pub mod sharing;
 pub mod source;
 pub mod throttle;
+mod throttle_names;
 pub mod time;
 pub mod walk;

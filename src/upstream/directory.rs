@@ -5,11 +5,11 @@ use super::connector::Connector;
 use super::counters::Counters;
 use super::lease::ExclusiveLinks;
 use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
+use super::placed::Placed;
 use super::pool::Pool;
 use super::replica::{self, LiveCopy};
-use super::servers::{Choice, Servers};
-use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks};
-use super::stream::Stream;
+use super::servers::{Servers, User};
+use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use super::terms::Limits;
 use super::tls::{self, TlsError};
 use crate::app::ports::{Events, LinkError, LookupError};
@@ -59,7 +59,13 @@ impl Directory {
         let workers = workers.max(1);
         let counters = Arc::new(Counters::new(&config.name));
         let connector = Connector::new(config, tls::client(config)?);
-        let servers = Servers::new(&config.name, &config.urls, connector, events, counters.clone());
+        let servers = Servers::new(
+            &config.name,
+            (&config.urls, config.server_choice),
+            connector,
+            events,
+            counters.clone(),
+        );
         let servers = Arc::new(servers);
         let limits = pool_limits(config);
         let wait = config.queue_timeout;
@@ -125,12 +131,12 @@ impl Directory {
 struct NeverBound(Arc<Servers>);
 
 impl Dial for NeverBound {
-    type Stream = Stream;
+    type Stream = Placed;
 
-    async fn dial(&self) -> Result<(Stream, MessageId), LinkError> {
-        let connected = self.0.connect(Choice::Preference).await;
-        let (stream, _) = connected.map_err(|_| LinkError::Unreachable)?;
-        Ok((stream, MessageId::UNSOLICITED))
+    async fn dial(&self) -> Result<(Placed, MessageId), LinkError> {
+        let connected = self.0.connect(User::Clients).await;
+        let (stream, seat) = connected.map_err(|_| LinkError::Unreachable)?;
+        Ok((Placed::new(stream, seat), MessageId::UNSOLICITED))
     }
 }
 
@@ -138,10 +144,10 @@ impl Dial for NeverBound {
 struct AsService(Arc<Login>);
 
 impl Dial for AsService {
-    type Stream = Stream;
+    type Stream = Placed;
 
-    async fn dial(&self) -> Result<(Stream, MessageId), LinkError> {
-        self.0.open().await.map_err(|_: LookupError| LinkError::Unreachable)
+    async fn dial(&self) -> Result<(Placed, MessageId), LinkError> {
+        self.0.open(User::Clients).await.map_err(|_: LookupError| LinkError::Unreachable)
     }
 }
 
@@ -156,7 +162,10 @@ fn shared_links(
         &config.name,
         config.proxied_authorisation,
         config.search_timeout,
-        move |limit, source| told.limit_hit(limit, source),
+        move |happened| match happened {
+            Told::LimitHit(limit, source) => told.limit_hit(limit, source),
+            Told::Repeated => told.tell_retried(),
+        },
     );
     let of_worker = |_| {
         let anonymous = Kind {
@@ -180,6 +189,7 @@ fn shared_limits(config: &Config, outstanding: usize) -> SharedLimits {
         inbox_timeout: config.inbox_timeout,
         idle_timeout: config.idle_timeout,
         message: config.max_message_size,
+        queue_timeout: config.queue_timeout,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::proto::op::Operation;
 use crate::proto::result::LdapResult;
 use crate::proto::search::Entry;
 use crate::proto::sync::{self, Mode, State, SyncDone, SyncInfo, SyncState};
+use crate::upstream::servers::User;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -34,7 +35,7 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     let groups = shared.policy.groups.as_ref().ok_or(Stop::NotOffered)?;
     let question = Question::new(&shared.policy, groups, follower.wants_users, &follower.origin);
     follower.resume(&question);
-    let (stream, last_id) = follower.login.open().await?;
+    let (stream, last_id) = follower.login.open(User::Gateway).await?;
     shared.counters.connects.increment(1);
     let mut wire = Wire::new(stream, last_id, shared.limits.message);
     let patience = shared.limits.patience;

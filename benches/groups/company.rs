@@ -60,7 +60,7 @@ impl Company {
         let cycles = self.groups / 100 / CYCLE;
         for level in 1..LEVELS as usize {
             for group in self.starts[level]..self.starts[level + 1] {
-                let holders = 1 + u64::from(self.mixed(group.into(), 1) % TWICE_HELD == 0);
+                let holders = 1 + u64::from(self.mixed(group.into(), 1).is_multiple_of(TWICE_HELD));
                 for nth in 0..holders {
                     let holder = self.holder(group, level, nth);
                     self.below[holder as usize].push(group);

@@ -1,5 +1,7 @@
 //! Saved copies of directories: what comes back, and what never does.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use crate::fixture::Folder;
 use bindgate::app::saved::{ReplicaStore, SavedChange, SavedCopy, SavedPosition};
 use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};

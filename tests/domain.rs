@@ -6,6 +6,13 @@
 //! random records, policies and group graphs, held against a naive oracle. A test that proves a
 //! rule bears its id at the front of its name.
 
+#[path = "support/counts.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
+mod counts;
+#[path = "support/dice.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
+mod dice;
+
 #[path = "domain/change.rs"]
 mod change;
 #[path = "domain/graph.rs"]
@@ -20,6 +27,9 @@ mod plan;
 mod plan_properties;
 #[path = "domain/record.rs"]
 mod record;
+#[path = "domain/replication.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod replication;
 #[path = "domain/scene.rs"]
 mod scene;
 #[path = "domain/strategy.rs"]

@@ -20,9 +20,8 @@ use support::counts::{counted, seed};
 use support::dice::Dice;
 use support::eventually;
 use support::gateway::{Gateway, group_names};
-use support::pdu::{self, Ask, Change};
+use support::pdu::{self, Change};
 use support::raw::Raw;
-use support::settings::quoted;
 use support::slapd::{Options, Slapd};
 use support::tree::{self, Extra, NOBODY};
 
@@ -243,55 +242,6 @@ fn until_complete(gateway: &Gateway) {
     });
 }
 
-/// How far a server says that it has got.
-fn context(admin: &mut Raw) -> Vec<Vec<u8>> {
-    let (found, code) = admin.search(&Ask::entry(tree::SUFFIX).of(&["contextCSN"]));
-    assert_eq!(code, 0);
-    found[0].values("contextCSN").to_vec()
-}
-
-/// Two servers that follow each other, and a gateway before both: whichever server a change was
-/// made on, whichever is followed and whichever is asked how far it has got, once both have the
-/// change a sign-on shows it.
-#[test]
-fn one_copy_serves_all_providers_of_a_cluster() {
-    let options = Options { extra: Extra { people: BINDERS, groups: 0 }, ..Options::default() };
-    let servers = Slapd::pair(&options);
-    let mut admins: Vec<Raw> = servers.iter().map(Slapd::admin).collect();
-    add_group(&mut admins[0], &direct(0), std::iter::empty());
-    let agree = |admins: &mut [Raw]| {
-        eventually("both servers have got as far", || {
-            let (one, two) = (context(&mut admins[0]), context(&mut admins[1]));
-            let sorted = |mut values: Vec<Vec<u8>>| {
-                values.sort();
-                values
-            };
-            (sorted(one) == sorted(two)).then_some(())
-        });
-    };
-    agree(&mut admins);
-    let gateway = Gateway::configured(servers[0].port(), |settings, _| {
-        let urls = servers.iter().map(|server| quoted(&server.url())).collect::<Vec<_>>();
-        settings.set("[[directory]]", "urls", format!("[{}]", urls.join(", ")));
-    });
-    until_complete(&gateway);
-    let (uid, group) = (tree::extra_uid(0), tree::group(&direct(0)));
-    for round in 0..counted(20, 200) {
-        let admin = &mut admins[round as usize / 2 % 2];
-        let is_in = round % 2 == 0;
-        if is_in {
-            admin.join(&group, &binder(0));
-        } else {
-            admin.leave(&group, &binder(0));
-        }
-        agree(&mut admins);
-        assert_eq!(gateway.sign_on(&binder(0), tree::password(&uid)), 0);
-        let expected = if is_in { vec![direct(0)] } else { Vec::new() };
-        assert_eq!(gateway.managed_groups(&uid), expected, "round {round}");
-    }
-    expect_few_walks(&gateway.metrics());
-}
-
 /// Some of the binders.
 fn some_binders(dice: &mut Dice) -> Vec<usize> {
     let first = dice.below(BINDERS);
@@ -342,4 +292,35 @@ fn without_a_copy_the_directory_is_asked() {
         let read = "bindgate_group_reads_total{directory=\"corp\",source=\"directory\"} ";
         assert_eq!(metric(&text, read), 1, "{key}");
     }
+}
+
+#[test]
+fn a_sign_on_of_an_unchanged_user_asks_only_how_far_the_directory_has_got() {
+    let slapd = slapd();
+    let gateway = Gateway::before(slapd.port());
+    until_complete(&gateway);
+    let searches = |uid: &str| {
+        let asked = || {
+            let text = gateway.metrics();
+            metric(&text, "bindgate_upstream_searches_total{directory=\"corp\"} ")
+        };
+        let before = asked();
+        assert_eq!(gateway.sign_on(&tree::person(uid), tree::password(uid)), 0);
+        asked() - before
+    };
+    let uid = tree::extra_uid(0);
+    assert_eq!(searches(&uid), 2, "the first one reads the entry");
+    for _ in 0..3 {
+        assert_eq!(searches(&uid), 1, "nothing has changed, though lastbind has written");
+    }
+    let mut admin = slapd.admin();
+    admin.modify(&binder(0), Change::Replace, "description", &[b"of no concern"]);
+    assert_eq!(searches(&uid), 1, "no record has that attribute");
+    admin.modify(&binder(0), Change::Replace, "cn", &[b"Somebody else"]);
+    assert_eq!(searches(&uid), 2, "what a record has is read when it has changed");
+    assert_eq!(searches(&uid), 1);
+    admin.join(&tree::group(&direct(0)), &binder(0));
+    assert_eq!(searches(&uid), 2);
+    assert!(gateway.managed_groups(&uid).contains(&direct(0)));
+    assert_eq!(searches(&uid), 1);
 }

@@ -25,3 +25,5 @@ mod mutator;
 mod seeds;
 #[path = "fuzz/sockets.rs"]
 mod sockets;
+#[path = "fuzz/sync_seeds.rs"]
+mod sync_seeds;

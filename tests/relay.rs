@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "relay/balancer.rs"]
+mod balancer;
 #[path = "relay/binds.rs"]
 mod binds;
 #[path = "relay/clients.rs"]

@@ -187,7 +187,8 @@ fn a_sign_on_that_goes_on_behind_its_answer_is_on_disk_in_the_end() {
     let slapd = Slapd::start();
     let tap = Tap::before(slapd.port());
     let mut gateway = Gateway::configured(tap.port(), |settings, _| {
-        // The gateway's own reads prefer the first; clients are spread over both.
+        // The gateway's own reads stay with the first; clients are spread over both.
+        settings.set("[[directory]]", "server_choice", "\"spread\"");
         let urls = [tap.port(), slapd.port()].map(|port| format!("\"ldap://127.0.0.1:{port}\""));
         settings.set("[[directory]]", "urls", format!("[{}]", urls.join(", ")));
         settings.set("[[directory]]", "min_connections", "0");
@@ -220,6 +221,37 @@ fn a_sign_on_that_goes_on_behind_its_answer_is_on_disk_in_the_end() {
     assert_eq!(gateway.wait().code(), Some(0));
     gateway.restart(|_| {});
     assert_eq!(gateway.managed_groups("ann"), ["A", "B"]);
+}
+
+/// A gateway that could not get on with its start could be ended by force alone.
+#[test]
+fn a_second_signal_ends_a_gateway_that_still_starts() {
+    let folder = TestFolder::new("stuck");
+    let certificate = Certificate::make(&folder).certificate;
+    // A pipe that has certificates in it once, for the look at the configuration; the start waits.
+    let pipe = folder.file("ca.pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo is there");
+    let mut settings = Settings::new(free_port(), &folder);
+    let tls = format!("{{ ca = {:?}, start_tls = true }}", pipe.display().to_string());
+    settings.set("[[directory]]", "tls", tls);
+    let config = folder.write("stuck.toml", settings.text()).display().to_string();
+    let log = folder.file("stuck.log");
+    let arguments = ["run", "--config", &config];
+    let mut process = Process::start("a start", Path::new(BINDGATE), &arguments, &log);
+    let certificates = std::fs::read(certificate).expect("it was made");
+    // Returns when somebody reads.
+    std::fs::write(&pipe, certificates).expect("the configuration is looked at");
+    eventually("the start is stuck", || process.has_thread("start").then_some(()));
+    process.terminate();
+    assert!(process.exited().is_none(), "one signal leaves it time to start");
+    // Two signals at once may count as one.
+    let ended = eventually("a second signal ends it", || {
+        process.terminate();
+        process.exited()
+    });
+    assert_eq!(ended.code(), Some(0));
+    assert!(process.log().contains("asked to end twice"), "{}", process.log());
 }
 
 /// A signal in the first milliseconds ended the process by the signal, and `demo` left its folder

@@ -13,5 +13,7 @@ mod failure;
 mod fixture;
 #[path = "store/opening.rs"]
 mod opening;
+#[path = "store/replica.rs"]
+mod replica;
 #[path = "store/round_trip.rs"]
 mod round_trip;

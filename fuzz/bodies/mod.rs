@@ -9,6 +9,7 @@ pub(crate) mod framing;
 pub(crate) mod names;
 pub(crate) mod operations;
 pub(crate) mod session;
+pub(crate) mod sync;
 
 // What the connection is played with: the fakes of the tests of the clients' side.
 #[path = "../../tests/frontend/fakes.rs"]
@@ -45,6 +46,7 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
     ("extended_response", operations::extended_response),
     ("result", operations::result),
     ("controls", controls::body),
+    ("sync", sync::body),
     ("filter", filter::wire),
     ("filter_text", filter::text),
     ("dn", names::dn),

@@ -7,8 +7,10 @@
 
 use crate::domain::source::Source;
 use crate::domain::throttle::{Failures, Noted, Pace, Review, Rule};
+use crate::proto::dn::DistinguishedName;
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -66,6 +68,8 @@ pub struct Throttle {
     lanes: RwLock<HashMap<Source, Arc<Lane>>>,
     held_back: AtomicUsize,
     places: Vec<Arc<Semaphore>>,
+    /// Turns names into numbers, in a way that nobody outside can foresee.
+    names: RandomState,
 }
 
 /// A place among the quarter of a directory's connections: held until the bind is answered.
@@ -107,6 +111,7 @@ impl Throttle {
             lanes: RwLock::default(),
             held_back: AtomicUsize::new(0),
             places: max_connections.iter().map(quarter).collect(),
+            names: RandomState::new(),
         }
     }
 
@@ -172,16 +177,17 @@ impl Throttle {
         noted
     }
 
-    /// A bind from that address succeeded. To be told only while somebody is suspected: not
-    /// [`Watch::Calm`].
-    pub fn succeeded(&self, address: IpAddr, now: Instant) -> Noted {
+    /// A bind from that address succeeded under that name. To be told only while somebody is
+    /// suspected: not [`Watch::Calm`].
+    pub fn succeeded(&self, address: IpAddr, name: &[u8], now: Instant) -> Noted {
         let source = Source::of(address);
         // Of others it need not be known, and the lock of all counts is not taken for them.
         if self.lane(source).is_none() {
             return Noted::Nothing;
         }
+        let name = self.names.hash_one(spelled(name));
         let mut failures = self.failures();
-        let noted = failures.succeeded(source, self.since_start(now));
+        let noted = failures.succeeded(source, name, self.since_start(now));
         self.heed(source, noted);
         noted
     }
@@ -266,6 +272,14 @@ impl Throttle {
     }
 }
 
+/// A name in one spelling of all that mean it, as far as that is known without the directory.
+fn spelled(name: &[u8]) -> Vec<u8> {
+    match DistinguishedName::from_bytes(name) {
+        Ok(dn) => dn.normalized().as_str().as_bytes().to_vec(),
+        Err(_) => name.to_ascii_lowercase(),
+    }
+}
+
 /// One of those who wait, counted.
 struct Waiting(Arc<Lane>);
 
@@ -339,9 +353,15 @@ mod tests {
         assert_eq!(throttle.watch(), Watch::Calm);
         throttle.failed(address(1), now);
         assert_eq!(throttle.watch(), Watch::Counting);
-        (0..5).for_each(|_| _ = throttle.succeeded(address(1), now));
-        let noted: Vec<_> = (0..5).map(|_| throttle.failed(address(1), now)).collect();
-        assert_eq!(noted, [Noted::Nothing; 5]);
+        // Names count, not how often or how they are spelled.
+        for name in ["uid=a,dc=x", "uid=b,dc=x", "c@x", "d", "uid=e", "UID=A, dc=X", "C@X", "d"] {
+            throttle.succeeded(address(1), name.as_bytes(), now);
+        }
+        let noted: Vec<_> = (0..6).map(|_| throttle.failed(address(1), now)).collect();
+        assert_eq!(noted[..5], [Noted::Nothing; 5]);
+        assert_eq!(noted[5], Noted::Began);
+        let throttle = Throttle::new(CONFIG, &[8]);
+        (0..4).for_each(|_| _ = throttle.failed(address(1), now));
         assert_eq!(throttle.review(now + Duration::from_secs(300)), []);
         assert_eq!(throttle.watch(), Watch::Calm);
     }

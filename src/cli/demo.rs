@@ -46,7 +46,11 @@ const MAX_ANSWER: usize = 64 * 1024;
 pub(super) fn run(once: bool, signals: Signals) -> Result<(), RunError> {
     let directory = SampleDirectory::start()?;
     let folder = Folder::make()?;
-    let running = start(&folder.0, directory.address)?;
+    let (path, address) = (folder.0.clone(), directory.address);
+    let Some(running) = signals.unless_asked_twice(move || start(&path, address))? else {
+        return Ok(());
+    };
+    let running = running?;
     let (Some(gateway), Some(admin)) =
         (running.addresses().first().copied(), running.admin_address())
     else {

@@ -8,7 +8,7 @@ use super::value::{self, Mistake};
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy, Resolve};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
-use crate::upstream::{self, Scheme, SecretSource, ServerUrl, TlsConfig};
+use crate::upstream::{self, Scheme, SecretSource, ServerChoice, ServerUrl, TlsConfig};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -114,6 +114,8 @@ fn reach<'d>(
     account: Option<&(DistinguishedName, SecretSource)>,
 ) -> Option<upstream::Config> {
     let urls = r.list(section, "urls", value::server_url);
+    let choices = [("first", ServerChoice::First), ("spread", ServerChoice::Spread)];
+    let server_choice = r.choice(section, "server_choice", &choices);
     let tls = tls(r, section);
     let max_connections = r.amount(section, "max_connections");
     let max_connecting = r.amount(section, "max_connecting");
@@ -151,6 +153,7 @@ fn reach<'d>(
     Some(upstream::Config {
         name: name?.get_ref().clone(),
         urls: urls.into_iter().map(Spanned::into_inner).collect(),
+        server_choice: server_choice?,
         tls,
         service_dn: service_dn.as_str().to_owned(),
         service_password: service_password.clone(),
@@ -284,6 +287,7 @@ fn group_policy<'d>(
     let resolve = r.choice(&section, "resolve", &RESOLVE);
     let replica = replica(r, &section);
     let max_replica_pause = r.duration(&section, "max_replica_pause");
+    let max_replica_names = r.amount(&section, "max_replica_names");
     let flatten = r.text(&section, "flatten", value::flatten);
     let max_depth = r.amount(&section, "max_depth");
     let max_groups_per_user = r.amount(&section, "max_groups_per_user");
@@ -315,6 +319,7 @@ fn group_policy<'d>(
         canary: canary?,
         replica: replica.filter(|_| matches!(resolve, Resolve::Auto | Resolve::Replica)),
         max_replica_pause: max_replica_pause?,
+        max_replica_names: max_replica_names?,
     }))
 }
 

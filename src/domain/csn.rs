@@ -37,6 +37,13 @@ impl CsnSet {
         Self::from_values(csns.split(';').map(str::as_bytes))
     }
 
+    /// The set as a cookie that any server of the cluster understands. It names no server: slapd
+    /// keeps from a consumer that bears a server's id what came by way of that server.
+    pub fn cookie(&self) -> Vec<u8> {
+        let csns: Vec<&str> = self.latest.values().map(String::as_str).collect();
+        format!("rid=000,csn={}", csns.join(";")).into_bytes()
+    }
+
     /// Whether this is at least as far as `other`, for each server.
     pub fn covers(&self, other: &Self) -> bool {
         other.latest.iter().all(|(server, csn)| {
@@ -107,6 +114,14 @@ mod tests {
         for odd in ["", "rid=001", "rid=001,csn=", "rid=001,csn=x", "\u{fe}"] {
             assert_eq!(CsnSet::from_cookie(odd.as_bytes()), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn a_cookie_of_our_own_says_the_same_and_names_no_server() {
+        let set = set(&[(1, 0), (5, 2), (3, 0xfff)]);
+        let cookie = set.cookie();
+        assert_eq!(CsnSet::from_cookie(&cookie), Some(set));
+        assert!(!String::from_utf8_lossy(&cookie).contains("sid="));
     }
 
     #[test]

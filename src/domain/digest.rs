@@ -34,6 +34,16 @@ pub fn digest(seed: (u64, u64), entry: &Entry) -> u128 {
     hasher.finish128().as_u128()
 }
 
+/// A digest of texts in order. It is the same in every process.
+pub fn of_parts(parts: &[String]) -> u128 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    for part in parts {
+        hasher.write_u64(part.len() as u64);
+        hasher.write(part.as_bytes());
+    }
+    hasher.finish128().as_u128()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,5 +19,6 @@ pub mod sharing;
 pub mod source;
 pub mod strategy;
 pub mod throttle;
+mod throttle_names;
 pub mod time;
 pub mod walk;

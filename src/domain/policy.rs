@@ -155,6 +155,8 @@ pub struct GroupPolicy {
     pub replica: Option<ReplicaPolicy>,
     /// The longest wait before a live copy is tried again.
     pub max_replica_pause: std::time::Duration,
+    /// The most names in a live copy: of groups, of users, and of members that are neither.
+    pub max_replica_names: usize,
 }
 
 /// One directory as the rules see it.

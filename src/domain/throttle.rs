@@ -8,10 +8,14 @@
 //! successes come for each. So a server of applications of whose users one in ten mistypes a password
 //! is suspected at most, and whoever is near the border does not go to and fro.
 //!
+//! A name's successes count once in a half-life: many users behind one address vouch for it, and one
+//! password, used over and over between guesses, does not.
+//!
 //! What is kept is bounded: where there is no room, the source with the fewest failures among a few
 //! makes room, never one that is suspected.
 
 use super::source::Source;
+use super::throttle_names::Names;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -53,12 +57,14 @@ enum Standing {
 }
 
 /// What is remembered of one source.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Tally {
     source: Source,
     failures: u32,
-    /// Failures and successes since it was suspected.
+    /// Failures, and names that succeeded, since it was suspected.
     sample: (u32, u32),
+    /// The names that succeeded in this half-life; of suspects alone.
+    names: Option<Names>,
     /// Up to when the counts have faded.
     faded_to: Duration,
     standing: Standing,
@@ -75,14 +81,21 @@ impl Tally {
         let halved = |count: u32| count.checked_shr(halvings).unwrap_or(0);
         self.failures = halved(self.failures);
         self.sample = (halved(self.sample.0), halved(self.sample.1));
+        self.names = None;
         self.faded_to = self.faded_to.saturating_add(half_life.saturating_mul(halvings)).min(now);
     }
 
-    fn count(&mut self, failures: u32, successes: u32) {
-        self.failures = self.failures.saturating_add(failures);
+    fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
         if self.standing > Standing::Quiet {
-            self.sample.0 = self.sample.0.saturating_add(failures);
-            self.sample.1 = self.sample.1.saturating_add(successes);
+            self.sample.0 = self.sample.0.saturating_add(1);
+        }
+    }
+
+    fn succeeded(&mut self, name: u64) {
+        if self.standing > Standing::Quiet {
+            let new = self.names.get_or_insert_default().note(name);
+            self.sample.1 = self.sample.1.saturating_add(new);
         }
     }
 
@@ -99,7 +112,7 @@ impl Tally {
             standing => (standing, Noted::Nothing),
         };
         if noted == Noted::Suspected {
-            self.sample = (0, 0);
+            (self.sample, self.names) = ((0, 0), None);
         }
         self.standing = standing;
         noted
@@ -147,12 +160,14 @@ impl Failures {
         let Some(place) = self.place(source).or_else(|| self.make_place(source, now)) else {
             return Noted::Full;
         };
-        self.count(place, 1, 0, now)
+        self.count(place, now, Tally::failed)
     }
 
-    /// A bind succeeded. Of who is not suspected it need not be told.
-    pub fn succeeded(&mut self, source: Source, now: Duration) -> Noted {
-        self.place(source).map_or(Noted::Nothing, |place| self.count(place, 0, 1, now))
+    /// A bind succeeded; `name` is an even hash of the name, the same for each of its spellings. Of
+    /// who is not suspected it need not be told.
+    pub fn succeeded(&mut self, source: Source, name: u64, now: Duration) -> Noted {
+        let place = self.place(source);
+        place.map_or(Noted::Nothing, |place| self.count(place, now, |tally| tally.succeeded(name)))
     }
 
     /// Looks at the next so many sources. Those without a failure left are forgotten.
@@ -166,7 +181,7 @@ impl Failures {
                 review.ended.push(tally.source);
             }
             if tally.standing == Standing::Suspected && tally.is_calm(self.rule.failures) {
-                tally.standing = Standing::Quiet;
+                (tally.standing, tally.names) = (Standing::Quiet, None);
                 review.cleared.push(tally.source);
             }
             if tally.failures == 0 {
@@ -182,10 +197,10 @@ impl Failures {
         self.places.get(&source).copied()
     }
 
-    fn count(&mut self, place: usize, failures: u32, successes: u32, now: Duration) -> Noted {
+    fn count(&mut self, place: usize, now: Duration, act: impl FnOnce(&mut Tally)) -> Noted {
         let tally = &mut self.tallies[place];
         tally.fade(now, self.rule.half_life);
-        tally.count(failures, successes);
+        act(tally);
         tally.judge(self.rule.failures)
     }
 
@@ -194,7 +209,8 @@ impl Failures {
             self.make_room(now)?;
         }
         let (standing, sample) = (Standing::Quiet, (0, 0));
-        self.tallies.push(Tally { source, failures: 0, sample, faded_to: now, standing });
+        let names = None;
+        self.tallies.push(Tally { source, failures: 0, sample, names, faded_to: now, standing });
         self.places.insert(source, self.tallies.len() - 1);
         Some(self.tallies.len() - 1)
     }

@@ -12,6 +12,14 @@ fn source(number: u8) -> Source {
     Source::of(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number)))
 }
 
+/// Splitmix: as even as any.
+fn hash(name: u64) -> u64 {
+    let mut mixed = name.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
 fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
@@ -34,7 +42,7 @@ fn many_failures_among_many_more_successes_make_a_suspect_and_no_more() {
     for bind in 0..10_000 {
         let noted = match bind % 10 {
             0 => failures.failed(source(1), seconds(0)),
-            _ => failures.succeeded(source(1), seconds(0)),
+            name => failures.succeeded(source(1), hash(bind + name), seconds(0)),
         };
         assert!(matches!(noted, Noted::Nothing | Noted::Suspected), "{bind}: {noted:?}");
     }
@@ -66,7 +74,8 @@ fn a_throttle_ends_with_silence_and_with_successes() {
         "seven are left"
     );
     (0..30).for_each(|_| _ = failures.failed(source(2), seconds(0)));
-    let noted: Vec<_> = (0..20).map(|_| failures.succeeded(source(2), seconds(1))).collect();
+    let noted: Vec<_> =
+        (0..20).map(|name| failures.succeeded(source(2), hash(name), seconds(1))).collect();
     assert_eq!(noted.iter().position(|noted| *noted == Noted::Ended), Some(19), "two for each");
     assert_eq!(failures.failed(source(2), seconds(1)), Noted::Nothing);
 }
@@ -86,7 +95,7 @@ fn those_who_are_held_back_are_never_forgotten_for_others() {
 #[derive(Debug, Clone)]
 enum Step {
     Fail(u8),
-    Succeed(u8),
+    Succeed(u8, u8),
     Review(usize),
     Wait(u64),
 }
@@ -94,7 +103,7 @@ enum Step {
 fn step(sources: u8) -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..sources).prop_map(Step::Fail),
-        2 => (0..sources).prop_map(Step::Succeed),
+        2 => (0..sources, any::<u8>()).prop_map(|(source, name)| Step::Succeed(source, name)),
         1 => (0usize..20).prop_map(Step::Review),
         1 => (0u64..90).prop_map(Step::Wait),
     ]
@@ -127,7 +136,9 @@ proptest! {
                     continue;
                 }
                 Step::Fail(number) => (source(number), failures.failed(source(number), now)),
-                Step::Succeed(number) => (source(number), failures.succeeded(source(number), now)),
+                Step::Succeed(number, name) => {
+                    (source(number), failures.succeeded(source(number), hash(name.into()), now))
+                }
             };
             match noted {
                 Noted::Suspected => prop_assert!(suspected.insert(who), "it was a suspect"),
@@ -151,17 +162,60 @@ proptest! {
         prop_assert_eq!(failures.remembered(), 0);
     }
 
-    /// The server of applications: for each failure at least one success came before.
+    /// The server of applications: for each failure at least one name has succeeded before that has
+    /// not succeeded in this half-life. What else succeeds, and how often, makes no difference.
     #[test]
-    fn who_succeeds_as_often_as_it_fails_is_never_held_back(
-        history in proptest::collection::vec((1u32..20, 0u64..30), 0..400),
+    fn for_whom_a_new_name_vouches_before_each_failure_is_never_held_back(
+        history in proptest::collection::vec((0u64..20, 0u64..30), 0..400),
     ) {
         let (mut failures, mut now) = (Failures::new(RULE), Duration::ZERO);
-        for (successes, wait) in history {
+        for (fresh, (others, wait)) in history.into_iter().enumerate() {
             now += seconds(wait);
-            (0..successes).for_each(|_| _ = failures.succeeded(source(1), now));
+            failures.succeeded(source(1), 1000 + fresh as u64, now);
+            (0..others).for_each(|name| _ = failures.succeeded(source(1), name, now));
             prop_assert_ne!(failures.failed(source(1), now), Noted::Began);
         }
+    }
+
+    /// Many users behind one address, of whose binds one in ten fails: at any pace up to four binds
+    /// of each in a half-life.
+    #[test]
+    fn a_server_of_applications_whose_users_mistype_one_in_ten_is_never_held_back(
+        users in 100u64..5000,
+        binds_each in 1u64..=4,
+        seed: u64,
+    ) {
+        let (mut failures, mut dice) = (Failures::new(RULE), hash(seed));
+        let each_minute = users * binds_each;
+        for bind in 0..each_minute.min(3000) * 3 {
+            dice = hash(dice);
+            let now = Duration::from_secs_f64(bind as f64 * 60.0 / each_minute as f64);
+            let noted = match dice % 10 {
+                0 => failures.failed(source(1), now),
+                _ => failures.succeeded(source(1), hash(dice / 10 % users), now),
+            };
+            prop_assert!(matches!(noted, Noted::Nothing | Noted::Suspected), "{}: {:?}", bind, noted);
+        }
+    }
+
+    /// Whoever has a few passwords can use them as often as they like between guesses, and in
+    /// whatever order: guessing twenty passwords more than they have names in half a minute is
+    /// noticed.
+    #[test]
+    fn a_few_names_of_ones_own_do_not_hide_failures_whatever_the_order(
+        names in 1u64..6,
+        order in proptest::collection::vec(any::<bool>(), 400..800),
+    ) {
+        let mut failures = Failures::new(RULE);
+        let began = order.iter().zip(0u64..).any(|(guesses, step)| {
+            let noted = match guesses {
+                true => failures.failed(source(1), seconds(step * 30 / 800)),
+                false => failures.succeeded(source(1), hash(step % names), seconds(step * 30 / 800)),
+            };
+            noted == Noted::Began
+        });
+        let guesses = order.iter().filter(|guesses| **guesses).count();
+        prop_assert!(began || guesses < 40);
     }
 
     /// Whoever fails twice as often as needed, and succeeds less often than it fails, is noticed.
@@ -172,7 +226,7 @@ proptest! {
         let mut failures = Failures::new(RULE);
         let noted = history.into_iter().map(|fails| match fails {
             true => failures.failed(source(1), seconds(0)),
-            false => failures.succeeded(source(1), seconds(0)),
+            false => failures.succeeded(source(1), 7, seconds(0)),
         });
         prop_assert!(noted.into_iter().any(|noted| noted == Noted::Began));
     }

@@ -401,7 +401,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             ResultCode::SUCCESS
                 if self.binding.watch > Watch::Calm && self.binding.kind == BindKind::Named =>
             {
-                throttle.succeeded(source, self.heard_at)
+                throttle.succeeded(source, self.session.name(), self.heard_at)
             }
             _ => return,
         };

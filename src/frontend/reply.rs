@@ -77,7 +77,7 @@ pub(super) fn no_link(error: LinkError) -> Refusal {
             Refusal::new(ResultCode::UNAVAILABLE, "the directory cannot be reached")
         }
         LinkError::TimedOut => {
-            Refusal::new(ResultCode::UNAVAILABLE, "no connection to the directory came free")
+            Refusal::new(ResultCode::BUSY, "no connection to the directory came free")
         }
         LinkError::QueueFull => Refusal::new(ResultCode::BUSY, "too many clients wait"),
         LinkError::Closed => SHUTTING_DOWN,

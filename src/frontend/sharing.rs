@@ -39,6 +39,8 @@ pub(super) struct Seated<P: Ports> {
     directory: usize,
     /// Whether a place was promised that nothing has been sent on yet.
     is_promised: bool,
+    /// Whether the request at hand waits for a place.
+    is_waiting: bool,
 }
 
 /// How many operations may be outstanding, and the key that says so.
@@ -123,7 +125,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn sit(&mut self, seat: SeatOf<P>, guise: Guise, directory: usize) {
-        self.seat = Some(Seated { seat, guise, directory, is_promised: false });
+        self.seat = Some(Seated { seat, guise, directory, is_promised: false, is_waiting: false });
     }
 
     fn send_shared(&mut self, request: &Envelope<'_>) -> Taken {
@@ -131,7 +133,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return Taken::Later;
         };
         seated.is_promised = false;
-        let Some(id) = seated.seat.send(request.operation, request.body) else {
+        let sent = seated.seat.send(request.operation, request.body);
+        seated.is_waiting = sent.is_none();
+        let Some(id) = sent else {
             return Taken::Later;
         };
         self.only_binds = false;
@@ -174,6 +178,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         Taken::Yes
     }
 
+    /// Whether the request at hand waits for a place on a shared connection, or for one of its own.
+    pub(super) fn waits_for_a_place(&self) -> bool {
+        self.lease.is_some() || self.seat.as_ref().is_some_and(|seated| seated.is_waiting)
+    }
+
     /// A bind was received: whoever the seat was for, it is not this session any more.
     pub(super) fn leave_seat(&mut self) {
         self.is_offered = false;
@@ -197,6 +206,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.held = false;
             }
             Poll::Ready(SeatNews::NoPlace(error)) => {
+                seated.is_waiting = false;
                 self.lease_failed = Some(error);
                 self.held = false;
             }

@@ -109,7 +109,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let is_binding = self.binding.is_under_way();
         if !self.outstanding.is_empty() {
-            if self.held && !is_binding && !self.stall.is_on() {
+            let waits = self.stall.is_on() || self.waits_for_a_place();
+            if self.held && !is_binding && !waits {
                 next.or(moments.held_since, config.bind_wait_timeout, Due::BindWait);
             }
             if let (false, Some(oldest)) =
@@ -121,7 +122,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if let Some(since) = moments.partial_since {
             next.or(since, config.read_timeout, Due::Read);
         }
-        let is_waited_for = self.outstanding.is_empty() && !is_binding && self.lease.is_none();
+        let is_served = is_binding || self.waits_for_a_place();
+        let is_waited_for = self.outstanding.is_empty() && !is_served;
         if is_waited_for {
             next.or(self.heard_at, config.idle_timeout, Due::Idle);
             if !moments.is_served {

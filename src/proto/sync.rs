@@ -205,3 +205,17 @@ pub fn uuid_text(uuid: EntryUuid) -> String {
     }
     text
 }
+
+/// The UUID of that form, in either case; `None` if it is none.
+pub fn uuid_from_text(text: &str) -> Option<EntryUuid> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let mut uuid = EntryUuid::default();
+    if text.len() != 36 || digits.len() != 32 {
+        return None;
+    }
+    for (byte, pair) in uuid.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(uuid)
+}

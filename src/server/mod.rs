@@ -66,9 +66,12 @@ impl RunError {
     }
 }
 
-/// Serves until a signal asks for the end; a second one ends at once.
+/// Serves until a signal asks for the end; a second one ends at once, also while it starts.
 pub fn run(config: Config, signals: Signals) -> Result<(), RunError> {
     // A process that has set its logging up already keeps it.
     let _ = crate::telemetry::init_logging(&config.log);
-    Running::start(config)?.until_signalled(signals)
+    match signals.unless_asked_twice(|| Running::start(config))? {
+        Some(started) => started?.until_signalled(signals),
+        None => Ok(()),
+    }
 }

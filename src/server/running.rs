@@ -8,11 +8,12 @@ use crate::app::barrier::Barrier;
 use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::ports::{Catalogue, Events, Ports};
+use crate::app::saved::ReplicaStore;
 use crate::app::sign_on::{BarrierOf, SignOns};
 use crate::app::throttle::Throttle;
 use crate::domain::policy::DirectoryPolicy;
 use crate::frontend::{self, Drain, Listeners, Phase};
-use crate::store::Store;
+use crate::store::{ReplicaFile, Store};
 use crate::telemetry::Telemetry;
 use crate::upstream::{self, LiveCopy, ReplicaLimits};
 use std::future::Future;
@@ -51,6 +52,7 @@ impl Ports for Wiring {
 /// A gateway that serves. Its threads run until [`Running::stop`].
 pub struct Running {
     store: Records,
+    archive: Option<Arc<ReplicaFile>>,
     drain: Drain,
     drain_timeout: Duration,
     upstreams: Vec<Upstream>,
@@ -82,8 +84,14 @@ impl Running {
             .iter()
             .map(|directory| connect(directory, workers, &telemetry))
             .collect::<Result<Vec<_>, _>>()?;
+        let wants_copies = config.directories.iter().any(|directory| {
+            directory.policy.groups.as_ref().is_some_and(|groups| groups.replica.is_some())
+        });
+        // Inside the folder that the store has locked. Without it, all is loaded at each start.
+        let archive = wants_copies.then(|| ReplicaFile::open(&config.store.folder)).flatten();
         let mut running = Self {
             store,
+            archive: archive.map(Arc::new),
             drain: Drain::default(),
             drain_timeout: config.listen.drain_timeout,
             upstreams,
@@ -164,6 +172,9 @@ impl Running {
             worker.join().map_err(|_| RunError::Internal("a worker panicked".to_owned()))?;
         }
         self.followers.into_iter().for_each(Background::stop);
+        if let Some(archive) = &self.archive {
+            archive.close();
+        }
         self.control.stop();
         let closed = self.store.close().map_err(|error| RunError::Internal(error.to_string()));
         tracing::info!(target: "bindgate", "stopped");
@@ -245,8 +256,11 @@ impl Running {
                 message: configured.max_message_size,
                 patience: configured.search_timeout,
                 longest_pause: groups.max_replica_pause,
+                names: groups.max_replica_names,
             };
-            let copy = self.telemetry.recording(|| LiveCopy::new(policy.clone(), kept, limits));
+            let archive = self.archive.clone().map(|archive| archive as Arc<dyn ReplicaStore>);
+            let copy = || LiveCopy::new(policy.clone(), kept, limits, archive);
+            let copy = self.telemetry.recording(copy);
             self.followers.push(Background::start("replica", upstream.follow(copy.clone()))?);
             let patience = config.sign_on.barrier_patience;
             let events = self.telemetry.clone();

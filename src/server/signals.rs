@@ -3,7 +3,7 @@
 use super::RunError;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// SIGTERM and SIGINT, taken over from the system's defaults: from then on each is counted until
 /// somebody asks. A handle is cheap to clone, and all see the same count.
@@ -13,7 +13,7 @@ pub struct Signals(watch::Receiver<u32>);
 impl Signals {
     /// Takes the signals over. To be called before anything is begun that a signal should not cut
     /// off: one that comes while the configuration is read or the store is loaded ends the gateway
-    /// as soon as it serves, in a drain.
+    /// as soon as it serves, in a drain. A second one does not wait for that.
     pub fn take_over() -> Result<Self, RunError> {
         let internal = |error: std::io::Error| RunError::Internal(error.to_string());
         let runtime = Builder::new_current_thread().enable_all().build().map_err(internal)?;
@@ -27,6 +27,33 @@ impl Signals {
         let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(count);
         thread.map_err(internal)?;
         Ok(Self(seen))
+    }
+
+    /// Does something that may take long, on a thread of its own; `None` if a second signal comes
+    /// before it is done. Then it ends with the process.
+    pub fn unless_asked_twice<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Option<T>, RunError> {
+        let internal = |error: std::io::Error| RunError::Internal(error.to_string());
+        let runtime = Builder::new_current_thread().build().map_err(internal)?;
+        let (tell, done) = oneshot::channel();
+        let work = move || drop(tell.send(act()));
+        std::thread::Builder::new().name("start".to_owned()).spawn(work).map_err(internal)?;
+        let mut signals = self.clone();
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                done = done => match done {
+                    Ok(done) => Ok(Some(done)),
+                    Err(_) => Err(RunError::Internal("the start panicked".to_owned())),
+                },
+                () = signals.reached(2) => {
+                    tracing::info!(target: "bindgate", "asked to end twice while starting: stopped");
+                    Ok(None)
+                }
+            }
+        })
     }
 
     /// Ready once so many have come, those from before included.

@@ -13,6 +13,7 @@ mod loading;
 mod memory;
 mod owned_map;
 mod ports;
+mod replica;
 mod rows;
 mod writer;
 
@@ -28,6 +29,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use thiserror::Error;
 use writer::{Job, Reply, Writer};
+
+pub use replica::ReplicaFile;
 
 /// What the store is configured with: the section `[store]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

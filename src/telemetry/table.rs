@@ -67,6 +67,8 @@ metrics_table! {
         "1 while the replica is complete and followed live, else 0.";
     REPLICA_HELD: Gauge "bindgate_replica_held" ["directory"]
         "1 while a refresh is held that would take away most of the groups, else 0.";
+    REPLICA_SAVED: Gauge "bindgate_replica_saved" ["directory"]
+        "1 while all that the replica holds is saved for the next start, else 0.";
     REPLICA_GROUPS: Gauge "bindgate_replica_groups" ["directory"]
         "Groups in the replica.";
     REPLICA_USERS: Gauge "bindgate_replica_users" ["directory"]
@@ -75,12 +77,16 @@ metrics_table! {
         "When something was last heard for the replica, in seconds since 1970.";
     REPLICA_LOADS_TOTAL: Counter "bindgate_replica_loads_total" ["directory"]
         "Times that the replica was asked for from the beginning.";
+    REPLICA_RESUMES_TOTAL: Counter "bindgate_replica_resumes_total" ["directory"]
+        "Times that the replica began with what was saved before the start.";
     REPLICA_REFRESHES_TOTAL: Counter "bindgate_replica_refreshes_total" ["directory"]
         "Times that the replica became up to date, polls included.";
     REPLICA_CONNECTS_TOTAL: Counter "bindgate_replica_connects_total" ["directory"]
         "Connections that were made for the replica.";
     REPLICA_POLLS_TOTAL: Counter "bindgate_replica_polls_total" ["directory"]
         "Times that changes were asked for because they had not come by themselves.";
+    REPLICA_TOO_LARGE_TOTAL: Counter "bindgate_replica_too_large_total" ["directory"]
+        "Times that the replica was given up because of `max_replica_names`.";
     REPLICA_CHANGES_TOTAL: Counter "bindgate_replica_changes_total" ["directory"]
         "Entries that were put into the replica or removed from it.";
     SIGN_ON_SECONDS: Histogram "bindgate_sign_on_seconds" []

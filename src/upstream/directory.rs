@@ -5,11 +5,11 @@ use super::connector::Connector;
 use super::counters::Counters;
 use super::lease::ExclusiveLinks;
 use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
+use super::placed::Placed;
 use super::pool::Pool;
 use super::replica::{self, LiveCopy};
-use super::servers::{Choice, Servers};
-use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks};
-use super::stream::Stream;
+use super::servers::{Servers, User};
+use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use super::terms::Limits;
 use super::tls::{self, TlsError};
 use crate::app::ports::{Events, LinkError, LookupError};
@@ -39,6 +39,8 @@ pub struct Directory {
     pool: Arc<Pool>,
     desks: Vec<Arc<Desk>>,
     login: Arc<Login>,
+    /// The servers in one text: a copy of others is a copy of something else.
+    origin: Arc<str>,
     shared: Vec<SharedLinks>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -57,7 +59,13 @@ impl Directory {
         let workers = workers.max(1);
         let counters = Arc::new(Counters::new(&config.name));
         let connector = Connector::new(config, tls::client(config)?);
-        let servers = Servers::new(&config.name, &config.urls, connector, events, counters.clone());
+        let servers = Servers::new(
+            &config.name,
+            (&config.urls, config.server_choice),
+            connector,
+            events,
+            counters.clone(),
+        );
         let servers = Arc::new(servers);
         let limits = pool_limits(config);
         let wait = config.queue_timeout;
@@ -67,7 +75,9 @@ impl Directory {
         let desk = |_| Arc::new(Desk::new(login.clone(), limits, counters.clone()));
         let desks = (0..workers).map(desk).collect();
         let shared = shared_links(config, workers, &servers, &login);
-        Ok(Self { servers, pool: Arc::new(pool), desks, login, shared, tasks: Mutex::default() })
+        let pool = Arc::new(pool);
+        let origin = format!("{:?}", config.urls).into();
+        Ok(Self { servers, pool, desks, login, origin, shared, tasks: Mutex::default() })
     }
 
     /// A worker's access to exclusive connections. `worker` is taken modulo the number of workers.
@@ -97,7 +107,7 @@ impl Directory {
 
     /// Keeps a live copy up to date, until it is dropped.
     pub fn follow(&self, copy: LiveCopy) -> impl Future<Output = ()> + Send + use<> {
-        replica::follow(copy, self.login.clone())
+        replica::follow(copy, self.login.clone(), self.origin.clone())
     }
 
     /// Whether some server could be reached when it was last tried.
@@ -121,12 +131,12 @@ impl Directory {
 struct NeverBound(Arc<Servers>);
 
 impl Dial for NeverBound {
-    type Stream = Stream;
+    type Stream = Placed;
 
-    async fn dial(&self) -> Result<(Stream, MessageId), LinkError> {
-        let connected = self.0.connect(Choice::Preference).await;
-        let (stream, _) = connected.map_err(|_| LinkError::Unreachable)?;
-        Ok((stream, MessageId::UNSOLICITED))
+    async fn dial(&self) -> Result<(Placed, MessageId), LinkError> {
+        let connected = self.0.connect(User::Clients).await;
+        let (stream, seat) = connected.map_err(|_| LinkError::Unreachable)?;
+        Ok((Placed::new(stream, seat), MessageId::UNSOLICITED))
     }
 }
 
@@ -134,10 +144,10 @@ impl Dial for NeverBound {
 struct AsService(Arc<Login>);
 
 impl Dial for AsService {
-    type Stream = Stream;
+    type Stream = Placed;
 
-    async fn dial(&self) -> Result<(Stream, MessageId), LinkError> {
-        self.0.open().await.map_err(|_: LookupError| LinkError::Unreachable)
+    async fn dial(&self) -> Result<(Placed, MessageId), LinkError> {
+        self.0.open(User::Clients).await.map_err(|_: LookupError| LinkError::Unreachable)
     }
 }
 
@@ -152,7 +162,10 @@ fn shared_links(
         &config.name,
         config.proxied_authorisation,
         config.search_timeout,
-        move |limit, source| told.limit_hit(limit, source),
+        move |happened| match happened {
+            Told::LimitHit(limit, source) => told.limit_hit(limit, source),
+            Told::Repeated => told.tell_retried(),
+        },
     );
     let of_worker = |_| {
         let anonymous = Kind {
@@ -176,6 +189,7 @@ fn shared_limits(config: &Config, outstanding: usize) -> SharedLimits {
         inbox_timeout: config.inbox_timeout,
         idle_timeout: config.idle_timeout,
         message: config.max_message_size,
+        queue_timeout: config.queue_timeout,
     }
 }
 

@@ -11,6 +11,7 @@ mod health;
 mod lease;
 mod ledger;
 mod lookup;
+mod placed;
 mod pool;
 mod queue;
 mod replica;
@@ -27,7 +28,7 @@ pub use directory::{Directory, UpstreamError};
 pub use lease::{ExclusiveLinks, Lease, LeaseWait};
 pub use lookup::SharedLookups;
 pub use replica::{LiveCopy, ReplicaLimits};
-pub use shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat};
+pub use shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat, Told};
 pub use tls::TlsError;
 
 use std::path::PathBuf;
@@ -62,6 +63,16 @@ pub struct ServerUrl {
     pub port: u16,
 }
 
+/// Which server clients' connections lead to, of those that are up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerChoice {
+    /// The first, until it fails; then the next that works, until that one fails. The gateway's own
+    /// reads go there too, so that they see what a bind saw.
+    First,
+    /// The one with the fewest connections.
+    Spread,
+}
+
 /// How servers are authenticated: the section `[directory.tls]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsConfig {
@@ -78,8 +89,10 @@ pub struct TlsConfig {
 pub struct Config {
     /// The directory's name.
     pub name: String,
-    /// Its servers; connections are spread over those that are up.
+    /// Its servers.
     pub urls: Vec<ServerUrl>,
+    /// Which of them clients' connections lead to (`server_choice`).
+    pub server_choice: ServerChoice,
     /// TLS towards them.
     pub tls: TlsConfig,
     /// The service account's DN.

@@ -7,7 +7,7 @@ use super::bell::Demand;
 use super::counters::Counters;
 use super::lease::{Lease, Life};
 use super::ledger::Ledger;
-use super::servers::{Choice, Seat, Servers, Unreachable};
+use super::servers::{Seat, Servers, Unreachable, User};
 use super::terms::{Client, Grant, Limits, Order, Refused, Then, WaiterId};
 use super::warm::Warm;
 use crate::app::ports::{Fitness, LinkError, Purpose};
@@ -165,7 +165,7 @@ impl Pool {
         }
         let mut given_up = Vec::new();
         for worker in 0..self.runtimes.len() {
-            let is_kept = |conn: &mut Warm| !conn.seat.is_silent();
+            let is_kept = |conn: &mut Warm| !conn.seat.is_shunned();
             given_up.append(&mut self.books().weed(worker, usize::MAX, is_kept));
         }
         given_up.iter_mut().for_each(Warm::say_goodbye);
@@ -325,7 +325,7 @@ impl Pool {
 
 impl Making {
     async fn run(mut self) {
-        let connected = self.pool.servers.connect(Choice::FewestConnections).await;
+        let connected = self.pool.servers.connect(User::Clients).await;
         let Some(order) = self.order.take() else { return };
         let then = match connected {
             Ok((stream, seat)) => {

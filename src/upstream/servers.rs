@@ -1,14 +1,16 @@
-//! A directory's servers: clients' connections are spread over those that are up, the gateway's own
-//! prefer the first; one that failed is left alone for a while.
+//! A directory's servers: which one gets the next connection. One that failed is left alone for a
+//! while.
 //!
-//! The gateway's own reads stay with one server, so that what they tell never goes back in time as
-//! long as that one is up.
+//! One server is preferred, the first at the beginning, until it fails; then it is the next that
+//! works, until that one fails. The gateway's own reads stay with it, so that what they tell never
+//! goes back in time for as long as it is up. Clients do so too, so that a bind and the reads behind
+//! it see the same data, or are spread over all servers, as is configured.
 
 use super::connector::{ConnectError, Connector};
 use super::counters::Counters;
 use super::health::{Attempt, Health, Proof, Transition};
 use super::stream::Stream;
-use super::{Scheme, ServerUrl};
+use super::{Scheme, ServerChoice, ServerUrl};
 use crate::app::events::Event;
 use crate::app::ports::Events;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -33,6 +35,9 @@ pub(super) struct Servers {
     directory: String,
     connector: Connector,
     servers: Vec<Server>,
+    choice: ServerChoice,
+    /// The server that is preferred, by its index.
+    preferred: Mutex<usize>,
     emit: Emit,
     counters: Arc<Counters>,
 }
@@ -50,15 +55,19 @@ struct Load {
     connections: AtomicUsize,
     /// Whether it left a bind unanswered and has answered nothing since.
     is_silent: AtomicBool,
+    /// Whether the gateway's own reads have gone on to another one.
+    is_left: AtomicBool,
+    /// Whether clients have.
+    is_left_by_clients: AtomicBool,
 }
 
-/// In which order servers that are up are tried.
+/// For whom a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Choice {
-    /// The one with the fewest connections first.
-    FewestConnections,
-    /// As they are configured.
-    Preference,
+pub(super) enum User {
+    /// Clients: where [`ServerChoice`] sends them.
+    Clients,
+    /// The gateway itself: the server that is preferred.
+    Gateway,
 }
 
 /// A place at a server, counted for as long as it is held: by a connection, or by one that is being
@@ -74,9 +83,15 @@ impl Seat {
         self.server == server
     }
 
-    /// Whether the server left a bind unanswered and has answered nothing since.
-    pub(super) fn is_silent(&self) -> bool {
-        self.load.is_silent.load(Relaxed)
+    /// Whether clients are not to be given connections to it: it left a bind unanswered and has
+    /// answered nothing since, or they have gone on to another server.
+    pub(super) fn is_shunned(&self) -> bool {
+        self.load.is_silent.load(Relaxed) || self.load.is_left_by_clients.load(Relaxed)
+    }
+
+    /// Whether the gateway's own reads have gone on to another server.
+    pub(super) fn is_left(&self) -> bool {
+        self.load.is_left.load(Relaxed)
     }
 }
 
@@ -96,7 +111,7 @@ struct Trial<'a> {
 impl Servers {
     pub(super) fn new(
         directory: &str,
-        urls: &[ServerUrl],
+        (urls, choice): (&[ServerUrl], ServerChoice),
         connector: Connector,
         events: impl Events,
         counters: Arc<Counters>,
@@ -111,6 +126,8 @@ impl Servers {
             directory: directory.to_owned(),
             connector,
             servers: urls.iter().map(server).collect(),
+            choice,
+            preferred: Mutex::new(0),
             emit: Box::new(move |event| events.emit(event)),
             counters,
         }
@@ -118,12 +135,13 @@ impl Servers {
 
     /// A connection to the first server that works; those that were down are tried last. Fails at
     /// once while all are known to be down.
-    pub(super) async fn connect(&self, choice: Choice) -> Result<(Stream, Seat), Unreachable> {
-        for index in self.order(choice) {
+    pub(super) async fn connect(&self, user: User) -> Result<(Stream, Seat), Unreachable> {
+        for index in self.order(user) {
             let server = &self.servers[index];
             let Some(trial) = self.admit(server) else { continue };
             let seat = server.seat(index);
             if let Some(stream) = trial.connect().await {
+                self.prefer(index);
                 return Ok((stream, seat));
             }
         }
@@ -164,7 +182,11 @@ impl Servers {
     }
 
     /// The server with the most connections, if another one that is up has fewer by more than one.
+    /// Where clients are not spread none is too crowded.
     pub(super) fn most_crowded(&self) -> Option<usize> {
+        if self.choice == ServerChoice::First {
+            return None;
+        }
         let count = |index: &usize| self.servers[*index].load.connections.load(Relaxed);
         let most = (0..self.servers.len()).max_by_key(count)?;
         let is_up = |index: &usize| self.servers[*index].health().is_up();
@@ -172,16 +194,36 @@ impl Servers {
         (count(&most) > count(&fewest) + 1).then_some(most)
     }
 
-    fn order(&self, choice: Choice) -> Vec<usize> {
+    /// The server that is preferred gives way to one that works, if it has failed.
+    fn prefer(&self, works: usize) {
+        let mut preferred = self.preferred();
+        if *preferred == works || !self.servers[*preferred].health().is_down() {
+            return;
+        }
+        let (old, new) = (&self.servers[*preferred].load, &self.servers[works].load);
+        *preferred = works;
+        for (load, is_left) in [(old, true), (new, false)] {
+            load.is_left.store(is_left, Relaxed);
+            let by_clients = is_left && self.choice == ServerChoice::First;
+            load.is_left_by_clients.store(by_clients, Relaxed);
+        }
+    }
+
+    fn preferred(&self) -> MutexGuard<'_, usize> {
+        self.preferred.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn order(&self, user: User) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.servers.len()).collect();
         if order.len() > 1 {
+            let preferred = *self.preferred();
             order.sort_by_cached_key(|index| {
                 let server = &self.servers[*index];
-                let connections = match choice {
-                    Choice::FewestConnections => server.load.connections.load(Relaxed),
-                    Choice::Preference => 0,
+                let rank = match (self.choice, user) {
+                    (ServerChoice::Spread, User::Clients) => server.load.connections.load(Relaxed),
+                    _ => usize::from(*index != preferred),
                 };
-                (server.health().is_down(), connections)
+                (server.health().is_down(), rank)
             });
         }
         order
@@ -198,9 +240,14 @@ impl Servers {
         self.servers.iter().any(|server| server.health().is_up())
     }
 
-    /// Tells of an operation that was sent again on a fresh connection.
+    /// Tells of one of the gateway's own searches that was sent again.
     pub(super) fn retried(&self) {
         self.counters.retries.increment(1);
+        self.tell_retried();
+    }
+
+    /// Tells of an operation that was sent again on a fresh connection.
+    pub(super) fn tell_retried(&self) {
         (self.emit)(&Event::UpstreamRetried { directory: &self.directory });
     }
 

@@ -26,10 +26,9 @@ impl Warm {
         Ok(Self { stream: self.stream.rehome()?, ..self })
     }
 
-    /// Whether an idle connection is still good: alive, and its server is not one that answers
-    /// nothing.
+    /// Whether an idle connection is still good: alive, and to a server that clients go to.
     pub(super) fn is_good(&mut self) -> bool {
-        !self.seat.is_silent() && self.stream.is_alive()
+        !self.seat.is_shunned() && self.stream.is_alive()
     }
 
     /// Sends an unbind if that takes no waiting; the connection is to be dropped then.

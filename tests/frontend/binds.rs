@@ -158,6 +158,7 @@ fn a_bind_waits_for_a_connection_and_is_told_if_there_is_none() {
          event left by-client",
     );
     check("later\n> 1 bind ann\nrefuse\n< 1 bound 52\nevent bind 52\n> 2 whoami\n< 2 answer 0");
+    check("later\n> 1 bind ann\noverdue\n< 1 bound 51\n> 2 search+ x\noverdue\n< 2 done 51");
     check("later\n> 1 search+ x\nrefuse\n< 1 done 52\n> 2 search+ x\ngrant\n1< 1 search x");
 }
 

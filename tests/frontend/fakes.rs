@@ -16,7 +16,7 @@ use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::proto::filter::Filter;
 use bindgate::proto::search::{Attribute, Entry, Scope, Search};
-use bindgate::upstream::{Kind, SharedCommon, SharedLimits, SharedLinks};
+use bindgate::upstream::{Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -54,9 +54,13 @@ pub(crate) fn shared(links: &FakeLinks, seen: &Seen, proxying: bool) -> SharedLi
         inbox_timeout: INBOX_TIMEOUT,
         idle_timeout: Duration::from_secs(300),
         message: 1 << 20,
+        queue_timeout: Duration::from_secs(20),
     };
     let seen = seen.clone();
-    let tell = move |limit, _| seen.emit(&Event::LimitHit { limit, peer: None });
+    let tell = move |told| match told {
+        Told::LimitHit(limit, _) => seen.emit(&Event::LimitHit { limit, peer: None }),
+        Told::Repeated => seen.emit(&Event::UpstreamRetried { directory: "one" }),
+    };
     let common = SharedCommon::new("one", proxying, Duration::from_secs(10), tell);
     let kind = || Kind { limits, dial: links.clone() };
     SharedLinks::new(common, kind(), kind())
@@ -376,6 +380,7 @@ pub(crate) fn policy(name: &str, on_unknown: OnUnknown) -> DirectoryPolicy {
         canary: None,
         replica: None,
         max_replica_pause: Duration::from_secs(60),
+        max_replica_names: 1_000_000,
     };
     DirectoryPolicy {
         name: name.into(),

@@ -9,6 +9,7 @@
 //! 1 dies                      the directory's end of connection 1 is closed
 //! 1 back Binds   1 closed     connection 1 went back to the pool; was closed
 //! later   grant   refuse      leases have to be waited for; the first who waits gets one, gets none
+//! overdue                     the first who waits has waited too long
 //! recall 1                    the pool asks connection 1 back
 //! kept 1                      the pool may not ask connection 1 back
 //! number 9                    on new connections the messageIDs go on behind this one
@@ -298,11 +299,12 @@ impl Stage {
                 let number = number.parse().expect("a connection");
                 assert!(self.house.links.recall(number), "{line}: not recallable");
             }
-            ("grant" | "refuse", _) => {
+            ("grant" | "refuse" | "overdue", _) => {
                 self.eventually(line, |house| house.links.waiting() > 0).await;
                 match word {
                     "grant" => self.house.links.grant(),
-                    _ => self.house.links.refuse(LinkError::TimedOut),
+                    "overdue" => self.house.links.refuse(LinkError::TimedOut),
+                    _ => self.house.links.refuse(LinkError::Unreachable),
                 }
             }
             ("leave", _) => drop(self.client.take()),

@@ -112,29 +112,84 @@ fn a_directory_that_refuses_the_proxy_ends_the_session() {
     }
 }
 
+/// What changes nothing is asked once more; what is lost twice, or may have changed something, or
+/// has been answered in part, is lost.
 #[test]
-fn a_shared_connection_that_is_lost_answers_what_was_under_way_and_the_session_goes_on() {
+fn a_shared_connection_that_is_lost_is_replaced_and_what_cannot_be_sent_again_is_answered() {
     check_lent(
-        "> 5 search a & 6 compare b
+        "> 5 search a & 6 compare b & 7 delete c
          2< 4 search a as dn:uid=ann,dc=one & 5 compare b as dn:uid=ann,dc=one
+         2< 6 delete c as dn:uid=ann,dc=one
          2 dies
-         < 5 done 52 & 6 compared 52 & nothing
-         > 7 search c
-         3< 1 search c as dn:uid=ann,dc=one
-         3> 1 done 0
-         < 7 done 0",
+         < 7 deleted 52
+         3< 1 search a as dn:uid=ann,dc=one & 2 compare b as dn:uid=ann,dc=one
+         event retried
+         event retried
+         3> 2 compared 6
+         < 6 compared 6
+         3 dies
+         < 5 done 52 & nothing
+         > 8 search d
+         4< 1 search d as dn:uid=ann,dc=one
+         4> 1 done 0
+         < 8 done 0",
     );
     check(
         "> 1 search a & 2 search b
          1< 1 search a & 2 search b
          1> 1 entry a
          1 dies
-         < 1 entry a & 1 done 52 & 2 done 52 & nothing
-         > 3 search c
-         2< 1 search c
+         < 1 entry a & 1 done 52
+         2< 1 search b
          2> 1 done 0
-         < 3 done 0",
+         < 2 done 0",
     );
+}
+
+#[test]
+fn an_operation_that_was_sent_again_is_abandoned_and_cancelled_like_any_other() {
+    check(
+        "> 1 search a & 2 search b
+         1< 1 search a & 2 search b
+         1 dies
+         2< 1 search a & 2 search b
+         > 3 abandon 1 & 4 cancel 2
+         2< 3 abandon 1 & 4 cancel 2
+         2> 2 done 118 & 4 answer 0
+         < 2 done 118 & 4 answer 0 & nothing",
+    );
+}
+
+/// There are two connections with three places each; somebody else has all of them.
+#[test]
+fn who_waits_too_long_for_a_place_is_told_that_the_gateway_is_busy_and_keeps_what_it_has() {
+    paused(async {
+        let (house, mut ends) = House::new(OnUnknown::Keep, Granting::Up(9));
+        let mut clients = Vec::new();
+        for _ in 0..2 {
+            let (mut client, _) = house.connect(1 << 20);
+            let three = ["1 search a", "2 search b", "3 search c"].map(words::message).concat();
+            client.stream.write_all(&three).await.unwrap();
+            clients.push(client);
+        }
+        let (_, end) = ends.recv().await.expect("a connection is made");
+        let (_, _other) = ends.recv().await.expect("another one is made");
+        let (mut late, _) = house.connect(1 << 20);
+        late.stream.write_all(&words::message("7 search d")).await.unwrap();
+        let answer = timeout(Duration::from_secs(40), late.message()).await;
+        let answer = answer.expect("the time-out comes").expect("nobody closes");
+        assert_eq!(words::words(&answer), "7 done 51");
+        assert!(house.seen.take("limit queue_timeout"));
+        // Nobody else's operation was given up for that, and the next has a place.
+        let mut first = Wire::new(end);
+        for _ in 0..3 {
+            assert!(words::words(&first.message().await.unwrap()).contains("search"));
+        }
+        late.stream.write_all(&words::message("8 search e")).await.unwrap();
+        first.stream.write_all(&words::message("1 done 0")).await.unwrap();
+        assert_eq!(words::words(&first.message().await.unwrap()), "4 search e");
+        assert_eq!(words::words(&clients[0].message().await.unwrap()), "1 done 0");
+    });
 }
 
 #[test]

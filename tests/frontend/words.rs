@@ -36,6 +36,7 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         "search" => pdu::Ask::entry(&name).body(),
         "search+" => with_controls(pdu::Ask::entry(&name).body(), 1),
         "compare" => pdu::compare(&name, "cn", b"x"),
+        "delete" => pdu::delete(&name),
         "whoami" => pdu::extended(WHO_AM_I, None),
         "starttls" => pdu::extended("1.3.6.1.4.1.1466.20037", None),
         "cancel" => pdu::extended(CANCEL, Some(&cancelled(number()))),
@@ -51,6 +52,7 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         "intermediate" => vec![0x79, 0],
         "done" => result(0x65, code(), ""),
         "compared" => result(0x6f, code(), ""),
+        "deleted" => result(0x6b, code(), ""),
         "answer" => result(0x78, code(), ""),
         "named" => pdu::nested(0x78, |out| {
             ber::write_integer(out, ENUMERATED, 0);
@@ -84,6 +86,8 @@ pub(crate) fn words(pdu: &[u8]) -> String {
         Operation::SearchResultReference => format!("reference {}", first(content)),
         Operation::IntermediateResponse => "intermediate".to_owned(),
         Operation::SearchResultDone => format!("done {}", code()),
+        Operation::DelRequest => format!("delete {}", shown(content)),
+        Operation::DelResponse => format!("deleted {}", code()),
         Operation::CompareResponse => format!("compared {}", code()),
         Operation::ExtendedResponse => answered(content),
         other => format!("{other:?}"),

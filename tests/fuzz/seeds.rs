@@ -94,12 +94,13 @@ pub(crate) fn seeds() -> Seeds {
     for text in ["cn", "2.5.4.3", "OID.2.5.4.3", "cn;lang-de;x-a", "member;range=0-*", "1.2", ";"] {
         add(&mut seeds, "attribute", text, text.as_bytes().to_vec());
     }
+    super::sync_seeds::add_to(&mut seeds);
     sessions(&mut seeds);
     connections(&mut seeds);
     seeds
 }
 
-fn add(seeds: &mut Seeds, body: &'static str, name: &str, bytes: Vec<u8>) {
+pub(super) fn add(seeds: &mut Seeds, body: &'static str, name: &str, bytes: Vec<u8>) {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let of_body = seeds.entry(body).or_default();
     let name: String = name.chars().map(plain).collect();

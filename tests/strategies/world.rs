@@ -50,7 +50,12 @@ impl Keeper {
 
     /// A directory with the tree.
     pub(crate) fn start(self) -> Slapd {
-        let slapd = Slapd::with(&self.options());
+        self.start_with(Vec::new())
+    }
+
+    /// The same with these access rules before the usual ones.
+    pub(crate) fn start_with(self, access_lines: Vec<String>) -> Slapd {
+        let slapd = Slapd::with(&Options { access_lines, ..self.options() });
         plant(&mut slapd.admin(), self);
         slapd
     }
@@ -62,7 +67,8 @@ pub(crate) const PEOPLE: [&str; 7] = ["ann", "bob", "carol", "dave", "erin", "fr
 /// Adds groups of the other classes, and writes all members anew, so that whoever keeps `memberOf`
 /// does.
 fn plant(admin: &mut Raw, keeper: Keeper) {
-    for group in ["B", "A", "loop-one", "loop-two", "bottom", "left", "right", "top", "self"] {
+    let simple = ["B", "A", "loop-one", "loop-two", "bottom", "left", "right", "top", "self"];
+    for group in simple.into_iter().chain(["Sales\\, EMEA", "Zürich"]) {
         let dn = tree::group(group);
         let (entries, _) = admin.search(&pdu::Ask::entry(&dn));
         let members = entries[0].values("member").to_vec();
@@ -90,7 +96,8 @@ fn plant(admin: &mut Raw, keeper: Keeper) {
     add(admin, "posix", "posixGroup", "memberUid", &["ann", "FRANK"]);
     add(admin, "posix-capital", "posixGroup", "memberUid", &["ANN"]);
     add(admin, "holds-posix", "groupOfNames", "member", &[&tree::group("posix")]);
-    add(admin, "short-cut", "groupOfNames", "member", &[&tree::group("A"), &ann]);
+    let members = [&*tree::group("A"), &ann, tree::NOBODY];
+    add(admin, "short-cut", "groupOfNames", "member", &members);
 }
 
 /// A gateway in front of it that finds groups like this.

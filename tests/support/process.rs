@@ -69,6 +69,15 @@ impl Process {
         std::env::temp_dir().join(format!("bindgate-demo-{}-0", self.child.id()))
     }
 
+    /// Whether it has a thread of that name, as Linux tells of it.
+    pub fn has_thread(&self, name: &str) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.child.id())) else {
+            return false;
+        };
+        let named = |path: PathBuf| std::fs::read_to_string(path.join("comm"));
+        threads.flatten().any(|thread| named(thread.path()).is_ok_and(|comm| comm.trim() == name))
+    }
+
     /// Kills it without warning and waits until it is gone.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

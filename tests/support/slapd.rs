@@ -96,6 +96,14 @@ impl Slapd {
             .unwrap_or_else(|| panic!("slapd did not start again: {}", self.process.log()));
     }
 
+    /// Starts it again on the same data and port with another configuration; `extra` of the options
+    /// does not count.
+    pub fn reconfigure(&mut self, options: &Options) {
+        self.process.kill();
+        self.folder.write("slapd.conf", configuration(&self.folder, options));
+        self.restart();
+    }
+
     /// A connection that is bound as the directory's administrator.
     pub fn admin(&self) -> Raw {
         let mut raw = Raw::connect(self.port);

@@ -34,6 +34,7 @@ fn urls(settings: &mut Settings, ports: &[u16]) {
     let list: Vec<String> =
         ports.iter().map(|port| format!("\"ldap://127.0.0.1:{port}\"")).collect();
     settings.set("[[directory]]", "urls", format!("[{}]", list.join(", ")));
+    settings.set("[[directory]]", "server_choice", "\"spread\"");
 }
 
 /// The value of a metric, labels left out, summed over them.

@@ -11,7 +11,7 @@ use bindgate::proto::result::{LdapResult, ResultCode};
 use bindgate::proto::search::{Attribute, Entry, Scope, Search};
 use bindgate::upstream::{Config, Directory, SecretSource, SharedLookups};
 
-type Outcome = Result<Vec<Entry>, LookupError>;
+pub(crate) type Outcome = Result<Vec<Entry>, LookupError>;
 
 fn search() -> Search {
     Search {
@@ -43,7 +43,7 @@ fn done_message(id: MessageId, code: ResultCode) -> Vec<u8> {
     out
 }
 
-fn spawn(lookups: SharedLookups) -> tokio::task::JoinHandle<Outcome> {
+pub(crate) fn spawn(lookups: SharedLookups) -> tokio::task::JoinHandle<Outcome> {
     tokio::spawn(async move { lookups.search(search()).await })
 }
 

@@ -7,7 +7,9 @@ use bindgate::proto::envelope::{Envelope, MessageId};
 use bindgate::proto::framing::{Frame, frame};
 use bindgate::proto::op::Operation;
 use bindgate::proto::result::{LdapResult, ResultCode};
-use bindgate::upstream::{Config, Directory, Scheme, SecretSource, ServerUrl, TlsConfig};
+use bindgate::upstream::{
+    Config, Directory, Scheme, SecretSource, ServerChoice, ServerUrl, TlsConfig,
+};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -45,6 +47,21 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         Self { listener, port }
+    }
+
+    /// One at a port that was taken before.
+    pub(crate) fn listening(socket: TcpSocket) -> Self {
+        let listener = socket.listen(64).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        Self { listener, port }
+    }
+
+    /// One at the port of another that is gone.
+    pub(crate) fn again(port: u16) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(([127, 0, 0, 1], port).into()).unwrap();
+        Self::listening(socket)
     }
 
     /// The next connection.
@@ -145,6 +162,7 @@ pub(crate) fn config(ports: &[u16]) -> Config {
     Config {
         name: "corp".to_owned(),
         urls: ports.iter().map(url).collect(),
+        server_choice: ServerChoice::Spread,
         tls: TlsConfig::default(),
         service_dn: "cn=gateway".to_owned(),
         // Any variable that is set and not empty is as good as a password.

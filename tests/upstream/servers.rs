@@ -1,12 +1,14 @@
 //! Several servers of one directory: spread, failover, silence, return.
 
-use super::pool::{later, made};
+use super::lookups::spawn;
+use super::pool::{SOURCE, later, made};
 use super::script::{BOUND, Peer, SHORT, Server, bounded, closed_port, config, directory, until};
-use bindgate::app::ports::{Fitness, Link, LinkError, Purpose};
+use bindgate::app::ports::{Fitness, Link, LinkError, Purpose, Seat, SeatNews, Shared};
 use bindgate::proto::envelope::MessageId;
 use bindgate::proto::op::Operation;
 use bindgate::proto::result::ResultCode;
-use bindgate::upstream::Config;
+use bindgate::upstream::{Config, Directory, ServerChoice};
+use std::future::poll_fn;
 
 #[tokio::test]
 async fn a_server_that_cannot_be_reached_gives_way_to_the_next_and_events_tell_of_changes_alone() {
@@ -134,4 +136,92 @@ async fn a_server_that_comes_back_is_found_and_gets_its_share_of_what_is_warm() 
     }
     assert_eq!(seen.all(), ["down", "up"]);
     assert!(directory.is_up());
+}
+
+/// A search that shares a connection, once it has been sent.
+async fn shared_search(directory: &Directory) -> impl Seat {
+    let mut seat = directory.shared(0).anonymous(SOURCE);
+    while seat.send(Operation::SearchRequest, &[0x63, 0]).is_none() {
+        let news = bounded(poll_fn(|cx| seat.poll_news(cx))).await;
+        assert_eq!(news, SeatNews::Place);
+    }
+    seat
+}
+
+/// All connections that clients share led to the first server, and counted nowhere.
+#[tokio::test]
+async fn shared_connections_count_when_connections_are_spread_and_are_made_where_there_are_fewest()
+{
+    let (one, other) = (Server::start().await, Server::start().await);
+    let four = Config { max_connections: 4, ..config(&[one.port, other.port]) };
+    let (directory, _) = directory(&four);
+    let links = directory.links(0);
+    let _first = made(&links, &one).await;
+    let (_seat, mut peer) = tokio::join!(shared_search(&directory), other.accept());
+    peer.search().await;
+    // They are even: the first again, and then the other.
+    let _second = made(&links, &one).await;
+    let _third = made(&links, &other).await;
+    assert!(one.is_left_alone().await && other.is_left_alone().await);
+}
+
+#[tokio::test]
+async fn a_shared_connection_is_made_to_a_server_that_is_up_and_its_search_is_sent_again_there() {
+    let other = Server::start().await;
+    let one = Server::start().await;
+    let (directory, seen) = directory(&config(&[one.port, other.port]));
+    let (mut seat, mut peer) = tokio::join!(shared_search(&directory), one.accept());
+    peer.search().await;
+    drop((peer, one));
+    let mut second = other.accept().await;
+    let id = second.search().await;
+    second.done(id, ResultCode::SUCCESS).await;
+    let responses = bounded(poll_fn(|cx| seat.poll_responses(cx))).await;
+    assert_eq!(responses.iter().count(), 1);
+    assert_eq!(seen.all(), ["down", "retried"]);
+}
+
+fn first(ports: &[u16]) -> Config {
+    Config { max_connections: 8, server_choice: ServerChoice::First, ..config(ports) }
+}
+
+/// A bind by one server and the reads behind it by another: what the one knew the other did not
+/// know yet, and the sign-on wrote down an older state.
+#[tokio::test]
+async fn binds_and_the_gateways_own_reads_go_to_one_server_until_it_fails_and_then_to_the_next() {
+    let (one, other) = (Server::start().await, Server::start().await);
+    let port = one.port;
+    let (directory, seen) = directory(&first(&[port, other.port]));
+    let links = directory.links(0);
+    let mut held = vec![made(&links, &one).await, made(&links, &one).await];
+    let (idle, mut idle_peer) = made(&links, &one).await;
+    let asked = spawn(directory.lookups(0));
+    let mut reads = one.accept_bound().await;
+    let id = reads.search().await;
+    reads.done(id, ResultCode::SUCCESS).await;
+    assert_eq!(bounded(asked).await.unwrap(), Ok(vec![]));
+    assert!(other.is_left_alone().await);
+
+    // The first takes no new connections; what it has taken it still serves.
+    drop(one);
+    held.push(made(&links, &other).await);
+    assert_eq!(seen.all(), ["down"]);
+    idle.give_back(Fitness::Binds, MessageId::UNSOLICITED);
+    held.push(made(&links, &other).await);
+    assert!(idle_peer.request().await.is_none(), "nobody is given that one");
+    let asked = spawn(directory.lookups(0));
+    let goodbye = reads.request().await.expect("it says goodbye");
+    assert_eq!(goodbye.operation, Operation::UnbindRequest);
+    let mut reads = other.accept_bound().await;
+    let id = reads.search().await;
+    reads.done(id, ResultCode::SUCCESS).await;
+    assert_eq!(bounded(asked).await.unwrap(), Ok(vec![]));
+
+    // It comes back, and is not gone back to: it may have missed something.
+    let back = Server::again(port);
+    directory.start(0);
+    until(|| seen.all() == ["down", "up"]).await;
+    back.accept().await;
+    held.push(made(&links, &other).await);
+    assert!(back.is_left_alone().await);
 }

@@ -9,6 +9,7 @@ use super::login::Login;
 use crate::app::ports::LookupError;
 use crate::proto::search::{Entry, Search};
 use crate::upstream::counters::Counters;
+use crate::upstream::servers::User;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
@@ -302,7 +303,7 @@ fn answer_all(queue: VecDeque<Job>, error: LookupError) {
 
 impl Opening {
     async fn run(mut self) {
-        let opened = self.desk.login.open().await;
+        let opened = self.desk.login.open(User::Gateway).await;
         self.is_done = true;
         match opened {
             Err(error) => self.desk.not_opened(error),

@@ -12,7 +12,7 @@ use crate::proto::extended::ExtendedResponse;
 use crate::proto::framing::{Frame, frame};
 use crate::proto::oid;
 use crate::proto::op::Operation;
-use crate::upstream::stream::Stream;
+use crate::upstream::placed::Placed;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -33,7 +33,7 @@ const MAX_ABANDONED: usize = 1024;
 pub(super) struct Line {
     desk: Arc<Desk>,
     number: u64,
-    stream: Stream,
+    stream: Placed,
     last_id: MessageId,
     pending: BTreeMap<MessageId, Pending>,
     abandoned: HashSet<MessageId>,
@@ -80,7 +80,7 @@ enum Progress {
 }
 
 impl Line {
-    pub(super) fn new(desk: Arc<Desk>, number: u64, stream: Stream, last_id: MessageId) -> Self {
+    pub(super) fn new(desk: Arc<Desk>, number: u64, stream: Placed, last_id: MessageId) -> Self {
         Self {
             desk,
             number,
@@ -148,6 +148,9 @@ impl Line {
     }
 
     fn take_jobs(&mut self, cx: &mut Context<'_>) {
+        if self.phase == Phase::Taking && self.stream.seat().is_left() {
+            self.retire();
+        }
         while self.phase == Phase::Taking {
             let free = self.desk.limits.outstanding.saturating_sub(self.pending.len());
             match self.desk.next_job(self.number, free, cx.waker()) {

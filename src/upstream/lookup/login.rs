@@ -10,8 +10,8 @@ use crate::proto::result::ResultCode;
 use crate::upstream::SecretSource;
 use crate::upstream::exchange::{ExchangeError, exchange};
 use crate::upstream::health::{Attempt, Health};
-use crate::upstream::servers::{Choice, Servers, jitter};
-use crate::upstream::stream::Stream;
+use crate::upstream::placed::Placed;
+use crate::upstream::servers::{Servers, User, jitter};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -65,16 +65,20 @@ impl Login {
         }
     }
 
-    /// A bound connection, and the last messageID that was used on it. Fails at once while the
+    /// A bound connection for such a user, and the last messageID that was used on it. Fails at once while the
     /// account is known to be refused.
-    pub(in crate::upstream) async fn open(&self) -> Result<(Stream, MessageId), LookupError> {
+    pub(in crate::upstream) async fn open(
+        &self,
+        user: User,
+    ) -> Result<(Placed, MessageId), LookupError> {
         let mut trial = self.admit()?;
-        let connected = self.servers.connect(Choice::Preference).await;
-        let (mut stream, seat) = connected.map_err(|_| LookupError::Unreachable)?;
+        let connected = self.servers.connect(user).await;
+        let (stream, seat) = connected.map_err(|_| LookupError::Unreachable)?;
+        let mut stream = Placed::new(stream, seat);
         let bound = timeout(self.bind_timeout, self.bind(&mut stream)).await;
         let outcome = bound.unwrap_or(Err(LookupError::Timeout));
         if matches!(outcome, Err(LookupError::Timeout)) {
-            self.servers.silent(&seat);
+            self.servers.silent(stream.seat());
         }
         trial.ended(outcome.err());
         outcome.map(|id| (stream, id))
@@ -85,7 +89,7 @@ impl Login {
         self.servers.retried();
     }
 
-    async fn bind(&self, stream: &mut Stream) -> Result<MessageId, LookupError> {
+    async fn bind(&self, stream: &mut Placed) -> Result<MessageId, LookupError> {
         let id = MessageId::UNSOLICITED.next();
         let request = {
             let password = self.password.read().map_err(|_| LookupError::ServiceAccount)?;

@@ -1,32 +1,26 @@
 //! What is asked of a directory for its copy, and what each entry of the answer is.
 
 use crate::app::ports::Coverage;
-use crate::domain::digest::digest;
+use crate::domain::digest::{self, digest};
 use crate::domain::identity::{self, ID_ATTRIBUTES};
 use crate::domain::matching::{self, Truth};
 use crate::domain::membership::{self, GroupEntry, UserEntry};
 use crate::domain::policy::{DirectoryPolicy, GroupPolicy};
 use crate::domain::record::{Group, UpstreamId};
+use crate::domain::replication::Kept;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
 use crate::proto::search::{Attribute, Entry, Scope, Search};
 use crate::proto::sync::{EntryUuid, uuid_text};
 
-/// Whether entries lie below an entry (X.501; `hasSubordinates`).
+/// Whether entries lie below an entry (X.501).
 const HAS_BELOW: &str = "hasSubordinates";
-
-/// What an entry is to the copy.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Person {
-    Group(GroupEntry),
-    User(UserEntry),
-    Neither,
-}
 
 /// An entry of the answer.
 #[derive(Debug)]
 pub(super) struct Sorted {
-    pub(super) person: Person,
+    /// What is kept of it, if anything.
+    pub(super) kept: Option<Kept>,
     pub(super) dn: NormalizedDn,
     /// Whether entries lie below it: when it is renamed so are they, without a word.
     pub(super) has_below: bool,
@@ -39,17 +33,20 @@ pub(super) struct Question {
     pub(super) search: Search,
     /// What the answer covers.
     pub(super) coverage: Coverage,
+    /// Another for another question: what was saved as an answer to that is void.
+    pub(super) fingerprint: u128,
     /// The attributes that a user's digest covers, in lower case.
     digested: Vec<String>,
 }
 
 impl Question {
     /// The one search that finds all groups, and all users if they are wanted and some name above
-    /// all of them is within a suffix of the directory.
+    /// all of them is within a suffix of the directory. `origin` is where it is asked.
     pub(super) fn new(
         directory: &DirectoryPolicy,
         groups: &GroupPolicy,
         wants_users: bool,
+        origin: &str,
     ) -> Self {
         let mut bases = vec![&groups.base];
         bases.extend(directory.user_types.iter().map(|user_type| &user_type.base));
@@ -85,10 +82,12 @@ impl Question {
         };
         let digested = identity::attributes_to_read(directory);
         let digested = digested.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { search, coverage, digested }
+        let fingerprint = fingerprint(&search, directory, origin);
+        Self { search, coverage, fingerprint, digested }
     }
 
-    /// What an entry is. One that cannot be understood is an error: it may be a group.
+    /// What is kept of an entry, if anything. One that cannot be understood is an error: it may be
+    /// a group.
     pub(super) fn sort(
         &self,
         directory: &DirectoryPolicy,
@@ -98,29 +97,29 @@ impl Question {
     ) -> Result<Sorted, Unreadable> {
         let dn = DistinguishedName::parse(&entry.dn).map_err(|_| Unreadable)?;
         let has_below = entry.text(HAS_BELOW) == Some("TRUE");
-        let person = self.person(directory, seed, uuid, &dn, entry);
-        Ok(Sorted { person, dn: dn.normalized().clone(), has_below })
+        let kept = self.kept(directory, seed, uuid, &dn, entry);
+        Ok(Sorted { kept, dn: dn.normalized().clone(), has_below })
     }
 
-    fn person(
+    fn kept(
         &self,
         directory: &DirectoryPolicy,
         seed: (u64, u64),
         uuid: EntryUuid,
         dn: &DistinguishedName,
         entry: Entry,
-    ) -> Person {
+    ) -> Option<Kept> {
         let id = UpstreamId::new(&uuid_text(uuid));
         if let Some(groups) = &directory.groups
             && dn.is_within(&groups.base)
             && matching::evaluate(&groups.filter, &entry) == Truth::True
         {
-            return Person::Group(group(groups, id, dn, &entry));
+            return Some(Kept::Group(group(groups, id, dn, &entry)));
         }
         let is_user = self.coverage == Coverage::GroupsAndUsers
             && identity::user_type(directory, &entry).is_some();
         if !is_user {
-            return Person::Neither;
+            return None;
         }
         // What a sign-on reads of an entry is no more than this.
         let is_digested = |attribute: &Attribute| {
@@ -132,8 +131,25 @@ impl Question {
         attributes.retain(is_digested);
         let digest = digest(seed, &Entry { dn: text, attributes });
         let dn = dn.normalized().clone();
-        Person::User(UserEntry { id, dn, uids: uids.unwrap_or_default(), digest })
+        Some(Kept::User(UserEntry { id, dn, uids: uids.unwrap_or_default(), digest }))
     }
+}
+
+/// A number that is another as soon as the question is, or what is made of an answer.
+fn fingerprint(search: &Search, directory: &DirectoryPolicy, origin: &str) -> u128 {
+    let mut parts = vec![origin.to_owned(), search.base.clone(), search.filter.to_string()];
+    parts.extend(search.attributes.iter().cloned());
+    parts.extend(directory.groups.iter().flat_map(|groups| {
+        let names = [groups.base.as_str(), &groups.member_attribute, &groups.name_attribute];
+        names.map(str::to_owned).into_iter().chain([groups.filter.to_string()])
+    }));
+    parts.extend(identity::attributes_to_read(directory));
+    parts.extend(
+        directory.user_types.iter().flat_map(|user_type| {
+            [user_type.base.as_str().to_owned(), user_type.filter.to_string()]
+        }),
+    );
+    digest::of_parts(&parts)
 }
 
 /// An entry whose name cannot be read.

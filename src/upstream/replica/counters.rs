@@ -8,14 +8,17 @@ use std::time::SystemTime;
 pub(super) struct ReplicaCounters {
     pub(super) complete: Gauge,
     pub(super) held: Gauge,
+    pub(super) saved: Gauge,
     groups: Gauge,
     users: Gauge,
     heard: Gauge,
     pub(super) loads: Counter,
+    pub(super) resumes: Counter,
     pub(super) refreshes: Counter,
     pub(super) connects: Counter,
     pub(super) polls: Counter,
     pub(super) changes: Counter,
+    pub(super) too_large: Counter,
 }
 
 impl ReplicaCounters {
@@ -24,14 +27,17 @@ impl ReplicaCounters {
         Self {
             complete: gauge!("bindgate_replica_complete", "directory" => name()),
             held: gauge!("bindgate_replica_held", "directory" => name()),
+            saved: gauge!("bindgate_replica_saved", "directory" => name()),
             groups: gauge!("bindgate_replica_groups", "directory" => name()),
             users: gauge!("bindgate_replica_users", "directory" => name()),
             heard: gauge!("bindgate_replica_heard_timestamp_seconds", "directory" => name()),
             loads: counter!("bindgate_replica_loads_total", "directory" => name()),
+            resumes: counter!("bindgate_replica_resumes_total", "directory" => name()),
             refreshes: counter!("bindgate_replica_refreshes_total", "directory" => name()),
             connects: counter!("bindgate_replica_connects_total", "directory" => name()),
             polls: counter!("bindgate_replica_polls_total", "directory" => name()),
             changes: counter!("bindgate_replica_changes_total", "directory" => name()),
+            too_large: counter!("bindgate_replica_too_large_total", "directory" => name()),
         }
     }
 

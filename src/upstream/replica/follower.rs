@@ -1,43 +1,29 @@
-//! Follows a directory: connects, asks what it is, synchronises, and begins anew when that ends.
+//! Follows a directory: one connection after another, and what is kept from each to the next.
 
-use super::census::{Person, Question, Sorted};
-use super::wire::Wire;
-use super::{Common, LiveCopy, Standing};
+use super::above::Above;
+use super::census::Question;
+use super::recorder::Recorder;
+use super::{Common, LiveCopy, Standing, session};
 use crate::app::ports::{Coverage, LookupError};
-use crate::domain::csn::CsnSet;
+use crate::app::saved::SavedPosition;
 use crate::domain::membership::graph::Graph;
-use crate::domain::policy::{GroupPolicy, ReplicaPolicy};
+use crate::domain::policy::ReplicaPolicy;
 use crate::domain::record::UpstreamId;
-use crate::domain::replication::{Act, Consumer, Ended, Told};
-use crate::proto::control::Control;
-use crate::proto::dn::{DistinguishedName, NormalizedDn};
-use crate::proto::envelope::{Envelope, MessageId};
-use crate::proto::extended::ExtendedResponse;
-use crate::proto::filter::Filter;
-use crate::proto::oid;
-use crate::proto::op::Operation;
-use crate::proto::result::{LdapResult, ResultCode};
-use crate::proto::search::{Entry, Scope, Search};
-use crate::proto::sync::{self, EntryUuid, Mode, State, SyncDone, SyncInfo, SyncState, uuid_text};
+use crate::domain::replication::{Act, Ended, Guard, Ledger, Position};
+use crate::proto::result::ResultCode;
+use crate::proto::search::Entry;
+use crate::proto::sync::{EntryUuid, uuid_text};
 use crate::upstream::lookup::Login;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
-/// How often it is looked whether the account still sees groups: who loses the right to read them
-/// is told of nothing.
-const LOOK: Duration = Duration::from_secs(10);
-/// How many entries are applied while readers wait.
-const BATCH: usize = 64;
 /// The first wait before a further try.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// A refresh that takes away more than this share of the groups, in per cent, is held.
-const LOSS_HELD: usize = 30;
 
 /// Why following a directory stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
+pub(super) enum Stop {
     /// The connection or the account.
     Lookup(LookupError),
     /// The server ended the synchronisation with this code.
@@ -46,14 +32,42 @@ enum Stop {
     StartAnew,
     /// The server offers no synchronisation.
     NotOffered,
-    /// The refresh takes away too many groups to be believed at once.
-    Held,
+    /// So few groups are left that this is not believed at once.
+    Held(usize),
     /// There are too many users to be kept.
     TooManyUsers,
+    /// There is more than may be kept (`max_replica_names`).
+    TooLarge,
     /// The groups' base is not there.
     NoSuchBase,
-    /// The service account does not see a single group any more, although there were some.
+    /// The account does not see a single group any more, although there were some.
     Blind,
+}
+
+impl Stop {
+    /// Whether the next try is likely to end like this one.
+    fn is_lasting(self) -> bool {
+        // A slapd that stops ends a synchronisation with unavailable.
+        let passing = [ResultCode::SUCCESS, ResultCode::BUSY, ResultCode::UNAVAILABLE];
+        match self {
+            Self::NotOffered | Self::TooLarge | Self::Blind => true,
+            // What makes the copy void is asked differently the next time.
+            Self::Refused(code) => !passing.contains(&code) && !self.makes_void(),
+            _ => false,
+        }
+    }
+
+    /// Whether the copy cannot be gone on with. A server that was set back to a backup is unwilling
+    /// to go on from a state that it has not reached.
+    fn makes_void(self) -> bool {
+        match self {
+            Self::StartAnew | Self::TooManyUsers | Self::TooLarge => true,
+            Self::Refused(code) => {
+                code == ResultCode::UNWILLING_TO_PERFORM || code == ResultCode::PROTOCOL_ERROR
+            }
+            _ => false,
+        }
+    }
 }
 
 impl From<LookupError> for Stop {
@@ -63,230 +77,203 @@ impl From<LookupError> for Stop {
 }
 
 /// What is kept from one connection to the next.
-struct Follower {
-    shared: Arc<Common>,
-    login: Arc<Login>,
-    wants_users: bool,
-    cookie: Option<Vec<u8>>,
-    /// How many groups there were when the copy was complete last.
-    complete_groups: usize,
-    is_confirmed: bool,
-    /// Entries that others lie below, and the groups' base.
-    above: HashMap<EntryUuid, NormalizedDn>,
-    /// Whether the copy began with this connection, so that what comes is no change.
-    is_first_load: bool,
+pub(super) struct Follower {
+    pub(super) shared: Arc<Common>,
+    pub(super) login: Arc<Login>,
+    pub(super) wants_users: bool,
+    /// The directory's servers, as they are configured.
+    pub(super) origin: Arc<str>,
+    pub(super) position: Position,
+    pub(super) above: Above,
+    ledger: Ledger,
+    recorder: Recorder,
+    /// A copy from the beginning, until it is complete: whoever was let through to the one that
+    /// there is may still read it.
+    building: Option<Graph>,
+    /// Whether the copy begins with the refresh that is under way, so that nothing is a change.
+    is_beginning: bool,
+    /// How many refreshes have ended.
+    refreshes: u64,
 }
 
 /// Follows until it is dropped.
-pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>) {
+pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>, origin: Arc<str>) {
     let shared = copy.shared.clone();
-    let wants_users = shared.kept != ReplicaPolicy::Groups;
     let mut follower = Follower {
+        wants_users: shared.kept != ReplicaPolicy::Groups,
+        recorder: Recorder::new(shared.policy.name.clone(), shared.archive.clone()),
         shared,
         login,
-        wants_users,
-        cookie: None,
-        complete_groups: 0,
-        is_confirmed: false,
-        above: HashMap::new(),
-        is_first_load: true,
+        origin,
+        position: Position::default(),
+        above: Above::default(),
+        ledger: Ledger::default(),
+        building: None,
+        is_beginning: false,
+        refreshes: 0,
     };
-    let limits = follower.shared.limits;
+    let longest = follower.shared.limits.longest_pause;
     let mut pause = FIRST_PAUSE;
     loop {
         let since = Instant::now();
-        let Err(stop) = follower.session().await;
+        let Err(stop) = session::run(&mut follower).await;
         follower.lost(stop);
-        if since.elapsed() > limits.longest_pause {
+        if since.elapsed() > longest {
             pause = FIRST_PAUSE;
         }
-        let long = matches!(stop, Stop::NotOffered | Stop::Refused(_) | Stop::Held);
-        let wait = if long { limits.longest_pause } else { pause };
         match stop {
-            Stop::StartAnew | Stop::TooManyUsers => {}
-            Stop::Held => {
-                let confirmed = follower.shared.confirmed.notified();
-                follower.is_confirmed = timeout(wait, confirmed).await.is_ok();
-            }
-            _ => sleep(wait).await,
+            Stop::TooManyUsers => {}
+            Stop::Held(_) => drop(timeout(longest, follower.shared.confirmed.notified()).await),
+            _ if stop.is_lasting() => sleep(longest).await,
+            _ => sleep(pause).await,
         }
-        pause = (pause * 2).min(limits.longest_pause);
+        pause = (pause * 2).min(longest);
     }
 }
 
 impl Follower {
     /// The copy is nobody's any more until it is complete again.
     fn lost(&mut self, stop: Stop) {
-        self.shared.standing.send_modify(|standing| standing.coverage = None);
+        let is_held = matches!(stop, Stop::Held(_));
+        self.shared.standing.send_modify(|standing| {
+            standing.coverage = None;
+            standing.is_complete = false;
+            standing.is_held |= is_held;
+        });
         self.shared.counters.complete.set(0.0);
-        self.shared.counters.held.set(if stop == Stop::Held { 1.0 } else { 0.0 });
+        if is_held {
+            self.shared.counters.held.set(1.0);
+        }
         let name = &self.shared.policy.name;
         tracing::warn!(target: "bindgate", "REPLICA directory={name} not followed: {stop:?}");
-        if matches!(stop, Stop::StartAnew | Stop::TooManyUsers) {
-            self.cookie = None;
-            self.above.clear();
-            let mut graph = self.shared.change();
-            *graph = Graph::new(graph.seed());
-            self.wants_users &= stop != Stop::TooManyUsers;
+        if stop.makes_void() {
+            self.position = Position::default();
         }
+        self.wants_users &= stop != Stop::TooManyUsers;
     }
 
-    async fn session(&mut self) -> Result<std::convert::Infallible, Stop> {
-        let groups = self.shared.policy.groups.clone().ok_or(Stop::NotOffered)?;
-        let question = Question::new(&self.shared.policy, &groups, self.wants_users);
-        let (stream, last_id) = self.login.open().await?;
-        self.shared.counters.connects.increment(1);
-        let mut wire = Wire::new(stream, last_id, self.shared.limits.message);
-        let context = self.context(&mut wire, &question).await?;
-        self.shared.set_context(Some(context.into()));
-        if self.cookie.is_none() {
-            self.shared.counters.loads.increment(1);
-            // Whatever an earlier connection brought without an end is forgotten.
-            self.above.clear();
-            let mut graph = self.shared.change();
-            *graph = Graph::new(graph.seed());
-        }
-        self.is_first_load = self.cookie.is_none();
-        let main = Sync::ask(&mut wire, &question, Mode::RefreshAndPersist, self.cookie.as_deref());
-        let mut main = main.await?;
-        self.shared.change().begin_present();
-        let mut poll: Option<(Sync, Instant)> = None;
-        let mut look = Look::new(&groups);
-        loop {
-            let due = poll.as_ref().map(|(_, due)| *due).or(look.due());
-            let shared = self.shared.clone();
-            tokio::select! {
-                heard = heard_before(&mut wire, due) => heard?,
-                () = shared.wanted.notified(), if poll.is_none() && !main.is_refreshing => {
-                    self.shared.counters.polls.increment(1);
-                    let cookie = self.cookie.as_deref();
-                    let asked = Sync::ask(&mut wire, &question, Mode::RefreshOnly, cookie).await?;
-                    self.shared.change().begin_present();
-                    poll = Some((asked, Instant::now() + self.shared.limits.patience));
-                    continue;
-                }
-                () = sleep_until(look.next), if look.id.is_none() && !main.is_refreshing => {
-                    look.ask(&mut wire, self.shared.limits.patience).await?;
-                    continue;
-                }
-            }
-            let mut batch = Vec::new();
-            while batch.len() < BATCH
-                && let Some(message) = wire.take()?
-            {
-                if look.id == Some(message.id) {
-                    look.hear(&message, self.complete_groups)?;
-                    continue;
-                }
-                let sync = match &mut poll {
-                    Some((polled, _)) if polled.id == message.id => polled,
-                    _ => &mut main,
-                };
-                batch.extend(sync.hear(&message)?);
-            }
-            let is_polled = batch.contains(&Act::Over(Ended::Finished));
-            self.apply(&question, &mut main, batch)?;
-            if is_polled {
-                poll = None;
-                self.shared.standing.send_modify(|standing| standing.polls += 1);
-            }
-        }
+    /// Goes on from what was saved, once, if that answers the same question.
+    pub(super) fn resume(&mut self, question: &Question) {
+        let Some(saved) = self.recorder.saved(question.fingerprint) else { return };
+        *self.shared.guard() = Guard::new(saved.groups);
+        let Some(cookie) = saved.cookie else { return };
+        let Some(graph) = self.recorder.load(saved.seed) else { return };
+        self.position = Position::of(&cookie);
+        self.shared.counters.resumes.increment(1);
+        self.shared.counters.show(graph.counts());
+        *self.shared.change() = graph;
     }
 
-    /// Where this server says how far it has got: the naming context that holds the base. Fails
-    /// where no synchronisation is offered.
-    async fn context(&self, wire: &mut Wire, question: &Question) -> Result<String, Stop> {
-        let root = read_root(wire, self.shared.limits.patience).await?;
-        let offers = |oid: &[u8]| root.values("supportedControl").iter().any(|known| known == oid);
-        if !offers(oid::SYNC_REQUEST) {
-            return Err(Stop::NotOffered);
+    /// A synchronisation is about to be asked for.
+    pub(super) fn begin(&mut self, question: &Question) {
+        // Whatever an earlier connection brought without an end is forgotten.
+        self.building = None;
+        self.is_beginning = self.position.cookie().is_none();
+        if self.position.cookie().is_some() {
+            self.ledger.begin(&mut self.shared.change());
+            return;
         }
-        let base = DistinguishedName::parse(&question.search.base);
-        let base = base.map_err(|_| Stop::NotOffered)?;
-        let contexts = root.values("namingContexts").iter();
-        let contexts = contexts.filter_map(|value| DistinguishedName::from_bytes(value).ok());
-        let holding = contexts.filter(|context| base.is_within(context));
-        let deepest = holding.max_by_key(|context| context.as_str().len());
-        deepest.map(|context| context.as_str().to_owned()).ok_or(Stop::NotOffered)
+        self.shared.counters.loads.increment(1);
+        self.above.forget();
+        let mut graph = Graph::new(self.shared.graph().seed());
+        self.recorder.begin(question.fingerprint, graph.seed());
+        self.ledger.begin(&mut graph);
+        self.building = Some(graph);
+    }
+
+    /// Whether the disk keeps up.
+    pub(super) fn has_room(&self) -> bool {
+        self.recorder.has_room()
     }
 
     /// Applies what was heard; the last thing heard may be that it is over.
-    fn apply(&mut self, question: &Question, main: &mut Sync, acts: Vec<Act>) -> Result<(), Stop> {
-        let shared = self.shared.clone();
-        let mut reached = None;
-        let mut completes = false;
-        let mut end = Ok(());
-        {
-            let mut graph = shared.change();
-            for act in acts {
-                match act {
-                    Act::Put(uuid, entry) => {
-                        shared.counters.changes.increment(1);
-                        self.put(question, &mut graph, uuid, entry)?;
-                    }
-                    Act::Remove(uuid) => {
-                        shared.counters.changes.increment(1);
-                        let old = self.above.remove(&uuid);
-                        self.check_base(old.as_ref(), None)?;
-                        graph.remove(&UpstreamId::new(&uuid_text(uuid)));
-                    }
-                    Act::Keep(uuid) => graph.mark_present(&UpstreamId::new(&uuid_text(uuid))),
-                    Act::Sweep => self.sweep(&mut graph)?,
-                    Act::Complete => {
-                        self.check_base_is_there()?;
-                        self.is_first_load = false;
-                        completes = true;
-                        main.is_refreshing = false;
-                        shared.counters.refreshes.increment(1);
-                    }
-                    Act::Reached(cookie) => reached = Some(cookie),
-                    Act::Over(Ended::Finished) => {}
-                    Act::Over(Ended::StartAnew) => end = Err(Stop::StartAnew),
-                    Act::Over(Ended::Refused(code)) => end = Err(Stop::Refused(code)),
-                }
-            }
-            if !main.is_refreshing {
-                self.complete_groups = graph.counts().groups;
-            }
-            shared.counters.show(graph.counts());
-        }
-        self.arrive(question.coverage, completes, reached);
-        end
-    }
-
-    /// The base must not go or change its name: what is below it would not be seen any more, and
-    /// that says nothing of the groups.
-    fn check_base(
-        &self,
-        old: Option<&NormalizedDn>,
-        new: Option<&NormalizedDn>,
+    pub(super) fn apply(
+        &mut self,
+        question: &Question,
+        acts: Vec<Act>,
+        is_refreshing: bool,
     ) -> Result<(), Stop> {
-        let base = self.shared.policy.groups.as_ref().map(|groups| groups.base.normalized());
-        let was_base = old.is_some() && old == base;
-        if was_base && new != base { Err(Stop::NoSuchBase) } else { Ok(()) }
-    }
-
-    fn check_base_is_there(&self) -> Result<(), Stop> {
-        let base = self.shared.policy.groups.as_ref().map(|groups| groups.base.normalized());
-        let is_there = self.above.values().any(|dn| Some(dn) == base);
-        if is_there { Ok(()) } else { Err(Stop::NoSuchBase) }
-    }
-
-    /// Notes where an entry is that others lie below. If it has moved they have too, and nobody
-    /// tells of them: the copy has to be made anew.
-    fn note_above(&mut self, uuid: EntryUuid, sorted: &Sorted) -> Result<(), Stop> {
-        let base = self.shared.policy.groups.as_ref().map(|groups| groups.base.normalized());
-        if !sorted.has_below && Some(&sorted.dn) != base {
-            let old = self.above.remove(&uuid);
-            return self.check_base(old.as_ref(), Some(&sorted.dn));
-        }
-        let old = self.above.insert(uuid, sorted.dn.clone());
-        self.check_base(old.as_ref(), Some(&sorted.dn))?;
-        let is_where_it_was = old.as_ref() == Some(&sorted.dn);
-        if sorted.has_below && !is_where_it_was && !self.is_first_load {
-            return Err(Stop::StartAnew);
-        }
+        let shared = self.shared.clone();
+        let refreshes = self.refreshes;
+        let ended = match self.building.take() {
+            None => self.act_all(question, &mut shared.change(), acts, is_refreshing),
+            Some(mut graph) => {
+                let ended = self.act_all(question, &mut graph, acts, is_refreshing);
+                // Also if something behind its end went wrong: the cookie is this graph's now.
+                if self.refreshes > refreshes {
+                    *shared.change() = graph;
+                } else if ended.is_ok() {
+                    self.building = Some(graph);
+                }
+                ended
+            }
+        };
+        ended?;
+        self.recorder.flush();
+        shared.counters.saved.set(if self.recorder.is_kept() { 1.0 } else { 0.0 });
+        self.publish(question.coverage, self.refreshes > refreshes);
         Ok(())
+    }
+
+    fn act_all(
+        &mut self,
+        question: &Question,
+        graph: &mut Graph,
+        acts: Vec<Act>,
+        is_refreshing: bool,
+    ) -> Result<(), Stop> {
+        for act in acts {
+            self.act(question, graph, act)?;
+        }
+        if !is_refreshing {
+            // A server need not send a cookie with each change.
+            self.settle(graph)?;
+        }
+        self.shared.counters.show(graph.counts());
+        Ok(())
+    }
+
+    fn act(&mut self, question: &Question, graph: &mut Graph, act: Act) -> Result<(), Stop> {
+        match act {
+            Act::Put(uuid, entry) => {
+                self.shared.counters.changes.increment(1);
+                self.put(question, graph, uuid, entry)
+            }
+            Act::Remove(uuid) => {
+                self.shared.counters.changes.increment(1);
+                self.above.remove(uuid)?;
+                self.ledger.leave(graph, UpstreamId::new(&uuid_text(uuid)));
+                Ok(())
+            }
+            Act::Keep(uuid) => {
+                self.ledger.keep(graph, &UpstreamId::new(&uuid_text(uuid)));
+                Ok(())
+            }
+            Act::Sweep => {
+                self.ledger.sweep();
+                Ok(())
+            }
+            Act::Complete(cookie) => {
+                self.settle(graph)?;
+                self.shared.counters.refreshes.increment(1);
+                self.refreshes += 1;
+                self.is_beginning = false;
+                if let Some(cookie) = cookie {
+                    self.position = Position::of(&cookie);
+                }
+                self.record(graph);
+                Ok(())
+            }
+            Act::Reached(cookie) => {
+                self.settle(graph)?;
+                self.position.advance(&cookie);
+                self.record(graph);
+                Ok(())
+            }
+            Act::Over(Ended::StartAnew) => Err(Stop::StartAnew),
+            Act::Over(Ended::Refused(code)) => Err(Stop::Refused(code)),
+            Act::Over(Ended::Finished) => Ok(()),
+        }
     }
 
     fn put(
@@ -298,11 +285,19 @@ impl Follower {
     ) -> Result<(), Stop> {
         let sorted = question.sort(&self.shared.policy, graph.seed(), uuid, entry);
         let sorted = sorted.map_err(|_| LookupError::Malformed)?;
-        self.note_above(uuid, &sorted)?;
-        match sorted.person {
-            Person::Group(group) => graph.put_group(&group),
-            Person::User(user) => graph.put_user(&user),
-            Person::Neither => drop(graph.remove(&UpstreamId::new(&uuid_text(uuid)))),
+        if let Some(groups) = &self.shared.policy.groups {
+            let base = groups.base.normalized();
+            self.above.put(uuid, &sorted, base, self.is_beginning)?;
+        }
+        let Some(kept) = sorted.kept else {
+            self.ledger.leave(graph, UpstreamId::new(&uuid_text(uuid)));
+            return Ok(());
+        };
+        self.ledger.put(graph, &kept);
+        self.recorder.put(kept);
+        if graph.names() > self.shared.limits.names {
+            self.shared.counters.too_large.increment(1);
+            return Err(Stop::TooLarge);
         }
         match self.shared.kept {
             ReplicaPolicy::Auto(most) if graph.counts().users > most => Err(Stop::TooManyUsers),
@@ -310,207 +305,41 @@ impl Follower {
         }
     }
 
-    /// Removes what a refresh showed to be gone, unless that is most of the groups.
-    fn sweep(&mut self, graph: &mut Graph) -> Result<(), Stop> {
-        let left = graph.counts().groups - graph.unmarked().groups;
-        let lost = self.complete_groups.saturating_sub(left);
-        let is_held = lost * 100 > self.complete_groups * LOSS_HELD;
-        if is_held && !std::mem::take(&mut self.is_confirmed) {
-            return Err(Stop::Held);
-        }
-        graph.sweep();
+    /// What was told counts now, unless that would be most of the groups gone.
+    fn settle(&mut self, graph: &mut Graph) -> Result<(), Stop> {
+        let gone = self.ledger.settle(graph, &mut self.shared.guard());
+        let gone = gone.map_err(|held| Stop::Held(held.left))?;
+        gone.into_iter().for_each(|id| self.recorder.remove(id));
         Ok(())
     }
 
-    /// Tells the readers how far the copy has got.
-    fn arrive(&mut self, coverage: Coverage, completes: bool, reached: Option<Vec<u8>>) {
-        let csns = reached.as_deref().and_then(CsnSet::from_cookie);
-        if let Some(cookie) = reached {
-            self.cookie = Some(cookie);
-        }
-        if csns.is_none() && !completes {
-            return;
-        }
-        self.shared.standing.send_modify(|standing: &mut Standing| {
+    fn record(&mut self, graph: &Graph) {
+        let cookie = self.position.cookie().map(<[u8]>::to_vec);
+        let groups = graph.counts().groups;
+        self.recorder.reached(cookie.map(|cookie| SavedPosition { cookie, groups }));
+    }
+
+    /// Tells the readers how far the copy has got. Without any group it covers nothing: whether
+    /// there are none, or none that the account may see, nobody can tell from here.
+    fn publish(&self, coverage: Coverage, completes: bool) {
+        let has_groups = self.shared.graph().counts().groups > 0;
+        let csns = self.position.csns();
+        self.shared.standing.send_if_modified(|standing: &mut Standing| {
+            if !completes && !standing.is_complete {
+                return false;
+            }
             if completes {
-                standing.coverage = Some(coverage);
+                standing.polls += 1;
+                standing.is_held = false;
             }
-            if let Some(csns) = csns {
-                standing.arrived.get_or_insert_with(|| csns.clone()).advance(&csns);
-            }
+            standing.is_complete = true;
+            standing.coverage = Some(coverage).filter(|_| has_groups);
+            standing.arrived = csns.cloned();
+            true
         });
         if completes {
             self.shared.counters.complete.set(1.0);
+            self.shared.counters.held.set(0.0);
         }
     }
-}
-
-/// Waits for a message, at most until something is due.
-async fn heard_before(wire: &mut Wire, due: Option<Instant>) -> Result<(), LookupError> {
-    match due {
-        None => wire.heard().await,
-        Some(due) => timeout_at(due, wire.heard()).await.unwrap_or(Err(LookupError::Timeout)),
-    }
-}
-
-/// The look whether the account still sees groups.
-struct Look {
-    search: Search,
-    next: Instant,
-    id: Option<MessageId>,
-    due: Instant,
-    seen: usize,
-}
-
-impl Look {
-    fn new(groups: &GroupPolicy) -> Self {
-        let search = Search {
-            base: groups.base.as_str().to_owned(),
-            scope: Scope::Subtree,
-            filter: groups.filter.clone(),
-            attributes: vec!["1.1".to_owned()],
-            size_limit: 1,
-            time_limit: 0,
-            controls: Vec::new(),
-        };
-        let now = Instant::now();
-        Self { search, next: now + LOOK, id: None, due: now, seen: 0 }
-    }
-
-    fn due(&self) -> Option<Instant> {
-        self.id.map(|_| self.due)
-    }
-
-    async fn ask(&mut self, wire: &mut Wire, patience: Duration) -> Result<(), LookupError> {
-        let (id, now) = (wire.next_id(), Instant::now());
-        let mut message = Vec::new();
-        self.search.write(&mut message, id);
-        (self.id, self.due, self.next, self.seen) = (Some(id), now + patience, now + LOOK, 0);
-        wire.send(&message).await
-    }
-
-    /// Takes a message of the answer. `known` is how many groups the copy has.
-    fn hear(&mut self, message: &Envelope<'_>, known: usize) -> Result<(), Stop> {
-        match message.operation {
-            Operation::SearchResultEntry => self.seen += 1,
-            Operation::SearchResultDone => {
-                self.id = None;
-                let result = LdapResult::decode(message.content);
-                let code = result.map_err(|_| LookupError::Malformed)?.code;
-                let is_seen = self.seen > 0 || known == 0;
-                match code {
-                    ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED if is_seen => {}
-                    ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED => {
-                        return Err(Stop::Blind);
-                    }
-                    ResultCode::NO_SUCH_OBJECT => return Err(Stop::NoSuchBase),
-                    code => return Err(Stop::Refused(code)),
-                }
-            }
-            _ => return Err(LookupError::Malformed.into()),
-        }
-        Ok(())
-    }
-}
-
-/// A synchronisation under way.
-struct Sync {
-    id: MessageId,
-    consumer: Consumer,
-    is_refreshing: bool,
-}
-
-impl Sync {
-    async fn ask(
-        wire: &mut Wire,
-        question: &Question,
-        mode: Mode,
-        cookie: Option<&[u8]>,
-    ) -> Result<Self, LookupError> {
-        let id = wire.next_id();
-        let value = sync::request(mode, cookie);
-        let control = Control { oid: oid::SYNC_REQUEST, critical: true, value: Some(&value) };
-        let mut message = Vec::new();
-        question.search.write_with(&mut message, id, &[control]);
-        wire.send(&message).await?;
-        Ok(Self { id, consumer: Consumer::new(mode), is_refreshing: true })
-    }
-
-    /// What follows from a message.
-    fn hear(&mut self, message: &Envelope<'_>) -> Result<Vec<Act>, Stop> {
-        let malformed = |_| LookupError::Malformed;
-        if message.id != self.id {
-            return Err(unasked(message).into());
-        }
-        let told = match message.operation {
-            Operation::SearchResultEntry => {
-                let state = SyncState::of(message).map_err(malformed)?;
-                let SyncState { state, uuid, cookie } = state.ok_or(LookupError::Malformed)?;
-                let entry = match state {
-                    State::Add | State::Modify => Entry::decode(message.content),
-                    State::Present | State::Delete => Ok(Entry::default()),
-                };
-                Told::Entry { state, uuid, entry: entry.map_err(malformed)?, cookie }
-            }
-            Operation::IntermediateResponse => {
-                match SyncInfo::decode(message.content).map_err(malformed)? {
-                    Some(info) => Told::Info(info),
-                    None => return Ok(Vec::new()),
-                }
-            }
-            Operation::SearchResultDone => {
-                let result = LdapResult::decode(message.content).map_err(malformed)?;
-                let done = SyncDone::of(message).map_err(malformed)?;
-                Told::Done { code: result.code, done: done.unwrap_or_default() }
-            }
-            // A part of the groups lies elsewhere.
-            Operation::SearchResultReference => return Err(LookupError::Referral.into()),
-            _ => return Err(LookupError::Malformed.into()),
-        };
-        Ok(self.consumer.hear(told))
-    }
-}
-
-/// What a message means that answers nothing.
-fn unasked(message: &Envelope<'_>) -> LookupError {
-    let notice = || ExtendedResponse::decode(message.content).ok();
-    let is_notice = message.id == MessageId::UNSOLICITED
-        && message.operation == Operation::ExtendedResponse
-        && notice().is_some_and(|notice| notice.name == Some(oid::NOTICE_OF_DISCONNECTION));
-    if is_notice { LookupError::Disconnected } else { LookupError::Malformed }
-}
-
-/// The root DSE, as far as it is needed here.
-async fn read_root(wire: &mut Wire, patience: Duration) -> Result<Entry, LookupError> {
-    let id = wire.next_id();
-    let search = Search {
-        base: String::new(),
-        scope: Scope::Base,
-        filter: Filter::any_entry(),
-        attributes: vec!["supportedControl".to_owned(), "namingContexts".to_owned()],
-        size_limit: 0,
-        time_limit: 0,
-        controls: Vec::new(),
-    };
-    let mut message = Vec::new();
-    search.write(&mut message, id);
-    wire.send(&message).await?;
-    let answer = async {
-        let mut root = Entry::default();
-        loop {
-            wire.heard().await?;
-            while let Some(message) = wire.take()? {
-                match message.operation {
-                    _ if message.id != id => return Err(unasked(&message)),
-                    Operation::SearchResultEntry => {
-                        let entry = Entry::decode(message.content);
-                        root = entry.map_err(|_| LookupError::Malformed)?;
-                    }
-                    Operation::SearchResultDone => return Ok(root),
-                    _ => return Err(LookupError::Malformed),
-                }
-            }
-        }
-    };
-    timeout(patience, answer).await.unwrap_or(Err(LookupError::Timeout))
 }

@@ -4,21 +4,28 @@
 //! complete from the end of a refresh until the connection is lost; in between nobody reads it, so
 //! a refresh may change it step by step.
 
+mod above;
 mod census;
 mod counters;
 mod follower;
+mod look;
+mod recorder;
+mod root;
+mod session;
 mod wire;
 
 use crate::app::ports::{Coverage, Gone, Marker, Replica};
+use crate::app::saved::ReplicaStore;
 use crate::domain::csn::CsnSet;
 use crate::domain::membership::graph::{Counts, Graph};
 use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
+use crate::domain::replication::Guard;
 use crate::proto::filter::Filter;
 use crate::proto::search::{Entry, Scope, Search};
 use counters::ReplicaCounters;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
@@ -47,14 +54,21 @@ pub struct ReplicaLimits {
     /// The longest wait before a further try after the copy was lost; the first is short, and
     /// each is twice the one before (`max_replica_pause`).
     pub longest_pause: Duration,
+    /// The most names: of groups, of users, and of members that are neither
+    /// (`max_replica_names`).
+    pub names: usize,
 }
 
 /// How far a copy has got, and whether it may be read.
 #[derive(Debug, Clone, Default)]
 struct Standing {
     coverage: Option<Coverage>,
+    /// Whether a refresh has ended on the connection that there is.
+    is_complete: bool,
+    /// Whether a loss of groups waits to be confirmed or to pass.
+    is_held: bool,
     arrived: Option<CsnSet>,
-    /// How many polls were answered.
+    /// How many refreshes have ended: each answers the poll that asked for it.
     polls: u64,
 }
 
@@ -75,14 +89,22 @@ struct Common {
     context: RwLock<Option<Arc<str>>>,
     /// Somebody wants a poll.
     wanted: Notify,
-    /// Lets a refresh pass that takes away most of the groups.
+    /// Somebody has confirmed what is held.
     confirmed: Notify,
+    guard: Mutex<Guard>,
+    archive: Option<Arc<dyn ReplicaStore>>,
     counters: ReplicaCounters,
 }
 
 impl LiveCopy {
-    /// An empty copy of a directory, which nobody follows yet.
-    pub fn new(policy: Arc<DirectoryPolicy>, kept: ReplicaPolicy, limits: ReplicaLimits) -> Self {
+    /// An empty copy of a directory, which nobody follows yet. It is saved in `archive`, if there is
+    /// one, and begins with what was saved there.
+    pub fn new(
+        policy: Arc<DirectoryPolicy>,
+        kept: ReplicaPolicy,
+        limits: ReplicaLimits,
+        archive: Option<Arc<dyn ReplicaStore>>,
+    ) -> Self {
         let random = || RandomState::new().hash_one(0);
         let counters = ReplicaCounters::new(&policy.name);
         let shared = Common {
@@ -94,6 +116,8 @@ impl LiveCopy {
             context: RwLock::new(None),
             wanted: Notify::new(),
             confirmed: Notify::new(),
+            guard: Mutex::default(),
+            archive,
             counters,
         };
         Self { shared: Arc::new(shared) }
@@ -104,9 +128,18 @@ impl LiveCopy {
         self.shared.graph().counts()
     }
 
-    /// Believes the next refresh, however many groups it takes away.
-    pub fn confirm(&self) {
-        self.shared.confirmed.notify_one();
+    /// Whether a loss of groups is held; until it is confirmed or passes, the copy is not complete.
+    pub fn is_held(&self) -> bool {
+        self.shared.standing.borrow().is_held
+    }
+
+    /// Says that the loss of groups that is held is so. `false` if none is.
+    pub fn confirm(&self) -> bool {
+        let is_held = self.shared.guard().confirm();
+        if is_held {
+            self.shared.confirmed.notify_one();
+        }
+        is_held
     }
 }
 
@@ -117,6 +150,10 @@ impl Common {
 
     fn change(&self) -> RwLockWriteGuard<'_, Graph> {
         self.graph.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn guard(&self) -> MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn context(&self) -> Option<Arc<str>> {

@@ -3,7 +3,7 @@
 use crate::app::ports::LookupError;
 use crate::proto::envelope::{Envelope, MessageId};
 use crate::proto::framing::{Frame, frame};
-use crate::upstream::stream::Stream;
+use crate::upstream::placed::Placed;
 use std::ops::Range;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -12,7 +12,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// A connection that is bound.
 pub(super) struct Wire {
-    stream: Stream,
+    stream: Placed,
     last_id: MessageId,
     limit: usize,
     inbound: Vec<u8>,
@@ -21,7 +21,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, last_id: MessageId, limit: usize) -> Self {
+    pub(super) fn new(stream: Placed, last_id: MessageId, limit: usize) -> Self {
         Self { stream, last_id, limit, inbound: Vec::new(), taken: 0 }
     }
 

@@ -5,11 +5,13 @@
 //! its limit; a client that waits is promised the next place that comes free, one place each in
 //! turn; while somebody waits and there may be one more connection, one is being opened.
 
-use super::ids::{Asked, Found, Ids};
+use super::entry::{ENVELOPE_ROOM, Line};
+use super::ids::{Asked, Found};
 use super::outgoing::Outgoing;
+use super::repeats::{self, Repeats};
 use crate::app::ports::{LinkError, Part, Responses, SeatNews, SharedId};
 use crate::proto::ber;
-use crate::proto::envelope::{CONTROLS, Envelope, MessageId, UpstreamMessageId, write_with_body};
+use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId, write_with_body};
 use crate::proto::extended::ExtendedRequest;
 use crate::proto::oid;
 use crate::proto::op::Operation;
@@ -17,15 +19,8 @@ use std::collections::{HashMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
-/// The most bytes that wait to be sent on one connection; with more, it takes no new operations.
-const MAX_UNSENT: usize = 64 * 1024;
-/// The most abandoned operations that may still be answered; with more, a connection is retired.
-const MAX_ABANDONED: usize = 1024;
 /// How many Cancels a connection takes beyond its limit: they are what makes room on it.
 const CANCEL_ROOM: usize = 16;
-/// The room that envelope, tags and lengths take around what is sent.
-const ENVELOPE_ROOM: usize = 32;
-
 /// The bounds of one worker's shared connections of one kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -41,6 +36,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// The most bytes of one message from a server (`max_message_size`).
     pub message: usize,
+    /// How long a client waits for a place (`queue_timeout`).
+    pub queue_timeout: Duration,
 }
 
 /// Who is to be woken once the lock is free.
@@ -54,6 +51,15 @@ pub(super) enum Delivered {
     /// Its client's inbox is full.
     Full,
     /// The connection is not to be trusted any more.
+    Odd,
+}
+
+/// How a connection came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is gone, between answers: what was not answered on it may be sent on another.
+    Gone,
+    /// Inside an answer, or by what is none: nothing of it is tried again.
     Odd,
 }
 
@@ -74,23 +80,13 @@ pub(super) struct Books {
     lines: Vec<Line>,
     seats: HashMap<u64, Seat>,
     waiting: VecDeque<u64>,
+    repeats: Repeats,
     is_opening: bool,
     /// Whether one could not be opened and nothing has moved since.
     has_failed: bool,
     is_open: bool,
     next_line: u64,
     next_seat: u64,
-}
-
-struct Line {
-    number: u64,
-    ids: Ids,
-    outgoing: Outgoing,
-    waker: Option<Waker>,
-    stalled_by: Option<u64>,
-    promised: usize,
-    is_retiring: bool,
-    has_answered: bool,
 }
 
 #[derive(Default)]
@@ -123,6 +119,7 @@ impl Books {
             lines: Vec::new(),
             seats: HashMap::new(),
             waiting: VecDeque::new(),
+            repeats: Repeats::default(),
             is_opening: false,
             has_failed: false,
             is_open: true,
@@ -160,7 +157,8 @@ impl Books {
             return None;
         };
         let line = self.lines.iter_mut().find(|line| line.number == number)?;
-        let id = line.ids.ask(Asked { seat, operation });
+        let kept = repeats::keep(operation, body);
+        let id = line.ids.ask(Asked { seat, operation, known_as: None, kept });
         write_with_body(id, body, line.outgoing.append(body.len() + ENVELOPE_ROOM));
         wakes.extend(line.waker.take());
         if let Some(seat) = self.seats.get_mut(&seat) {
@@ -177,19 +175,20 @@ impl Books {
         wakes: &mut Wakes,
     ) -> Option<SharedId> {
         let most = self.limits.outstanding + CANCEL_ROOM;
-        let line = self.lines.iter_mut().find(|line| line.number == id.connection)?;
-        if line.ids.outstanding() >= most || !line.ids.of(seat).contains(&id.message.0) {
+        let (line, target) = self.find(id)?;
+        if line.ids.outstanding() >= most || !line.ids.of(seat).contains(&target) {
             return None;
         }
-        let own = line.ids.ask(Asked { seat, operation: Operation::ExtendedRequest });
+        let operation = Operation::ExtendedRequest;
+        let own = line.ids.ask(Asked { seat, operation, known_as: None, kept: None });
         let mut value = Vec::new();
         ber::write_nested(&mut value, ber::SEQUENCE, |out| {
-            ber::write_integer(out, ber::INTEGER, i64::from(id.message.0.get()));
+            ber::write_integer(out, ber::INTEGER, i64::from(target.get()));
         });
         let cancel = ExtendedRequest { name: oid::CANCEL, value: Some(&value) };
         cancel.write(line.outgoing.append(2 * ENVELOPE_ROOM), own);
         wakes.extend(line.waker.take());
-        Some(SharedId { connection: id.connection, message: UpstreamMessageId(own) })
+        Some(SharedId { connection: line.number, message: UpstreamMessageId(own) })
     }
 
     /// Abandons an operation; `controls` is the content of the request's.
@@ -200,10 +199,10 @@ impl Books {
         controls: Option<&[u8]>,
         wakes: &mut Wakes,
     ) {
-        let Some(line) = self.lines.iter_mut().find(|line| line.number == id.connection) else {
-            return;
+        let Some((line, target)) = self.find(id) else {
+            return self.repeats.drop_one(seat, id);
         };
-        line.abandon(id.message.0, seat, controls);
+        line.abandon(target, seat, controls);
         wakes.extend(line.waker.take());
         self.serve(wakes);
     }
@@ -264,10 +263,15 @@ impl Books {
         let begins = self.is_open
             && !self.is_opening
             && !self.has_failed
-            && !self.waiting.is_empty()
+            && (!self.waiting.is_empty() || !self.repeats.is_empty())
             && self.lines.len() < self.limits.connections;
         self.is_opening |= begins;
         begins
+    }
+
+    /// How many operations were sent again since this was asked last.
+    pub(super) fn take_repeated(&mut self) -> u64 {
+        self.repeats.take_sent()
     }
 
     /// Whether there may be no further connection.
@@ -279,16 +283,7 @@ impl Books {
     pub(super) fn opened(&mut self, last: MessageId, wakes: &mut Wakes) -> u64 {
         (self.is_opening, self.has_failed) = (false, false);
         self.next_line += 1;
-        self.lines.push(Line {
-            number: self.next_line,
-            ids: Ids::new(last),
-            outgoing: Outgoing::default(),
-            waker: None,
-            stalled_by: None,
-            promised: 0,
-            is_retiring: !self.is_open,
-            has_answered: false,
-        });
+        self.lines.push(Line { is_retiring: !self.is_open, ..Line::new(self.next_line, last) });
         self.serve(wakes);
         self.next_line
     }
@@ -314,7 +309,7 @@ impl Books {
         let line = self.lines.iter_mut().find(|line| line.number == number)?;
         let mut has_room = false;
         if outgoing.is_empty() && !line.outgoing.is_empty() {
-            has_room = line.outgoing.rest().len() >= MAX_UNSENT;
+            has_room = line.is_choked();
             std::mem::swap(outgoing, &mut line.outgoing);
         }
         if !line.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -341,7 +336,8 @@ impl Books {
         let Some(line) = self.lines.iter_mut().find(|line| line.number == number) else {
             return Delivered::Odd;
         };
-        let id = SharedId { connection: number, message: UpstreamMessageId(response.id) };
+        let here = SharedId { connection: number, message: UpstreamMessageId(response.id) };
+        let id = line.ids.known_as(response.id).unwrap_or(here);
         let (seat, part) = match line.ids.find(response.id, response.operation) {
             Found::Odd => return Delivered::Odd,
             Found::Skipped => {
@@ -389,24 +385,26 @@ impl Books {
         self.serve(wakes);
     }
 
-    /// A connection has ended: whatever was under way on it has no answer. Those who wait get
-    /// another one, unless this one never answered anything: a server that takes connections and
-    /// drops them would be asked for ever.
-    pub(super) fn ended(&mut self, number: u64, wakes: &mut Wakes) {
+    /// A connection has ended: whatever was under way on it is sent again once, or has no answer.
+    /// Those who wait get another one, unless this one never answered anything: a server that takes
+    /// connections and drops them would be asked for ever.
+    pub(super) fn ended(&mut self, number: u64, end: End, wakes: &mut Wakes) {
         let Some(at) = self.lines.iter().position(|line| line.number == number) else { return };
         let mut line = self.lines.remove(at);
         self.has_failed = false;
-        for (id, seat) in line.ids.drain() {
-            if let Some(found) = self.seats.get_mut(&seat) {
-                let message = UpstreamMessageId(id);
-                found.inbox.push(SharedId { connection: number, message }, Part::Lost, &[]);
-                wakes.extend(found.waker.take());
+        for (id, mut asked) in line.ids.drain() {
+            if end == End::Odd || !self.is_open {
+                asked.kept = None;
+            }
+            let name = SharedId { connection: number, message: UpstreamMessageId(id) };
+            if let Err((seat, name)) = self.repeats.add(name, asked) {
+                self.lose(seat, name, wakes);
             }
         }
         wakes.extend(line.waker.take());
         self.requeue_promised(number);
         if !line.has_answered && !line.is_retiring && self.lines.is_empty() {
-            self.refuse_all(LinkError::Unreachable, wakes);
+            self.refuse_waiting(LinkError::Unreachable, wakes);
         }
         self.serve(wakes);
     }
@@ -466,8 +464,20 @@ impl Books {
         }
     }
 
-    /// Promises free places to those who wait, one each.
+    /// Sends again what was lost, then promises free places to those who wait, one each.
     fn serve(&mut self, wakes: &mut Wakes) {
+        while !self.repeats.is_empty() {
+            let most = self.limits.outstanding;
+            let Some(line) = self.lines.iter_mut().find(|line| line.has_room(most)) else { return };
+            let Some(repeat) = self.repeats.next() else { break };
+            let id = line.ids.ask(repeat.asked());
+            write_with_body(
+                id,
+                &repeat.body,
+                line.outgoing.append(repeat.body.len() + ENVELOPE_ROOM),
+            );
+            wakes.extend(line.waker.take());
+        }
         while let Some(first) = self.waiting.front().copied() {
             let Some(seat) = self.seats.get(&first) else {
                 self.waiting.pop_front();
@@ -494,7 +504,29 @@ impl Books {
         }
     }
 
+    /// The connection of an operation and its messageID there.
+    fn find(&mut self, id: SharedId) -> Option<(&mut Line, MessageId)> {
+        self.lines.iter_mut().find_map(|line| match line.number == id.connection {
+            true => Some((line, id.message.0)),
+            false => line.ids.find_known_as(id).map(|here| (line, here)),
+        })
+    }
+
+    fn lose(&mut self, seat: u64, name: SharedId, wakes: &mut Wakes) {
+        if let Some(found) = self.seats.get_mut(&seat) {
+            found.inbox.push(name, Part::Lost, &[]);
+            wakes.extend(found.waker.take());
+        }
+    }
+
     fn refuse_all(&mut self, error: LinkError, wakes: &mut Wakes) {
+        for (seat, name) in self.repeats.give_up() {
+            self.lose(seat, name, wakes);
+        }
+        self.refuse_waiting(error, wakes);
+    }
+
+    fn refuse_waiting(&mut self, error: LinkError, wakes: &mut Wakes) {
         for seat in std::mem::take(&mut self.waiting) {
             if let Some(found) = self.seats.get_mut(&seat) {
                 found.wait = Wait::Refused(error);
@@ -504,6 +536,7 @@ impl Books {
     }
 
     fn abandon_all(&mut self, seat: u64, wakes: &mut Wakes) {
+        self.repeats.drop_all(seat);
         for line in &mut self.lines {
             let ids = line.ids.of(seat);
             if !ids.is_empty() {
@@ -520,30 +553,6 @@ impl Books {
             wakes.extend(line.waker.take());
         }
         self.serve(wakes);
-    }
-}
-
-impl Line {
-    fn has_room(&self, most: usize) -> bool {
-        !self.is_retiring
-            && self.stalled_by.is_none()
-            && self.ids.outstanding() + self.promised < most
-            && self.outgoing.rest().len() < MAX_UNSENT
-    }
-
-    /// RFC 4511 section 4.11: no answer comes, or what was under way already.
-    fn abandon(&mut self, id: MessageId, seat: u64, controls: Option<&[u8]>) {
-        if !self.ids.abandon(id, seat) {
-            return;
-        }
-        let own = self.ids.next();
-        let mut body = Vec::with_capacity(ENVELOPE_ROOM + controls.map_or(0, <[u8]>::len));
-        ber::write_integer(&mut body, Operation::AbandonRequest.tag(), i64::from(id.get()));
-        if let Some(controls) = controls {
-            ber::write_element(&mut body, CONTROLS, controls);
-        }
-        write_with_body(own, &body, self.outgoing.append(body.len() + ENVELOPE_ROOM));
-        self.is_retiring |= self.ids.abandoned() >= MAX_ABANDONED;
     }
 }
 

@@ -22,8 +22,17 @@ pub trait Dial: Send + Sync + 'static {
     fn dial(&self) -> impl Future<Output = Result<(Self::Stream, MessageId), LinkError>> + Send;
 }
 
-/// Tells of a limit that a client at an address hit, by its key.
-pub(super) type Tell = Arc<dyn Fn(&'static str, IpAddr) + Send + Sync>;
+/// What shared connections have to tell. Rare things, so a dynamic call costs nothing that counts.
+pub(super) type Tell = Arc<dyn Fn(Told) + Send + Sync>;
+
+/// Something that happened on shared connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// A client at this address hit the limit of this configuration key.
+    LimitHit(&'static str, IpAddr),
+    /// An operation was sent again, because its connection was found dead.
+    Repeated,
+}
 
 /// Begins to open a connection; called when one is wanted, so a dynamic call costs nothing that
 /// counts.
@@ -66,11 +75,11 @@ impl Hub {
     /// Does something with the books; then, without the lock, wakes whom it concerns and opens
     /// another connection if one is wanted.
     pub(super) fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut Books, &mut Wakes) -> T) -> T {
-        let (result, wakes, opens) = {
+        let (result, wakes, opens, repeated) = {
             let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
             let mut wakes = Wakes::new();
             let result = act(&mut books, &mut wakes);
-            (result, wakes, books.begin_opening())
+            (result, wakes, books.begin_opening(), books.take_repeated())
         };
         for waker in wakes {
             waker.wake();
@@ -78,12 +87,13 @@ impl Hub {
         if opens {
             (self.opener)(self);
         }
+        (0..repeated).for_each(|_| (self.tell)(Told::Repeated));
         result
     }
 
     /// Tells of a limit that a client hit.
     pub(super) fn limit_hit(&self, limit: &'static str, source: IpAddr) {
-        (self.tell)(limit, source);
+        (self.tell)(Told::LimitHit(limit, source));
     }
 
     /// One connection more.

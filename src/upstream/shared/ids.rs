@@ -1,16 +1,21 @@
 //! The messageIDs of one shared connection: who is meant by each.
 
+use super::repeats::Kept;
+use crate::app::ports::SharedId;
 use crate::proto::envelope::MessageId;
 use crate::proto::op::Operation;
 use std::collections::BTreeMap;
 
 /// Whose operation it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asked {
     /// The client's seat.
     pub(super) seat: u64,
     /// The request.
     pub(super) operation: Operation,
+    /// What its client knows it as, if it was sent on another connection before.
+    pub(super) known_as: Option<SharedId>,
+    /// The whole request, while it may be sent again.
+    pub(super) kept: Option<Kept>,
 }
 
 /// What a response is to the connection.
@@ -28,7 +33,6 @@ pub(super) enum Found {
 }
 
 /// The operations of one connection by their messageIDs.
-#[derive(Debug)]
 pub(super) struct Ids {
     last: MessageId,
     asked: BTreeMap<MessageId, Asked>,
@@ -85,6 +89,17 @@ impl Ids {
         self.asked.iter().filter(|(_, asked)| asked.seat == seat).map(|(id, _)| *id).collect()
     }
 
+    /// What its client knows an operation as, if that is not what it is here.
+    pub(super) fn known_as(&self, id: MessageId) -> Option<SharedId> {
+        self.asked.get(&id).and_then(|asked| asked.known_as)
+    }
+
+    /// The messageID here of what its client knows as something else.
+    pub(super) fn find_known_as(&self, name: SharedId) -> Option<MessageId> {
+        let found = self.asked.iter().find(|(_, asked)| asked.known_as == Some(name));
+        found.map(|(id, _)| *id)
+    }
+
     /// What a response under that messageID is; nothing changes by looking.
     pub(super) fn find(&self, id: MessageId, response: Operation) -> Found {
         let (operation, seat) = match (self.asked.get(&id), self.abandoned.get(&id)) {
@@ -109,8 +124,12 @@ impl Ids {
         }
     }
 
-    /// A response was taken: the last one frees the messageID.
+    /// A response was taken: the operation cannot be sent again, and the last one frees the
+    /// messageID.
     pub(super) fn taken(&mut self, id: MessageId, response: Operation) {
+        if let Some(asked) = self.asked.get_mut(&id) {
+            asked.kept = None;
+        }
         if self.asked.get(&id).is_some_and(|a| a.operation.final_response() == Some(response)) {
             self.asked.remove(&id);
         }
@@ -120,9 +139,8 @@ impl Ids {
     }
 
     /// Takes all outstanding operations out.
-    pub(super) fn drain(&mut self) -> Vec<(MessageId, u64)> {
-        let asked = std::mem::take(&mut self.asked);
-        asked.into_iter().map(|(id, asked)| (id, asked.seat)).collect()
+    pub(super) fn drain(&mut self) -> BTreeMap<MessageId, Asked> {
+        std::mem::take(&mut self.asked)
     }
 }
 
@@ -130,7 +148,13 @@ impl Ids {
 mod tests {
     use super::*;
 
-    const SEARCH: Asked = Asked { seat: 7, operation: Operation::SearchRequest };
+    fn asked(seat: u64, operation: Operation) -> Asked {
+        Asked { seat, operation, known_as: None, kept: None }
+    }
+
+    fn search() -> Asked {
+        asked(7, Operation::SearchRequest)
+    }
 
     fn id(number: u32) -> MessageId {
         MessageId::new(i64::from(number)).expect("it is in range")
@@ -145,21 +169,24 @@ mod tests {
     #[test]
     fn message_ids_go_round_past_those_in_use_and_past_zero() {
         let mut ids = Ids::new(MessageId::UNSOLICITED);
-        assert_eq!([ids.ask(SEARCH), ids.ask(SEARCH), ids.ask(SEARCH)], [id(1), id(2), id(3)]);
+        assert_eq!(
+            [ids.ask(search()), ids.ask(search()), ids.ask(search())],
+            [id(1), id(2), id(3)]
+        );
         assert!(ids.abandon(id(2), 7));
         ids.taken(id(3), Operation::SearchResultDone);
         ids.last = id(i32::MAX as u32 - 1);
-        assert_eq!([ids.ask(SEARCH), ids.ask(SEARCH)], [MessageId::MAX, id(3)]);
+        assert_eq!([ids.ask(search()), ids.ask(search())], [MessageId::MAX, id(3)]);
         ids.taken(id(2), Operation::SearchResultDone);
         ids.last = MessageId::MAX;
-        assert_eq!(ids.ask(SEARCH), id(2));
+        assert_eq!(ids.ask(search()), id(2));
     }
 
     #[test]
     fn a_response_is_for_who_asked_or_for_nobody_or_odd() {
         let mut ids = Ids::new(id(4));
-        ids.ask(SEARCH);
-        ids.ask(Asked { seat: 8, operation: Operation::CompareRequest });
+        ids.ask(search());
+        ids.ask(asked(8, Operation::CompareRequest));
         check(&ids, 5, Operation::SearchResultEntry, Found::More(7));
         check(&ids, 5, Operation::SearchResultReference, Found::More(7));
         check(&ids, 5, Operation::IntermediateResponse, Found::More(7));
@@ -180,7 +207,7 @@ mod tests {
     #[test]
     fn late_answers_are_skipped_up_to_the_last_one() {
         let mut ids = Ids::new(id(4));
-        ids.ask(SEARCH);
+        ids.ask(search());
         assert!(!ids.abandon(id(5), 8), "it is another seat's");
         assert!(ids.abandon(id(5), 7));
         assert!(!ids.abandon(id(5), 7));

@@ -1,7 +1,7 @@
 //! One shared connection: a task that sends what the books hold for it, and sorts what comes into
 //! the clients' inboxes. Whatever is odd ends it, for all that are under way on it.
 
-use super::books::{Delivered, State};
+use super::books::{Delivered, End, State};
 use super::hub::Hub;
 use super::outgoing::Outgoing;
 use crate::proto::envelope::{Envelope, MessageId, write_with_body};
@@ -9,6 +9,7 @@ use crate::proto::extended::ExtendedResponse;
 use crate::proto::framing::{Frame, frame};
 use crate::proto::oid;
 use crate::proto::op::Operation;
+use crate::proto::result::ResultCode;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ const UNBIND: [u8; 2] = [0x42, 0];
 
 /// The connection cannot be used any further.
 #[derive(Debug)]
-struct Lost;
+struct Lost(End);
 
 /// One connection. Its books are closed when it is dropped, however that comes.
 pub(super) struct Line<S> {
@@ -38,6 +39,8 @@ pub(super) struct Line<S> {
     stalled_since: Option<Instant>,
     idle_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// How it has ended; odd, if nothing says more.
+    end: End,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
@@ -55,13 +58,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             stalled_since: None,
             idle_since: None,
             timer: None,
+            end: End::Odd,
         }
     }
 
     /// Serves until the connection ends.
     pub(super) async fn run(mut self) {
         let ended = poll_fn(|cx| self.poll(cx)).await;
-        if ended.is_ok() && !self.outgoing.is_begun() {
+        if let Err(Lost(end)) = ended {
+            self.end = end;
+        } else if !self.outgoing.is_begun() {
             let out = self.outgoing.append(16);
             write_with_body(MessageId::MAX, &UNBIND, out);
             // A goodbye that is not taken at once is not said: the close that follows says it.
@@ -72,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     /// Ready with success when the connection is not needed any more.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         for _ in 0..READS_IN_A_ROW {
-            let Some(state) = self.collect(cx) else { return Poll::Ready(Err(Lost)) };
+            let Some(state) = self.collect(cx) else { return Poll::Ready(Err(Lost(End::Odd))) };
             self.flush(cx)?;
             if state.is_retiring && state.is_idle && self.outgoing.is_empty() {
                 return Poll::Ready(Ok(()));
@@ -94,15 +100,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), Lost> {
         while !self.outgoing.is_empty() {
             match Pin::new(&mut self.stream).poll_write(cx, self.outgoing.rest()) {
-                Poll::Ready(Ok(0) | Err(_)) => return Err(Lost),
+                Poll::Ready(Ok(0) | Err(_)) => return Err(self.gone()),
                 Poll::Ready(Ok(count)) => self.outgoing.sent(count),
                 Poll::Pending => return Ok(()),
             }
         }
         match Pin::new(&mut self.stream).poll_flush(cx) {
-            Poll::Ready(Err(_)) => Err(Lost),
+            Poll::Ready(Err(_)) => Err(self.gone()),
             Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
         }
+    }
+
+    /// The server has closed, or the network did.
+    fn gone(&self) -> Lost {
+        Lost(if self.inbound.is_empty() { End::Gone } else { End::Odd })
     }
 
     /// Sorts what is there and reads on; whether there was anything.
@@ -117,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
             Poll::Ready(Ok(())) if !space.filled().is_empty() => {
                 self.inbound.extend_from_slice(space.filled());
             }
-            Poll::Ready(_) => return Err(Lost),
+            Poll::Ready(_) => return Err(self.gone()),
         }
         self.sort()?;
         Ok(true)
@@ -129,16 +140,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         let mut used = 0;
         let outcome = self.hub.clone().with(|books, wakes| {
             while let Frame::Whole(length) =
-                frame(&inbound[used..], self.hub.limits.message).map_err(|_| Lost)?
+                frame(&inbound[used..], self.hub.limits.message).map_err(odd)?
             {
                 let pdu = &inbound[used..used + length];
-                let message = Envelope::parse(pdu).map_err(|_| Lost)?;
+                let message = Envelope::parse(pdu).map_err(odd)?;
                 if message.id == MessageId::UNSOLICITED {
                     unsolicited(&message)?;
                 } else {
                     match books.deliver(self.number, &message, wakes) {
                         Delivered::Yes => {}
-                        Delivered::Odd => return Err(Lost),
+                        Delivered::Odd => return Err(Lost(End::Odd)),
                         Delivered::Full => {
                             self.stalled_since = Some(Instant::now());
                             break;
@@ -176,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
         }
         if state.is_idle && state.is_retiring {
             // The server does not take the last that was to be sent.
-            return Err(Lost);
+            return Err(Lost(End::Odd));
         }
         let number = self.number;
         self.hub.with(|books, wakes| match state.is_stalled {
@@ -189,21 +200,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
 
 impl<S> Drop for Line<S> {
     fn drop(&mut self) {
-        let number = self.number;
-        self.hub.with(|books, wakes| books.ended(number, wakes));
+        let (number, end) = (self.number, self.end);
+        self.hub.with(|books, wakes| books.ended(number, end, wakes));
         self.hub.discount_connection();
     }
 }
 
+/// What came is nothing that may come here.
+fn odd<E>(_: E) -> Lost {
+    Lost(End::Odd)
+}
+
 /// A notice of disconnection (RFC 4511 section 4.4.1) ends the connection; other notifications are
-/// for nobody here.
+/// for nobody here. One that says that the server goes away leaves what was not answered for
+/// another connection; any other may be about one of those very requests.
 fn unsolicited(message: &Envelope<'_>) -> Result<(), Lost> {
     if message.operation != Operation::ExtendedResponse {
-        return Err(Lost);
+        return Err(Lost(End::Odd));
     }
-    let response = ExtendedResponse::decode(message.content).map_err(|_| Lost)?;
-    match response.name {
-        Some(oid::NOTICE_OF_DISCONNECTION) => Err(Lost),
+    let response = ExtendedResponse::decode(message.content).map_err(odd)?;
+    match (response.name, response.result.code) {
+        (Some(oid::NOTICE_OF_DISCONNECTION), ResultCode::UNAVAILABLE | ResultCode::BUSY) => {
+            Err(Lost(End::Gone))
+        }
+        (Some(oid::NOTICE_OF_DISCONNECTION), _) => Err(Lost(End::Odd)),
         _ => Ok(()),
     }
 }

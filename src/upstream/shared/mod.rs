@@ -7,17 +7,19 @@
 //! ask goes to another.
 
 mod books;
+mod entry;
 mod hub;
 mod ids;
 mod line;
 mod outgoing;
 mod proxying;
+mod repeats;
 mod seat;
 #[cfg(test)]
 mod tests;
 
 pub use books::Limits as SharedLimits;
-pub use hub::Dial;
+pub use hub::{Dial, Told};
 pub use seat::SharedSeat;
 
 pub(super) use proxying::ProbeCounters;
@@ -41,13 +43,13 @@ pub struct SharedCommon {
 
 impl SharedCommon {
     /// For the directory of that name. `wants_proxying` says whether proxied authorisation may be
-    /// used at all, `patience` how long a probe of it may take; `tell` hears of the limits that
-    /// clients hit, by configuration key.
+    /// used at all, `patience` how long a probe of it may take; `tell` hears of what
+    /// happens.
     pub fn new(
         directory: &str,
         wants_proxying: bool,
         patience: Duration,
-        tell: impl Fn(&'static str, IpAddr) + Send + Sync + 'static,
+        tell: impl Fn(Told) + Send + Sync + 'static,
     ) -> Self {
         let (counters, probes) = SharedCounters::new(directory);
         Self {

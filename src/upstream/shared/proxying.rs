@@ -10,6 +10,7 @@ use crate::proto::dn::DistinguishedName;
 use crate::proto::extended::ExtendedResponse;
 use crate::proto::oid;
 use crate::proto::op::Operation;
+use crate::proto::result::ResultCode;
 use metrics::Counter;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub(in crate::upstream) struct ProbeCounters {
 enum Outcome {
     Granted,
     Refused,
-    /// There was no answer.
+    /// There was no answer, or one that says nothing of it.
     Failed,
 }
 
@@ -88,24 +89,30 @@ impl Proxying {
             let asked = timeout(proxying.patience, who_am_i(seat)).await;
             let answer = asked.ok().flatten();
             let outcome = answer.map_or(Outcome::Failed, |answer| judge(&answer, &name));
-            proxying.is_granted.store(outcome == Outcome::Granted, Relaxed);
-            let pause = match outcome {
-                Outcome::Granted => {
-                    proxying.counters.granted.increment(1);
-                    BELIEVED
-                }
-                Outcome::Refused => {
-                    proxying.counters.refused.increment(1);
-                    PAUSE
-                }
-                Outcome::Failed => {
-                    proxying.counters.failed.increment(1);
-                    PAUSE
-                }
-            };
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(proxying.learn(outcome)).await;
             proxying.is_due.store(true, Relaxed);
         });
+    }
+
+    /// Takes an outcome in and tells after which pause to ask again. What is believed is kept while
+    /// nobody has said otherwise: a directory that did not answer has taken nothing back.
+    fn learn(&self, outcome: Outcome) -> Duration {
+        match outcome {
+            Outcome::Granted => {
+                self.is_granted.store(true, Relaxed);
+                self.counters.granted.increment(1);
+                BELIEVED
+            }
+            Outcome::Refused => {
+                self.is_granted.store(false, Relaxed);
+                self.counters.refused.increment(1);
+                PAUSE
+            }
+            Outcome::Failed => {
+                self.counters.failed.increment(1);
+                PAUSE
+            }
+        }
     }
 }
 
@@ -145,6 +152,11 @@ fn last_of(responses: &Responses) -> Option<Vec<u8>> {
 
 fn judge(answer: &[u8], name: &DistinguishedName) -> Outcome {
     let response = ExtendedResponse::decode(answer).ok();
+    if let Some(ResultCode::BUSY | ResultCode::UNAVAILABLE) =
+        response.as_ref().map(|r| r.result.code)
+    {
+        return Outcome::Failed;
+    }
     let value = response.filter(|response| response.result.code.is_success());
     let named = value.and_then(|response| response.value);
     let named = named.and_then(|value| value.strip_prefix(b"dn:"));
@@ -158,7 +170,7 @@ fn judge(answer: &[u8], name: &DistinguishedName) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::result::{LdapResult, ResultCode};
+    use crate::proto::result::LdapResult;
 
     #[track_caller]
     fn check(code: ResultCode, value: Option<&[u8]>, expected: Outcome) {
@@ -181,6 +193,8 @@ mod tests {
         check(success, Some(b""), Outcome::Refused);
         check(success, None, Outcome::Refused);
         check(ResultCode::AUTHORIZATION_DENIED, Some(b"dn:uid=ann,dc=one"), Outcome::Refused);
+        check(ResultCode::BUSY, None, Outcome::Failed);
+        check(ResultCode::UNAVAILABLE, Some(b""), Outcome::Failed);
         assert_eq!(
             judge(b"\x01", &DistinguishedName::parse("").expect("a name")),
             Outcome::Refused

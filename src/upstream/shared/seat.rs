@@ -1,15 +1,18 @@
 //! One client's part in shared connections.
 
 use super::hub::Hub;
-use crate::app::ports::{Responses, Seat, SeatNews, SharedId};
+use crate::app::ports::{LinkError, Responses, Seat, SeatNews, SharedId};
 use crate::proto::ber::{self, Reader};
 use crate::proto::control::Control;
 use crate::proto::envelope::CONTROLS;
 use crate::proto::oid;
 use crate::proto::op::Operation;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use tokio::time::{Sleep, sleep};
 use zeroize::Zeroizing;
 
 /// The room that tags and lengths take around an added control.
@@ -22,12 +25,14 @@ pub struct SharedSeat {
     source: IpAddr,
     /// The control that every request of a proxied session bears, whole.
     proxied: Option<Box<[u8]>>,
+    /// Until when a place is waited for, while one is.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl SharedSeat {
     pub(super) fn anonymous(hub: Arc<Hub>, source: IpAddr) -> Self {
         let number = hub.with(|books, _| books.sit());
-        Self { hub, number, source, proxied: None }
+        Self { hub, number, source, proxied: None, patience: None }
     }
 
     /// A seat whose requests are done as `name`, a DN.
@@ -45,7 +50,7 @@ impl SharedSeat {
         seat
     }
 
-    fn send_body(&self, operation: Operation, body: &[u8]) -> Option<SharedId> {
+    fn send_body(&mut self, operation: Operation, body: &[u8]) -> Option<SharedId> {
         let (id, is_full) = self.hub.with(|books, wakes| {
             let id = books.send(self.number, operation, body, wakes);
             (id, id.is_none() && books.is_full())
@@ -53,16 +58,19 @@ impl SharedSeat {
         if is_full {
             self.hub.limit_hit("max_shared_connections", self.source);
         }
+        if id.is_some() {
+            self.patience = None;
+        } else if self.patience.is_none() {
+            self.patience = Some(Box::pin(sleep(self.hub.limits.queue_timeout)));
+        }
         id
     }
 }
 
 impl Seat for SharedSeat {
     fn send(&mut self, operation: Operation, body: &[u8]) -> Option<SharedId> {
-        match &self.proxied {
-            None => self.send_body(operation, body),
-            Some(control) => self.send_body(operation, &with_control(body, control)),
-        }
+        let proxied = self.proxied.as_ref().map(|control| with_control(body, control));
+        self.send_body(operation, proxied.as_ref().map_or(body, |body| body))
     }
 
     /// A Cancel bears no proxied authorisation, which no server takes there: it names nothing but
@@ -76,12 +84,23 @@ impl Seat for SharedSeat {
     }
 
     fn give_up(&mut self) {
+        self.patience = None;
         self.hub.with(|books, wakes| books.give_up(self.number, wakes));
     }
 
     fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<SeatNews> {
         let news = self.hub.with(|books, _| books.news(self.number, cx.waker()));
-        news.map_or(Poll::Pending, Poll::Ready)
+        if let Some(news) = news {
+            if let SeatNews::NoPlace(_) = news {
+                self.patience = None;
+            }
+            return Poll::Ready(news);
+        }
+        let Some(patience) = &mut self.patience else { return Poll::Pending };
+        ready!(patience.as_mut().poll(cx));
+        self.give_up();
+        self.hub.limit_hit("queue_timeout", self.source);
+        Poll::Ready(SeatNews::NoPlace(LinkError::TimedOut))
     }
 
     fn poll_responses(&mut self, cx: &mut Context<'_>) -> Poll<Responses> {

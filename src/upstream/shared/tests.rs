@@ -1,7 +1,10 @@
 //! Shared connections over pipes, on a paused clock: many clients, one directory that answers what
 //! the test lets it.
 
-use super::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat};
+mod again;
+mod random;
+
+use super::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat, Told};
 use crate::app::ports::{LinkError, Part, Responses, Seat, SeatNews, Shared, SharedId};
 use crate::proto::ber;
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId, write_with_body};
@@ -18,6 +21,7 @@ use tokio::time::timeout;
 /// How long something may take that has to happen; shorter than every limit here.
 const SOON: Duration = Duration::from_millis(500);
 const INBOX_TIMEOUT: Duration = Duration::from_secs(10);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A search, and its end.
 const SEARCH: &[u8] = &[0x63, 0];
@@ -60,9 +64,15 @@ impl House {
             inbox_timeout: INBOX_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             message: 1 << 16,
+            queue_timeout: QUEUE_TIMEOUT,
         };
         let hits = limits_hit.clone();
-        let tell = move |limit, _| hits.lock().unwrap().push(limit);
+        let tell = move |told| {
+            hits.lock().unwrap().push(match told {
+                Told::LimitHit(limit, _) => limit,
+                Told::Repeated => "repeated",
+            });
+        };
         let common = SharedCommon::new("corp", true, SOON, tell);
         let kind = || Kind { limits, dial: Pipes { ends: sender.clone(), up: up.clone() } };
         Self { links: SharedLinks::new(common, kind(), kind()), ends, up, limits_hit }
@@ -362,9 +372,9 @@ fn nobody_abandons_or_cancels_what_another_client_asked() {
 
 /// Whatever ends a connection ends what is under way on it, and nothing else.
 #[test]
-fn a_connection_that_is_lost_or_odd_ends_what_is_under_way_on_it_and_the_next_is_another() {
+fn a_connection_that_is_odd_ends_what_is_under_way_on_it_and_the_next_is_another() {
     let notice = [
-        &[0x78, 0x1f, 10, 1, 52, 4, 0, 4, 0, 0x8a, 0x16][..],
+        &[0x78, 0x1f, 10, 1, 2, 4, 0, 4, 0, 0x8a, 0x16][..],
         crate::proto::oid::NOTICE_OF_DISCONNECTION,
     ]
     .concat();
@@ -454,9 +464,11 @@ fn a_server_that_drops_every_connection_is_not_asked_without_end() {
         let lost = asked(&mut one).await;
         assert_eq!(other.send(Operation::SearchRequest, SEARCH), None);
         drop(house.end().await);
-        assert_eq!(responses(&mut one).await, [(lost, Part::Lost)]);
         let news = soon(poll_fn(|cx| other.poll_news(cx))).await;
         assert_eq!(news, SeatNews::NoPlace(LinkError::Unreachable));
+        // What was under way is tried once more.
+        drop(house.end().await);
+        assert_eq!(responses(&mut one).await, [(lost, Part::Lost)]);
         house.expect_no_connection().await;
     });
 }

@@ -1,6 +1,7 @@
 //! Closures: all groups above some names, level by level.
 
 use super::marks::Marks;
+use super::names::Space;
 use super::{Graph, whole};
 use crate::domain::membership::entry::MemberKey;
 use crate::domain::observation::{Closure, Observed, ObservedGroup, UnknownReason};
@@ -110,21 +111,18 @@ impl Graph {
         if limits.max_depth == 0 {
             return Err(UnknownReason::DepthLimit);
         }
-        let mut note = |reached: &mut Vec<Reached>, part: &[u32], depth, below| {
-            for group in part {
-                if marks.note(*group, 0) {
-                    reached.push(Reached { group: GroupNumber(*group), depth, below });
+        let lists = self.names.lists();
+        let mut note = |reached: &mut Vec<Reached>, list, depth, below| {
+            lists.each(list, |group| {
+                if marks.note(group, 0) {
+                    reached.push(Reached { group: GroupNumber(group), depth, below });
                 }
-            }
-            if reached.len() > limits.max_groups {
-                return Err(UnknownReason::TooManyGroups);
-            }
-            Ok(())
+            });
+            let is_within = reached.len() <= limits.max_groups;
+            is_within.then_some(()).ok_or(UnknownReason::TooManyGroups)
         };
         for name in of.iter().filter_map(|key| self.names.find(key)) {
-            for part in self.names.listing(name) {
-                note(reached, part, 1, None)?;
-            }
+            note(reached, self.names.listing(name), 1, None)?;
         }
         let mut level = 0..reached.len();
         while !level.is_empty() {
@@ -134,18 +132,17 @@ impl Graph {
             }
             order(&mut reached[level.clone()]);
             for at in level.clone() {
-                for part in self.above(reached[at].group) {
-                    note(reached, part, depth + 1, Some(at as u32))?;
-                }
+                let above = self.above[reached[at].group.0 as usize];
+                note(reached, above, depth + 1, Some(at as u32))?;
             }
             level = level.end..reached.len();
         }
         Ok(())
     }
 
-    /// The groups that hold a group directly.
-    fn above(&self, group: GroupNumber) -> impl Iterator<Item = &[u32]> {
-        self.names.listing(self.steps[group.0 as usize].goes_by)
+    /// Tells the groups that hold a group directly.
+    fn each_above(&self, group: GroupNumber, tell: impl FnMut(u32)) {
+        self.names.lists().each(self.above[group.0 as usize], tell);
     }
 
     /// What was reached, in full.
@@ -166,11 +163,13 @@ impl Graph {
             groups.push(ObservedGroup { group, route, members: BTreeSet::new() });
         }
         for (position, step) in reached.iter().enumerate() {
-            for above in self.above(step.group).flatten() {
-                let Some(above) = marks.position(*above) else { continue };
+            self.each_above(step.group, |above| {
                 let below = groups[position].group.id.clone();
-                groups[above as usize].members.insert(below);
-            }
+                let above = marks.position(above).and_then(|above| groups.get_mut(above as usize));
+                if let Some(above) = above {
+                    above.members.insert(below);
+                }
+            });
         }
         groups.into_iter().map(|seen| (seen.group.id.clone(), seen)).collect()
     }
@@ -178,11 +177,15 @@ impl Graph {
     /// What a group adds to a fingerprint: who it is, how deep, and which groups hold it. Those
     /// are added up, so that their order does not matter, before all is hashed again.
     fn part(&self, step: &Reached) -> u128 {
-        let above = self.above(step.group).flatten();
-        let above = above.map(|above| whole(self.steps[*above as usize].hash));
-        let above = above.fold(0, u128::wrapping_add).to_ne_bytes();
-        let own = whole(self.steps[step.group.0 as usize].hash).to_ne_bytes();
-        whole(self.names.hash(5, &[&own, &above, &step.depth.to_ne_bytes()]))
+        let mut above = 0_u128;
+        self.each_above(step.group, |at| {
+            above = above.wrapping_add(whole(self.hashes[at as usize]))
+        });
+        let mut bytes = [0; 36];
+        bytes[..16].copy_from_slice(&whole(self.hashes[step.group.0 as usize]).to_ne_bytes());
+        bytes[16..32].copy_from_slice(&above.to_ne_bytes());
+        bytes[32..].copy_from_slice(&step.depth.to_ne_bytes());
+        whole(self.names.hash(Space::Place, &bytes))
     }
 
     fn compare_ids(&self, left: GroupNumber, right: GroupNumber) -> std::cmp::Ordering {

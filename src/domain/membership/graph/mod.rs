@@ -23,7 +23,8 @@ use crate::domain::record::{Group, UpstreamId};
 use crate::proto::dn::NormalizedDn;
 use hashbrown::HashTable;
 use ids::{EntryNumber, Id, Kind};
-use names::{NameNumber, Names};
+use lists::List;
+use names::{NameNumber, Names, Space};
 use packed::Packed;
 use slots::Slots;
 use std::collections::BTreeMap;
@@ -59,15 +60,6 @@ struct GroupSlot {
     members: Packed,
 }
 
-/// What a closure reads of each group, apart from the rest so that it stays in the caches.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    /// The name that other groups list it by: none while another entry has that name.
-    goes_by: NameNumber,
-    /// A hash of id, DN and name.
-    hash: [u64; 2],
-}
-
 #[derive(Debug, Clone)]
 struct UserSlot {
     id: Id,
@@ -80,8 +72,11 @@ struct UserSlot {
 pub struct Graph {
     names: Names,
     groups: Slots<GroupSlot>,
-    /// One for each place of `groups`.
-    steps: Vec<Step>,
+    /// For each place of `groups` the groups that list it, which is all that a closure looks at:
+    /// what `names` has of its name, or nothing while another entry has that name.
+    above: Vec<List>,
+    /// For each place of `groups` a hash of id, DN and name.
+    hashes: Vec<[u64; 2]>,
     users: Slots<UserSlot>,
     /// Of the users that have some.
     uids: BTreeMap<u32, Box<[Box<str>]>>,
@@ -96,7 +91,8 @@ impl Graph {
         Self {
             names: Names::new(seed),
             groups: Slots::default(),
-            steps: Vec::new(),
+            above: Vec::new(),
+            hashes: Vec::new(),
             users: Slots::default(),
             uids: BTreeMap::new(),
             ids: HashTable::new(),
@@ -115,8 +111,7 @@ impl Graph {
         let at = self.group_place(id, &entry.dn);
         let members = self.names.intern_all(&entry.members);
         self.list_members(at, &members);
-        let parts = [id.as_str().as_bytes(), dn.as_bytes(), name.as_bytes()];
-        self.steps[at as usize].hash = self.names.hash(2, &parts);
+        self.hashes[at as usize] = self.names.hash(Space::Group, &spelled(&entry.group));
         if let Some(slot) = self.groups.get_mut(at) {
             if *slot.dn != **dn {
                 slot.dn = dn.as_str().into();
@@ -160,6 +155,17 @@ impl Graph {
     pub fn group(&self, id: &UpstreamId) -> Option<Group> {
         let Kind::Group(at) = self.find(&Id::of(id))? else { return None };
         self.groups.get(at).map(GroupSlot::group)
+    }
+
+    /// Whether a group or user of that id is there.
+    pub fn has(&self, id: &UpstreamId) -> bool {
+        self.find(&Id::of(id)).is_some()
+    }
+
+    /// The ids of what was not seen since the phase began.
+    pub fn unmarked_ids(&self) -> Vec<UpstreamId> {
+        let groups = self.groups.unseen().map(|(_, slot)| slot.id.upstream_id());
+        groups.chain(self.users.unseen().map(|(_, slot)| slot.id.upstream_id())).collect()
     }
 
     /// How much there is.
@@ -221,10 +227,9 @@ impl Graph {
         let hash = self.hash_id(&id);
         let (dn, label, members) = (Box::default(), Box::default(), Packed::default());
         let at = self.groups.insert(GroupSlot { id, name, dn, label, members });
-        let step = Step { goes_by: name, hash: [0; 2] };
-        match self.steps.get_mut(at as usize) {
-            Some(place) => *place = step,
-            None => self.steps.push(step),
+        if self.above.len() == at as usize {
+            self.above.push(List::default());
+            self.hashes.push([0; 2]);
         }
         self.settle(Kind::Group(at), name, hash, known);
         at
@@ -285,6 +290,7 @@ impl Graph {
             Kind::Group(at) => {
                 self.list_members(at, &[]);
                 if let Some(slot) = self.groups.remove(at) {
+                    self.above[at as usize] = List::default();
                     self.leave(slot.name, kind);
                 }
             }
@@ -305,25 +311,33 @@ impl Graph {
             return;
         }
         slot.members = Packed::new(new);
-        only_in_first(new, &old, |name| self.names.list(NameNumber(name), group));
-        only_in_first(&old, new, |name| self.names.unlist(NameNumber(name), group));
+        only_in_first(new, &old, |name| {
+            self.names.list(NameNumber(name), group);
+            self.follow(NameNumber(name));
+        });
+        only_in_first(&old, new, |name| {
+            self.names.unlist(NameNumber(name), group);
+            self.follow(NameNumber(name));
+        });
         self.memberships = self.memberships + new.len() - old.len();
     }
 
     fn claim(&mut self, name: NameNumber, kind: Kind) {
-        let before = self.names.claim(name, EntryNumber::new(kind));
-        self.goes_by(before.kind(), NameNumber::NONE);
-        self.goes_by(Some(kind), name);
+        if let Some(Kind::Group(before)) = self.names.claim(name, EntryNumber::new(kind)).kind() {
+            self.above[before as usize] = List::default();
+        }
+        self.follow(name);
     }
 
     fn leave(&mut self, name: NameNumber, kind: Kind) {
-        let heir = self.names.leave(name, EntryNumber::new(kind));
-        self.goes_by(heir.kind(), name);
+        self.names.leave(name, EntryNumber::new(kind));
+        self.follow(name);
     }
 
-    fn goes_by(&mut self, kind: Option<Kind>, name: NameNumber) {
-        if let Some(Kind::Group(at)) = kind {
-            self.steps[at as usize].goes_by = name;
+    /// The group that has a name is listed by whoever lists the name.
+    fn follow(&mut self, name: NameNumber) {
+        if let Some(Kind::Group(at)) = self.names.owner(name).kind() {
+            self.above[at as usize] = self.names.listing(name);
         }
     }
 
@@ -366,9 +380,21 @@ fn id_of<'a>(
 
 fn hash_id(names: &Names, id: &Id) -> u64 {
     match id {
-        Id::Uuid(bytes) => names.hash(3, &[bytes])[0],
-        Id::Text(text) => names.hash(4, &[text.as_bytes()])[0],
+        Id::Uuid(bytes) => names.hash(Space::Uuid, bytes)[0],
+        Id::Text(text) => names.hash(Space::Id, text.as_bytes())[0],
     }
+}
+
+/// A group in one piece, in which no two groups are alike.
+fn spelled(group: &Group) -> Vec<u8> {
+    let Group { id, dn, name } = group;
+    let mut bytes = Vec::with_capacity(16 + id.as_str().len() + dn.len() + name.len());
+    for part in [id.as_str(), dn] {
+        bytes.extend_from_slice(&(part.len() as u64).to_ne_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes.extend_from_slice(name.as_bytes());
+    bytes
 }
 
 /// Tells what the first of two sorted lists has and the second has not.

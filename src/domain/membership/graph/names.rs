@@ -9,17 +9,28 @@ use super::lists::{List, Lists};
 use crate::domain::membership::entry::MemberKey;
 use crate::proto::dn::NormalizedDn;
 use hashbrown::HashTable;
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 use std::collections::BTreeMap;
-use std::hash::Hasher;
 
 /// A name's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NameNumber(pub(super) u32);
 
-impl NameNumber {
-    /// No name.
-    pub(super) const NONE: Self = Self(u32::MAX);
+/// What a hash is of: the same bytes hash otherwise in another space.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Space {
+    /// A DN.
+    Dn,
+    /// A user's uid.
+    Uid,
+    /// An upstream id that is a UUID.
+    Uuid,
+    /// Any other upstream id.
+    Id,
+    /// What a closure shows of a group.
+    Group,
+    /// How a group stands in a closure.
+    Place,
 }
 
 /// All names that some entry has or some group lists. What there is of each name stands in columns
@@ -59,26 +70,20 @@ impl Names {
     }
 
     /// A keyed hash of some bytes in a name space of their own.
-    pub(super) fn hash(&self, space: u8, parts: &[&[u8]]) -> [u64; 2] {
-        let mut hasher = SipHasher13::new_with_keys(self.seed.0, self.seed.1);
-        hasher.write_u8(space);
-        for part in parts {
-            hasher.write_usize(part.len());
-            hasher.write(part);
-        }
-        let hash = hasher.finish128();
+    pub(super) fn hash(&self, space: Space, bytes: &[u8]) -> [u64; 2] {
+        let hash = SipHasher13::new_with_keys(self.seed.0 ^ space as u64, self.seed.1).hash(bytes);
         [hash.h1, hash.h2]
     }
 
     fn hash_of(&self, key: &MemberKey) -> [u64; 2] {
         match key {
             MemberKey::Dn(dn) => self.hash_of_dn(dn),
-            MemberKey::Uid(uid) => self.hash(1, &[uid.as_bytes()]),
+            MemberKey::Uid(uid) => self.hash(Space::Uid, uid.as_bytes()),
         }
     }
 
     fn hash_of_dn(&self, dn: &NormalizedDn) -> [u64; 2] {
-        self.hash(0, &[dn.as_str().as_bytes()])
+        self.hash(Space::Dn, dn.as_str().as_bytes())
     }
 
     /// The number of a name that is known.
@@ -103,9 +108,12 @@ impl Names {
 
     /// The numbers of names, sorted and each once. They have to be listed, or they stay.
     pub(super) fn intern_all(&mut self, keys: &[MemberKey]) -> Vec<u32> {
-        // All are hashed before the first is looked for: so many looks can be under way at once.
+        // Each of these steps for all of them, so that many looks at memory are under way at once.
         let hashes: Vec<_> = keys.iter().map(|key| self.hash_of(key)).collect();
-        let mut names: Vec<u32> = hashes.into_iter().map(|hash| self.intern(hash).0).collect();
+        let known: Vec<_> = hashes.iter().map(|hash| self.find_hash(*hash)).collect();
+        let known = known.into_iter().zip(hashes);
+        let mut names: Vec<u32> =
+            known.map(|(known, hash)| known.unwrap_or_else(|| self.intern(hash)).0).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -132,10 +140,14 @@ impl Names {
         self.owners[name.0 as usize]
     }
 
-    /// The groups that list a name, part by part; none list [`NameNumber::NONE`].
-    pub(super) fn listing(&self, name: NameNumber) -> impl Iterator<Item = &[u32]> {
-        let list = self.listed.get(name.0 as usize);
-        list.into_iter().flat_map(|list| self.lists.parts(list))
+    /// The groups that list a name.
+    pub(super) fn listing(&self, name: NameNumber) -> List {
+        self.listed[name.0 as usize]
+    }
+
+    /// What is in lists.
+    pub(super) fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// An entry says that the name is its own; returns who had it until now.
@@ -149,8 +161,8 @@ impl Names {
         owner
     }
 
-    /// An entry that has claimed a name leaves it; returns who has it now.
-    pub(super) fn leave(&mut self, name: NameNumber, entry: EntryNumber) -> EntryNumber {
+    /// An entry that has claimed a name leaves it to whoever else has claimed it.
+    pub(super) fn leave(&mut self, name: NameNumber, entry: EntryNumber) {
         if let Some(rivals) = self.rivals.get_mut(&name) {
             if self.owners[name.0 as usize] == entry {
                 self.owners[name.0 as usize] = rivals.pop().unwrap_or(EntryNumber::NONE);
@@ -164,7 +176,6 @@ impl Names {
             self.owners[name.0 as usize] = EntryNumber::NONE;
             self.let_go(name);
         }
-        self.owners[name.0 as usize]
     }
 
     /// A group lists the name.

@@ -3,6 +3,14 @@
 //! Nothing goes before the end of the refresh that shows it gone: a present phase that was cut
 //! short has removed nothing. A cookie counts once everything that came before it counts.
 
+mod guard;
+mod ledger;
+mod position;
+
+pub use guard::{Guard, Verdict};
+pub use ledger::{Held, Kept, Ledger};
+pub use position::Position;
+
 use crate::proto::result::ResultCode;
 use crate::proto::search::Entry;
 use crate::proto::sync::{EntryUuid, Mode, State, SyncDone, SyncInfo};
@@ -40,15 +48,16 @@ pub enum Told<'a> {
 pub enum Act {
     /// The entry is as given.
     Put(EntryUuid, Entry),
-    /// The entry is gone.
+    /// The entry is gone; if that was told in a refresh, then once the refresh has ended.
     Remove(EntryUuid),
     /// The entry is there, as it was.
     Keep(EntryUuid),
     /// What was neither put nor kept since the synchronisation began is gone.
     Sweep,
-    /// The refresh has ended: the copy is complete.
-    Complete,
-    /// The copy is as far as this cookie says.
+    /// The refresh has ended: the copy is complete, and exactly as far as this cookie says; without
+    /// one it is as far as it was asked for.
+    Complete(Option<Vec<u8>>),
+    /// The copy has also what this cookie says.
     Reached(Vec<u8>),
     /// The synchronisation is over.
     Over(Ended),
@@ -81,6 +90,11 @@ impl Consumer {
         Self { mode, is_refreshing: true, sweeps: false, cookie: None }
     }
 
+    /// Whether the end of the refresh has not come yet.
+    pub fn is_refreshing(&self) -> bool {
+        self.is_refreshing
+    }
+
     /// Takes what a server told, and gives what follows from it, in order.
     pub fn hear(&mut self, told: Told<'_>) -> Vec<Act> {
         let mut acts = Vec::new();
@@ -101,15 +115,15 @@ impl Consumer {
             }
             Told::Info(SyncInfo::Refreshed { by_deletes, cookie, is_done }) => {
                 self.sweeps |= self.is_refreshing && !by_deletes;
+                self.reach(cookie, &mut acts);
                 if is_done {
                     self.complete(&mut acts);
                 }
-                self.reach(cookie, &mut acts);
             }
             Told::Done { code: ResultCode::SUCCESS, done } if self.mode == Mode::RefreshOnly => {
                 self.sweeps |= !done.by_deletes;
-                self.complete(&mut acts);
                 self.reach(done.cookie, &mut acts);
+                self.complete(&mut acts);
                 acts.push(Act::Over(Ended::Finished));
             }
             Told::Done { code: REFRESH_REQUIRED, .. } => acts.push(Act::Over(Ended::StartAnew)),
@@ -125,8 +139,7 @@ impl Consumer {
         if self.sweeps {
             acts.push(Act::Sweep);
         }
-        acts.push(Act::Complete);
-        acts.extend(self.cookie.take().map(Act::Reached));
+        acts.push(Act::Complete(self.cookie.take()));
     }
 
     fn reach(&mut self, cookie: Option<&[u8]>, acts: &mut Vec<Act>) {
@@ -158,6 +171,10 @@ mod tests {
         Act::Put(uuid, Entry::default())
     }
 
+    fn complete(cookie: &str) -> Act {
+        Act::Complete(Some(cookie.as_bytes().to_vec()))
+    }
+
     fn reached(cookie: &str) -> Act {
         Act::Reached(cookie.as_bytes().to_vec())
     }
@@ -181,15 +198,7 @@ mod tests {
         let mut whole = cut;
         whole.push(entry(State::Delete, A, None));
         whole.push(refreshed(true, true));
-        let expected = [
-            Act::Keep(A),
-            put(B),
-            Act::Remove(A),
-            Act::Sweep,
-            Act::Complete,
-            reached("y"),
-            reached("c"),
-        ];
+        let expected = [Act::Keep(A), put(B), Act::Remove(A), Act::Sweep, complete("c")];
         check(Mode::RefreshAndPersist, whole, &expected);
     }
 
@@ -201,8 +210,7 @@ mod tests {
             refreshed(true, true),
             entry(State::Modify, A, Some(b"d")),
         ];
-        let expected =
-            [Act::Remove(A), Act::Remove(B), Act::Complete, reached("c"), put(A), reached("d")];
+        let expected = [Act::Remove(A), Act::Remove(B), complete("c"), put(A), reached("d")];
         check(Mode::RefreshAndPersist, told, &expected);
     }
 
@@ -213,9 +221,9 @@ mod tests {
             done: SyncDone { cookie: Some(b"c"), by_deletes },
         };
         let over = Act::Over(Ended::Finished);
-        let plain = [Act::Complete, reached("c"), over.clone()];
+        let plain = [complete("c"), over.clone()];
         check(Mode::RefreshOnly, vec![done(true)], &plain);
-        let swept = [Act::Sweep, Act::Complete, reached("c"), over];
+        let swept = [Act::Sweep, complete("c"), over];
         check(Mode::RefreshOnly, vec![done(false)], &swept);
     }
 

@@ -24,6 +24,7 @@ fn policy(resolve: Resolve, replica: Option<ReplicaPolicy>) -> GroupPolicy {
         canary: None,
         replica,
         max_replica_pause: Duration::from_secs(60),
+        max_replica_names: 1000,
     }
 }
 

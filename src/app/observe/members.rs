@@ -136,6 +136,7 @@ mod tests {
             canary: None,
             replica: None,
             max_replica_pause: std::time::Duration::from_secs(60),
+            max_replica_names: 1000,
         }
     }
 

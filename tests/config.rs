@@ -6,9 +6,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "config/groups.rs"]
+mod groups;
+
 use bindgate::config::{
     self, Config, KEYS, Paint, Presence, Problem, Problems, SECTIONS, Severity,
 };
+use bindgate::domain::membership::MemberAttribute;
 use bindgate::domain::policy::{Flatten, GroupSync, OnUnknown, Switch};
 use bindgate::upstream::{Scheme, SecretSource};
 use proptest::prelude::*;
@@ -118,7 +122,7 @@ fn the_sample_for_openldap_is_taken_as_it_stands() {
     assert!(directory.policy.is_default);
     let groups = directory.policy.groups.as_ref().unwrap();
     assert_eq!(groups.flatten, Flatten::Ancestors);
-    assert_eq!(groups.member_attribute, "member");
+    assert_eq!(groups.member_attributes, MemberAttribute::usual());
     let [staff] = directory.policy.user_types.as_slice() else { panic!("one user type") };
     assert_eq!((staff.name.as_ref(), staff.username.as_str()), ("staff", "uid"));
     assert_eq!((staff.groups, staff.update_on_sign_on), (GroupSync::Always, Switch::On));
@@ -357,7 +361,7 @@ fn keys_of_later_versions_are_refused_by_name() {
     check("[[directory]]", "[[view]]\nname = \"x\"\n[[directory]]", "view", &words);
     check("name = \"corp\"", "name = \"corp\"\nkind = \"auto\"", "kind", &words);
     let base = "base = \"ou=groups,dc=example,dc=com\"";
-    check(base, &format!("{base}\ncanary = {{}}"), "canary", &words);
+    check(base, &format!("{base}\nresolve = \"token-groups\""), "\"token-groups\"", &words);
     check(base, &format!("{base}\nresolve = \"in-chain\""), "\"in-chain\"", &words);
     check("name = \"staff\"", "name = \"staff\"\ndefault_groups = []", "default_groups", &words);
 }

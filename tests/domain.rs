@@ -32,6 +32,8 @@ mod record;
 mod replication;
 #[path = "domain/scene.rs"]
 mod scene;
+#[path = "domain/strategy.rs"]
+mod strategy;
 #[path = "domain/walk.rs"]
 mod walk;
 #[path = "domain/walk_properties.rs"]

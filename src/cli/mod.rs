@@ -4,6 +4,7 @@ mod access;
 mod client;
 mod demo;
 mod exit;
+mod online;
 mod shown;
 mod user;
 mod user_type;
@@ -37,7 +38,11 @@ enum Command {
     /// Serve, until SIGTERM or Ctrl-C
     Run,
     /// Say everything that is wrong with a configuration, with line and excerpt
-    Check,
+    Check {
+        /// Also connect to each directory, and say how its groups would be found and why
+        #[arg(long)]
+        online: bool,
+    },
     /// A sample directory and a gateway on loopback, in one process
     Demo {
         /// End after the two sample sign-ons
@@ -118,7 +123,7 @@ impl Command {
             | Self::UserType(
                 UserTypeCommand::List { output } | UserTypeCommand::Set { output, .. },
             ) => output.format(),
-            Self::Run | Self::Check | Self::Demo { .. } => Format::Text,
+            Self::Run | Self::Check { .. } | Self::Demo { .. } => Format::Text,
         }
     }
 }
@@ -170,8 +175,16 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
             let config = access::load(parts, &access::config_path(config))?;
             (parts.run)(config, signals).map(|()| String::new())
         }
-        Command::Check => (parts.check)(&access::config_path(config))
-            .map_err(|problems| Failure::new(Exit::Usage, exit::CONFIGURATION, problems)),
+        Command::Check { online } => {
+            let path = access::config_path(config);
+            let said = (parts.check)(&path)
+                .map_err(|problems| Failure::new(Exit::Usage, exit::CONFIGURATION, problems))?;
+            if !online {
+                return Ok(said);
+            }
+            let config = access::load(parts, &path)?;
+            Ok(said + &(parts.look)(&config)?)
+        }
         Command::Demo { once } => {
             let signals = Signals::take_over().map_err(wiring::ended)?;
             (parts.demo)(once, signals).map(|()| String::new())

@@ -14,6 +14,8 @@ pub struct Parts {
     pub load_admin: fn(&Path) -> Result<crate::admin::Config, String>,
     /// Checks a configuration: what to tell if it is sound, or the list of all mistakes.
     pub check: fn(&Path) -> Result<String, String>,
+    /// Asks the directories of a configuration what they offer: one line a finding.
+    pub look: fn(&Config) -> Result<String, Failure>,
     /// Serves until a signal asks for the end.
     pub run: fn(Config, Signals) -> Result<(), Failure>,
     /// Shows the gateway at work; with `true`, once.
@@ -32,6 +34,7 @@ impl Parts {
                 crate::config::check_with(path, crate::server::too_few_descriptors)
                     .map_err(|problems| problems.render())
             },
+            look: super::online::look,
             run: |config, signals| crate::server::run(config, signals).map_err(ended),
             demo: |once, signals| super::demo::run(once, signals).map_err(ended),
         }

@@ -1,10 +1,11 @@
 //! `[[directory]]`: how a directory is reached and where its groups are.
 
 use super::Directory;
+use super::groups;
 use super::reader::{FileKind, Reader, Section};
 use super::user_type::user_types;
 use super::value::{self, Mistake};
-use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy};
+use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy, Resolve};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use crate::upstream::{self, Scheme, SecretSource, ServerChoice, ServerUrl, TlsConfig};
@@ -79,7 +80,7 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Read> {
     let default = r.flag(section, "default");
     let account = service_account(r, section);
     let upstream = reach(r, section, name.as_ref(), account.as_ref());
-    let groups = groups(r, section, suffixes.as_deref());
+    let groups = group_policy(r, section, suffixes.as_deref());
     let serve = serve(r, section);
     let takes_groups = groups.as_ref().is_none_or(Option::is_some);
     let user_types = user_types(r, section, suffixes.as_deref(), takes_groups);
@@ -274,7 +275,7 @@ fn variable(text: &str) -> Result<String, Mistake> {
     Ok(text.to_owned())
 }
 
-fn groups<'d>(
+fn group_policy<'d>(
     r: &mut Reader<'d>,
     directory: &Section<'d>,
     suffixes: Option<&[Spanned<DistinguishedName>]>,
@@ -285,7 +286,7 @@ fn groups<'d>(
     }
     let base = r.text(&section, "base", dn);
     let filter = r.text(&section, "filter", filter);
-    let member_attribute = r.text(&section, "member_attribute", value::attribute);
+    let member_attributes = groups::member_attributes(r, &section);
     let name_attribute = r.text(&section, "name_attribute", value::attribute);
     let resolve = r.choice(&section, "resolve", &RESOLVE);
     let replica = replica(r, &section);
@@ -294,6 +295,8 @@ fn groups<'d>(
     let flatten = r.text(&section, "flatten", value::flatten);
     let max_depth = r.amount(&section, "max_depth");
     let max_groups_per_user = r.amount(&section, "max_groups_per_user");
+    let max_filter_size = r.size(&section, "max_filter_size");
+    let canary = groups::canary(r, &section, base.as_ref(), suffixes);
     if let Some(base) = &base {
         judge_base(r, base, suffixes);
     }
@@ -310,27 +313,26 @@ fn groups<'d>(
     Some(Some(GroupPolicy {
         base: base.into_inner(),
         filter: filter?.into_inner(),
-        member_attribute: member_attribute?.into_inner(),
+        member_attributes: member_attributes?,
         name_attribute: name_attribute?.into_inner(),
         max_depth: max_depth?,
         max_groups_per_user: max_groups_per_user?,
+        max_filter_size: max_filter_size?,
         flatten: flatten.into_inner(),
-        replica: replica.filter(|_| resolve != Resolve::Walk),
+        resolve,
+        canary: canary?,
+        replica: replica.filter(|_| matches!(resolve, Resolve::Auto | Resolve::Replica)),
         max_replica_pause: max_replica_pause?,
         max_replica_names: max_replica_names?,
     }))
 }
 
-/// How a user's groups are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Resolve {
-    Auto,
-    Replica,
-    Walk,
-}
-
-const RESOLVE: [(&str, Resolve); 3] =
-    [("auto", Resolve::Auto), ("replica", Resolve::Replica), ("walk", Resolve::Walk)];
+const RESOLVE: [(&str, Resolve); 4] = [
+    ("auto", Resolve::Auto),
+    ("replica", Resolve::Replica),
+    ("walk", Resolve::Walk),
+    ("member-of", Resolve::MemberOf),
+];
 
 fn replica<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Option<ReplicaPolicy>> {
     let max_users = r.amount(section, "max_replica_users");

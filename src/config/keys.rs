@@ -136,6 +136,10 @@ pub const SECTIONS: &[SectionInfo] = &[
         "Where the directory's groups are; without this section none are taken over.",
     ),
     once(
+        "directory.groups.canary",
+        "A user whose groups are known and looked at from time to time; without this section, nobody.",
+    ),
+    once(
         "directory.serve",
         "What is added to entries that pass through; takes effect with a later version.",
     ),
@@ -338,14 +342,14 @@ pub const KEYS: &[Key] = &[
 
     key("directory.groups", "base", Text(DN), Required("\"ou=groups,dc=example,dc=com\""),
         "Where the groups are: at or below this name."),
-    key("directory.groups", "filter", Text(FILTER), Default("\"(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=group))\""),
+    key("directory.groups", "filter", Text(FILTER), Default("\"(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup)(objectClass=group))\""),
         "Which entries there are groups."),
-    key("directory.groups", "member_attribute", Text(ATTRIBUTE), Default("\"member\""),
-        "The attribute that names a group's members by DN."),
+    key("directory.groups", "member_attribute", List(ATTRIBUTE), Default("[\"member\", \"uniqueMember\", \"memberUid\"]"),
+        "The attributes that name a group's members; one alone may stand without brackets. memberUid names users by uid, its case counts; without this key, uniqueMember is asked for in groupOfUniqueNames alone, and memberUid in posixGroup."),
     key("directory.groups", "name_attribute", Text(ATTRIBUTE), Default("\"cn\""),
         "The attribute that holds a group's name."),
-    key("directory.groups", "resolve", Choice(&["auto", "replica", "walk"]), Default("\"auto\""),
-        "How a user's groups are found: in the replica where there is one that is up to date, else by a batched walk, one search a level; \"walk\" is the walk alone."),
+    key("directory.groups", "resolve", Choice(&["auto", "replica", "walk", "member-of"]), Default("\"auto\""),
+        "How a user's groups are found: in the replica where there is one that is up to date, else by a batched walk, one search a level; \"walk\" is the walk alone, \"member-of\" reads memberOf where a probe shows that it can be relied on."),
     key("directory.groups", "replica", Choice(&["auto", "groups", "groups-and-users", "none"]), Default("\"auto\""),
         "What is held in memory and followed live by content synchronisation (RFC 4533), where the directory offers that; \"auto\" is groups and users, or groups alone if there are too many users."),
     key("directory.groups", "max_replica_users", Count(0, 100_000_000), Default("1000000"),
@@ -358,8 +362,17 @@ pub const KEYS: &[Key] = &[
         "Which groups of a user are shown to those who read them."),
     key("directory.groups", "max_depth", Count(1, 1000), Default("32"),
         "The most levels that are followed; groups that lie deeper make the user's groups unknown."),
+    key("directory.groups", "max_filter_size", Size(KIB, 16 * MIB), Default("\"64KiB\""),
+        "The most bytes of the filter of one search of a walk; more names are asked for in several searches."),
     key("directory.groups", "max_groups_per_user", Count(1, 1_000_000), Default("10000"),
         "The most groups of one user; more make the user's groups unknown."),
+
+    key("directory.groups.canary", "user", Text(DN), Required("\"uid=canary,ou=people,dc=example,dc=com\""),
+        "A user who is in groups; while a look does not find them, nobody's groups are believed."),
+    key("directory.groups.canary", "groups", List(DN), Default("[]"),
+        "Groups that this user has to be in, direct or nested; without any, one group is enough."),
+    key("directory.groups.canary", "interval", Duration(SECOND, DAY), Default("\"30s\""),
+        "How long one look counts."),
 
     key("directory.serve", "member_of", Flag, Default("true"),
         "Whether memberOf is added to users; takes effect with a later version."),
@@ -402,7 +415,6 @@ pub(super) const NOT_YET: &[(&str, &str)] = &[
     ("listen", "require_confidentiality"),
     ("directory", "kind"),
     ("directory", "referrals"),
-    ("directory.groups", "canary"),
     ("directory.user_type", "add_from_partial"),
     ("directory.user_type", "always_groups"),
     ("directory.user_type", "default_groups"),
@@ -413,7 +425,7 @@ pub(super) const NOT_YET: &[(&str, &str)] = &[
 
 /// Words of a choice that have their name already and do nothing yet.
 pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] =
-    &[("directory.groups", "resolve", &["in-chain", "token-groups", "member-of"])];
+    &[("directory.groups", "resolve", &["in-chain", "token-groups"])];
 
 /// The section whose keys have the names that the file gives them.
 pub(super) const NAMED_BY_THE_FILE: &str = "directory.user_type.attributes";

@@ -6,6 +6,7 @@
 
 mod directory;
 mod files;
+mod groups;
 mod keys;
 mod mask;
 mod problem;

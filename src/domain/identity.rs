@@ -1,8 +1,9 @@
 //! Who somebody is: which user type takes an entry, and which of its attributes say so.
 
 use super::matching::{self, Truth};
+use super::membership::MemberRule;
 use super::observation::UnknownReason;
-use super::policy::{DirectoryPolicy, UserType};
+use super::policy::{DirectoryPolicy, GroupPolicy, UserType};
 use super::record::UpstreamId;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::search::Entry;
@@ -13,6 +14,9 @@ pub const ID_ATTRIBUTES: [&str; 4] = ["entryUUID", "objectGUID", "nsUniqueId", "
 
 /// The longest upstream id, in bytes of text: four times what the longest known kind needs.
 pub const MAX_ID_LENGTH: usize = 144;
+
+/// The attribute whose values `memberUid` repeats.
+const UID: &str = "uid";
 
 /// The attribute of [`ID_ATTRIBUTES`] whose value is not text.
 const OBJECT_GUID: &str = "objectGUID";
@@ -46,8 +50,8 @@ pub fn user_type<'a>(directory: &'a DirectoryPolicy, entry: &Entry) -> Option<&'
 }
 
 /// Every attribute that has to be read to decide about a user of this directory: upstream ids,
-/// objectClass, those that filters mention, user names, mapped attributes; each once, without
-/// regard to case.
+/// objectClass, those that filters mention, user names, mapped attributes, and what groups name
+/// users by; each once, without regard to case.
 pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
     let mut names: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
     names.push("objectClass".to_owned());
@@ -56,9 +60,25 @@ pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
         names.push(user_type.username.clone());
         names.extend(user_type.attributes.iter().map(|mapping| mapping.upstream.clone()));
     }
+    if directory.groups.as_ref().is_some_and(names_by_uid) {
+        names.push(UID.to_owned());
+    }
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.to_ascii_lowercase()));
     names
+}
+
+/// The values of `uid` that groups may name a user by; none if groups name DNs alone.
+pub fn uids(groups: &GroupPolicy, entry: &Entry) -> Vec<String> {
+    if !names_by_uid(groups) {
+        return Vec::new();
+    }
+    let values = entry.values(UID).iter().filter_map(|value| std::str::from_utf8(value).ok());
+    values.map(str::to_owned).collect()
+}
+
+fn names_by_uid(groups: &GroupPolicy) -> bool {
+    groups.member_attributes.iter().any(|attribute| attribute.rule == MemberRule::Uid)
 }
 
 /// The position of the directory that a name belongs to: the one whose suffix holds it, the longest

@@ -18,6 +18,7 @@ pub mod secret;
 pub mod session;
 pub mod sharing;
 pub mod source;
+pub mod strategy;
 pub mod throttle;
 mod throttle_names;
 pub mod time;

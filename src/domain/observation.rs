@@ -57,6 +57,12 @@ pub enum UnknownReason {
     TooManyGroups,
     /// The directory is behind what was already seen of it.
     Rollback,
+    /// The groups are known as a set, but not the ways to them.
+    Paths,
+    /// The service account sees no groups at all any more, or no longer what it needs to see.
+    Visibility,
+    /// A user whose groups are known does not have them any more.
+    Canary,
     /// The store could not be read or written.
     Store,
     /// The groups were not asked for.
@@ -65,7 +71,7 @@ pub enum UnknownReason {
 
 impl UnknownReason {
     /// Every reason once; the number of `ResultCode` stands for any.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::SizeLimit,
         Self::TimeLimit,
         Self::Timeout,
@@ -85,6 +91,9 @@ impl UnknownReason {
         Self::DepthLimit,
         Self::TooManyGroups,
         Self::Rollback,
+        Self::Paths,
+        Self::Visibility,
+        Self::Canary,
         Self::Store,
         Self::NotAsked,
     ];
@@ -111,6 +120,9 @@ impl UnknownReason {
             Self::DepthLimit => "depth-limit",
             Self::TooManyGroups => "too-many-groups",
             Self::Rollback => "rollback",
+            Self::Paths => "paths",
+            Self::Visibility => "visibility",
+            Self::Canary => "canary",
             Self::Store => "store",
             Self::NotAsked => "not-asked",
         }

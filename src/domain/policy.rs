@@ -1,5 +1,6 @@
 //! What the configuration says about the users of a directory.
 
+use super::membership::MemberAttribute;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use std::sync::Arc;
@@ -103,6 +104,30 @@ pub enum ReplicaPolicy {
     GroupsAndUsers,
 }
 
+/// How the groups of a user are asked for, as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolve {
+    /// As the directory does it best.
+    Auto,
+    /// In a live copy, and by the member walk while that is not fresh.
+    Replica,
+    /// By the member walk.
+    Walk,
+    /// By `memberOf`.
+    MemberOf,
+}
+
+/// A user whose groups are known, and who is looked at from time to time (rule K5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// The user.
+    pub user: DistinguishedName,
+    /// Groups that the user is in; without any, one group is enough.
+    pub groups: Vec<DistinguishedName>,
+    /// How long one look counts.
+    pub interval: std::time::Duration,
+}
+
 /// How the groups of a directory are found.
 #[derive(Debug, Clone)]
 pub struct GroupPolicy {
@@ -110,16 +135,22 @@ pub struct GroupPolicy {
     pub base: DistinguishedName,
     /// Which entries there are groups.
     pub filter: Filter,
-    /// The attribute that names the members by DN.
-    pub member_attribute: String,
+    /// The attributes that name the members; at least one.
+    pub member_attributes: Vec<MemberAttribute>,
     /// The attribute that holds a group's name.
     pub name_attribute: String,
     /// The most levels that a walk follows; what lies beyond makes it unknown.
     pub max_depth: usize,
     /// The most groups of one user; more makes the observation unknown.
     pub max_groups_per_user: usize,
+    /// The most bytes of one search's filter in a walk.
+    pub max_filter_size: usize,
     /// How groups are flattened for readers.
     pub flatten: Flatten,
+    /// How they are asked for.
+    pub resolve: Resolve,
+    /// Who shows that the service account still sees groups.
+    pub canary: Option<Canary>,
     /// What is held in memory; `None` for nothing.
     pub replica: Option<ReplicaPolicy>,
     /// The longest wait before a live copy is tried again.

@@ -1,6 +1,6 @@
 //! The member walk: which groups to ask for next, level by level, until nothing new comes.
 //!
-//! It is resumable and does no I/O: it asks for a batch of DNs, is fed the groups that name one of
+//! It is resumable and does no I/O: it asks for a batch of members, is fed the groups that name one of
 //! them as a member, and ends with a closure or with the reason why there is none.
 //!
 //! Groups are told apart by upstream id (S6.4). A level is complete before the next begins, so
@@ -8,6 +8,7 @@
 //! first, whatever the batches were. There is never a shorter list: what a limit or a contradiction
 //! leaves open makes the whole answer unknown (section 2 of the rules).
 
+use super::membership::{Member, MemberKey};
 use super::observation::{Closure, Observed, ObservedGroup, UnknownReason};
 use super::record::{Group, Route, UpstreamId};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -20,8 +21,10 @@ pub struct WalkLimits {
     pub max_depth: usize,
     /// The most groups to find.
     pub max_groups: usize,
-    /// The most DNs to ask for at once; 0 counts as 1.
+    /// The most members to ask for at once; 0 counts as 1.
     pub batch: usize,
+    /// The most bytes of names to ask for at once; one name is asked for however long it is.
+    pub bytes: usize,
 }
 
 /// A group that a search found, with the members among those that were asked for or all it lists.
@@ -31,15 +34,15 @@ pub struct FoundGroup {
     pub group: Group,
     /// The group's own DN, read from what `group` holds as text.
     pub dn: DistinguishedName,
-    /// Its members in normal form; those that were not asked for are ignored.
-    pub members: Vec<NormalizedDn>,
+    /// Whom it holds; those that were not asked for are ignored.
+    pub members: Vec<MemberKey>,
 }
 
 /// What a walk wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Every group that has one of these as a member; never empty.
-    Ask(Vec<DistinguishedName>),
+    Ask(Vec<Member>),
     /// Nothing more: this is the closure, or the reason why there is none.
     Done(Observed<Closure>),
 }
@@ -69,14 +72,20 @@ pub struct Walk {
 /// The user, or a group on the way up.
 #[derive(Debug, Clone)]
 struct Node {
-    dn: DistinguishedName,
+    member: Member,
     /// `None` is the user.
     group: Option<UpstreamId>,
 }
 
+impl Node {
+    fn group(id: UpstreamId, dn: DistinguishedName) -> Self {
+        Self { member: Member::by_dn(dn), group: Some(id) }
+    }
+}
+
 impl Walk {
     /// A walk that begins at a user.
-    pub fn new(user: &DistinguishedName, limits: WalkLimits) -> Self {
+    pub fn new(user: &Member, limits: WalkLimits) -> Self {
         let unexplored = limits.max_depth == 0;
         Self {
             limits,
@@ -85,7 +94,7 @@ impl Walk {
             fresh: Closure::new(),
             names: BTreeMap::new(),
             owners: BTreeMap::new(),
-            pending: vec![Node { dn: user.clone(), group: None }],
+            pending: vec![Node { member: user.clone(), group: None }],
             singles: Vec::new(),
             asked: Vec::new(),
             outcome: unexplored.then_some(Observed::Unknown(UnknownReason::DepthLimit)),
@@ -99,7 +108,7 @@ impl Walk {
         }
         match &self.outcome {
             Some(outcome) => Step::Done(outcome.clone()),
-            None => Step::Ask(self.asked.iter().map(|node| node.dn.clone()).collect()),
+            None => Step::Ask(self.asked.iter().map(|node| node.member.clone()).collect()),
         }
     }
 
@@ -114,8 +123,10 @@ impl Walk {
         if self.outcome.is_some() || asked.is_empty() {
             return;
         }
-        let by_dn: BTreeMap<&NormalizedDn, &Node> =
-            asked.iter().map(|node| (node.dn.normalized(), node)).collect();
+        let mut by_key: BTreeMap<MemberKey, &Node> = BTreeMap::new();
+        for node in &asked {
+            by_key.extend(node.member.keys().into_iter().map(|key| (key, node)));
+        }
         let mut is_ambiguous = false;
         for group in found {
             if let Err(reason) = self.recognise(&group) {
@@ -123,7 +134,7 @@ impl Walk {
             }
             let held = match asked.as_slice() {
                 [only] => vec![only],
-                _ => group.members.iter().filter_map(|dn| by_dn.get(dn).copied()).collect(),
+                _ => group.members.iter().filter_map(|key| by_key.get(key).copied()).collect(),
             };
             is_ambiguous |= held.is_empty();
             held.into_iter().for_each(|member| self.connect(&group.group, member));
@@ -147,8 +158,19 @@ impl Walk {
         if self.pending.is_empty() {
             self.climb();
         }
-        let size = self.limits.batch.max(1).min(self.pending.len());
+        let size = self.next_size();
         self.asked = self.pending.drain(..size).collect();
+    }
+
+    /// How many of those who are still to be asked for fit into one question.
+    fn next_size(&self) -> usize {
+        let mut bytes = 0_usize;
+        let fits = |node: &&Node| {
+            bytes = bytes.saturating_add(node.member.bytes());
+            bytes <= self.limits.bytes
+        };
+        let fitting = self.pending.iter().take(self.limits.batch).take_while(fits).count();
+        fitting.max(1).min(self.pending.len())
     }
 
     /// Ends a level: what it found is asked for at the next one.
@@ -163,8 +185,7 @@ impl Walk {
         }
         self.level += 1;
         let named = fresh.keys().filter_map(|id| Some((id, self.names.get(id)?)));
-        self.pending =
-            named.map(|(id, dn)| Node { dn: dn.clone(), group: Some(id.clone()) }).collect();
+        self.pending = named.map(|(id, dn)| Node::group(id.clone(), dn.clone())).collect();
         self.closure.extend(fresh);
     }
 

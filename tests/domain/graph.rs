@@ -3,6 +3,7 @@
 //! Groups have numbers. Their ids run against their DNs' order, and several share a name, so that
 //! whoever confuses id, DN and name is found out.
 
+use bindgate::domain::membership::{Member, MemberKey};
 use bindgate::domain::observation::{Closure, Observed};
 use bindgate::domain::record::{Group, UpstreamId};
 use bindgate::domain::walk::{FoundGroup, Step, Walk, WalkLimits};
@@ -11,7 +12,8 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const USER: &str = "uid=ann,ou=people,dc=example,dc=com";
-pub(crate) const WIDE: WalkLimits = WalkLimits { max_depth: 100, max_groups: 1000, batch: 3 };
+pub(crate) const WIDE: WalkLimits =
+    WalkLimits { max_depth: 100, max_groups: 1000, batch: 3, bytes: usize::MAX };
 
 /// Whether a directory shows what members a group has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +43,15 @@ impl Graph {
     }
 
     /// The answer to a search for all groups with one of these members.
-    pub(crate) fn search(&self, asked: &[DistinguishedName], shown: Members) -> Vec<FoundGroup> {
-        let asked: BTreeSet<_> = asked.iter().map(|dn| dn.normalized().clone()).collect();
+    pub(crate) fn search(&self, asked: &[Member], shown: Members) -> Vec<FoundGroup> {
+        let asked: BTreeSet<_> = asked.iter().flat_map(Member::keys).collect();
         let mut found = Vec::new();
         for number in (0..self.holds.len()).rev() {
             let mut members: Vec<_> =
-                self.holds[number].iter().map(|m| dn(&group(*m).dn).normalized().clone()).collect();
-            members.push(dn("cn=nobody,dc=example,dc=com").normalized().clone());
+                self.holds[number].iter().map(|m| key(&group(*m).dn)).collect();
+            members.push(key("cn=nobody,dc=example,dc=com"));
             if self.direct.contains(&number) {
-                members.push(dn(USER).normalized().clone());
+                members.push(key(USER));
             }
             if members.iter().any(|member| asked.contains(member)) {
                 if shown == Members::Hidden {
@@ -64,7 +66,7 @@ impl Graph {
 
     /// Walks this directory from the user up.
     pub(crate) fn walk(&self, limits: WalkLimits, shown: Members) -> Observed<Closure> {
-        let mut walk = Walk::new(&dn(USER), limits);
+        let mut walk = Walk::new(&user(), limits);
         // Each group is asked for in a batch and, if its holders hide it, once more alone.
         for _ in 0..=2 * (self.holds.len() + 1) {
             match walk.step() {
@@ -132,6 +134,15 @@ pub(crate) fn group(number: usize) -> Group {
 
 pub(crate) fn ids(numbers: &[usize]) -> BTreeSet<UpstreamId> {
     numbers.iter().map(|number| id(*number)).collect()
+}
+
+/// The user, whom groups name by DN.
+pub(crate) fn user() -> Member {
+    Member::by_dn(dn(USER))
+}
+
+pub(crate) fn key(name: &str) -> MemberKey {
+    MemberKey::Dn(dn(name).normalized().clone())
 }
 
 pub(crate) fn dn(text: &str) -> DistinguishedName {

@@ -1,6 +1,7 @@
 //! The member walk, by examples.
 
-use super::graph::{Graph, Members, USER, WIDE, dn, group, id};
+use super::graph::{Graph, Members, USER, WIDE, dn, group, id, key, user};
+use bindgate::domain::membership::{Member, MemberKey};
 use bindgate::domain::observation::{Closure, Observed, UnknownReason};
 use bindgate::domain::record::{Group, UpstreamId};
 use bindgate::domain::walk::{FoundGroup, Step, Walk, WalkLimits};
@@ -26,7 +27,7 @@ fn check(direct: &[usize], edges: &[(usize, usize)], expected: &[&str]) {
 }
 
 fn found(group: Group, members: &[&str]) -> FoundGroup {
-    let members = members.iter().map(|member| dn(member).normalized().clone()).collect();
+    let members = members.iter().map(|member| key(member)).collect();
     FoundGroup { dn: dn(&group.dn), group, members }
 }
 
@@ -85,7 +86,7 @@ fn s6_4_two_groups_named_alike_stay_two() {
 fn a_user_entry_that_is_a_group_and_holds_itself_is_a_group_like_others() {
     let mut own = group(0);
     own.dn = USER.to_owned();
-    let mut walk = Walk::new(&dn(USER), WIDE);
+    let mut walk = Walk::new(&user(), WIDE);
     walk.step();
     walk.feed(vec![found(own.clone(), &[USER]), found(group(1), &[USER])]);
     walk.step();
@@ -97,7 +98,7 @@ fn a_user_entry_that_is_a_group_and_holds_itself_is_a_group_like_others() {
 
 #[test]
 fn another_spelling_of_a_member_is_the_same_member() {
-    let mut walk = Walk::new(&dn(USER), WIDE);
+    let mut walk = Walk::new(&user(), WIDE);
     walk.step();
     walk.feed(vec![found(group(0), &[USER]), found(group(1), &[USER])]);
     walk.step();
@@ -110,7 +111,7 @@ fn another_spelling_of_a_member_is_the_same_member() {
 fn a_group_made_anew_between_two_reads_makes_the_groups_unknown() {
     let mut again = group(3);
     again.dn = group(0).dn;
-    let mut walk = Walk::new(&dn(USER), WIDE);
+    let mut walk = Walk::new(&user(), WIDE);
     walk.step();
     walk.feed(vec![found(group(0), &[USER])]);
     walk.step();
@@ -122,7 +123,7 @@ fn a_group_made_anew_between_two_reads_makes_the_groups_unknown() {
 fn a_group_renamed_between_two_reads_makes_the_groups_unknown() {
     let mut renamed = group(0);
     renamed.dn = group(3).dn;
-    let mut walk = Walk::new(&dn(USER), WIDE);
+    let mut walk = Walk::new(&user(), WIDE);
     walk.step();
     walk.feed(vec![found(group(0), &[USER]), found(group(1), &[USER])]);
     walk.step();
@@ -132,7 +133,7 @@ fn a_group_renamed_between_two_reads_makes_the_groups_unknown() {
 
 #[test]
 fn s3_2_a_walk_that_was_failed_ends_as_unknown_whatever_it_had_found() {
-    let mut walk = Walk::new(&dn(USER), WIDE);
+    let mut walk = Walk::new(&user(), WIDE);
     walk.step();
     walk.feed(vec![found(group(0), &[USER])]);
     walk.step();
@@ -143,26 +144,56 @@ fn s3_2_a_walk_that_was_failed_ends_as_unknown_whatever_it_had_found() {
 
 #[test]
 fn an_answer_that_nobody_asked_for_is_ignored() {
-    let mut walk = Walk::new(&dn(USER), WIDE);
+    let mut walk = Walk::new(&user(), WIDE);
     walk.feed(vec![found(group(0), &[USER])]);
     assert_eq!(end(walk), Observed::Known(Closure::new()));
 }
 
 #[test]
 fn a_question_is_repeated_until_it_is_answered() {
-    let mut walk = Walk::new(&dn(USER), WIDE);
-    assert_eq!(walk.step(), Step::Ask(vec![dn(USER)]));
-    assert_eq!(walk.step(), Step::Ask(vec![dn(USER)]));
+    let mut walk = Walk::new(&user(), WIDE);
+    assert_eq!(walk.step(), Step::Ask(vec![user()]));
+    assert_eq!(walk.step(), Step::Ask(vec![user()]));
 }
 
 #[test]
 fn one_search_serves_as_many_groups_as_a_batch_holds() {
     let graph = Graph::new(&[0, 1, 2, 3, 4], &[]);
-    let mut walk = Walk::new(&dn(USER), WalkLimits { batch: 3, ..WIDE });
+    let mut walk = Walk::new(&user(), WalkLimits { batch: 3, ..WIDE });
     let mut sizes = Vec::new();
     while let Step::Ask(asked) = walk.step() {
         sizes.push(asked.len());
         walk.feed(graph.search(&asked, Members::Shown));
     }
     assert_eq!(sizes, [1, 3, 2]);
+}
+
+#[test]
+fn names_that_are_too_long_together_are_asked_for_in_several_searches() {
+    let graph = Graph::new(&[0, 1, 2, 3, 4], &[]);
+    let one = user().bytes();
+    let sizes = |bytes: usize| {
+        let mut walk = Walk::new(&user(), WalkLimits { bytes, ..WIDE });
+        let mut sizes = Vec::new();
+        while let Step::Ask(asked) = walk.step() {
+            sizes.push(asked.len());
+            walk.feed(graph.search(&asked, Members::Shown));
+        }
+        sizes
+    };
+    assert_eq!(sizes(usize::MAX), [1, 3, 2]);
+    assert_eq!(sizes(2 * one), [1, 2, 2, 1]);
+    // One name is asked for, however long it is.
+    assert_eq!(sizes(0), [1, 1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn a_user_is_found_by_dn_and_by_uid_and_a_group_by_dn_alone() {
+    let ann = Member { uids: vec!["ann".to_owned()], ..user() };
+    let mut walk = Walk::new(&ann, WIDE);
+    assert_eq!(walk.step(), Step::Ask(vec![ann.clone()]));
+    walk.feed(vec![found(group(0), &[USER]), found(group(1), &[USER])]);
+    let Step::Ask(asked) = walk.step() else { panic!("walk gave up") };
+    assert!(asked.iter().all(|member| member.uids.is_empty()), "{asked:?}");
+    assert_eq!(ann.keys(), [key(USER), MemberKey::Uid("ann".to_owned())]);
 }

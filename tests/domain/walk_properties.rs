@@ -1,6 +1,6 @@
 //! The member walk against a naive fixpoint, on random graphs.
 
-use super::graph::{Graph, Members, USER, WIDE, any_graph, dn, group, id};
+use super::graph::{Graph, Members, WIDE, any_graph, dn, group, id, key, user};
 use bindgate::domain::observation::{Closure, Observed, UnknownReason};
 use bindgate::domain::record::UpstreamId;
 use bindgate::domain::walk::{FoundGroup, Step, Walk, WalkLimits};
@@ -35,7 +35,7 @@ fn any_answer() -> impl Strategy<Value = Vec<FoundGroup>> {
     let found = found.prop_map(|(owner, named, members)| FoundGroup {
         group: group(owner),
         dn: dn(&group(named).dn),
-        members: members.iter().map(|m| dn(&group(*m).dn).normalized().clone()).collect(),
+        members: members.iter().map(|m| key(&group(*m).dn)).collect(),
     });
     prop::collection::vec(found, 0..4)
 }
@@ -47,8 +47,9 @@ proptest! {
     fn s6_5_walk_finds_what_a_naive_fixpoint_finds_with_least_depths_and_valid_paths(
         graph in any_graph(),
         batch in 0_usize..10,
+        bytes in 0_usize..400,
     ) {
-        let outcome = graph.walk(WalkLimits { batch, ..WIDE }, Members::Shown);
+        let outcome = graph.walk(WalkLimits { batch, bytes, ..WIDE }, Members::Shown);
         assert_whole(&graph, &known(outcome));
     }
 
@@ -95,8 +96,8 @@ proptest! {
     fn a_walk_ends_on_any_answers_and_holds_no_more_than_its_limit(
         answers in prop::collection::vec((any_answer(), any::<bool>()), 0..40),
     ) {
-        let limits = WalkLimits { max_depth: 5, max_groups: 4, batch: 2 };
-        let mut walk = Walk::new(&dn(USER), limits);
+        let limits = WalkLimits { max_depth: 5, max_groups: 4, batch: 2, bytes: usize::MAX };
+        let mut walk = Walk::new(&user(), limits);
         for (answer, asks_first) in answers {
             if asks_first {
                 let asked = walk.step();

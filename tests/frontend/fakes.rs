@@ -7,8 +7,9 @@ use bindgate::app::ports::{
     StoredSwitch,
 };
 use bindgate::domain::change::apply;
+use bindgate::domain::membership::MemberAttribute;
 use bindgate::domain::policy::{
-    DirectoryPolicy, Flatten, GroupPolicy, GroupSync, OnUnknown, Switch, UserType,
+    DirectoryPolicy, Flatten, GroupPolicy, GroupSync, OnUnknown, Resolve, Switch, UserType,
 };
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
@@ -151,6 +152,10 @@ impl TreeState {
             let id = format!("id-{uid}");
             let attributes = [("uid", uid), ("cn", name), ("entryUUID", &id)].map(single);
             return Ok(vec![Entry { dn: search.base.clone(), attributes: attributes.into() }]);
+        }
+        if search.size_limit == 1 {
+            let some = self.groups.iter().take(1);
+            return Ok(some.map(|(name, members)| group_entry(name, members)).collect());
         }
         let asked = asked_members(&search.filter);
         let holds = |members: &[String]| members.iter().any(|member| asked.contains(member));
@@ -365,11 +370,14 @@ pub(crate) fn policy(name: &str, on_unknown: OnUnknown) -> DirectoryPolicy {
     let groups = GroupPolicy {
         base: dn(&format!("ou=groups,dc={name}")),
         filter: Filter::any_entry(),
-        member_attribute: "member".to_owned(),
+        member_attributes: vec![MemberAttribute::new("member")],
         name_attribute: "cn".to_owned(),
         max_depth: 4,
         max_groups_per_user: 6,
+        max_filter_size: 1 << 16,
         flatten: Flatten::Ancestors,
+        resolve: Resolve::Auto,
+        canary: None,
         replica: None,
         max_replica_pause: Duration::from_secs(60),
         max_replica_names: 1_000_000,

@@ -2,7 +2,7 @@
 
 use crate::support::dice::Dice;
 use bindgate::domain::membership::graph::{ClosureLimits, Counts, Graph, KnownUser};
-use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
+use bindgate::domain::membership::{GroupEntry, Member, MemberKey, UserEntry};
 use bindgate::domain::observation::{Closure, Observed, ObservedGroup, UnknownReason};
 use bindgate::domain::record::{Group, Route, UpstreamId};
 use bindgate::domain::walk::{FoundGroup, Step, Walk, WalkLimits};
@@ -184,13 +184,15 @@ impl Model {
         limits: ClosureLimits,
     ) -> Observed<Closure> {
         let ClosureLimits { max_depth, max_groups } = limits;
-        let mut walk = Walk::new(user, WalkLimits { max_depth, max_groups, batch: 3 });
+        let mut walk = Walk::new(
+            &Member::by_dn(user.clone()),
+            WalkLimits { max_depth, max_groups, batch: 3, bytes: usize::MAX },
+        );
         loop {
             match walk.step() {
                 Step::Done(outcome) => return outcome,
                 Step::Ask(asked) => {
-                    let asked: Vec<_> =
-                        asked.iter().map(|dn| MemberKey::Dn(dn.normalized().clone())).collect();
+                    let asked: Vec<_> = asked.iter().flat_map(Member::keys).collect();
                     let names_one =
                         |entry: &&GroupEntry| asked.iter().any(|key| entry.members.contains(key));
                     walk.feed(self.groups().filter(names_one).map(found).collect());
@@ -201,14 +203,10 @@ impl Model {
 }
 
 fn found(entry: &GroupEntry) -> FoundGroup {
-    let members = entry.members.iter().filter_map(|key| match key {
-        MemberKey::Dn(dn) => Some(dn.clone()),
-        MemberKey::Uid(_) => None,
-    });
     FoundGroup {
         group: entry.group.clone(),
         dn: DistinguishedName::parse(&entry.group.dn).unwrap(),
-        members: members.collect(),
+        members: entry.members.clone(),
     }
 }
 

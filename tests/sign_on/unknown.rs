@@ -97,6 +97,37 @@ async fn known_and_empty_takes_all_managed_memberships() {
 }
 
 #[tokio::test]
+async fn groups_that_all_went_are_believed_only_while_some_group_is_visible() {
+    let blind = |stage: &Stage| stage.tree.state().groups.clear();
+    check_second(blind, "unknown visibility", "a").await;
+    // The look for a group is the walk's second search.
+    for (error, reason) in [
+        (LookupError::Timeout, "timeout"),
+        (LookupError::Result(ResultCode::NO_SUCH_OBJECT), "no-such-base"),
+    ] {
+        let troubled = |stage: &Stage| {
+            stage.tree.group("a", &[]);
+            stage.tree.state().faults.push((At::Level(2), Fault::Error(error)));
+        };
+        check_second(troubled, &format!("unknown {reason}"), "a").await;
+    }
+}
+
+#[tokio::test]
+async fn who_keeps_a_group_costs_no_look_for_others() {
+    let stage = Stage::new();
+    stage.tree.group("a", &[ANN]);
+    stage.tree.group("b", &[ANN]);
+    stage.sign_on().await;
+    stage.tree.state().groups.remove("b");
+    stage.tree.state().searches.clear();
+    stage.sign_on().await;
+    assert_eq!(stage.groups(), "a");
+    let looks = stage.tree.state().searches.iter().filter(|search| search.size_limit > 0).count();
+    assert_eq!(looks, 0);
+}
+
+#[tokio::test]
 async fn a_store_that_fails_leaves_everything_as_it_was() {
     let failed = || StoreError::Failed("disk full".to_owned());
     for faults in [

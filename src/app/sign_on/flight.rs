@@ -14,6 +14,7 @@ use crate::app::ports::{
 use crate::app::switches;
 use crate::domain::digest::digest;
 use crate::domain::identity;
+use crate::domain::membership::Member;
 use crate::domain::membership::graph::{Graph, KnownUser};
 use crate::domain::observation::{Closure, Observation, Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{KnownGroups, Plan, Question, plan};
@@ -21,6 +22,7 @@ use crate::domain::policy::{DirectoryPolicy, GroupPolicy, GroupSync, OnUnknown, 
 use crate::domain::record::{Group, GroupsOutcome, Mark, Record, Seen, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::dn::DistinguishedName;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -231,7 +233,7 @@ impl<P: Ports> Flight<P> {
             self.shared.records.mark(&key, mark);
             return Report::plain(SignOnOutcome::SwitchedOff);
         }
-        let groups = self.observe_groups(user_type, stored.is_some(), entry, passage).await;
+        let groups = self.observe_groups(user_type, stored.as_ref(), entry, passage).await;
         let (source, fingerprint) = (groups.source, groups.fingerprint);
         let observation = Observation { sent_at, user: entry.clone(), groups: groups.closure };
         let (report, record) = self.bring_up_to_date(user_type, switch, &key, &observation).await;
@@ -272,23 +274,25 @@ impl<P: Ports> Flight<P> {
     async fn observe_groups(
         &self,
         user_type: &UserType,
-        has_record: bool,
+        stored: Option<&Stored>,
         entry: &ObservedEntry,
         passage: Passage,
     ) -> Groups {
-        let Some(policy) = self.asked_for(user_type, has_record) else {
+        let Some(policy) = self.asked_for(user_type, stored.is_some()) else {
             return Groups::unknown(UnknownReason::NotAsked);
         };
         let Ok(dn) = DistinguishedName::parse(&entry.entry.dn) else {
             return Groups::unknown(UnknownReason::Malformed);
         };
+        let user = Member { dn, uids: identity::uids(policy, &entry.entry) };
         let copied = match passage {
             Passage::Fresh(_) => {
-                let keys = observe::keys(dn.normalized(), &[]);
+                let keys = user.keys();
                 let limits = observe::closure_limits(policy);
                 self.look(|graph| (graph.closure(&keys, limits), graph.fingerprint(&keys, limits)))
             }
             Passage::Behind => return Groups::unknown(UnknownReason::Rollback),
+            Passage::Held => return Groups::unknown(UnknownReason::Visibility),
             Passage::Walk => None,
         };
         if let Some((closure, fingerprint)) = copied {
@@ -298,7 +302,9 @@ impl<P: Ports> Flight<P> {
             };
             return Groups { closure, source: GroupSource::Replica, fingerprint };
         }
-        let closure = observe::groups(&self.lookups[self.directory], policy, &dn).await;
+        let held = stored.map(|stored| managed(&stored.record)).unwrap_or_default();
+        let finder = &self.shared.directories[self.directory].finder;
+        let closure = finder.groups(&self.lookups[self.directory], policy, &user, &held).await;
         Groups { closure, source: GroupSource::Directory, fingerprint: None }
     }
 
@@ -414,6 +420,11 @@ fn mark(stored: Option<&Stored>, observation: &Observation, now: Timestamp) -> M
         }
     };
     Mark { last_sign_on: now, observed_at, groups, seen: None }
+}
+
+/// The groups that a record has from the directory.
+fn managed(record: &Record) -> BTreeSet<UpstreamId> {
+    record.managed_memberships().map(|(id, _)| id.clone()).collect()
 }
 
 struct KeptGroups<'a, R> {

@@ -101,6 +101,7 @@ struct Directory<P: Ports> {
     policy: Arc<DirectoryPolicy>,
     attributes: Vec<String>,
     barrier: Option<BarrierOf<P>>,
+    finder: observe::Finder,
 }
 
 struct Shared<P: Ports> {
@@ -148,6 +149,7 @@ impl<P: Ports> SignOns<P> {
                 attributes: identity::attributes_to_read(policy),
                 policy: policy.clone(),
                 barrier: None,
+                finder: observe::Finder::default(),
             })
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));

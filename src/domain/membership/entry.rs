@@ -1,7 +1,10 @@
 //! What the graph is made of: groups and users as the directory gives them.
 
 use crate::domain::record::{Group, UpstreamId};
-use crate::proto::dn::NormalizedDn;
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
+
+/// What a filter has around a name: the attribute, tags and lengths.
+const AROUND_A_NAME: usize = 40;
 
 /// What a member value names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,6 +13,43 @@ pub enum MemberKey {
     Dn(NormalizedDn),
     /// A user, by a value of `uid`. The case counts: memberUid compares that way (RFC 2307).
     Uid(String),
+}
+
+impl MemberKey {
+    /// The key of a value of `uid` or `memberUid`: blanks around it and doubled ones do not count
+    /// (RFC 4518 2.6.1). `None` if nothing else is there.
+    pub fn uid(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+        (!words.is_empty()).then(|| Self::Uid(words.join(" ")))
+    }
+}
+
+/// Somebody who may be in groups: a user, or a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The DN.
+    pub dn: DistinguishedName,
+    /// The values of `uid` that groups may name a user by; none for a group.
+    pub uids: Vec<String>,
+}
+
+impl Member {
+    /// One whom groups name by DN alone.
+    pub fn by_dn(dn: DistinguishedName) -> Self {
+        Self { dn, uids: Vec::new() }
+    }
+
+    /// How much of a filter its names take: their bytes, and what stands around each.
+    pub fn bytes(&self) -> usize {
+        let uids = self.uids.iter().map(|uid| uid.len() + AROUND_A_NAME);
+        self.dn.as_str().len() + AROUND_A_NAME + uids.sum::<usize>()
+    }
+
+    /// What groups may name it by.
+    pub fn keys(&self) -> Vec<MemberKey> {
+        let uids = self.uids.iter().filter_map(|uid| MemberKey::uid(uid));
+        std::iter::once(MemberKey::Dn(self.dn.normalized().clone())).chain(uids).collect()
+    }
 }
 
 /// A group, whole.

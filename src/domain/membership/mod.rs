@@ -1,8 +1,10 @@
 //! Who is in which groups: the graph of a whole directory, and the flattening of closures.
 
-pub mod entry;
+pub mod attribute;
+mod entry;
 mod flatten;
 pub mod graph;
 
-pub use entry::{GroupEntry, MemberKey, UserEntry};
+pub use attribute::{MemberAttribute, MemberRule, has_bits, members};
+pub use entry::{GroupEntry, Member, MemberKey, UserEntry};
 pub use flatten::flatten;

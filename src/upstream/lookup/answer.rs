@@ -2,7 +2,7 @@
 
 use crate::app::ports::LookupError;
 use crate::proto::op::Operation;
-use crate::proto::result::LdapResult;
+use crate::proto::result::{LdapResult, ResultCode};
 use crate::proto::search::Entry;
 
 /// The bounds of an answer.
@@ -21,6 +21,8 @@ pub(super) struct Answer {
     bytes: usize,
     has_references: bool,
     has_begun: bool,
+    /// How many entries were asked for at most; 0 for all there are.
+    asked: usize,
 }
 
 /// What a message did to an answer.
@@ -37,6 +39,11 @@ pub(super) enum Step {
 }
 
 impl Answer {
+    /// The answer to a search for so many entries at most; 0 for all there are.
+    pub(super) fn of_at_most(asked: usize) -> Self {
+        Self { asked, ..Self::default() }
+    }
+
     /// Takes the next message of this search in.
     pub(super) fn take(
         &mut self,
@@ -75,9 +82,17 @@ impl Answer {
         Step::More
     }
 
+    fn has_enough(&self) -> bool {
+        self.asked > 0 && self.entries.len() >= self.asked
+    }
+
     fn done(&mut self, content: &[u8]) -> Step {
         let Ok(result) = LdapResult::decode(content) else { return Step::Malformed };
         Step::Done(match result.code {
+            // That there are more than were asked for is no failure.
+            ResultCode::SIZE_LIMIT_EXCEEDED if self.has_enough() && !self.has_references => {
+                Ok(std::mem::take(&mut self.entries))
+            }
             code if !code.is_success() => Err(LookupError::Result(code)),
             _ if self.has_references => Err(LookupError::Referral),
             _ => Ok(std::mem::take(&mut self.entries)),
@@ -88,7 +103,6 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::result::ResultCode;
     use proptest::prelude::*;
 
     const LIMITS: AnswerLimits = AnswerLimits { entries: 2, bytes: 100 };
@@ -124,6 +138,24 @@ mod tests {
         check(&[(Operation::SearchResultEntry, vec![9])], Step::Malformed);
         check(&[(Operation::SearchResultDone, vec![9])], Step::Malformed);
         check(&[(Operation::BindResponse, vec![])], Step::Malformed);
+    }
+
+    #[test]
+    fn as_many_entries_as_were_asked_for_are_all_that_was_asked_for() {
+        let (dn, limit) = ("x".to_owned(), ResultCode::SIZE_LIMIT_EXCEEDED);
+        let x = Entry { dn, attributes: Vec::new() };
+        let check = |asked: usize, messages: &[(Operation, Vec<u8>)], expected| {
+            let mut answer = Answer::of_at_most(asked);
+            let steps = messages.iter().map(|(op, content)| answer.take(*op, content, LIMITS));
+            assert_eq!(steps.last(), Some(Step::Done(expected)), "{asked}");
+        };
+        let cut = || Err(LookupError::Result(limit));
+        check(1, &[entry(), done(4)], Ok(vec![x.clone()]));
+        check(1, &[entry(), done(0)], Ok(vec![x]));
+        check(2, &[entry(), done(4)], cut());
+        check(0, &[entry(), done(4)], cut());
+        check(1, &[done(4)], cut());
+        check(1, &[entry(), done(11)], Err(LookupError::Result(ResultCode::ADMIN_LIMIT_EXCEEDED)));
     }
 
     proptest! {

@@ -183,7 +183,7 @@ impl Line {
         self.deadlines.push_back((job.deadline, id));
         self.arm(job.deadline);
         let on_reused = self.has_answered;
-        let answer = Answer::default();
+        let answer = Answer::of_at_most(job.search.size_limit as usize);
         self.pending.insert(id, Pending { job, answer, sent_at: now, on_reused });
     }
 

@@ -4,7 +4,7 @@ use crate::app::ports::Coverage;
 use crate::domain::digest::{self, digest};
 use crate::domain::identity::{self, ID_ATTRIBUTES};
 use crate::domain::matching::{self, Truth};
-use crate::domain::membership::{GroupEntry, MemberKey, UserEntry};
+use crate::domain::membership::{self, GroupEntry, UserEntry};
 use crate::domain::policy::{DirectoryPolicy, GroupPolicy};
 use crate::domain::record::{Group, UpstreamId};
 use crate::domain::replication::Kept;
@@ -55,7 +55,8 @@ impl Question {
         let mut attributes: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
         attributes.extend(["objectClass".to_owned(), HAS_BELOW.to_owned()]);
         attributes.push(groups.name_attribute.clone());
-        attributes.push(groups.member_attribute.clone());
+        let members = groups.member_attributes.iter().map(|attribute| attribute.name.clone());
+        attributes.extend(members);
         attributes.extend(groups.filter.attributes().into_iter().map(str::to_owned));
         let mut filters = vec![
             groups.filter.clone(),
@@ -125,11 +126,12 @@ impl Question {
             let name = attribute.name.split(';').next().unwrap_or_default();
             self.digested.iter().any(|digested| digested.eq_ignore_ascii_case(name))
         };
+        let uids = directory.groups.as_ref().map(|groups| identity::uids(groups, &entry));
         let Entry { dn: text, mut attributes } = entry;
         attributes.retain(is_digested);
         let digest = digest(seed, &Entry { dn: text, attributes });
         let dn = dn.normalized().clone();
-        Some(Kept::User(UserEntry { id, dn, uids: Vec::new(), digest }))
+        Some(Kept::User(UserEntry { id, dn, uids: uids.unwrap_or_default(), digest }))
     }
 }
 
@@ -138,7 +140,8 @@ fn fingerprint(search: &Search, directory: &DirectoryPolicy, origin: &str) -> u1
     let mut parts = vec![origin.to_owned(), search.base.clone(), search.filter.to_string()];
     parts.extend(search.attributes.iter().cloned());
     parts.extend(directory.groups.iter().flat_map(|groups| {
-        let names = [groups.base.as_str(), &groups.member_attribute, &groups.name_attribute];
+        let members = format!("{:?}", groups.member_attributes);
+        let names = [groups.base.as_str(), &members, &groups.name_attribute];
         names.map(str::to_owned).into_iter().chain([groups.filter.to_string()])
     }));
     parts.extend(identity::attributes_to_read(directory));
@@ -161,14 +164,10 @@ fn group(
     entry: &Entry,
 ) -> GroupEntry {
     let name = entry.text(&policy.name_attribute).unwrap_or(&entry.dn).to_owned();
-    let members = entry.values(&policy.member_attribute).iter();
-    // A value that is no name (a placeholder) names nobody.
-    let members = members.filter_map(|value| DistinguishedName::from_bytes(value).ok());
-    let members = members.filter(|member| !member.is_root());
     GroupEntry {
         group: Group { id, dn: entry.dn.clone(), name },
         dn: dn.normalized().clone(),
-        members: members.map(|member| MemberKey::Dn(member.normalized().clone())).collect(),
+        members: membership::members(&policy.member_attributes, entry),
     }
 }
 

@@ -1,0 +1,146 @@
+//! Finds a user's groups by the strategy of the directory, and believes what it found or not.
+
+use super::canary::Cage;
+use super::{base_search, groups_visible, member_of, probe, walk};
+use crate::app::ports::{LookupError, Lookups};
+use crate::domain::identity;
+use crate::domain::membership::{Member, MemberRule};
+use crate::domain::observation::{Closure, Observed, UnknownReason};
+use crate::domain::policy::{GroupPolicy, Resolve};
+use crate::domain::record::UpstreamId;
+use crate::domain::strategy::{Strategy, choose};
+use crate::proto::dn::DistinguishedName;
+use crate::proto::filter::Filter;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// How long a probe counts.
+const PROBE_LIFE: Duration = Duration::from_secs(600);
+
+/// Finds the groups of one directory's users. It is made once and shared.
+#[derive(Debug, Default)]
+pub struct Finder {
+    chosen: Mutex<Option<(Instant, Strategy)>>,
+    cage: Cage,
+}
+
+impl Finder {
+    /// All groups of a user, direct and nested; `held` are those that the record has from the
+    /// directory.
+    pub async fn groups<L: Lookups>(
+        &self,
+        lookups: &L,
+        policy: &GroupPolicy,
+        user: &Member,
+        held: &BTreeSet<UpstreamId>,
+    ) -> Observed<Closure> {
+        let closure = match self.find(lookups, policy, user, held).await {
+            Observed::Known(closure) => closure,
+            unknown => return unknown,
+        };
+        match self.believe(lookups, policy, &closure, held).await {
+            Ok(()) => Observed::Known(closure),
+            Err(reason) => Observed::Unknown(reason),
+        }
+    }
+
+    /// What `memberOf` does not list is not believed to be gone, and an entry that lists nothing
+    /// not to be in no group: both are asked for by members, which every reader of groups sees.
+    async fn find<L: Lookups>(
+        &self,
+        lookups: &L,
+        policy: &GroupPolicy,
+        user: &Member,
+        held: &BTreeSet<UpstreamId>,
+    ) -> Observed<Closure> {
+        let by_uid_alone = policy.member_attributes.iter().all(|a| a.rule == MemberRule::Uid);
+        if by_uid_alone && user.uids.is_empty() {
+            // Nothing could be asked, and so nothing was learnt.
+            return Observed::Unknown(UnknownReason::Visibility);
+        }
+        let listed = match self.strategy(lookups, policy).await {
+            Strategy::Replica | Strategy::MemberWalk => return walk(lookups, policy, user).await,
+            Strategy::MemberOfWalk => member_of::walk(lookups, policy, user).await,
+            Strategy::MemberOfComputed => member_of::computed(lookups, policy, user).await,
+        };
+        match listed {
+            Observed::Known(closure)
+                if closure.is_empty() || !held.iter().all(|id| closure.contains_key(id)) =>
+            {
+                walk(lookups, policy, user).await
+            }
+            other => other,
+        }
+    }
+
+    /// How groups are asked for: found out by a probe where the configuration leaves that open.
+    async fn strategy<L: Lookups>(&self, lookups: &L, policy: &GroupPolicy) -> Strategy {
+        if policy.resolve != Resolve::MemberOf {
+            return Strategy::MemberWalk;
+        }
+        let mut chosen = self.chosen.lock().await;
+        if let Some((at, strategy)) = *chosen
+            && at.elapsed() < PROBE_LIFE
+        {
+            return strategy;
+        }
+        let began = Instant::now();
+        match probe::facts(lookups, policy).await {
+            Ok(facts) => {
+                let strategy = choose(policy, &facts).walk;
+                *chosen = Some((began, strategy));
+                strategy
+            }
+            // The walk will meet with the same trouble, and tell.
+            Err(_) => Strategy::MemberWalk,
+        }
+    }
+
+    /// Rule K5: the account still sees groups at all.
+    async fn believe<L: Lookups>(
+        &self,
+        lookups: &L,
+        policy: &GroupPolicy,
+        closure: &Closure,
+        held: &BTreeSet<UpstreamId>,
+    ) -> Result<(), UnknownReason> {
+        let takes_all = !held.is_empty() && !held.iter().any(|id| closure.contains_key(id));
+        if takes_all && !groups_visible(lookups, policy).await? {
+            return Err(UnknownReason::Visibility);
+        }
+        self.hear_canary(lookups, policy).await
+    }
+
+    /// Whether the canary, if there is one, has its groups; looked at no more often than its
+    /// interval allows.
+    pub async fn hear_canary<L: Lookups>(
+        &self,
+        lookups: &L,
+        policy: &GroupPolicy,
+    ) -> Result<(), UnknownReason> {
+        let Some(canary) = &policy.canary else { return Ok(()) };
+        let look = self.groups_of_canary(lookups, policy, &canary.user);
+        self.cage.listen(canary, look).await
+    }
+
+    async fn groups_of_canary<L: Lookups>(
+        &self,
+        lookups: &L,
+        policy: &GroupPolicy,
+        user: &DistinguishedName,
+    ) -> Observed<Closure> {
+        let search = base_search(user.as_str(), Filter::any_entry(), vec!["uid".to_owned()]);
+        let entries = match lookups.search(search).await.map_err(LookupError::reason) {
+            Ok(entries) => entries,
+            Err(reason) => return Observed::Unknown(reason),
+        };
+        let Some(entry) = entries.first() else {
+            return Observed::Unknown(UnknownReason::NotOneEntry);
+        };
+        let uids = identity::uids(policy, entry);
+        let member = Member { uids, ..Member::by_dn(user.clone()) };
+        self.find(lookups, policy, &member, &BTreeSet::new()).await
+    }
+}

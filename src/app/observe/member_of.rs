@@ -1,0 +1,336 @@
+//! Groups by `memberOf`, as the directory keeps it or computes it.
+//!
+//! Both ways end with the closure of the member walk on the same data. Whether a directory's
+//! `memberOf` can be used at all is found out by [`super::probe`], and what it does not list is
+//! asked for by members before anything is taken away (see [`super::Finder`]).
+
+use super::members::{found_group, holding, naming_attributes};
+use super::{BATCH, base_search, limits, read};
+use crate::app::ports::{LookupError, Lookups};
+use crate::domain::membership::{Member, MemberKey, MemberRule};
+use crate::domain::observation::{Closure, Observed, UnknownReason};
+use crate::domain::policy::GroupPolicy;
+use crate::domain::walk::{FoundGroup, Step, Walk};
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use crate::proto::result::ResultCode;
+use crate::proto::search::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::task::JoinSet;
+
+/// The attribute that lists the groups that an entry is in.
+pub(super) const MEMBER_OF: &str = "memberOf";
+
+/// How many groups are read at once.
+const READS_AT_ONCE: usize = 16;
+
+/// The walk by `memberOf` where it lists the groups that hold an entry directly: that of the user,
+/// then that of those groups, level by level.
+pub(super) async fn walk<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    user: &Member,
+) -> Observed<Closure> {
+    let mut walk = Walk::new(user, limits(policy));
+    let mut library = Library::default();
+    loop {
+        let asked = match walk.step() {
+            Step::Ask(asked) => asked,
+            Step::Done(closure) => return closure,
+        };
+        match library.holding(lookups, policy, &asked).await {
+            Ok(found) => walk.feed(found),
+            Err(reason) => return Observed::Unknown(reason),
+        }
+    }
+}
+
+/// The groups of a user whose `memberOf` lists all of them at once, nested ones too. It is a set
+/// without ways, so the members among the user and these groups are asked for together; a group
+/// that comes up only then is asked for like in any walk.
+pub(super) async fn computed<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    user: &Member,
+) -> Observed<Closure> {
+    match walk_with_hint(lookups, policy, user).await {
+        Ok(closure) => closure,
+        Err(reason) => Observed::Unknown(reason),
+    }
+}
+
+async fn walk_with_hint<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    user: &Member,
+) -> Result<Observed<Closure>, UnknownReason> {
+    let groups = within(policy, listed(lookups, user).await?);
+    if groups.len() > policy.max_groups_per_user {
+        return Err(UnknownReason::TooManyGroups);
+    }
+    let hinted: Vec<Member> =
+        std::iter::once(user.clone()).chain(groups.into_iter().map(Member::by_dn)).collect();
+    let mut found = Vec::new();
+    for batch in batches(policy, &hinted) {
+        found.extend(holding(lookups, policy, batch).await?);
+    }
+    let keys: BTreeSet<MemberKey> = hinted.iter().flat_map(Member::keys).collect();
+    // A group that does not say whom it holds can be placed by a walk alone.
+    let is_placed = |group: &FoundGroup| group.members.iter().any(|key| keys.contains(key));
+    if !found.iter().all(is_placed) {
+        return Ok(super::walk(lookups, policy, user).await);
+    }
+    let mut walk = Walk::new(user, limits(policy));
+    loop {
+        let asked = match walk.step() {
+            Step::Ask(asked) => asked,
+            Step::Done(closure) => return Ok(closure),
+        };
+        let wanted: BTreeSet<MemberKey> = asked.iter().flat_map(Member::keys).collect();
+        if !wanted.is_subset(&keys) {
+            walk.feed(holding(lookups, policy, &asked).await?);
+            continue;
+        }
+        let holds = |group: &&FoundGroup| group.members.iter().any(|key| wanted.contains(key));
+        walk.feed(found.iter().filter(holds).cloned().collect());
+    }
+}
+
+/// Members in parts that one search may ask about.
+fn batches<'a>(policy: &GroupPolicy, members: &'a [Member]) -> Vec<&'a [Member]> {
+    let most = limits(policy).bytes;
+    let mut parts = Vec::new();
+    let mut rest = members;
+    while !rest.is_empty() {
+        let mut bytes = 0_usize;
+        let fits = |member: &&Member| {
+            bytes = bytes.saturating_add(member.bytes());
+            bytes <= most
+        };
+        let fitting = rest.iter().take(BATCH).take_while(fits).count().max(1);
+        let (part, behind) = rest.split_at(fitting);
+        parts.push(part);
+        rest = behind;
+    }
+    parts
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Library {
+    /// The groups that hold each entry that was read.
+    above: BTreeMap<NormalizedDn, Vec<DistinguishedName>>,
+    /// Each name that was read: the group, or nothing if it is none.
+    groups: BTreeMap<NormalizedDn, Option<FoundGroup>>,
+}
+
+/// What a name that `memberOf` lists leads to.
+enum Shelf {
+    Group(Box<FoundGroup>, Vec<DistinguishedName>),
+    /// An entry that is no group, or that nobody is shown.
+    NoGroup,
+    /// Nothing is there.
+    Gone,
+}
+
+impl Library {
+    /// The groups that hold one of `asked`, by what they list.
+    async fn holding<L: Lookups>(
+        &mut self,
+        lookups: &L,
+        policy: &GroupPolicy,
+        asked: &[Member],
+    ) -> Result<Vec<FoundGroup>, UnknownReason> {
+        let mut members: BTreeMap<NormalizedDn, Vec<MemberKey>> = BTreeMap::new();
+        let mut unread = BTreeMap::new();
+        for member in asked {
+            for group in self.above(lookups, policy, member).await? {
+                let name = group.normalized();
+                let own = MemberKey::Dn(member.dn.normalized().clone());
+                members.entry(name.clone()).or_default().push(own);
+                if !self.groups.contains_key(name) {
+                    unread.insert(name.clone(), group);
+                }
+            }
+        }
+        let known = self.groups.values().flatten().count();
+        if known.saturating_add(unread.len()) > policy.max_groups_per_user {
+            return Err(UnknownReason::TooManyGroups);
+        }
+        let names: Vec<DistinguishedName> = unread.into_values().collect();
+        let gone = self.read_groups(lookups, policy, &names).await?;
+        confirm(lookups, policy, asked, &gone).await?;
+        let found = members.into_iter().filter_map(|(name, members)| {
+            let group = self.groups.get(&name)?.clone()?;
+            Some(FoundGroup { members, ..group })
+        });
+        let mut found: Vec<FoundGroup> = found.collect();
+        found.extend(by_uid(lookups, policy, asked).await?);
+        Ok(found)
+    }
+
+    async fn above<L: Lookups>(
+        &mut self,
+        lookups: &L,
+        policy: &GroupPolicy,
+        member: &Member,
+    ) -> Result<Vec<DistinguishedName>, UnknownReason> {
+        if let Some(above) = self.above.get(member.dn.normalized()) {
+            return Ok(above.clone());
+        }
+        let above = within(policy, listed(lookups, member).await?);
+        self.above.insert(member.dn.normalized().clone(), above.clone());
+        Ok(above)
+    }
+
+    /// Reads groups, some at a time; gives those names where nothing is.
+    async fn read_groups<L: Lookups>(
+        &mut self,
+        lookups: &L,
+        policy: &GroupPolicy,
+        names: &[DistinguishedName],
+    ) -> Result<BTreeSet<NormalizedDn>, UnknownReason> {
+        let mut gone = BTreeSet::new();
+        for some in names.chunks(READS_AT_ONCE) {
+            let mut reads = JoinSet::new();
+            for name in some {
+                let (lookups, policy, name) = (lookups.clone(), policy.clone(), name.clone());
+                reads.spawn(async move { (shelf(&lookups, &policy, &name).await, name) });
+            }
+            while let Some(read) = reads.join_next().await {
+                let (shelf, name) = read.map_err(|_| UnknownReason::Disconnected)?;
+                let name = name.normalized().clone();
+                let group = match shelf? {
+                    Shelf::Group(group, above) => {
+                        self.above.insert(name.clone(), within(policy, above));
+                        Some(*group)
+                    }
+                    Shelf::NoGroup => None,
+                    Shelf::Gone => {
+                        gone.insert(name.clone());
+                        None
+                    }
+                };
+                self.groups.insert(name, group);
+            }
+        }
+        Ok(gone)
+    }
+}
+
+/// The groups that name one of `asked` by uid: no directory lists those in `memberOf`.
+async fn by_uid<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    asked: &[Member],
+) -> Result<Vec<FoundGroup>, UnknownReason> {
+    let mut policy = policy.clone();
+    policy.member_attributes.retain(|attribute| attribute.rule == MemberRule::Uid);
+    let mut found = Vec::new();
+    for member in asked.iter().filter(|member| !member.uids.is_empty()) {
+        found.extend(holding(lookups, &policy, std::slice::from_ref(member)).await?);
+    }
+    Ok(found)
+}
+
+/// A name that leads nowhere is a leftover if it is still listed; else the group was renamed
+/// between two reads, and what was put together from both is not to be trusted.
+async fn confirm<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    asked: &[Member],
+    gone: &BTreeSet<NormalizedDn>,
+) -> Result<(), UnknownReason> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let mut still = BTreeSet::new();
+    for member in asked {
+        let above = within(policy, listed(lookups, member).await?);
+        still.extend(above.iter().map(|group| group.normalized().clone()));
+    }
+    if gone.is_subset(&still) { Ok(()) } else { Err(UnknownReason::Inconsistent) }
+}
+
+/// Reads a group with what it is in.
+async fn shelf<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    name: &DistinguishedName,
+) -> Result<Shelf, UnknownReason> {
+    let mut attributes = naming_attributes(policy);
+    attributes.push(MEMBER_OF.to_owned());
+    let search = base_search(name.as_str(), policy.filter.clone(), attributes);
+    let entries = match lookups.search(search).await {
+        Ok(entries) => entries,
+        Err(LookupError::Result(ResultCode::NO_SUCH_OBJECT)) => return Ok(Shelf::Gone),
+        Err(error) => return Err(error.reason()),
+    };
+    match entries.as_slice() {
+        [] => Ok(Shelf::NoGroup),
+        [entry] => Ok(Shelf::Group(Box::new(found_group(policy, entry)?), names_listed(entry)?)),
+        _ => Err(UnknownReason::NotOneEntry),
+    }
+}
+
+/// What an entry's `memberOf` lists now.
+pub(super) async fn listed<L: Lookups>(
+    lookups: &L,
+    member: &Member,
+) -> Result<Vec<DistinguishedName>, UnknownReason> {
+    let entry = read(lookups, member.dn.as_str(), vec![MEMBER_OF.to_owned()]).await?;
+    names_listed(&entry)
+}
+
+/// The names that an entry lists. One that came in part, as a range of values, makes the whole
+/// list unknown (rule K3).
+fn names_listed(entry: &Entry) -> Result<Vec<DistinguishedName>, UnknownReason> {
+    let mut names = Vec::new();
+    for attribute in &entry.attributes {
+        let (name, options) = attribute.name.split_once(';').unwrap_or((&attribute.name, ""));
+        if !name.eq_ignore_ascii_case(MEMBER_OF) {
+            continue;
+        }
+        let range = options.to_ascii_lowercase();
+        if range.starts_with("range=") && range != "range=0-*" {
+            return Err(UnknownReason::SizeLimit);
+        }
+        let parsed = attribute.values.iter().map(|value| DistinguishedName::from_bytes(value));
+        let parsed: Result<Vec<_>, _> = parsed.collect();
+        names.extend(parsed.map_err(|_| UnknownReason::Malformed)?);
+    }
+    Ok(names)
+}
+
+/// Those that are under the groups' base.
+pub(super) fn within(
+    policy: &GroupPolicy,
+    mut names: Vec<DistinguishedName>,
+) -> Vec<DistinguishedName> {
+    names.retain(|name| name.is_within(&policy.base));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::search::Attribute;
+
+    #[track_caller]
+    fn check(attribute: &str, values: &[&str], expected: Result<usize, UnknownReason>) {
+        let values = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+        let attributes = vec![Attribute { name: attribute.to_owned(), values }];
+        let entry = Entry { dn: "cn=a".to_owned(), attributes };
+        assert_eq!(names_listed(&entry).map(|names| names.len()), expected, "{attribute}");
+    }
+
+    #[test]
+    fn s3_3_a_list_that_came_in_part_is_no_list() {
+        check("memberOf", &["cn=a", "cn=b"], Ok(2));
+        check("MEMBEROF", &["cn=a"], Ok(1));
+        check("memberOf;range=0-*", &["cn=a"], Ok(1));
+        check("memberOf;range=0-1", &["cn=a", "cn=b"], Err(UnknownReason::SizeLimit));
+        check("memberOf;Range=2-*", &["cn=a"], Err(UnknownReason::SizeLimit));
+        check("memberOf", &["nobody"], Err(UnknownReason::Malformed));
+        check("memberOfX", &["cn=a"], Ok(0));
+    }
+}

@@ -1,0 +1,135 @@
+//! What one sign-on learns from the directory: the user's entry, and the groups by a strategy.
+
+mod canary;
+mod finder;
+mod member_of;
+mod members;
+mod probe;
+
+pub use finder::Finder;
+pub use probe::{facts, vendor};
+
+use super::ports::{LookupError, Lookups};
+use crate::domain::identity;
+use crate::domain::membership::graph::ClosureLimits;
+use crate::domain::membership::{Member, MemberKey};
+use crate::domain::observation::{Closure, Observed, ObservedEntry, UnknownReason};
+use crate::domain::policy::GroupPolicy;
+use crate::domain::walk::{Step, Walk, WalkLimits};
+use crate::proto::dn::NormalizedDn;
+use crate::proto::filter::Filter;
+use crate::proto::result::ResultCode;
+use crate::proto::search::{Entry, Scope, Search};
+
+/// How many members one search of a walk asks about at most.
+pub const BATCH: usize = 128;
+
+/// A search that reads one entry.
+fn base_search(name: &str, filter: Filter, attributes: Vec<String>) -> Search {
+    Search {
+        base: name.to_owned(),
+        scope: Scope::Base,
+        filter,
+        attributes,
+        size_limit: 0,
+        time_limit: 0,
+        controls: Vec::new(),
+    }
+}
+
+/// Reads an entry by its DN, with `(objectClass=*)`: the policy is decided here, on what was read.
+pub async fn entry<L: Lookups>(
+    lookups: &L,
+    name: &str,
+    attributes: &[String],
+) -> Observed<ObservedEntry> {
+    let entry = match read(lookups, name, attributes.to_vec()).await {
+        Ok(entry) => entry,
+        Err(reason) => return Observed::Unknown(reason),
+    };
+    match identity::upstream_id(&entry) {
+        Ok(upstream_id) => Observed::Known(ObservedEntry { upstream_id, entry }),
+        Err(reason) => Observed::Unknown(reason),
+    }
+}
+
+/// Reads an entry that has to be there.
+async fn read<L: Lookups>(
+    lookups: &L,
+    name: &str,
+    attributes: Vec<String>,
+) -> Result<Entry, UnknownReason> {
+    let search = base_search(name, Filter::any_entry(), attributes);
+    let mut entries = match lookups.search(search).await {
+        Ok(entries) => entries,
+        // The bind succeeded, so the entry was there: a read that does not see it proves nothing.
+        Err(LookupError::Result(ResultCode::NO_SUCH_OBJECT)) => {
+            return Err(UnknownReason::NotOneEntry);
+        }
+        Err(error) => return Err(error.reason()),
+    };
+    match (entries.pop(), entries.is_empty()) {
+        (Some(entry), true) => Ok(entry),
+        _ => Err(UnknownReason::NotOneEntry),
+    }
+}
+
+/// The bounds of a closure in a live copy: the same as those of a walk.
+pub fn closure_limits(policy: &GroupPolicy) -> ClosureLimits {
+    ClosureLimits { max_depth: policy.max_depth, max_groups: policy.max_groups_per_user }
+}
+
+/// What groups may name a user by.
+pub fn keys(dn: &NormalizedDn, uids: &[String]) -> Vec<MemberKey> {
+    let uids = uids.iter().filter_map(|uid| MemberKey::uid(uid));
+    std::iter::once(MemberKey::Dn(dn.clone())).chain(uids).collect()
+}
+
+/// Finds all groups of a user, direct and nested, by the member walk: one search a level and batch.
+pub async fn walk<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    user: &Member,
+) -> Observed<Closure> {
+    let mut walk = Walk::new(user, limits(policy));
+    loop {
+        let asked = match walk.step() {
+            Step::Ask(asked) => asked,
+            Step::Done(closure) => return closure,
+        };
+        match members::holding(lookups, policy, &asked).await {
+            Ok(found) => walk.feed(found),
+            Err(reason) => return Observed::Unknown(reason),
+        }
+    }
+}
+
+/// The bounds of a walk. A member's name stands in the filter once for each attribute.
+fn limits(policy: &GroupPolicy) -> WalkLimits {
+    WalkLimits {
+        max_depth: policy.max_depth,
+        max_groups: policy.max_groups_per_user,
+        batch: BATCH,
+        bytes: policy.max_filter_size / policy.member_attributes.len().max(1),
+    }
+}
+
+/// Whether the service account sees any group under the base at this time (rule K5).
+///
+/// One entry is asked for. A directory that says there would have been more has shown that one.
+pub async fn groups_visible<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+) -> Result<bool, UnknownReason> {
+    let search = Search {
+        base: policy.base.as_str().to_owned(),
+        scope: Scope::Subtree,
+        filter: policy.filter.clone(),
+        attributes: vec!["1.1".to_owned()],
+        size_limit: 1,
+        time_limit: 0,
+        controls: Vec::new(),
+    };
+    let entries = lookups.search(search).await.map_err(LookupError::reason)?;
+    Ok(!entries.is_empty())
+}

@@ -1,0 +1,195 @@
+//! What a directory offers for finding groups: asked, not guessed.
+//!
+//! The running gateway and `check --online` ask by the same code, so that what is printed is what
+//! is done.
+
+use super::member_of::{MEMBER_OF, listed, within};
+use super::members::{holding, naming_attributes};
+use super::{base_search, read};
+use crate::app::ports::{LookupError, Lookups};
+use crate::domain::membership::{self, Member, MemberAttribute, MemberKey, MemberRule};
+use crate::domain::observation::UnknownReason;
+use crate::domain::policy::GroupPolicy;
+use crate::domain::strategy::{Facts, MemberOf, attribute_names};
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use crate::proto::filter::Filter;
+use crate::proto::search::{Entry, Scope, Search};
+use std::collections::BTreeSet;
+
+/// How many groups are looked at for each attribute that names members.
+const GROUPS: u32 = 10;
+/// How many members of each are looked at.
+const MEMBERS: usize = 2;
+
+/// Finds out what a directory offers.
+pub async fn facts<L: Lookups>(lookups: &L, policy: &GroupPolicy) -> Result<Facts, UnknownReason> {
+    let root = root(lookups).await?;
+    let schema = schema(lookups, &root).await;
+    let sample = sample(lookups, policy).await?;
+    let member_of = match &schema {
+        Some(known) if !known.contains(&MEMBER_OF.to_ascii_lowercase()) => MemberOf::NotInSchema,
+        _ => member_of(lookups, policy, &sample).await?,
+    };
+    Ok(Facts {
+        vendor: name_of(&root),
+        controls: texts(&root, "supportedControl"),
+        has_marker: has_marker(lookups, policy, &root).await,
+        schema,
+        sees_groups: !sample.is_empty(),
+        has_bits: sample.iter().any(|entry| has_bits(policy, entry)),
+        member_of,
+    })
+}
+
+/// What a directory calls itself; perhaps nothing. To have asked shows that it can be reached.
+pub async fn vendor<L: Lookups>(lookups: &L) -> Result<String, UnknownReason> {
+    Ok(name_of(&root(lookups).await?))
+}
+
+/// The root DSE (RFC 4512 5.1).
+async fn root<L: Lookups>(lookups: &L) -> Result<Entry, UnknownReason> {
+    let names = ["objectClass", "vendorName", "vendorVersion", "namingContexts"].into_iter();
+    let names = names.chain(["supportedControl", "subschemaSubentry"]);
+    read(lookups, "", names.map(str::to_owned).collect()).await
+}
+
+fn texts(entry: &Entry, attribute: &str) -> BTreeSet<String> {
+    let values = entry.values(attribute).iter().filter_map(|value| std::str::from_utf8(value).ok());
+    values.map(str::to_owned).collect()
+}
+
+fn name_of(root: &Entry) -> String {
+    if texts(root, "objectClass").contains("OpenLDAProotDSE") {
+        return "OpenLDAP".to_owned();
+    }
+    let parts = ["vendorName", "vendorVersion"].map(|name| root.text(name));
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// The names of all attribute types, in lower case; `None` if the schema cannot be read.
+async fn schema<L: Lookups>(lookups: &L, root: &Entry) -> Option<BTreeSet<String>> {
+    let filter = Filter::equal("objectClass", "subschema");
+    let search =
+        base_search(root.text("subschemaSubentry")?, filter, vec!["attributeTypes".to_owned()]);
+    let entries = lookups.search(search).await.ok()?;
+    let [entry] = entries.as_slice() else { return None };
+    let types = texts(entry, "attributeTypes");
+    let names = types.iter().flat_map(|text| attribute_names(text));
+    Some(names.map(str::to_ascii_lowercase).collect())
+}
+
+/// Whether the naming context that holds the groups says how far the directory has got.
+async fn has_marker<L: Lookups>(lookups: &L, policy: &GroupPolicy, root: &Entry) -> bool {
+    for context in texts(root, "namingContexts") {
+        let holds = DistinguishedName::parse(&context).is_ok_and(|dn| policy.base.is_within(&dn));
+        if holds {
+            let entry = read(lookups, &context, vec!["contextCSN".to_owned()]).await;
+            return entry.is_ok_and(|entry| !entry.values("contextCSN").is_empty());
+        }
+    }
+    false
+}
+
+fn has_bits(policy: &GroupPolicy, group: &Entry) -> bool {
+    let by_name_and_uid = |attribute: &&MemberAttribute| attribute.rule == MemberRule::NameAndUid;
+    let mut attributes = policy.member_attributes.iter().filter(by_name_and_uid);
+    attributes.any(|attribute| {
+        group.values(&attribute.name).iter().any(|value| membership::has_bits(value))
+    })
+}
+
+/// Some groups with their members, of those that name members by each attribute.
+async fn sample<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+) -> Result<Vec<Entry>, UnknownReason> {
+    let mut sample = Vec::new();
+    for attribute in &policy.member_attributes {
+        let held = Filter::Present(attribute.name.clone());
+        let mut attributes = naming_attributes(policy);
+        attributes.push(attribute.name.clone());
+        let search = Search {
+            base: policy.base.as_str().to_owned(),
+            scope: Scope::Subtree,
+            filter: Filter::And(vec![policy.filter.clone(), held]),
+            attributes,
+            size_limit: GROUPS,
+            time_limit: 0,
+            controls: Vec::new(),
+        };
+        sample.extend(lookups.search(search).await.map_err(LookupError::reason)?);
+    }
+    Ok(sample)
+}
+
+/// Whether `memberOf` is kept, can be read, and lists the groups that hold an entry directly.
+async fn member_of<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    sample: &[Entry],
+) -> Result<MemberOf, UnknownReason> {
+    let mut verdict = None;
+    for entry in sample {
+        let Ok(group) = DistinguishedName::parse(&entry.dn) else { continue };
+        let members = membership::members(&policy.member_attributes, entry);
+        let names = members.into_iter().filter_map(|key| match key {
+            MemberKey::Dn(dn) => DistinguishedName::parse(dn.as_str()).ok(),
+            MemberKey::Uid(_) => None,
+        });
+        for member in names.take(MEMBERS) {
+            match judge(lookups, policy, &group, &Member::by_dn(member)).await? {
+                None => {}
+                Some(no @ (MemberOf::Silent | MemberOf::Computed)) => return Ok(no),
+                Some(seen) if verdict != Some(MemberOf::Direct) => verdict = Some(seen),
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(verdict.unwrap_or(MemberOf::NothingToTry))
+}
+
+/// What the `memberOf` of one member of a group shows; `None` if the member has no entry.
+async fn judge<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    group: &DistinguishedName,
+    member: &Member,
+) -> Result<Option<MemberOf>, UnknownReason> {
+    let own = match listed(lookups, member).await {
+        Ok(own) => names(&within(policy, own)),
+        Err(UnknownReason::NotOneEntry) => return Ok(None),
+        Err(reason) => return Err(reason),
+    };
+    if !own.contains(group.normalized()) {
+        return Ok(Some(MemberOf::Silent));
+    }
+    let direct = above(lookups, policy, member).await?;
+    if !own.is_subset(&direct) {
+        return Ok(Some(MemberOf::Computed));
+    }
+    // A group one level up that the member does not list, and the group in between does.
+    let group = Member::by_dn(group.clone());
+    let higher = above(lookups, policy, &group).await?;
+    if higher.is_subset(&direct) {
+        return Ok(Some(MemberOf::Unproven));
+    }
+    let listed_above = names(&within(policy, listed(lookups, &group).await?));
+    Ok(Some(match higher.is_subset(&listed_above) {
+        true => MemberOf::Direct,
+        false => MemberOf::Silent,
+    }))
+}
+
+/// The groups that hold somebody directly, by their members.
+async fn above<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    member: &Member,
+) -> Result<BTreeSet<NormalizedDn>, UnknownReason> {
+    let found = holding(lookups, policy, std::slice::from_ref(member)).await?;
+    Ok(found.into_iter().map(|group| group.dn.normalized().clone()).collect())
+}
+
+fn names(list: &[DistinguishedName]) -> BTreeSet<NormalizedDn> {
+    list.iter().map(|name| name.normalized().clone()).collect()
+}

@@ -5,13 +5,14 @@ CARGO ?= cargo
 # Tests that run longer when BINDGATE_SOAK is set, and print how far they are.
 SOAKED = conversations differential domain group_graph leases hostile pressure fuzz
 
-.PHONY: help test soak bench bench-full instructions lint fmt demo certs reference
+.PHONY: help test soak bench bench-full bench-groups instructions lint fmt demo certs reference
 
 help:
 	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
 	@echo 'make soak          long tests with their full counts (SOAKED="fuzz" for some of them)'
 	@echo 'make bench         install haproxy and run the bench of binds (a minute)'
 	@echo 'make bench-full    build lloadd too, and run every bench (a quarter of an hour)'
+	@echo 'make bench-groups  memory and times of the group graph (a minute)'
 	@echo 'make instructions  count the instructions of the hot path (scripts/instruction-counts)'
 	@echo 'make lint          formatting and clippy, warnings denied'
 	@echo 'make fmt           format the code'
@@ -34,6 +35,9 @@ bench:
 bench-full:
 	scripts/install-bench-needs --all
 	$(CARGO) bench --locked --bench throughput
+
+bench-groups:
+	$(CARGO) bench --locked --bench groups
 
 instructions:
 	CARGO='$(CARGO)' scripts/instruction-counts

@@ -269,6 +269,8 @@ fn a_change_of_a_switch_that_makes_no_sense_changes_nothing() {
         assert_eq!(refused.status, status, "{name} {body}: {}", refused.text);
         assert!(refused.json()["detail"].is_string());
     }
+    let metrics = get_as(&gateway, "/metrics", None).text;
+    assert!(metrics.contains("bindgate_limit_hits_total{limit=\"admin.max_body\"} 1"), "{metrics}");
     let staff = patch(&gateway, "/api/v1/user-types/staff", on).json();
     assert_eq!(staff["candidates"], json!(["corp/staff", "lab/staff"]));
     assert!(gateway.shelves.switches.lock().unwrap().is_empty());

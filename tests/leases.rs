@@ -5,7 +5,8 @@
 //! exactly one final answer or its connection ends with a notice, and afterwards nothing is left:
 //! nobody waits, and every connection can be had again. Method: the directory is played here. It
 //! knows as whom each of its connections is bound, and every search names, as its base, whom its
-//! client takes itself for. The directory holds answers back, breaks off and says goodbye at
+//! client takes itself for. Clients from some addresses guess and are held back. In a run of four
+//! proxied authorisation is granted, in another until it is denied after a while. The directory holds answers back, breaks off and says goodbye at
 //! random. A run's deeds are replayed by its seed; how they meet is the kernel's affair.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -47,11 +48,19 @@ fn no_operation_of_a_crowd_is_seen_as_somebody_elses_and_each_has_one_answer() {
         settings.set("[log]", "level", "\"warn\"");
         settings.set("[[directory]]", "max_connections", CONNECTIONS.to_string());
         settings.set("[[directory]]", "queue_timeout", "\"60s\"");
+        // Whoever guesses is held back soon, and for a while.
+        settings.set("[throttle]", "failures", "10");
+        settings.set("[throttle]", "half_life", "\"5s\"");
+        settings.set("[throttle]", "binds_per_second", "200");
+        settings.set("[throttle]", "max_waiting", "200");
     });
     Crowd { port: gateway.port(), seed, clients, visits, deeds: 10 }.act(&tally);
     println!("{tally}");
     tally.expect_sound();
     tally.expect_tried(clients);
+    let throttled = counter(&gateway, "bindgate_throttles_total");
+    println!("throttled {throttled} times");
+    assert!(throttled > 0, "nobody was held back");
     eventually("every client is gone and nobody waits", || {
         let text = gateway.metrics();
         let is_zero = |name: &str| text.lines().any(|line| zero(line, name));
@@ -60,6 +69,13 @@ fn no_operation_of_a_crowd_is_seen_as_somebody_elses_and_each_has_one_answer() {
     stage.behave();
     every_connection_can_be_had(&gateway);
     tally.expect_sound();
+}
+
+/// What a counter without labels stands at.
+fn counter(gateway: &Gateway, name: &str) -> u64 {
+    let text = gateway.metrics();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0, |value| value.parse().expect("it is a number"))
 }
 
 /// Whether a line of the metrics gives zero for that gauge.

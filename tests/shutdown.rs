@@ -88,6 +88,7 @@ fn what_never_ends_is_cut_when_the_time_for_draining_is_over() {
     tap.hold();
     bound.start(&Ask::entry(ANN).body());
     gateway.stop();
+    assert!(gateway.log().contains("LIMIT drain_timeout"), "the log tells that it was cut");
 }
 
 #[test]

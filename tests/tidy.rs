@@ -8,6 +8,8 @@
 
 #[path = "tidy/conformance.rs"]
 mod conformance;
+#[path = "tidy/limits.rs"]
+mod limits;
 #[path = "tidy/repository.rs"]
 mod repository;
 #[path = "tidy/rules.rs"]
@@ -257,6 +259,24 @@ fn the_page_of_conformance_leads_to_code_and_tests_and_leaves_nothing_open() {
     let page = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
     let found = conformance::breaches(&page, &repository::sources());
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn every_limit_has_an_effect_a_counter_and_a_test() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (page, reference) = (read("docs/limits.md"), read("config/reference.toml"));
+    let sources = repository::sources();
+    let found = limits::breaches(&page, &reference, &sources);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    for (from, to) in [
+        ("`[listen] max_unread`", "`[listen] max_unheard`"),
+        ("::a_request_outside_the_limits", "::no_request_outside_the_limits"),
+        ("| 413 |", "| |"),
+        ("| the client is cut off | `bindgate_limit_hits_total`", "| it is cut off | not counted"),
+    ] {
+        let found = limits::breaches(&page.replacen(from, to, 1), &reference, &sources);
+        assert!(!found.is_empty(), "{to} is not noticed");
+    }
 }
 
 #[test]

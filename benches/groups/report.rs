@@ -35,6 +35,7 @@ pub(crate) struct Load {
 pub(crate) struct Row {
     /// What.
     pub(crate) what: &'static str,
+    p10_us: f64,
     p50_us: f64,
     p99_us: f64,
     most_us: f64,
@@ -46,8 +47,15 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(what: &'static str, times: &Histogram, waited: f64) -> Self {
         let quantile = |share| micros(times.quantile(share));
-        let (p50_us, p99_us, most_us) = (quantile(0.5), quantile(0.99), quantile(1.0));
-        Self { what, p50_us, p99_us, most_us, waited, note: String::new() }
+        Self {
+            what,
+            p10_us: quantile(0.1),
+            p50_us: quantile(0.5),
+            p99_us: quantile(0.99),
+            most_us: quantile(1.0),
+            waited,
+            note: String::new(),
+        }
     }
 }
 
@@ -125,10 +133,11 @@ impl Size {
     }
 
     fn rows_table(&self) -> Table {
-        let mut table = table(&["µs", "p50", "p99", "most", "waited, %", ""]);
+        let mut table = table(&["µs", "p10", "p50", "p99", "most", "waited, %", ""]);
         for row in &self.rows {
             table.add_row([
                 row.what.to_owned(),
+                format!("{:.1}", row.p10_us),
                 format!("{:.1}", row.p50_us),
                 format!("{:.1}", row.p99_us),
                 format!("{:.0}", row.most_us),

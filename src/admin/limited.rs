@@ -22,12 +22,19 @@ pub(super) struct Limited {
     listener: TcpListener,
     places: Arc<Semaphore>,
     life: Duration,
+    tell_full: Box<dyn Fn() + Send>,
 }
 
 impl Limited {
-    pub(super) fn new(listener: TcpListener, max_clients: usize, life: Duration) -> Self {
-        let places = max_clients.clamp(1, Semaphore::MAX_PERMITS);
-        Self { listener, places: Arc::new(Semaphore::new(places)), life }
+    /// `tell_full` is called each time that all places are taken.
+    pub(super) fn new(
+        listener: TcpListener,
+        max_clients: usize,
+        life: Duration,
+        tell_full: impl Fn() + Send + 'static,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(max_clients.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { listener, places, life, tell_full: Box::new(tell_full) }
     }
 }
 
@@ -36,6 +43,9 @@ impl Listener for Limited {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Timed, SocketAddr) {
+        if self.places.available_permits() == 0 {
+            (self.tell_full)();
+        }
         let place = self.places.clone().acquire_owned().await;
         let place = place.expect("the semaphore is never closed");
         // axum's own acceptor retries, with a pause where descriptors have run out
@@ -98,17 +108,24 @@ impl AsyncWrite for Timed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use tokio::io::AsyncReadExt;
 
-    async fn limited(max_clients: usize, life: Duration) -> (Limited, SocketAddr) {
+    async fn limited(
+        max_clients: usize,
+        life: Duration,
+    ) -> (Limited, SocketAddr, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        (Limited::new(listener, max_clients, life), address)
+        let told = Arc::new(AtomicUsize::new(0));
+        let count = told.clone();
+        let tell = move || _ = count.fetch_add(1, Relaxed);
+        (Limited::new(listener, max_clients, life, tell), address, told)
     }
 
     #[tokio::test]
     async fn a_connection_is_accepted_only_while_a_place_is_free() {
-        let (mut limited, address) = limited(1, MAX_CONNECTION_TIME).await;
+        let (mut limited, address, told) = limited(1, MAX_CONNECTION_TIME).await;
         let _first = TcpStream::connect(address).await.unwrap();
         let (held, _) = limited.accept().await;
         let second = TcpStream::connect(address).await.unwrap();
@@ -122,6 +139,7 @@ mod tests {
             _ = limited.accept() => panic!("more connections than places"),
             () = turns => {}
         }
+        assert_eq!(told.load(Relaxed), 1);
         drop(held);
         let (_io, peer) = limited.accept().await;
         assert_eq!(peer, second.local_addr().unwrap());
@@ -129,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_says_nothing_is_let_go_when_its_time_is_up() {
-        let (mut limited, address) = limited(1, Duration::ZERO).await;
+        let (mut limited, address, _) = limited(1, Duration::ZERO).await;
         let _silent = TcpStream::connect(address).await.unwrap();
         let (mut stream, _) = limited.accept().await;
         let error = stream.read_u8().await.unwrap_err();

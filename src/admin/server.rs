@@ -11,7 +11,7 @@ use crate::app::switches::Switches;
 use crate::domain::policy::DirectoryPolicy;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State as Given};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use std::future::Future;
@@ -78,8 +78,10 @@ pub async fn serve<C: Catalogue, K: Clock, E: Events>(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let access = MetricsAccess::of(listener.local_addr()?);
+    let events = state.events.clone();
     let router = router(state, limits, access);
-    let listener = Limited::new(listener, limits.max_clients, MAX_CONNECTION_TIME);
+    let listener =
+        Limited::new(listener, limits.max_clients, MAX_CONNECTION_TIME, move || full(&events));
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
@@ -91,6 +93,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
 ) -> Router {
     let State { catalogue, clock, events, directories, readiness, render_metrics, token } = state;
     let gate = Arc::new(Gate { token, events: events.clone() });
+    let counted = events.clone();
     let guard = || middleware::from_fn_with_state(gate.clone(), guard::<E>);
     let switches = Switches::new(catalogue.clone(), clock, events, directories);
     let api = users::routes(catalogue.clone())
@@ -109,7 +112,17 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .fallback(|| async { Refusal::NoSuchPath })
         .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
         .layer(DefaultBodyLimit::max(limits.max_body))
-        .layer(middleware::map_response(finish))
+        .layer(middleware::map_response(move |response: Response| {
+            if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                counted.emit(&Event::LimitHit { limit: "admin.max_body", peer: None });
+            }
+            finish(response)
+        }))
+}
+
+/// All places of administration's own are taken; whoever comes waits.
+fn full(events: &impl Events) {
+    events.emit(&Event::LimitHit { limit: "admin.max_clients", peer: None });
 }
 
 struct Gate<E> {

@@ -35,6 +35,9 @@ pub enum Passage {
     Walk,
     /// The directory is behind what was already seen of it: nothing that it says counts.
     Behind,
+    /// The directory shows far fewer groups than before, and nobody has confirmed that: what it says
+    /// of groups does not count.
+    Held,
 }
 
 /// One directory's barrier; for all workers.
@@ -123,6 +126,9 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             return Passage::Walk;
         };
         let is_behind = self.is_behind(&marker);
+        if self.replica.is_held() {
+            return Passage::Held;
+        }
         let Some(coverage) = self.replica.coverage() else {
             return if is_behind { Passage::Behind } else { Passage::Walk };
         };

@@ -34,6 +34,7 @@ struct World {
     /// A question is answered for each permit.
     answers: Arc<Semaphore>,
     fails: Arc<AtomicBool>,
+    is_held: Arc<AtomicBool>,
     events: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -47,6 +48,7 @@ impl World {
             copied: Arc::new(watch::Sender::new(Some(0))),
             answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             fails: Arc::default(),
+            is_held: Arc::default(),
             events: Arc::default(),
         }
     }
@@ -98,6 +100,10 @@ impl Replica for World {
 
     fn coverage(&self) -> Option<Coverage> {
         self.copied.borrow().map(|_| Coverage::Groups)
+    }
+
+    fn is_held(&self) -> bool {
+        self.is_held.load(SeqCst)
     }
 
     fn question(&self) -> Option<Search> {
@@ -287,6 +293,20 @@ fn a_copy_that_is_lost_or_a_question_that_fails_leads_to_a_walk_at_once() {
         world.fails.store(true, SeqCst);
         assert_eq!(asked(&barrier, &world).await, Passage::Walk);
         assert!(start.elapsed() < PATIENCE / 2);
+    });
+}
+
+#[test]
+fn while_a_loss_of_groups_is_held_neither_the_copy_nor_a_walk_counts() {
+    paused(async {
+        let world = World::new();
+        let barrier = world.barrier();
+        world.is_held.store(true, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Held);
+        world.copy(None);
+        assert_eq!(asked(&barrier, &world).await, Passage::Held);
+        world.is_held.store(false, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
     });
 }
 

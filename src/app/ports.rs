@@ -327,6 +327,10 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// What the copy holds; `None` while it is not complete or not to be trusted.
     fn coverage(&self) -> Option<Coverage>;
 
+    /// Whether the directory lately showed so many groups less that this is not believed yet. What
+    /// a walk finds is no more to be believed then.
+    fn is_held(&self) -> bool;
+
     /// The search whose answer says how far the directory has got; `None` if that is not known.
     fn question(&self) -> Option<Search>;
 
@@ -362,6 +366,10 @@ impl Marker for NoReplica {
 
 impl Replica for NoReplica {
     type Marker = Self;
+
+    fn is_held(&self) -> bool {
+        match *self {}
+    }
 
     fn coverage(&self) -> Option<Coverage> {
         match *self {}

@@ -144,10 +144,7 @@ fn reach<'d>(
     if let (Some(least), Some(most)) = (min_connections, max_connections)
         && least > most
     {
-        let given = section.get("min_connections").or_else(|| section.get("max_connections"));
-        let span = given.map_or_else(|| section.span(), Spanned::span);
-        let message = format!("`min_connections` ({least}) is above `max_connections` ({most})");
-        r.error(span, message, "keep the minimum at or below the maximum");
+        refuse_minimum(r, section, least, most);
     }
     let (urls, tls, (service_dn, service_password)) = (urls?, tls?, account?);
     Some(upstream::Config {
@@ -179,6 +176,13 @@ fn reach<'d>(
         max_lookup_entries: max_lookup_entries?,
         idle_timeout: idle_timeout?,
     })
+}
+
+fn refuse_minimum(r: &mut Reader<'_>, section: &Section<'_>, least: usize, most: usize) {
+    let given = section.get("min_connections").or_else(|| section.get("max_connections"));
+    let span = given.map_or_else(|| section.span(), Spanned::span);
+    let message = format!("`min_connections` ({least}) is above `max_connections` ({most})");
+    r.error(span, message, "keep the minimum at or below the maximum");
 }
 
 fn judge_urls(

@@ -194,6 +194,8 @@ pub const KEYS: &[Key] = &[
         "The deepest nesting of a search's filter."),
     key("listen", "max_filter_items", Count(1, 1_000_000), Default("10000"),
         "The most filters within a search's filter; each part of a substrings filter counts too."),
+    key("listen", "max_cookies", Count(1, 65_536), Default("100"),
+        "The most searches in pages that a client may have begun and not finished; one that it has not come back to for ten minutes does not count."),
     key("listen", "max_clients_per_address", Count(0, 1_000_000), Default("0"),
         "The most client connections of one address (of one /64 network of IPv6); 0 is no limit."),
     key("listen", "max_clients", Count(1, 1_000_000), Default("20000"),

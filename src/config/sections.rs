@@ -22,6 +22,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let max_controls = r.amount(&section, "max_controls");
     let max_filter_depth = r.amount(&section, "max_filter_depth");
     let max_filter_items = r.amount(&section, "max_filter_items");
+    let max_cookies = r.amount(&section, "max_cookies");
     let max_clients_per_address = r.amount(&section, "max_clients_per_address");
     let max_clients = r.amount(&section, "max_clients");
     let max_unread = r.size(&section, "max_unread");
@@ -52,6 +53,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         max_controls: max_controls?,
         max_filter_depth: max_filter_depth?,
         max_filter_items: max_filter_items?,
+        max_cookies: max_cookies?,
         max_clients_per_address: max_clients_per_address?,
         max_clients: max_clients?,
         max_unread: max_unread?,

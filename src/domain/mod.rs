@@ -9,6 +9,7 @@ pub mod identity;
 pub mod matching;
 pub mod membership;
 pub mod observation;
+pub mod paging;
 pub mod plan;
 pub mod policy;
 pub mod record;

@@ -310,6 +310,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         match &self.binding.stage {
             Stage::Gated { gate, .. } => {
                 let verdict = gate.overdue();
+                self.limit_hit("budget");
                 self.leave_gate(verdict);
             }
             Stage::Sent(_) => {

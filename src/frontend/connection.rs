@@ -9,6 +9,7 @@ use super::binding::Binding;
 use super::buffer::{Content, Inbound, Outbound};
 use super::drain::{ClientPermit, Drain, Phase};
 use super::outstanding::Outstanding;
+use super::paging::Paging;
 use super::reply;
 use super::sharing::Seated;
 use super::stall::Stall;
@@ -89,6 +90,8 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) is_offered: bool,
     /// Whether the name that it is bound as can be proxied, once that was looked at.
     pub(super) name_fits: Option<bool>,
+    /// Its searches in pages that have been begun and not finished.
+    pub(super) cookies: Paging,
     /// The wait because too many operations are outstanding.
     pub(super) stall: Stall,
     pub(super) requests: u64,
@@ -141,6 +144,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             only_binds: true,
             is_offered: false,
             name_fits: None,
+            cookies: Paging::new(now),
             stall: Stall::default(),
             requests: 0,
             stream,
@@ -243,6 +247,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Leaves the upstream connection: back to the pool if it is beyond doubt, else closed.
     pub(super) fn part(&mut self) {
+        self.cookies.forget();
         self.binding.leave_place();
         let Some(mut upstream) = self.upstream.take() else {
             return;
@@ -440,7 +445,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             let (link, outbound) = upstream.sending();
             if !outbound.is_done() {
                 match outbound.poll_send(cx, link) {
-                    Poll::Pending => {}
+                    Poll::Pending => self.note_unread(),
                     Poll::Ready(Ok(())) => progress = true,
                     Poll::Ready(Err(_)) => {
                         self.upstream_lost();
@@ -451,7 +456,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         if !self.outbound.is_done() {
             match self.outbound.poll_send(cx, &mut self.stream) {
-                Poll::Pending => self.moments.is_stuck(self.outbound.has_moved()),
+                Poll::Pending => {
+                    self.moments.is_stuck(self.outbound.has_moved());
+                    self.note_unread();
+                }
                 Poll::Ready(Ok(())) => {
                     self.moments.is_read();
                     progress = true;

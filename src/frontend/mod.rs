@@ -8,6 +8,7 @@ mod connection;
 mod drain;
 mod listener;
 mod outstanding;
+mod paging;
 mod reply;
 mod requests;
 mod responses;
@@ -57,6 +58,8 @@ pub struct Config {
     pub max_filter_depth: usize,
     /// The most components of a search's filter (`max_filter_items`).
     pub max_filter_items: usize,
+    /// The most searches in pages that a client may have begun and not finished (`max_cookies`).
+    pub max_cookies: usize,
     /// The most client connections of one address; 0 is no limit (`max_clients_per_address`).
     pub max_clients_per_address: usize,
     /// The most client connections (`max_clients`).

@@ -24,6 +24,8 @@ pub(super) struct Relayed {
     pub(super) way: Way,
     /// Whether the request bore controls.
     pub(super) has_controls: bool,
+    /// Whether it asks for a page of a result.
+    pub(super) is_paged: bool,
     /// The request.
     pub(super) operation: Operation,
     /// Its number on the connection.
@@ -76,6 +78,11 @@ impl Outstanding {
 
     pub(super) fn by_client(&self, id: ClientMessageId) -> Option<&Relayed> {
         self.relayed.iter().find(|operation| operation.client == id)
+    }
+
+    /// How many ask for a page of a result.
+    pub(super) fn paged(&self) -> usize {
+        self.relayed.iter().filter(|operation| operation.is_paged).count()
     }
 
     /// When the oldest of them came.

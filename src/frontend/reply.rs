@@ -62,6 +62,10 @@ pub(super) const TOO_LARGE: Refusal =
 pub(super) const UNSUPPORTED_EXTENDED: Refusal =
     Refusal::new(ResultCode::PROTOCOL_ERROR, "unsupported extended operation");
 
+/// More searches in pages than a client may have begun and not finished.
+pub(super) const TOO_MANY_COOKIES: Refusal =
+    Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many paged searches are not finished");
+
 /// An operation that Cancel does not find (RFC 3909 section 2.1).
 pub(super) const NO_SUCH_OPERATION: Refusal =
     Refusal::new(ResultCode::NO_SUCH_OPERATION, "message id not found");

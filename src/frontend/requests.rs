@@ -161,6 +161,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn relay(&mut self, request: &Envelope<'_>) -> Taken {
+        if self.begins_too_many_pages(request) {
+            self.refuse(request, reply::TOO_MANY_COOKIES);
+            self.requests += 1;
+            return Taken::Yes;
+        }
         if let Some(error) = self.lease_failed.take() {
             self.refuse(request, reply::no_link(error));
             self.requests += 1;
@@ -208,12 +213,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if !sharing::is_stateless(request) {
             upstream.taint();
         }
+        let is_paged = self.cookies.take(request);
         upstream.skip_ids(|id| self.outstanding.is_upstream(id));
         let id = upstream.send(request.body);
         self.outstanding.push(Relayed {
             client: ClientMessageId(request.id),
             way: Way::Own(id),
             has_controls: request.controls.is_some(),
+            is_paged,
             operation: request.operation,
             number: self.requests,
             entries: 0,
@@ -336,6 +343,7 @@ fn limit_behind(refusal: Refusal) -> Option<&'static str> {
         session::TOO_MANY_CONTROLS => Some("max_controls"),
         session::FILTER_TOO_DEEP => Some("max_filter_depth"),
         session::FILTER_TOO_WIDE => Some("max_filter_items"),
+        reply::TOO_MANY_COOKIES => Some("max_cookies"),
         _ => None,
     }
 }

@@ -118,6 +118,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.answer(client, response.body);
             }
             Part::Last => {
+                if operation.is_paged {
+                    self.cookies.give(response);
+                }
                 let code = LdapResult::decode(response.content)
                     .map_or(ResultCode::OTHER, |result| result.code);
                 if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {

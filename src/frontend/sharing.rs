@@ -148,6 +148,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             client: ClientMessageId(request.id),
             way: Way::Shared(id),
             has_controls: request.controls.is_some(),
+            is_paged: false,
             operation,
             number: self.requests,
             entries: 0,
@@ -187,6 +188,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn leave_seat(&mut self) {
         self.is_offered = false;
         self.name_fits = None;
+        self.cookies.forget();
         if self.seat.is_some() {
             self.seat = None;
         }

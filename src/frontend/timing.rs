@@ -25,6 +25,8 @@ pub(super) struct Moments {
     pub(super) held_since: Instant,
     /// Since when the client has not taken a byte of those that wait for it.
     stuck_since: Option<Instant>,
+    /// Whether it was counted that a side did not read.
+    is_unread_counted: bool,
 }
 
 impl Moments {
@@ -36,6 +38,7 @@ impl Moments {
             partial_since: None,
             held_since: now,
             stuck_since: None,
+            is_unread_counted: false,
         }
     }
 
@@ -187,6 +190,15 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
         }
         None
+    }
+
+    /// A side takes no more. If that stops the other one, it is counted; once for each client, since
+    /// one that is slow comes to that again and again.
+    pub(super) fn note_unread(&mut self) {
+        if self.is_choked() && !self.moments.is_unread_counted {
+            self.moments.is_unread_counted = true;
+            self.limit_hit("max_unread");
+        }
     }
 
     fn end_for(&mut self, limit: &'static str, notice: Refusal) {

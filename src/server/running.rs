@@ -158,7 +158,9 @@ impl Running {
                 tokio::time::sleep(SIGN_ONS_LOOK).await;
             }
         };
-        let _ = tokio::time::timeout(self.drain_timeout, all).await;
+        if tokio::time::timeout(self.drain_timeout, all).await.is_err() {
+            self.telemetry.emit(&Event::LimitHit { limit: "drain_timeout", peer: None });
+        }
     }
 
     fn end(self) -> Result<(), RunError> {

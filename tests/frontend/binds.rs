@@ -369,6 +369,7 @@ fn past_the_budget_the_answer_goes_out_without_the_record() {
          < nothing
          wait 2
          < 1 bound 0
+         event limit budget
          > 2 search x
          1< 1 bind uid=ann,dc=one & 2 search x
          open

@@ -273,3 +273,47 @@ fn a_connection_with_state_behind_does_not_go_back() {
          1 back Binds",
     );
 }
+
+/// A directory keeps something for every result in pages that has been begun.
+#[test]
+fn a_client_has_only_so_many_results_in_pages_begun_and_not_finished() {
+    let two_begun = "> 1 bind ann
+         1< 1 bind ann
+         1> 1 bound 0
+         < 1 bound 0
+         > 2 search$ a & 3 search$ b
+         1< 2 search a & 3 search b
+         > 4 search$ c & 5 search d
+         < 4 done 11
+         event limit max_cookies
+         1< 4 search d
+         1> 2 done$ one & 3 done$ two & 4 done 0
+         < 2 done 0 & 3 done 0 & 5 done 0
+         > 6 search$ c
+         < 6 done 11
+";
+    // Going on is not beginning; the last page makes room, and so does giving up.
+    check(&format!(
+        "{two_begun}> 7 search$ a one
+         1< 5 search a
+         > 8 search$ c
+         < 8 done 11
+         1> 5 done$ -
+         < 7 done 0
+         > 9 search$ c
+         1< 6 search c
+         1> 6 done 12
+         < 9 done 12
+         > 10 search$ c
+         1< 7 search c"
+    ));
+    // Cookies belong to their session.
+    check(&format!(
+        "{two_begun}> 7 bind ann
+         1< 5 bind ann
+         1> 5 bound 0
+         < 7 bound 0
+         > 8 search$ c
+         1< 6 search c"
+    ));
+}

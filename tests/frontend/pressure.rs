@@ -58,6 +58,8 @@ fn a_client_that_does_not_read_its_entries_stops_the_reading_of_the_directory() 
         let (sent, bytes) = taken(&mut directory, |_| "1 entry big:1000".to_owned()).await;
         // What waits, what one read adds, and the pipe's room.
         assert!(bytes < MAX_UNREAD + 200 * 1024, "{bytes} bytes of entries were taken");
+        assert!(house.seen.take("limit max_unread"));
+        assert!(!house.seen.take("limit max_unread"), "it is counted once for each client");
         for _ in 0..sent {
             let entry = client.message().await.expect("nobody closes");
             assert_eq!(words::words(&entry), "1 entry big:1000");

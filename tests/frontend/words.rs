@@ -34,6 +34,11 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         "unbind" => pdu::unbind(),
         "abandon" => pdu::abandon(number()),
         "search" => pdu::Ask::entry(&name).body(),
+        // `search$ NAME COOKIE`, and `done$ COOKIE`: a page of a result.
+        "search$" => {
+            paged(pdu::Ask::entry(&name).body(), &spelled(words.get(3).copied().unwrap_or("-")))
+        }
+        "done$" => paged(result(0x65, 0, ""), &name),
         "search+" => with_controls(pdu::Ask::entry(&name).body(), 1),
         "compare" => pdu::compare(&name, "cn", b"x"),
         "delete" => pdu::delete(&name),
@@ -143,6 +148,12 @@ fn spelled(word: &str) -> String {
 fn with_controls(body: Vec<u8>, count: usize) -> Vec<u8> {
     let control = pdu::Control { oid: "1.2.3", critical: false, value: None };
     pdu::with_controls(body, &vec![control; count])
+}
+
+fn paged(body: Vec<u8>, cookie: &str) -> Vec<u8> {
+    let value = pdu::page(5, cookie.as_bytes());
+    let oid = "1.2.840.113556.1.4.319";
+    pdu::with_controls(body, &[pdu::Control { oid, critical: true, value: Some(&value) }])
 }
 
 fn cancelled(id: i64) -> Vec<u8> {

@@ -26,6 +26,10 @@ use tokio::sync::oneshot;
 /// What ends the password of a bind that is to fail.
 pub(crate) const WRONG: &[u8] = b"wrong";
 
+/// After how many operations for others that is denied, in a quarter of all runs; in half of them it
+/// never is granted, and in a quarter for ever.
+const GRANTED: u64 = 200;
+
 /// Where the directory is played, on a thread of its own until this is dropped.
 pub(crate) struct Stage {
     port: u16,
@@ -39,8 +43,8 @@ struct Rules {
     seed: u64,
     tally: Tally,
     behaves: AtomicBool,
-    /// Whether the service account may act for others (RFC 4370).
-    grants: bool,
+    /// How many operations the service account may do for others (RFC 4370) before that is denied.
+    grants: u64,
     next_cookie: AtomicU64,
 }
 
@@ -53,7 +57,11 @@ impl Stage {
             seed,
             tally,
             behaves: AtomicBool::new(false),
-            grants: seed % 2 == 1,
+            grants: match seed % 4 {
+                1 => u64::MAX,
+                3 => GRANTED,
+                _ => 0,
+            },
             next_cookie: AtomicU64::new(1),
         });
         let (end, ended) = oneshot::channel();
@@ -205,6 +213,10 @@ impl Seat {
     async fn search(&mut self, request: &Envelope<'_>) -> Option<()> {
         let search = SearchRequest::decode(request.content).ok()?;
         let base = String::from_utf8_lossy(search.base).into_owned();
+        if self.denies(request) {
+            let denied = ResultCode::AUTHORIZATION_DENIED;
+            return self.send(&result(request.id, Operation::SearchResultDone, denied)).await;
+        }
         let acting = self.acting(request);
         if acting == Standing::As(SERVICE.to_owned()) {
             return self.send(&look_up(request.id, &base)).await;
@@ -228,14 +240,23 @@ impl Seat {
         self.send(&answer).await
     }
 
+    /// Whether it is an operation for somebody else, and was granted and is no more.
+    fn denies(&self, request: &Envelope<'_>) -> bool {
+        if self.rules.grants == 0 || proxied_name(request).is_none() {
+            return false;
+        }
+        add(&self.rules.tally.proxied);
+        let denies = self.rules.tally.proxied.load(SeqCst) > self.rules.grants;
+        if denies {
+            add(&self.rules.tally.denied);
+        }
+        denies
+    }
+
     /// Who acts: who is bound, or for whom the service account acts where it may.
     fn acting(&self, request: &Envelope<'_>) -> Standing {
-        let controls = request.controls.map(|content| Control::decode_all(content, 8));
-        let controls = controls.and_then(Result::ok).unwrap_or_default();
-        let proxied = controls.iter().find(|control| control.oid == oid::PROXIED_AUTHORISATION);
-        let name = proxied.and_then(|control| control.value?.strip_prefix(b"dn:"));
-        match name {
-            Some(name) if self.rules.grants => {
+        match proxied_name(request) {
+            Some(name) if self.rules.grants > 0 => {
                 Standing::As(String::from_utf8_lossy(name).into_owned())
             }
             _ => self.standing.clone(),
@@ -301,6 +322,10 @@ impl Seat {
         if extended.name != oid::WHO_AM_I {
             let refused = result(request.id, Operation::ExtendedResponse, ResultCode(2));
             return self.send(&refused).await;
+        }
+        if self.denies(request) {
+            let denied = ResultCode::AUTHORIZATION_DENIED;
+            return self.send(&result(request.id, Operation::ExtendedResponse, denied)).await;
         }
         let identity = match self.acting(request) {
             Standing::As(name) => format!("dn:{name}"),
@@ -384,6 +409,13 @@ impl Seat {
     fn breach(&self, text: String) {
         self.rules.tally.breach(format!("directory: {text}"));
     }
+}
+
+/// For whom a request is done by proxied authorisation.
+fn proxied_name<'a>(request: &Envelope<'a>) -> Option<&'a [u8]> {
+    let controls = Control::decode_all(request.controls?, 8).ok()?;
+    let proxied = controls.iter().find(|control| control.oid == oid::PROXIED_AUTHORISATION)?;
+    proxied.value?.strip_prefix(b"dn:")
 }
 
 async fn rest(turns: u64) {

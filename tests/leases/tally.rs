@@ -31,6 +31,10 @@ pub(crate) struct Counts {
     pub(crate) left: AtomicU64,
     /// Operations that the directory saw from clients.
     pub(crate) seen: AtomicU64,
+    /// Operations that it saw by proxied authorisation.
+    pub(crate) proxied: AtomicU64,
+    /// Those of them that it denied: sessions that went on by proxy then end.
+    pub(crate) denied: AtomicU64,
 }
 
 impl std::ops::Deref for Tally {
@@ -89,6 +93,8 @@ impl fmt::Display for Tally {
             ("cut", &self.cut),
             ("left", &self.left),
             ("seen", &self.seen),
+            ("proxied", &self.proxied),
+            ("denied", &self.denied),
         ];
         counts.iter().try_for_each(|(name, count)| write!(f, "{name} {} ", count.load(SeqCst)))
     }

@@ -101,21 +101,54 @@ fn an_anonymous_search_is_abandoned_and_others_on_its_connection_go_on() {
     assert_eq!(one.ask(&Ask::entry("").body()).len(), 2);
 }
 
+/// A search for a page of a result.
+fn page(ask: &Ask<'_>, size: i64, cookie: &[u8]) -> Vec<u8> {
+    let value = pdu::page(size, cookie);
+    let oid = "1.2.840.113556.1.4.319";
+    let control = pdu::Control { oid, critical: true, value: Some(&value) };
+    pdu::with_controls(ask.body(), &[control])
+}
+
+/// Also where pages are really left: only one more is refused, and reading one to its end, as
+/// applications do, makes room.
+#[test]
+fn a_client_that_finishes_its_pages_never_meets_the_limit_of_those_that_are_not_finished() {
+    let slapd = Slapd::start();
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[listen]", "max_cookies", "2");
+    });
+    let mut raw = gateway.connect();
+    assert_eq!(raw.bind(ANN, "pw-ann"), 0);
+    let people = Ask::below(tree::PEOPLE, pdu::present("uid"), &["uid"]);
+    let cookie = |raw: &mut Raw, asked: &[u8]| -> (u32, Vec<u8>) {
+        let answers = raw.ask(asked);
+        let last = answers.last().expect("there is an end");
+        let cookie = bindgate::domain::paging::cookie(last.envelope().controls).unwrap_or_default();
+        (last.code(), cookie.to_vec())
+    };
+    for _ in 0..3 {
+        let (mut code, mut next) = cookie(&mut raw, &page(&people, 2, b""));
+        let mut pages = 1;
+        while !next.is_empty() {
+            assert_eq!(code, 0);
+            (code, next) = cookie(&mut raw, &page(&people, 2, &next));
+            pages += 1;
+        }
+        assert!(code == 0 && pages > 2, "{code}, {pages} pages");
+    }
+    for expected in [0, 0, 11, 11] {
+        assert_eq!(cookie(&mut raw, &page(&people, 2, b"")).0, expected);
+    }
+    assert_eq!(raw.search(&Ask::entry(ANN)).1, 0, "whatever is no page goes on");
+}
+
 /// A cookie is the connection's: paged results by nobody keep one of their own.
 #[test]
 fn an_anonymous_search_in_pages_keeps_a_connection_of_its_own() {
     let slapd = Slapd::start();
     let gateway = Gateway::before(slapd.port());
     let mut raw = gateway.connect();
-    let page = |cookie: &[u8]| {
-        let value = pdu::nested(0x30, |out| {
-            bindgate::proto::ber::write_integer(out, 0x02, 1);
-            bindgate::proto::ber::write_element(out, 0x04, cookie);
-        });
-        let control =
-            pdu::Control { oid: "1.2.840.113556.1.4.319", critical: true, value: Some(&value) };
-        pdu::with_controls(Ask::entry("").body(), &[control])
-    };
+    let page = |cookie: &[u8]| page(&Ask::entry(""), 1, cookie);
     for _ in 0..3 {
         let answers = raw.ask(&page(b""));
         assert_eq!(answers.last().expect("there is an end").code(), 0);

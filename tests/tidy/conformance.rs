@@ -92,12 +92,12 @@ fn faults(row: &[&str], sources: &[Source]) -> Vec<String> {
     found
 }
 
-fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
 /// Whether `path::name` is a test.
-fn is_test(named: &str, sources: &[Source]) -> bool {
+pub(crate) fn is_test(named: &str, sources: &[Source]) -> bool {
     let Some((path, name)) = named.split_once("::") else { return false };
     let file = sources.iter().find(|source| source.path == path);
     file.is_some_and(|source| tests(source).iter().any(|test| test == name))

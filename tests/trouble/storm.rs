@@ -199,8 +199,8 @@ fn take(text: &str, asked: &mut Vec<(u64, &str, String)>, tally: &mut Tally) {
         (verb, words[1]),
         ("bind", "bound") | ("search", "done") | ("compare", "compared")
     );
-    // 3: what a bind waited for too long was abandoned.
-    let succeeded = !matches!(words[2], "52" | "49" | "3");
+    // 3: what a bind waited for too long was abandoned. 51: all places were taken for too long.
+    let succeeded = !matches!(words[2], "52" | "51" | "49" | "3");
     let granted = tally.granted.contains(&format!("{verb} {name}"));
     let is_right = match (verb, name.contains("bad"), words[2]) {
         ("bind", true, "0") => false,

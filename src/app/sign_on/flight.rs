@@ -292,6 +292,7 @@ impl<P: Ports> Flight<P> {
                 self.look(|graph| (graph.closure(&keys, limits), graph.fingerprint(&keys, limits)))
             }
             Passage::Behind => return Groups::unknown(UnknownReason::Rollback),
+            Passage::Held => return Groups::unknown(UnknownReason::Visibility),
             Passage::Walk => None,
         };
         if let Some((closure, fingerprint)) = copied {

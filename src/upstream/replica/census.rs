@@ -140,9 +140,9 @@ fn fingerprint(search: &Search, directory: &DirectoryPolicy, origin: &str) -> u1
     let mut parts = vec![origin.to_owned(), search.base.clone(), search.filter.to_string()];
     parts.extend(search.attributes.iter().cloned());
     parts.extend(directory.groups.iter().flat_map(|groups| {
-        let names = [groups.base.as_str(), &groups.name_attribute].map(str::to_owned);
-        let members = groups.member_attributes.iter().map(|attribute| attribute.name.clone());
-        names.into_iter().chain([groups.filter.to_string()]).chain(members)
+        let members = format!("{:?}", groups.member_attributes);
+        let names = [groups.base.as_str(), &members, &groups.name_attribute];
+        names.map(str::to_owned).into_iter().chain([groups.filter.to_string()])
     }));
     parts.extend(identity::attributes_to_read(directory));
     parts.extend(

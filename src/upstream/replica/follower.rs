@@ -134,7 +134,7 @@ pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>, origi
 impl Follower {
     /// The copy is nobody's any more until it is complete again.
     fn lost(&mut self, stop: Stop) {
-        let is_held = matches!(stop, Stop::Held(_));
+        let is_held = matches!(stop, Stop::Held(_) | Stop::Blind);
         self.shared.standing.send_modify(|standing| {
             standing.coverage = None;
             standing.is_complete = false;

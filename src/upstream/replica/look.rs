@@ -36,7 +36,8 @@ impl Look {
             controls: Vec::new(),
         };
         let now = Instant::now();
-        Self { search, next: now + EACH, id: None, due: now, seen: 0 }
+        // At once, for the right may have been lost meanwhile.
+        Self { search, next: now, id: None, due: now, seen: 0 }
     }
 
     /// When the next one is to be asked for; none while one is under way.

@@ -172,6 +172,10 @@ impl Replica for LiveCopy {
         self.shared.standing.borrow().coverage
     }
 
+    fn is_held(&self) -> bool {
+        Self::is_held(self)
+    }
+
     fn question(&self) -> Option<Search> {
         Some(Search {
             base: self.shared.context()?.to_string(),

@@ -27,12 +27,15 @@ pub struct SharedSeat {
     proxied: Option<Box<[u8]>>,
     /// Until when a place is waited for, while one is.
     patience: Option<Pin<Box<Sleep>>>,
+    /// Whether it was counted that its inbox was full; once, since a slow client comes to that again
+    /// and again.
+    is_full_counted: bool,
 }
 
 impl SharedSeat {
     pub(super) fn anonymous(hub: Arc<Hub>, source: IpAddr) -> Self {
         let number = hub.with(|books, _| books.sit());
-        Self { hub, number, source, proxied: None, patience: None }
+        Self { hub, number, source, proxied: None, patience: None, is_full_counted: false }
     }
 
     /// A seat whose requests are done as `name`, a DN.
@@ -105,7 +108,12 @@ impl Seat for SharedSeat {
 
     fn poll_responses(&mut self, cx: &mut Context<'_>) -> Poll<Responses> {
         let taken = self.hub.with(|books, wakes| books.take(self.number, cx.waker(), wakes));
-        taken.map_or(Poll::Pending, Poll::Ready)
+        let Some(responses) = taken else { return Poll::Pending };
+        if responses.size() >= self.hub.limits.inbox && !self.is_full_counted {
+            self.is_full_counted = true;
+            self.hub.limit_hit("max_inbox", self.source);
+        }
+        Poll::Ready(responses)
     }
 }
 

@@ -294,6 +294,8 @@ fn a_client_that_does_not_take_its_responses_stops_its_connection_alone() {
             taken.extend(responses(&mut slow).await);
         }
         assert_eq!(taken, [(of_slow, Part::More); 8]);
+        let full = |hits: &[&str]| hits.iter().filter(|hit| **hit == "max_inbox").count();
+        assert_eq!(full(&house.limits_hit.lock().unwrap()), 1, "it is counted once");
         assert_eq!(responses(&mut other).await, [(of_other, Part::Last)]);
     });
 }

@@ -18,7 +18,7 @@ mod slots;
 
 pub use closure::{ClosureLimits, GroupNumber, Reached, Scratch};
 
-use super::entry::{GroupEntry, UserEntry};
+use super::entry::{GroupEntry, MemberKey, UserEntry};
 use crate::domain::record::{Group, UpstreamId};
 use crate::proto::dn::NormalizedDn;
 use hashbrown::HashTable;
@@ -109,8 +109,7 @@ impl Graph {
     pub fn put_group(&mut self, entry: &GroupEntry) {
         let Group { id, dn, name } = &entry.group;
         let at = self.group_place(id, &entry.dn);
-        let members = self.names.intern_all(&entry.members);
-        self.list_members(at, &members);
+        self.list_members(at, &entry.members);
         self.hashes[at as usize] = self.names.hash(Space::Group, &spelled(&entry.group));
         if let Some(slot) = self.groups.get_mut(at) {
             if *slot.dn != **dn {
@@ -303,23 +302,23 @@ impl Graph {
         }
     }
 
-    /// Gives a group these members, sorted and each once; only what differs is touched.
-    fn list_members(&mut self, group: u32, new: &[u32]) {
+    /// Gives a group these members; only what differs is touched.
+    fn list_members(&mut self, group: u32, members: &[MemberKey]) {
         let Some(slot) = self.groups.get_mut(group) else { return };
         let old: Vec<u32> = slot.members.iter().collect();
-        if old == new {
-            return;
+        let (comes, goes) = self.names.difference(&old, members);
+        if !comes.is_empty() || !goes.is_empty() {
+            slot.members = Packed::new(&changed(&old, &comes, &goes));
         }
-        slot.members = Packed::new(new);
-        only_in_first(new, &old, |name| {
-            self.names.list(NameNumber(name), group);
-            self.follow(NameNumber(name));
-        });
-        only_in_first(&old, new, |name| {
-            self.names.unlist(NameNumber(name), group);
-            self.follow(NameNumber(name));
-        });
-        self.memberships = self.memberships + new.len() - old.len();
+        self.memberships = self.memberships + comes.len() - goes.len();
+        for name in comes.into_iter().map(NameNumber) {
+            self.names.list(name, group);
+            self.follow(name);
+        }
+        for name in goes.into_iter().map(NameNumber) {
+            self.names.unlist(name, group);
+            self.follow(name);
+        }
     }
 
     fn claim(&mut self, name: NameNumber, kind: Kind) {
@@ -397,15 +396,21 @@ fn spelled(group: &Group) -> Vec<u8> {
     bytes
 }
 
-/// Tells what the first of two sorted lists has and the second has not.
-fn only_in_first(first: &[u32], second: &[u32], mut tell: impl FnMut(u32)) {
-    let mut second = second.iter().peekable();
-    for number in first {
-        while second.next_if(|other| *other < number).is_some() {}
-        if second.peek() != Some(&number) {
-            tell(*number);
+/// A sorted list with what comes, less what goes, both sorted.
+fn changed(old: &[u32], comes: &[u32], goes: &[u32]) -> Vec<u32> {
+    let mut new = Vec::with_capacity(old.len() + comes.len() - goes.len());
+    let mut comes = comes.iter().copied().peekable();
+    let mut goes = goes.iter().peekable();
+    for name in old {
+        while let Some(coming) = comes.next_if(|coming| coming < name) {
+            new.push(coming);
+        }
+        if goes.next_if_eq(&name).is_none() {
+            new.push(*name);
         }
     }
+    new.extend(comes);
+    new
 }
 
 fn halves(number: u128) -> [u64; 2] {

@@ -106,17 +106,29 @@ impl Names {
         self.intern(self.hash_of_dn(dn))
     }
 
-    /// The numbers of names, sorted and each once. They have to be listed, or they stay.
-    pub(super) fn intern_all(&mut self, keys: &[MemberKey]) -> Vec<u32> {
-        // Each of these steps for all of them, so that many looks at memory are under way at once.
-        let hashes: Vec<_> = keys.iter().map(|key| self.hash_of(key)).collect();
-        let known: Vec<_> = hashes.iter().map(|hash| self.find_hash(*hash)).collect();
-        let known = known.into_iter().zip(hashes);
-        let mut names: Vec<u32> =
-            known.map(|(known, hash)| known.unwrap_or_else(|| self.intern(hash)).0).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+    /// What differs between the sorted numbers that a group has listed and the names that it lists
+    /// now: what comes, and what goes. What comes has to be listed, or it stays.
+    ///
+    /// Mostly nearly all is as it was. So the new names are held against the old ones, which fit
+    /// into a cache, and only what is not among them is looked for among all names.
+    pub(super) fn difference(&mut self, old: &[u32], new: &[MemberKey]) -> (Vec<u32>, Vec<u32>) {
+        let mut known = HashTable::with_capacity(old.len());
+        for (position, name) in old.iter().enumerate() {
+            let hash = self.hashes[*name as usize];
+            known.insert_unique(hash[0], (hash, position), |(hash, _)| hash[0]);
+        }
+        let mut stays = vec![false; old.len()];
+        let mut comes = Vec::new();
+        for hash in new.iter().map(|key| self.hash_of(key)).collect::<Vec<_>>() {
+            match known.find(hash[0], |(known, _)| *known == hash) {
+                Some((_, position)) => stays[*position] = true,
+                None => comes.push(self.intern(hash).0),
+            }
+        }
+        comes.sort_unstable();
+        comes.dedup();
+        let goes = old.iter().zip(stays).filter(|(_, stays)| !stays).map(|(name, _)| *name);
+        (comes, goes.collect())
     }
 
     fn intern(&mut self, hash: [u64; 2]) -> NameNumber {

@@ -6,7 +6,7 @@ use crate::app::ports::{LookupError, Lookups};
 use crate::domain::matching::{Truth, evaluate};
 use crate::domain::membership::{Member, MemberAttribute};
 use crate::domain::observation::{Closure, Observed, UnknownReason};
-use crate::domain::policy::{Flatten, GroupPolicy, Resolve};
+use crate::domain::policy::{Canary, Flatten, GroupPolicy, Resolve};
 use crate::domain::record::UpstreamId;
 use crate::domain::strategy::MemberOf;
 use crate::proto::dn::DistinguishedName;
@@ -231,6 +231,35 @@ fn a_probe_sees_how_member_of_is_kept() {
         let directory = World::new(holds, kept).open();
         let seen = run(super::facts(&directory, &policy())).expect("the directory answers");
         assert_eq!(seen.member_of, expected, "{holds:?} {kept:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_is_looked_at_once_an_interval_and_what_it_said_counts_until_then() {
+    let interval = Duration::from_secs(10);
+    let user = DistinguishedName::parse(USER).expect("a name");
+    let groups = vec![DistinguishedName::parse(&group(1)).expect("a name")];
+    let canary = Some(Canary { user, groups, interval });
+    let policy = GroupPolicy { resolve: Resolve::Walk, canary, ..policy() };
+    let directory = World::new(&[&[2], &[0]], Kept::Not).open();
+    let finder = Finder::default();
+    let change = |change: fn(&mut World)| {
+        let mut world = directory.0.lock().expect("no test panics with it");
+        change(&mut world);
+        world.reads_of_user
+    };
+    let silent = Err(UnknownReason::Canary);
+    for (passes, alter, expected, looks) in [
+        (Duration::ZERO, (|_| {}) as fn(&mut World), Ok(()), 1),
+        (interval / 2, |world| world.holds[1].clear(), Ok(()), 1),
+        (interval / 2, |_| {}, silent, 2),
+        (interval / 2, |world| world.holds[1].extend([0]), silent, 2),
+        (interval / 2, |_| {}, Ok(()), 3),
+    ] {
+        tokio::time::advance(passes).await;
+        change(alter);
+        assert_eq!(finder.hear_canary(&directory, &policy).await, expected);
+        assert_eq!(change(|_| {}), looks);
     }
 }
 

@@ -3,10 +3,10 @@
 use crate::support::pdu::{self, Control, nested};
 use bindgate::app::events::Event;
 use bindgate::app::ports::{Events, Replica};
-use bindgate::domain::membership::MemberKey;
 use bindgate::domain::membership::graph::ClosureLimits;
+use bindgate::domain::membership::{MemberAttribute, MemberKey};
 use bindgate::domain::observation::Observed;
-use bindgate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy};
+use bindgate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy, Resolve};
 use bindgate::proto::ber::{
     self, BOOLEAN, ENUMERATED, OCTET_STRING, Reader, SEQUENCE, SET, write_boolean, write_element,
     write_integer, write_nested,
@@ -331,11 +331,14 @@ fn policy() -> DirectoryPolicy {
     let groups = GroupPolicy {
         base: dn("ou=groups,dc=x"),
         filter: Filter::parse("(objectClass=groupOfNames)").unwrap(),
-        member_attribute: "member".to_owned(),
+        member_attributes: vec![MemberAttribute::new("member")],
         name_attribute: "cn".to_owned(),
         max_depth: 10,
         max_groups_per_user: 1000,
+        max_filter_size: 1 << 16,
         flatten: Flatten::Ancestors,
+        resolve: Resolve::Auto,
+        canary: None,
         replica: Some(ReplicaPolicy::Groups),
         max_replica_pause: BOUND,
         max_replica_names: 1000,

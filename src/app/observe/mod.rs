@@ -5,6 +5,8 @@ mod finder;
 mod member_of;
 mod members;
 mod probe;
+#[cfg(test)]
+mod tests;
 
 pub use finder::Finder;
 pub use probe::{facts, vendor};

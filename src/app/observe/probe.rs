@@ -139,13 +139,21 @@ async fn member_of<L: Lookups>(
         for member in names.take(MEMBERS) {
             match judge(lookups, policy, &group, &Member::by_dn(member)).await? {
                 None => {}
-                Some(no @ (MemberOf::Silent | MemberOf::Computed)) => return Ok(no),
-                Some(seen) if verdict != Some(MemberOf::Direct) => verdict = Some(seen),
-                Some(_) => {}
+                Some(MemberOf::Silent) => return Ok(MemberOf::Silent),
+                Some(seen) => verdict = Some(stronger(verdict, seen)),
             }
         }
     }
     Ok(verdict.unwrap_or(MemberOf::NothingToTry))
+}
+
+/// Of two members the one that says more: what is listed beyond its groups says most.
+fn stronger(before: Option<MemberOf>, now: MemberOf) -> MemberOf {
+    match (before, now) {
+        (Some(MemberOf::Computed), _) | (_, MemberOf::Computed) => MemberOf::Computed,
+        (Some(MemberOf::Direct), _) => MemberOf::Direct,
+        _ => now,
+    }
 }
 
 /// What the `memberOf` of one member of a group shows; `None` if the member has no entry.

@@ -121,7 +121,7 @@ fn a_client_that_finishes_its_pages_never_meets_the_limit_of_those_that_are_not_
     assert_eq!(raw.bind(ANN, "pw-ann"), 0);
     let people = Ask::below(tree::PEOPLE, pdu::present("uid"), &["uid"]);
     let cookie = |raw: &mut Raw, asked: &[u8]| -> (u32, Vec<u8>) {
-        let answers = raw.ask(&asked.to_vec());
+        let answers = raw.ask(asked);
         let last = answers.last().expect("there is an end");
         let cookie = bindgate::domain::paging::cookie(last.envelope().controls).unwrap_or_default();
         (last.code(), cookie.to_vec())

@@ -260,10 +260,11 @@ impl Books {
 
     /// Whether a connection is to be opened, which then counts as being opened.
     pub(super) fn begin_opening(&mut self) -> bool {
-        let begins = self.is_open
+        let is_wanted = !self.waiting.is_empty() || !self.repeats.is_empty();
+        let begins = is_wanted
+            && self.is_open
             && !self.is_opening
             && !self.has_failed
-            && !(self.waiting.is_empty() && self.repeats.is_empty())
             && self.lines.len() < self.limits.connections;
         self.is_opening |= begins;
         begins

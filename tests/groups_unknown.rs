@@ -182,7 +182,7 @@ fn s3_3_each_cause_alone_leaves_the_memberships_as_they_are() {
         stage.check(question, Trouble::Ends(32), "no-such-base");
         stage.check(question, Trouble::Ends(50), "access");
         stage.check(question, Trouble::Ends(10), "referral");
-        stage.check(question, Trouble::Ends(80), "result-code");
+        stage.check(question, Trouble::Ends(80), "result-code 80");
         stage.check(question, Trouble::Stalls, "timeout");
         stage.check(question, Trouble::Breaks, "disconnected");
         stage.check(question, Trouble::Refers, "referral");

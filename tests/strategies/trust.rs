@@ -1,6 +1,6 @@
 //! What is believed, and what is not (rules K5 and S3.2), with a real slapd.
 
-use super::world::{Keeper, gateway, gateway_with};
+use super::world::{Keeper, gateway, gateway_with, until_copied};
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Change};
 use crate::support::slapd::{Options, Slapd};
@@ -44,8 +44,8 @@ fn an_account_that_sees_no_groups_any_more_takes_none_away() {
     assert_eq!(gateway.managed_groups("ann"), [""; 0], "others are visible: known and empty");
 }
 
-#[test]
-fn a_canary_without_its_groups_stops_every_change() {
+#[track_caller]
+fn check_canary(resolve: &str) {
     let slapd = Slapd::start();
     let canary = format!(
         "{{ user = \"{}\", groups = [\"{}\"], interval = \"1s\" }}",
@@ -53,9 +53,12 @@ fn a_canary_without_its_groups_stops_every_change() {
         tree::group("top")
     );
     let gateway = gateway_with(&slapd, |settings, _| {
-        settings.set("[directory.groups]", "resolve", "\"walk\"");
+        settings.set("[directory.groups]", "resolve", format!("\"{resolve}\""));
         settings.set("[directory.groups]", "canary", canary);
     });
+    if resolve != "walk" {
+        until_copied(&gateway);
+    }
     let mut admin = slapd.admin();
     admin.leave(&tree::group("bottom"), &tree::person("carol"));
     admin.join(&tree::group("bottom"), ANN);
@@ -66,6 +69,12 @@ fn a_canary_without_its_groups_stops_every_change() {
         (gateway.managed_groups("ann") == ["A", "B", "bottom", "left", "right", "top"])
             .then_some(())
     });
+}
+
+#[test]
+fn a_canary_without_its_groups_stops_every_change() {
+    check_canary("walk");
+    check_canary("auto");
 }
 
 #[test]

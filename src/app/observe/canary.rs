@@ -1,8 +1,10 @@
 //! The canary: a user whose groups are known, asked for like anybody's. While that user does not
 //! have them, nobody's groups are believed (rule K5).
 
+use super::{closure_limits, keys};
+use crate::domain::membership::graph::Graph;
 use crate::domain::observation::{Closure, Observed, UnknownReason};
-use crate::domain::policy::Canary;
+use crate::domain::policy::{Canary, GroupPolicy};
 use crate::proto::dn::DistinguishedName;
 use std::future::Future;
 use tokio::sync::Mutex;
@@ -42,6 +44,19 @@ impl Cage {
             Health::Well => Ok(()),
             Health::Silent => Err(UnknownReason::Canary),
         }
+    }
+}
+
+/// Whether a live copy shows that the canary, if there is one, has its groups. That costs a look
+/// into memory, so there is no interval.
+pub fn hear_canary_in(graph: &Graph, policy: &GroupPolicy) -> Result<(), UnknownReason> {
+    let Some(canary) = &policy.canary else { return Ok(()) };
+    let dn = canary.user.normalized();
+    let uids = graph.user(dn).map(|known| known.uids).unwrap_or_default();
+    let closure = graph.closure(&keys(dn, &uids), closure_limits(policy));
+    match judge(canary, &closure) {
+        Health::Well => Ok(()),
+        Health::Silent => Err(UnknownReason::Canary),
     }
 }
 

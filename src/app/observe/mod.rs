@@ -8,6 +8,7 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
+pub use canary::hear_canary_in;
 pub use finder::Finder;
 pub use probe::{facts, vendor};
 

@@ -289,7 +289,10 @@ impl<P: Ports> Flight<P> {
             Passage::Fresh(_) => {
                 let keys = user.keys();
                 let limits = observe::closure_limits(policy);
-                self.look(|graph| (graph.closure(&keys, limits), graph.fingerprint(&keys, limits)))
+                self.look(|graph| match observe::hear_canary_in(graph, policy) {
+                    Ok(()) => (graph.closure(&keys, limits), graph.fingerprint(&keys, limits)),
+                    Err(reason) => (Observed::Unknown(reason), Observed::Unknown(reason)),
+                })
             }
             Passage::Behind => return Groups::unknown(UnknownReason::Rollback),
             Passage::Held => return Groups::unknown(UnknownReason::Visibility),

@@ -25,7 +25,8 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) fn new(groups: &GroupPolicy) -> Self {
+    /// `is_doubtful` says that the account saw no groups lately: then it is looked at once.
+    pub(super) fn new(groups: &GroupPolicy, is_doubtful: bool) -> Self {
         let search = Search {
             base: groups.base.as_str().to_owned(),
             scope: Scope::Subtree,
@@ -36,8 +37,8 @@ impl Look {
             controls: Vec::new(),
         };
         let now = Instant::now();
-        // At once, for the right may have been lost meanwhile.
-        Self { search, next: now, id: None, due: now, seen: 0 }
+        let next = if is_doubtful { now } else { now + EACH };
+        Self { search, next, id: None, due: now, seen: 0 }
     }
 
     /// When the next one is to be asked for; none while one is under way.

@@ -42,7 +42,7 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     let context = root::naming_context(&mut wire, &question.search.base, patience).await?;
     shared.set_context(Some(context.into()));
     follower.above.set_base(root::uuid_of(&mut wire, groups.base.as_str(), patience).await?);
-    let mut look = Look::new(groups);
+    let mut look = Look::new(groups, shared.standing.borrow().is_held);
     let silence = patience.max(shared.limits.longest_pause);
     follower.begin(&question);
     let mut sync = Sync::ask(&mut wire, &question, follower.position.cookie()).await?;

@@ -165,7 +165,7 @@ impl Throttle {
         }))
     }
 
-    /// A bind from that address was answered with invalidCredentials.
+    /// A bind from that address was answered with invalidCredentials; under which name is not known.
     pub fn failed(&self, address: IpAddr, now: Instant) -> Noted {
         if !self.config.enabled {
             return Noted::Nothing;
@@ -173,6 +173,19 @@ impl Throttle {
         let mut failures = self.failures();
         let source = Source::of(address);
         let noted = failures.failed(source, self.since_start(now));
+        self.heed(source, noted);
+        noted
+    }
+
+    /// A bind under that name was answered with invalidCredentials.
+    pub fn failed_as(&self, address: IpAddr, name: &[u8], now: Instant) -> Noted {
+        if !self.config.enabled {
+            return Noted::Nothing;
+        }
+        let name = self.names.hash_one(spelled(name));
+        let mut failures = self.failures();
+        let source = Source::of(address);
+        let noted = failures.failed_as(source, name, self.since_start(now));
         self.heed(source, noted);
         noted
     }

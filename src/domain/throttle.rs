@@ -9,7 +9,9 @@
 //! is suspected at most, and whoever is near the border does not go to and fro.
 //!
 //! A name's successes count once in a half-life: many users behind one address vouch for it, and one
-//! password, used over and over between guesses, does not.
+//! password, used over and over between guesses, does not. A failure under a name that succeeded in
+//! the same half-life is somebody's slip of the finger: it makes a suspect, and no more. So the pace
+//! of a busy server of applications does not matter, nor how few its users are.
 //!
 //! What is kept is bounded: where there is no room, the source with the fewest failures among a few
 //! makes room, never one that is suspected.
@@ -85,9 +87,10 @@ impl Tally {
         self.faded_to = self.faded_to.saturating_add(half_life.saturating_mul(halvings)).min(now);
     }
 
-    fn failed(&mut self) {
+    fn failed(&mut self, name: Option<u64>) {
         self.failures = self.failures.saturating_add(1);
-        if self.standing > Standing::Quiet {
+        let has = |name| self.names.as_ref().is_some_and(|names| names.has(name));
+        if self.standing > Standing::Quiet && !name.is_some_and(has) {
             self.sample.0 = self.sample.0.saturating_add(1);
         }
     }
@@ -155,12 +158,20 @@ impl Failures {
         self.tallies.len()
     }
 
-    /// A bind failed.
+    /// A bind failed, under a name that is not known.
     pub fn failed(&mut self, source: Source, now: Duration) -> Noted {
         let Some(place) = self.place(source).or_else(|| self.make_place(source, now)) else {
             return Noted::Full;
         };
-        self.count(place, now, Tally::failed)
+        self.count(place, now, |tally| tally.failed(None))
+    }
+
+    /// A bind failed under a name: an even hash of it, the same for each of its spellings.
+    pub fn failed_as(&mut self, source: Source, name: u64, now: Duration) -> Noted {
+        let Some(place) = self.place(source).or_else(|| self.make_place(source, now)) else {
+            return Noted::Full;
+        };
+        self.count(place, now, |tally| tally.failed(Some(name)))
     }
 
     /// A bind succeeded; `name` is an even hash of the name, the same for each of its spellings. Of

@@ -35,6 +35,14 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Whether a name was noted, or shares its bit with one that was.
+    pub(super) fn has(&self, name: u64) -> bool {
+        let bit = name % u64::from(BITS);
+        self.bits[(bit / 64) as usize] & (1 << (bit % 64)) != 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

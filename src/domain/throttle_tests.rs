@@ -48,6 +48,24 @@ fn many_failures_among_many_more_successes_make_a_suspect_and_no_more() {
     }
 }
 
+/// Sixty-four users, of whose many binds a tenth fails, at a pace that leaves no new name to count.
+#[test]
+fn slips_of_those_who_sign_on_do_not_count_however_many_and_however_few_they_are() {
+    for users in [1, 64, 10_000] {
+        let mut failures = Failures::new(RULE);
+        let mut began = 0;
+        for bind in 0..200_000_u64 {
+            let (name, now) = (hash(bind % users), Duration::from_micros(bind * 60));
+            let noted = match bind % 11 {
+                0 => failures.failed_as(source(1), name, now),
+                _ => failures.succeeded(source(1), name, now),
+            };
+            began += u32::from(noted == Noted::Began);
+        }
+        assert_eq!(began, 0, "{users} users");
+    }
+}
+
 #[test]
 fn who_fails_slowly_is_not_noticed() {
     let mut failures = Failures::new(RULE);

@@ -378,13 +378,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             let shared = &self.gateway.directory(self.binding.directory).shared;
             shared.bound(self.session.name());
         }
+        self.count_bind(code);
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
         self.binding.stage = match self.binding.place.take() {
             Some(_) if !code.is_success() => Stage::Failed,
             _ => Stage::None,
         };
-        self.count_bind(code);
         self.binding.body.zeroize();
         self.binding.attempt = None;
         self.held = false;
@@ -398,7 +398,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn count_bind(&mut self, code: ResultCode) {
         let (throttle, source) = (self.gateway.throttle(), self.peer.ip());
         let noted = match code {
-            ResultCode::INVALID_CREDENTIALS => throttle.failed(source, self.heard_at),
+            ResultCode::INVALID_CREDENTIALS => {
+                throttle.failed_as(source, self.session.name(), self.heard_at)
+            }
             ResultCode::SUCCESS
                 if self.binding.watch > Watch::Calm && self.binding.kind == BindKind::Named =>
             {

@@ -47,7 +47,7 @@ const SOON: Duration = Duration::from_millis(500);
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// When a source is held back.
-const THROTTLE: throttle::Config = throttle::Config {
+pub(crate) const THROTTLE: throttle::Config = throttle::Config {
     enabled: true,
     failures: 20,
     half_life: Duration::from_secs(60),

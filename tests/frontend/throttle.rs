@@ -5,7 +5,7 @@
 //! directory has are looked at, then answered.
 
 use super::links::{FarEnds, Granting};
-use super::play::{House, Wire, paused};
+use super::play::{House, THROTTLE, Wire, paused};
 use super::words;
 use bindgate::app::throttle::{Config, Throttle, Watch};
 use bindgate::domain::policy::OnUnknown;
@@ -19,16 +19,6 @@ const CONNECTIONS: usize = 8;
 const QUARTER: usize = 2;
 const ATTACKER: &str = "10.0.0.66";
 const GOOD: &str = "uid=ann,dc=one";
-
-const CONFIG: Config = Config {
-    enabled: true,
-    failures: 20,
-    half_life: Duration::from_secs(60),
-    binds_per_second: 1000,
-    max_waiting: 100,
-    queue_timeout: Duration::from_secs(600),
-    max_tracked_sources: 100,
-};
 
 /// Whether the passwords of binds under that name are right.
 fn is_good(name: &str) -> bool {
@@ -157,7 +147,7 @@ impl Town {
 #[test]
 fn others_never_wait_behind_more_than_a_quarter_of_the_pool() {
     paused(async {
-        let mut town = Town::new(CONFIG);
+        let mut town = Town::new(THROTTLE);
         for _ in 0..40 {
             town.client(ATTACKER, "bad").await;
         }
@@ -199,7 +189,7 @@ fn others_never_wait_behind_more_than_a_quarter_of_the_pool() {
 #[test]
 fn a_server_of_applications_with_some_wrong_passwords_is_never_held_back() {
     paused(async {
-        let mut town = Town::new(CONFIG);
+        let mut town = Town::new(THROTTLE);
         for _ in 0..9 {
             town.client(ATTACKER, GOOD).await;
         }
@@ -222,7 +212,7 @@ fn a_server_of_applications_with_some_wrong_passwords_is_never_held_back() {
 #[test]
 fn ones_own_password_between_guesses_hides_nothing() {
     paused(async {
-        let mut town = Town::new(CONFIG);
+        let mut town = Town::new(THROTTLE);
         for name in [GOOD, "bad", GOOD, GOOD, "worse", GOOD] {
             town.client(ATTACKER, name).await;
         }
@@ -239,7 +229,7 @@ fn ones_own_password_between_guesses_hides_nothing() {
 #[test]
 fn the_entry_of_a_user_is_not_read_ahead_for_a_source_that_keeps_failing() {
     paused(async {
-        let mut town = Town::new(CONFIG);
+        let mut town = Town::new(THROTTLE);
         for _ in 0..4 {
             town.client(ATTACKER, "bad").await;
         }
@@ -263,7 +253,7 @@ fn the_entry_of_a_user_is_not_read_ahead_for_a_source_that_keeps_failing() {
 #[test]
 fn a_failed_bind_of_such_a_source_gives_its_connection_back() {
     paused(async {
-        let mut town = Town::new(CONFIG);
+        let mut town = Town::new(THROTTLE);
         town.client(ATTACKER, "bad").await;
         town.until_throttled().await;
         for _ in 0..3 {
@@ -282,7 +272,7 @@ fn a_failed_bind_of_such_a_source_gives_its_connection_back() {
 fn what_is_beyond_the_pace_is_answered_busy_within_a_bounded_time() {
     paused(async {
         let queue_timeout = Duration::from_secs(3);
-        let config = Config { binds_per_second: 1, max_waiting: 2, queue_timeout, ..CONFIG };
+        let config = Config { binds_per_second: 1, max_waiting: 2, queue_timeout, ..THROTTLE };
         let mut town = Town::new(config);
         for _ in 0..10 {
             town.client(ATTACKER, "bad").await;
@@ -306,7 +296,7 @@ fn what_is_beyond_the_pace_is_answered_busy_within_a_bounded_time() {
 #[test]
 fn a_client_that_goes_while_it_waits_for_its_turn_gives_it_up() {
     paused(async {
-        let mut town = Town::new(CONFIG);
+        let mut town = Town::new(THROTTLE);
         for _ in 0..8 {
             town.client(ATTACKER, "bad").await;
         }

@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "admin/decisions.rs"]
+mod decisions;
 #[path = "admin/fake.rs"]
 mod fake;
 #[path = "admin/people.rs"]
 mod people;
 #[path = "admin/token.rs"]
 mod token;
+#[path = "admin/watched.rs"]
+mod watched;
 
 use fake::{Gateway, TOKEN};
 use people::{ann, bob, group, person, stored};
@@ -62,6 +66,13 @@ fn patch(gateway: &Gateway, path: &str, body: &str) -> Answer {
         .header("Authorization", format!("Bearer {TOKEN}"))
         .header("Content-Type", "application/json");
     answer(request.send(body))
+}
+
+fn post(gateway: &Gateway, path: &str) -> Answer {
+    let request = agent()
+        .post(format!("{}{path}", gateway.url()))
+        .header("Authorization", format!("Bearer {TOKEN}"));
+    answer(request.send_empty())
 }
 
 fn gateway_with_people() -> Gateway {

@@ -7,6 +7,8 @@
 mod fake;
 #[path = "admin/people.rs"]
 mod people;
+#[path = "admin/watched.rs"]
+mod watched;
 
 use bindgate::domain::policy::Switch;
 use fake::{Gateway, TOKEN};
@@ -92,6 +94,11 @@ fn help_and_version_end_with_0_and_a_wrong_command_line_with_64() {
         &["user-type", "set", "", "update-on-sign-on=on"],
         &["user-type", "set", "staff", "update-on-sign-on=maybe"],
         &["demo", "--twice"],
+        &["held"],
+        &["held", "confirm"],
+        &["held", "confirm", ""],
+        &["held", "confirm", "a", "b"],
+        &["directory", "accept-rollback"],
     ] {
         let output = bindgate(arguments).output().unwrap();
         check_code(&output, 64);
@@ -192,6 +199,59 @@ fn a_switch_is_set_by_command_and_shown_with_its_source() {
     let output = set("staff", "update-on-sign-on=on");
     check_code(&output, 64);
     assert!(err(&output).contains("lab/staff"));
+}
+
+#[test]
+fn a_held_loss_is_listed_rejected_and_confirmed_by_command() {
+    let (gateway, token) = (Gateway::start(), TokenFile::new("held", TOKEN));
+    let held = |arguments: &[&str]| ask(&gateway.url(), &token, &[&["held"], arguments].concat());
+    let output = held(&["list"]);
+    check_code(&output, 0);
+    assert_eq!(out(&output).lines().count(), 1, "a header and nothing else");
+    gateway.watched.hold();
+    let text = out(&held(&["list"]));
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    for word in ["00c0ffee", "corp", "open", "7 of 10 groups", "cn=A,dc=x"] {
+        assert!(lines[1].contains(word), "no {word:?} in\n{text}");
+    }
+    assert!(lines[2].contains("cn=B\\x1b,dc=x"), "{text}");
+    for (what, said) in [("reject", "rejected"), ("confirm", "confirmed")] {
+        let output = held(&[what, "00c0ffee"]);
+        check_code(&output, 0);
+        let told = format!("00c0ffee: {said}, 7 of 10 groups of corp are gone; ");
+        assert!(out(&output).starts_with(&told), "{}", out(&output));
+    }
+    check_code(&held(&["confirm", "00c0ffee"]), 1);
+    check_code(&held(&["reject", "../users"]), 1);
+    let output = held(&["list", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&out(&output)).unwrap()["items"], json!([]));
+}
+
+#[test]
+fn directories_are_listed_and_a_rollback_is_accepted_by_command() {
+    let (gateway, token) = (Gateway::start(), TokenFile::new("directory", TOKEN));
+    let directory =
+        |arguments: &[&str]| ask(&gateway.url(), &token, &[&["directory"], arguments].concat());
+    gateway.watched.show(Some("5"), true);
+    let output = directory(&["list"]);
+    check_code(&output, 0);
+    let text = out(&output);
+    assert_eq!(text.lines().count(), 4, "two servers and a warning take two lines\n{text}");
+    assert!(text.contains("yes") && text.contains("ldap://b:389 down"), "{text}");
+    let output = directory(&["accept-rollback", "corp"]);
+    check_code(&output, 0);
+    assert_eq!(out(&output), "corp: accepted; it was seen at 7 and shows 5\n");
+    gateway.watched.show(Some("8"), false);
+    let output = directory(&["accept-rollback", "corp"]);
+    check_code(&output, 0);
+    assert!(out(&output).contains("nothing to accept"));
+    let output = directory(&["accept-rollback", "nobody", "--json"]);
+    check_code(&output, 1);
+    assert_eq!(serde_json::from_str::<Value>(&err(&output)).unwrap()["error"], "not-found");
+    let output = directory(&["list", "--json"]);
+    let value: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(value["items"][0]["servers"][1]["state"], "down");
 }
 
 #[test]

@@ -9,8 +9,12 @@
 
 mod support;
 
+#[path = "replica/held.rs"]
+mod held;
 #[path = "replica/restarts.rs"]
 mod restarts;
+#[path = "replica/rollback.rs"]
+mod rollback;
 #[path = "replica/scripted.rs"]
 mod scripted;
 #[path = "replica/served.rs"]

@@ -1,5 +1,6 @@
 //! Answers: JSON, and the one shape that every error has.
 
+use crate::app::oversight::DecideError;
 use crate::app::ports::StoreError;
 use crate::app::switches::SetError;
 use axum::Json;
@@ -45,6 +46,15 @@ impl From<SetError> for Refusal {
             SetError::NotFound(_) => Self::NotFound(detail),
             SetError::Ambiguous(names) => Self::Ambiguous { detail, candidates: names.into() },
             SetError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<DecideError> for Refusal {
+    fn from(error: DecideError) -> Self {
+        match error {
+            DecideError::Store(error) => Self::Store(error),
+            other => Self::NotFound(other.to_string()),
         }
     }
 }

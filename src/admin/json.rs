@@ -226,7 +226,7 @@ impl From<AuditEntry> for AuditJson {
 }
 
 /// A moment as RFC 3339 in UTC; one that no calendar holds is shown as the nearest that one does.
-fn rfc3339(at: Timestamp) -> String {
+pub(super) fn rfc3339(at: Timestamp) -> String {
     let nearest = if at.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     jiff::Timestamp::from_microsecond(at.0).unwrap_or(nearest).to_string()
 }

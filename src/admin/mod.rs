@@ -2,7 +2,9 @@
 
 mod answer;
 mod audit;
+mod directories;
 mod health;
+mod held;
 mod json;
 mod limited;
 mod reference;

@@ -4,8 +4,9 @@ use super::answer::Refusal;
 use super::health::{self, Readiness, RenderMetrics};
 use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::token::Token;
-use super::{audit, user_types, users};
+use super::{audit, directories, held, user_types, users};
 use crate::app::events::Event;
+use crate::app::oversight::{Decisions, Oversight};
 use crate::app::ports::{Catalogue, Clock, Events};
 use crate::app::switches::Switches;
 use crate::domain::policy::DirectoryPolicy;
@@ -32,6 +33,8 @@ pub struct State<C, K, E> {
     pub events: E,
     /// The directories, in the file's order.
     pub directories: Vec<Arc<DirectoryPolicy>>,
+    /// The directories as the gateway knows them.
+    pub oversight: Arc<dyn Oversight>,
     /// Asks all parts for their state.
     pub readiness: Readiness,
     /// Gives the metrics.
@@ -91,13 +94,18 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
     limits: Limits,
     metrics: MetricsAccess,
 ) -> Router {
-    let State { catalogue, clock, events, directories, readiness, render_metrics, token } = state;
+    let State { catalogue, clock, events, directories, oversight, .. } = state;
+    let (readiness, render_metrics, token) = (state.readiness, state.render_metrics, state.token);
     let gate = Arc::new(Gate { token, events: events.clone() });
     let counted = events.clone();
     let guard = || middleware::from_fn_with_state(gate.clone(), guard::<E>);
+    let decisions = Decisions::new(catalogue.clone(), clock.clone(), events.clone(), oversight);
+    let decisions = Arc::new(decisions);
     let switches = Switches::new(catalogue.clone(), clock, events, directories);
     let api = users::routes(catalogue.clone())
         .merge(user_types::routes(switches))
+        .merge(directories::routes(decisions.clone()))
+        .merge(held::routes(decisions))
         .merge(audit::routes(catalogue))
         .fallback(|| async { Refusal::NoSuchPath })
         .layer(guard());

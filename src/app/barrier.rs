@@ -7,10 +7,15 @@
 //! A copy that does not arrive in time is a miss. A miss costs a poll and then a walk. After
 //! several in a row the copy is not waited for any more until it has caught up.
 
+mod rollback;
+
+pub use rollback::Progress;
+
 use super::events::Event;
 use super::flights::{Deserted, Flights, Ride};
-use super::ports::{Coverage, Events, Lookups, Marker, Replica};
+use super::ports::{Coverage, Events, Lookups, Replica};
 use crate::domain::observation::UnknownReason;
+use rollback::Seen;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +38,9 @@ pub enum Passage {
     Fresh(Coverage),
     /// The copy cannot be had in time: the directory has to be asked.
     Walk,
+    /// The directory has said before how far it has got, and could not be asked that now: nobody
+    /// knows whether it is behind.
+    Failed(UnknownReason),
     /// The directory is behind what was already seen of it: nothing that it says counts.
     Behind,
     /// The directory shows far fewer groups than before, and nobody has confirmed that: what it says
@@ -52,8 +60,7 @@ pub struct Barrier<R: Replica, E: Events> {
 }
 
 struct State<M> {
-    /// How far the directory was ever seen to have got.
-    highest: Option<M>,
+    seen: Seen<M>,
     asked: u64,
     misses: u32,
     /// The question that was missed last: all who waited for it count once.
@@ -80,7 +87,8 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     /// The barrier before a directory's copy. `patience` is how long the copy may take to get as
     /// far as the directory has got.
     pub fn new(directory: Arc<str>, replica: R, patience: Duration, events: E) -> Self {
-        let state = State { highest: None, asked: 0, misses: 0, last_miss: 0, waits_for: None };
+        let state =
+            State { seen: Seen::default(), asked: 0, misses: 0, last_miss: 0, waits_for: None };
         Self {
             directory,
             replica,
@@ -105,14 +113,22 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     /// Joins the question that is not sent yet, or has one sent; `None` if there is nothing to be
     /// asked.
     pub fn ask<L: Lookups>(&self, lookups: &L) -> Option<Question<R::Marker>> {
-        let search = self.replica.question()?;
+        let search = self.replica.question();
+        if search.is_none() && self.is_nowhere() {
+            return None;
+        }
         let (barrier, lookups) = (self.clone(), lookups.clone());
         let fly = move |()| {
             let (barrier, lookups, search) = (barrier.clone(), lookups.clone(), search.clone());
             async move {
+                let search = match search {
+                    Some(search) => search,
+                    None => barrier.find_question(&lookups).await?,
+                };
                 let number = barrier.next_number();
                 let answer = lookups.search(search).await.map_err(|error| error.reason())?;
-                let marker = barrier.replica.marker(&answer).ok_or(UnknownReason::Malformed)?;
+                let marker = barrier.replica.marker(&answer).ok_or_else(|| barrier.nowhere())?;
+                barrier.saw(barrier.replica.seen());
                 Ok((number, marker))
             }
         };
@@ -120,30 +136,22 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     }
 
     /// Waits until the copy is at least as young as the question.
-    pub async fn pass(&self, question: Question<R::Marker>) -> Passage {
-        // A question that failed says nothing, and so does one that was lost with its worker.
-        let Some(Ok((number, marker))) = question.await else {
-            return Passage::Walk;
+    pub async fn pass<L: Lookups>(&self, lookups: &L, question: Question<R::Marker>) -> Passage {
+        let (number, marker) = match self.insist(lookups, question).await {
+            Ok(answer) => answer,
+            Err(passage) => return passage,
         };
-        let is_behind = self.is_behind(&marker);
+        let seen = self.lacks(&marker);
         if self.replica.is_held() {
             return Passage::Held;
         }
-        let Some(coverage) = self.replica.coverage() else {
-            return if is_behind { Passage::Behind } else { Passage::Walk };
-        };
-        if self.arrives(number, &marker).await {
-            return Passage::Fresh(coverage);
+        if let Some(seen) = seen {
+            return self.pass_behind(&seen).await;
         }
-        if is_behind { Passage::Behind } else { Passage::Walk }
-    }
-
-    /// Forgets how far the directory had got: it was set back on purpose.
-    pub fn accept_rollback(&self) {
-        let mut state = self.state();
-        state.highest = None;
-        state.waits_for = None;
-        state.misses = 0;
+        match self.replica.coverage() {
+            Some(coverage) if self.arrives(number, &marker).await => Passage::Fresh(coverage),
+            _ => Passage::Walk,
+        }
     }
 
     /// Whether the copy gets as far as the marker in time.
@@ -187,20 +195,6 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         let mut state = self.state();
         state.asked += 1;
         state.asked
-    }
-
-    /// Notes a marker; whether the directory had got farther before.
-    fn is_behind(&self, marker: &R::Marker) -> bool {
-        let mut state = self.state();
-        let Some(highest) = &mut state.highest else {
-            state.highest = Some(marker.clone());
-            return false;
-        };
-        let is_behind = !marker.covers(highest);
-        if !is_behind {
-            highest.advance(marker);
-        }
-        is_behind
     }
 
     /// Whether the copy is not waited for; once it has what it lacked then, it is again.

@@ -1,7 +1,8 @@
 //! The barrier before a copy whose directory counts its changes, on a clock that stands still.
 
 use super::*;
-use crate::app::ports::{Gone, LookupError};
+use crate::app::ports::{Gone, LookupError, Marker};
+use crate::app::saved::SeenMarker;
 use crate::domain::membership::graph::Graph;
 use crate::proto::filter::Filter;
 use crate::proto::search::{Attribute, Entry, Scope, Search};
@@ -19,6 +20,14 @@ impl Marker for u64 {
     fn advance(&mut self, other: &Self) {
         *self = (*self).max(*other);
     }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
 }
 
 /// A directory, its copy, and a place for events.
@@ -33,8 +42,15 @@ struct World {
     copied: Arc<watch::Sender<Option<u64>>>,
     /// A question is answered for each permit.
     answers: Arc<Semaphore>,
-    fails: Arc<AtomicBool>,
+    /// So many answers fail.
+    failures: Arc<AtomicU64>,
     is_held: Arc<AtomicBool>,
+    /// Whether the copy knows where the directory says how far it has got.
+    knows_question: Arc<AtomicBool>,
+    /// Whether the directory says so at all.
+    is_marked: Arc<AtomicBool>,
+    /// How far the copy had ever got.
+    seen: Arc<Mutex<Option<u64>>>,
     events: Arc<Mutex<Vec<&'static str>>>,
 }
 
@@ -47,8 +63,11 @@ impl World {
             poll_helps: Arc::default(),
             copied: Arc::new(watch::Sender::new(Some(0))),
             answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
-            fails: Arc::default(),
+            failures: Arc::default(),
             is_held: Arc::default(),
+            knows_question: Arc::new(AtomicBool::new(true)),
+            is_marked: Arc::new(AtomicBool::new(true)),
+            seen: Arc::default(),
             events: Arc::default(),
         }
     }
@@ -62,6 +81,9 @@ impl World {
     }
 
     fn copy(&self, to: Option<u64>) {
+        let mut seen = self.seen.lock().unwrap();
+        *seen = (*seen).max(to);
+        drop(seen);
         self.copied.send_replace(to);
     }
 
@@ -75,7 +97,8 @@ impl Lookups for World {
         self.questions.fetch_add(1, SeqCst);
         let changes = self.changes.load(SeqCst).to_string();
         self.answers.acquire().await.expect("it stays open").forget();
-        if self.fails.load(SeqCst) {
+        let fails = |left: u64| left.checked_sub(1);
+        if self.failures.fetch_update(SeqCst, SeqCst, fails).is_ok() {
             return Err(LookupError::Disconnected);
         }
         let values = vec![changes.into_bytes()];
@@ -90,6 +113,8 @@ impl Events for World {
             Event::ReplicaMissed { .. } => "missed",
             Event::ReplicaGivenUp { .. } => "given up",
             Event::ReplicaCaughtUp { .. } => "caught up",
+            Event::RollbackSeen { .. } => "behind",
+            Event::RollbackOver { .. } => "not behind",
             _ => "something else",
         });
     }
@@ -107,15 +132,19 @@ impl Replica for World {
     }
 
     fn question(&self) -> Option<Search> {
-        Some(Search {
-            base: String::new(),
-            scope: Scope::Base,
-            filter: Filter::any_entry(),
-            attributes: Vec::new(),
-            size_limit: 0,
-            time_limit: 0,
-            controls: Vec::new(),
-        })
+        self.knows_question.load(SeqCst).then(any_search)
+    }
+
+    async fn find_question<L: Lookups>(&self, _: &L) -> Result<Option<Search>, UnknownReason> {
+        Ok(self.is_marked.load(SeqCst).then(any_search))
+    }
+
+    fn seen(&self) -> Option<u64> {
+        *self.seen.lock().unwrap()
+    }
+
+    fn forget_seen(&self) {
+        *self.seen.lock().unwrap() = None;
     }
 
     fn marker(&self, answer: &[Entry]) -> Option<u64> {
@@ -145,6 +174,18 @@ impl Replica for World {
     }
 }
 
+fn any_search() -> Search {
+    Search {
+        base: String::new(),
+        scope: Scope::Base,
+        filter: Filter::any_entry(),
+        attributes: Vec::new(),
+        size_limit: 0,
+        time_limit: 0,
+        controls: Vec::new(),
+    }
+}
+
 fn paused<T>(test: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_time().start_paused(true).build().unwrap().block_on(test)
@@ -158,7 +199,7 @@ async fn pass(milliseconds: u64) {
 
 async fn asked(barrier: &Barrier<World, World>, world: &World) -> Passage {
     let question = barrier.ask(world).expect("the copy has a question");
-    barrier.pass(question).await
+    barrier.pass(world, question).await
 }
 
 const FRESH: Passage = Passage::Fresh(Coverage::Groups);
@@ -179,7 +220,7 @@ fn all_who_come_while_a_question_is_under_way_share_the_next() {
         world.copy(Some(change));
         for question in later {
             assert_eq!(question.clone().await.unwrap().unwrap().1, change);
-            assert_eq!(barrier.pass(question).await, FRESH);
+            assert_eq!(barrier.pass(&world, question).await, FRESH);
         }
         assert_eq!(world.questions.load(SeqCst), 2);
     });
@@ -213,7 +254,7 @@ fn nobody_passes_before_the_copy_has_what_the_directory_had_when_they_came() {
                 let question = barrier.ask(&world).unwrap();
                 let (barrier, world) = (barrier.clone(), world.clone());
                 binders.spawn(async move {
-                    let passage = barrier.pass(question).await;
+                    let passage = barrier.pass(&world, question).await;
                     let has = world.copied.borrow().unwrap();
                     (passage, has, came_at)
                 });
@@ -275,7 +316,7 @@ fn a_copy_that_is_late_too_often_is_not_waited_for_until_it_has_caught_up() {
 }
 
 #[test]
-fn a_copy_that_is_lost_or_a_question_that_fails_leads_to_a_walk_at_once() {
+fn a_copy_that_is_lost_leads_to_a_walk_at_once() {
     paused(async {
         let world = World::new();
         let barrier = world.barrier();
@@ -289,10 +330,30 @@ fn a_copy_that_is_lost_or_a_question_that_fails_leads_to_a_walk_at_once() {
         world.copy(None);
         assert_eq!(waits.await.unwrap(), Passage::Walk);
         assert_eq!(asked(&barrier, &world).await, Passage::Walk);
-        world.copy(Some(9));
-        world.fails.store(true, SeqCst);
-        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
         assert!(start.elapsed() < PATIENCE / 2);
+    });
+}
+
+/// A directory that is restarted with an older state loses its connections first: the sign-on that
+/// found that out used to walk, and took away what the backup did not have yet.
+#[test]
+fn k6_a_question_that_fails_is_asked_once_more_where_it_was_answered_before() {
+    paused(async {
+        let world = World::new();
+        world.copy(None);
+        let barrier = world.barrier();
+        world.failures.store(1, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk, "nothing was ever seen");
+        world.changes.store(7, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
+        world.failures.store(1, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
+        world.failures.store(2, SeqCst);
+        let failed = Passage::Failed(UnknownReason::Disconnected);
+        assert_eq!(asked(&barrier, &world).await, failed);
+        world.changes.store(5, SeqCst);
+        world.failures.store(1, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Behind);
     });
 }
 
@@ -305,6 +366,9 @@ fn while_a_loss_of_groups_is_held_neither_the_copy_nor_a_walk_counts() {
         assert_eq!(asked(&barrier, &world).await, Passage::Held);
         world.copy(None);
         assert_eq!(asked(&barrier, &world).await, Passage::Held);
+        world.failures.store(2, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Held, "whatever else is not known");
+        world.failures.store(0, SeqCst);
         world.is_held.store(false, SeqCst);
         assert_eq!(asked(&barrier, &world).await, Passage::Walk);
     });
@@ -323,9 +387,73 @@ fn a_directory_that_went_back_is_not_believed_until_that_is_accepted() {
         assert_eq!(asked(&barrier, &world).await, FRESH);
         world.copy(None);
         assert_eq!(asked(&barrier, &world).await, Passage::Behind);
-        barrier.accept_rollback();
-        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
-        world.changes.store(4, SeqCst);
+        // A copy that was made anew of what the directory has now is no better than that.
+        world.copy(Some(5));
         assert_eq!(asked(&barrier, &world).await, Passage::Behind);
+        world.failures.store(2, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Behind, "nothing was said against it");
+        world.failures.store(0, SeqCst);
+        assert_eq!(world.heard(), ["behind"], "that is told once");
+        assert_eq!(barrier.progress(&world).await, progress(7, 5, true));
+        barrier.forget();
+        assert_eq!(asked(&barrier, &world).await, FRESH);
+        assert_eq!(world.heard(), ["not behind"]);
+        world.changes.store(4, SeqCst);
+        world.copy(None);
+        assert_eq!(asked(&barrier, &world).await, Passage::Behind);
+        world.changes.store(6, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk, "it has got farther than ever");
+        assert_eq!(world.heard(), ["behind", "not behind"]);
+    });
+}
+
+fn progress(seen: u64, shown: u64, is_behind: bool) -> Progress {
+    Progress { seen: Some(seen.to_string()), shown: Some(shown.to_string()), is_behind }
+}
+
+#[test]
+fn k6_what_an_earlier_process_or_the_copy_has_seen_counts() {
+    paused(async {
+        let world = World::new();
+        world.copy(None);
+        world.changes.store(5, SeqCst);
+        let barrier = world.barrier().with_seen(Some("7"));
+        assert_eq!(asked(&barrier, &world).await, Passage::Behind);
+        assert_eq!(barrier.seen(), Some("7".to_owned()));
+        let barrier = world.barrier().with_seen(Some("no number"));
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
+        // The directory was not asked about this, but its copy had it.
+        world.copy(Some(9));
+        world.copy(Some(6));
+        world.changes.store(6, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Behind);
+        assert_eq!(barrier.progress(&world).await, progress(9, 6, true));
+    });
+}
+
+#[test]
+fn k6_a_directory_without_a_copy_is_asked_where_it_says_how_far_it_has_got() {
+    paused(async {
+        let world = World::new();
+        world.copy(None);
+        world.knows_question.store(false, SeqCst);
+        let barrier = world.barrier().with_seen(Some("7"));
+        world.changes.store(5, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Behind);
+        world.changes.store(8, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
+
+        let barrier = world.barrier();
+        world.is_marked.store(false, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
+        assert!(barrier.ask(&world).is_none(), "it does not say, so it is not asked for a while");
+        assert_eq!(barrier.unasked(), Passage::Walk);
+        world.is_held.store(true, SeqCst);
+        assert_eq!(barrier.unasked(), Passage::Held);
+        world.is_held.store(false, SeqCst);
+        advance(Duration::from_secs(61)).await;
+        world.is_marked.store(true, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
+        assert_eq!(barrier.seen(), Some("8".to_owned()));
     });
 }

@@ -5,6 +5,7 @@
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::UserKey;
+use crate::domain::replication::Decision;
 use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
 use crate::proto::op::Operation;
@@ -196,6 +197,34 @@ pub enum Event<'a> {
         /// The directory.
         directory: &'a str,
     },
+    /// A directory is behind what was seen of it: nobody's groups are believed.
+    RollbackSeen {
+        /// The directory.
+        directory: &'a str,
+    },
+    /// A directory is not behind any more, or that was accepted.
+    RollbackOver {
+        /// The directory.
+        directory: &'a str,
+    },
+    /// Somebody accepted that a directory was set back.
+    RollbackAccepted {
+        /// The directory.
+        directory: &'a str,
+        /// Who did it: a token's name.
+        who: &'a str,
+    },
+    /// Somebody said what a loss of groups is that is held.
+    HeldDecided {
+        /// The directory.
+        directory: &'a str,
+        /// The loss.
+        id: &'a str,
+        /// What was said.
+        decision: Decision,
+        /// Who did it: a token's name.
+        who: &'a str,
+    },
     /// A switch was changed at run time.
     SwitchChanged {
         /// The directory.
@@ -280,7 +309,8 @@ pub struct AuditEntry {
     pub cause: &'static str,
     /// Who: a token's name; empty for a sign-on.
     pub actor: String,
-    /// What happened: `created`, `changed`, `switch-changed`.
+    /// What happened: `created`, `changed`, `switch-changed`, `rollback-accepted`,
+    /// `confirmed`, `rejected`.
     pub action: &'static str,
     /// Whose record it is about, if it is about one.
     pub user: Option<UserKey>,

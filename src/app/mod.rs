@@ -5,6 +5,7 @@ pub mod events;
 pub mod flights;
 pub mod gateway;
 pub mod observe;
+pub mod oversight;
 pub mod ports;
 pub mod saved;
 pub mod sign_on;

@@ -303,6 +303,10 @@ pub trait Marker: Clone + Send + Sync + 'static {
     fn covers(&self, other: &Self) -> bool;
     /// Takes the farther of both, part by part.
     fn advance(&mut self, other: &Self);
+    /// As text, to be kept.
+    fn text(&self) -> String;
+    /// What was kept; `None` if that is nothing of this kind.
+    fn read(text: &str) -> Option<Self>;
 }
 
 /// What a live copy holds.
@@ -334,6 +338,19 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// The search whose answer says how far the directory has got; `None` if that is not known.
     fn question(&self) -> Option<Search>;
 
+    /// The same, where it is not known: it is asked for. `None` if the directory does not say how
+    /// far it has got.
+    fn find_question<L: Lookups>(
+        &self,
+        lookups: &L,
+    ) -> impl Future<Output = Result<Option<Search>, UnknownReason>> + Send;
+
+    /// How far the copy has ever got, also before it was lost.
+    fn seen(&self) -> Option<Self::Marker>;
+
+    /// The directory was set back on purpose: what a copy that is lost had says nothing.
+    fn forget_seen(&self);
+
     /// What the answer to the question says; `None` if it says nothing.
     fn marker(&self, answer: &[Entry]) -> Option<Self::Marker>;
 
@@ -362,6 +379,14 @@ impl Marker for NoReplica {
     fn advance(&mut self, _: &Self) {
         match *self {}
     }
+
+    fn text(&self) -> String {
+        match *self {}
+    }
+
+    fn read(_: &str) -> Option<Self> {
+        None
+    }
 }
 
 impl Replica for NoReplica {
@@ -376,6 +401,18 @@ impl Replica for NoReplica {
     }
 
     fn question(&self) -> Option<Search> {
+        match *self {}
+    }
+
+    async fn find_question<L: Lookups>(&self, _: &L) -> Result<Option<Search>, UnknownReason> {
+        match *self {}
+    }
+
+    fn seen(&self) -> Option<Self> {
+        match *self {}
+    }
+
+    fn forget_seen(&self) {
         match *self {}
     }
 
@@ -500,6 +537,13 @@ pub trait Catalogue: Records {
         directory: &str,
         user_type: &str,
         value: Option<Switch>,
+        audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Adds a row to the audit, and, if a directory is named, forgets with it how far that was seen
+    /// to have got; the answer comes once it is on disk.
+    fn note(
+        &self,
+        forgotten: Option<&str>,
         audit: AuditEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// The newest audit rows before `cursor`, newest first.

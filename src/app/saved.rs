@@ -1,10 +1,13 @@
 //! A live copy on disk: what a directory had told before the gateway was started again.
 //!
-//! Whoever loses it loses nothing but time: the copy is then asked for from the beginning.
+//! Whoever loses it loses nothing but time: the copy is then asked for from the beginning. (What is
+//! held goes with it, as does the number of groups that it was held against.) How far a directory
+//! was seen to have got is kept with the records.
 
 use super::ports::StoreError;
 use crate::domain::record::UpstreamId;
-use crate::domain::replication::Kept;
+use crate::domain::replication::{Decision, Kept};
+use crate::domain::time::Timestamp;
 
 /// How far a saved copy had got.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,24 @@ pub struct SavedCopy {
     /// How many groups there were when it was complete last; it outlives [`ReplicaStore::begin`],
     /// or an account that lost its rights would only have to wait for a restart.
     pub groups: usize,
+}
+
+/// A loss of groups that is held until somebody confirms it or it passes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLoss {
+    /// Its id; another loss has another.
+    pub id: String,
+    /// Since when it is held.
+    pub since: Timestamp,
+    /// How many groups there were. 0 for a loss of all that was confirmed and counts: it is kept so
+    /// that the next start believes in it too.
+    pub total: usize,
+    /// How many are left.
+    pub left: usize,
+    /// Names of some that are gone.
+    pub examples: Vec<String>,
+    /// What was said of it.
+    pub decision: Decision,
 }
 
 /// What is to be done with one entry of a saved copy.
@@ -52,9 +73,24 @@ pub trait ReplicaStore: Send + Sync + 'static {
     /// on disk without all changes that came before it or with it.
     fn write(&self, directory: &str, changes: Vec<SavedChange>, position: Option<SavedPosition>);
 
+    /// The loss that is held of a directory's groups. Blocks.
+    fn held(&self, directory: &str) -> Option<HeldLoss>;
+
+    /// Saves some time later that this loss is held, or none.
+    fn hold(&self, directory: &str, loss: Option<HeldLoss>);
+
     /// Whether there is room for more changes. Whoever writes without is not saved any more.
     fn has_room(&self) -> bool;
 
     /// Whether everything that was written is, or will be, on disk.
     fn is_kept(&self) -> bool;
+}
+
+/// How far a directory was seen to have got, for the store, which asks before it writes.
+pub trait SeenMarker: Send + Sync + 'static {
+    /// As text; `None` if nothing was seen.
+    fn seen(&self) -> Option<String>;
+
+    /// It is not to count any more.
+    fn forget(&self);
 }

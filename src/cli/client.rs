@@ -52,6 +52,13 @@ impl Client {
         self.understand(answer)
     }
 
+    /// `POST` with a JSON body.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.access.url));
+        let answer = request.header("Authorization", self.bearer()).send_json(body);
+        self.understand(answer)
+    }
+
     fn bearer(&self) -> String {
         format!("Bearer {}", self.access.token.as_str())
     }

@@ -3,7 +3,9 @@
 mod access;
 mod client;
 mod demo;
+mod directory;
 mod exit;
+mod held;
 mod online;
 mod shown;
 mod user;
@@ -55,6 +57,54 @@ enum Command {
     /// User types and their switches
     #[command(subcommand)]
     UserType(UserTypeCommand),
+    /// What is held until somebody confirms or rejects it
+    #[command(subcommand)]
+    Held(HeldCommand),
+    /// Directories, as the running gateway knows them
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
+}
+
+#[derive(Subcommand)]
+enum HeldCommand {
+    /// List losses of groups that are held, with some of the groups that are gone
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Say that a loss is so: the next sign-ons follow it
+    Confirm {
+        /// The id, as listed
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Say that a loss is not so: memberships stay until the directory shows the groups again
+    Reject {
+        /// The id, as listed
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Subcommand)]
+enum DirectoryCommand {
+    /// List directories with servers, strategy and live copy, and whether one is behind
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Say that a directory was set back to a backup: it is believed again
+    AcceptRollback {
+        /// The directory
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        name: String,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Subcommand)]
@@ -122,6 +172,14 @@ impl Command {
             Self::User(UserCommand::List { output, .. } | UserCommand::Show { output, .. })
             | Self::UserType(
                 UserTypeCommand::List { output } | UserTypeCommand::Set { output, .. },
+            )
+            | Self::Held(
+                HeldCommand::List { output }
+                | HeldCommand::Confirm { output, .. }
+                | HeldCommand::Reject { output, .. },
+            )
+            | Self::Directory(
+                DirectoryCommand::List { output } | DirectoryCommand::AcceptRollback { output, .. },
             ) => output.format(),
             Self::Run | Self::Check { .. } | Self::Demo { .. } => Format::Text,
         }
@@ -189,29 +247,35 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
             let signals = Signals::take_over().map_err(wiring::ended)?;
             (parts.demo)(once, signals).map(|()| String::new())
         }
-        Command::User(command) => {
-            let client = Client::new(access::find(parts, config)?);
-            match command {
-                UserCommand::List { name, limit, cursor, .. } => {
-                    let limit = limit.map(|limit| limit.to_string());
-                    let wanted = user::Listing {
-                        name: name.as_deref(),
-                        limit: limit.as_deref(),
-                        cursor: cursor.as_deref(),
-                    };
-                    user::list(&client, &wanted, format)
-                }
-                UserCommand::Show { user, .. } => user::show(&client, &user, format),
-            }
+        command => ask(&Client::new(access::find(parts, config)?), command, format),
+    }
+}
+
+/// Commands that the running gateway carries out.
+fn ask(client: &Client, command: Command, format: Format) -> Result<String, Failure> {
+    match command {
+        Command::User(UserCommand::List { name, limit, cursor, .. }) => {
+            let limit = limit.map(|limit| limit.to_string());
+            let wanted = user::Listing {
+                name: name.as_deref(),
+                limit: limit.as_deref(),
+                cursor: cursor.as_deref(),
+            };
+            user::list(client, &wanted, format)
         }
-        Command::UserType(command) => {
-            let client = Client::new(access::find(parts, config)?);
-            match command {
-                UserTypeCommand::List { .. } => user_type::list(&client, format),
-                UserTypeCommand::Set { name, setting, .. } => {
-                    user_type::set(&client, &name, setting, format)
-                }
-            }
+        Command::User(UserCommand::Show { user, .. }) => user::show(client, &user, format),
+        Command::UserType(UserTypeCommand::List { .. }) => user_type::list(client, format),
+        Command::UserType(UserTypeCommand::Set { name, setting, .. }) => {
+            user_type::set(client, &name, setting, format)
         }
+        Command::Held(HeldCommand::List { .. }) => held::list(client, format),
+        Command::Held(HeldCommand::Confirm { id, .. }) => held::confirm(client, &id, format),
+        Command::Held(HeldCommand::Reject { id, .. }) => held::reject(client, &id, format),
+        Command::Directory(DirectoryCommand::List { .. }) => directory::list(client, format),
+        Command::Directory(DirectoryCommand::AcceptRollback { name, .. }) => {
+            directory::accept_rollback(client, &name, format)
+        }
+        // Each of them is done without a running gateway, before this is asked.
+        Command::Run | Command::Check { .. } | Command::Demo { .. } => Ok(String::new()),
     }
 }

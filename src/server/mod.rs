@@ -2,6 +2,7 @@
 
 mod clock;
 mod descriptors;
+mod oversight;
 mod running;
 mod signals;
 

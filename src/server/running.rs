@@ -1,17 +1,19 @@
 //! A gateway that runs: its workers, its administration, and its end.
 
 use super::clock::SystemClock;
+use super::oversight::{Directories, Part};
 use super::signals::Signals;
 use super::{Config, RunError, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
 use crate::app::barrier::Barrier;
 use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
+use crate::app::oversight::Oversight;
 use crate::app::ports::{Catalogue, Events, Ports};
-use crate::app::saved::ReplicaStore;
+use crate::app::saved::{ReplicaStore, SeenMarker};
 use crate::app::sign_on::{BarrierOf, SignOns};
 use crate::app::throttle::Throttle;
-use crate::domain::policy::DirectoryPolicy;
+use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
 use crate::frontend::{self, Drain, Listeners, Phase};
 use crate::store::{ReplicaFile, Store};
 use crate::telemetry::Telemetry;
@@ -103,12 +105,15 @@ impl Running {
             addresses,
             admin: None,
         };
+        let policies = policies(&config);
+        let barriers = running.follow(&config, &policies)?;
         if let Some((socket, token)) = admin_socket {
-            running.administer(&config, socket, token, &telemetry)?;
+            let oversight = running.oversee(&policies, &barriers);
+            running.administer(&config, socket, token, oversight)?;
         }
         let throttle = throttle(&config);
         running.keep_up(telemetry.clone(), throttle.clone());
-        running.work(&config, listeners, &telemetry, &throttle)?;
+        running.work(&config, (policies, barriers), listeners, &throttle)?;
         running.say_hello();
         Ok(running)
     }
@@ -186,11 +191,11 @@ impl Running {
     fn work(
         &mut self,
         config: &Config,
+        (policies, barriers): (Vec<Arc<DirectoryPolicy>>, Vec<Option<BarrierOf<Wiring>>>),
         listeners: Vec<Listeners>,
-        telemetry: &Telemetry,
         throttle: &Arc<Throttle>,
     ) -> Result<(), RunError> {
-        let policies = policies(config);
+        let telemetry = self.telemetry.clone();
         let sign_ons = SignOns::<Wiring>::new(
             config.sign_on,
             &policies,
@@ -199,8 +204,7 @@ impl Running {
             SystemClock::default(),
             telemetry.clone(),
         );
-        let barriers = self.follow(config, &policies);
-        let sign_ons = sign_ons.with_barriers(barriers?);
+        let sign_ons = sign_ons.with_barriers(barriers);
         self.sign_ons = Some(sign_ons.clone());
         let listen = Arc::new(config.listen.clone());
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -239,18 +243,18 @@ impl Running {
         Ok(())
     }
 
-    /// Begins to follow those directories of which a live copy is wanted.
+    /// Begins to follow those directories of which a live copy is wanted. The others have a barrier
+    /// too, which asks how far they have got.
     fn follow(
         &mut self,
         config: &Config,
         policies: &[Arc<DirectoryPolicy>],
     ) -> Result<Vec<Option<BarrierOf<Wiring>>>, RunError> {
         let mut barriers = Vec::new();
+        let mut markers: Vec<(Arc<str>, Arc<dyn SeenMarker>)> = Vec::new();
         for (at, policy) in policies.iter().enumerate() {
             let (upstream, configured) = (&self.upstreams[at], &config.directories[at].upstream);
-            let followed = policy.groups.as_ref().filter(|_| config.sign_on.enabled);
-            let wanted = followed.and_then(|groups| Some((groups, groups.replica?)));
-            let Some((groups, kept)) = wanted else {
+            let Some(groups) = policy.groups.as_ref().filter(|_| config.sign_on.enabled) else {
                 barriers.push(None);
                 continue;
             };
@@ -260,15 +264,41 @@ impl Running {
                 longest_pause: groups.max_replica_pause,
                 names: groups.max_replica_names,
             };
-            let archive = self.archive.clone().map(|archive| archive as Arc<dyn ReplicaStore>);
-            let copy = || LiveCopy::new(policy.clone(), kept, limits, archive);
-            let copy = self.telemetry.recording(copy);
-            self.followers.push(Background::start("replica", upstream.follow(copy.clone()))?);
+            let copy = match groups.replica {
+                None => LiveCopy::new(policy.clone(), ReplicaPolicy::Groups, limits, None),
+                Some(kept) => {
+                    let archive =
+                        self.archive.clone().map(|archive| archive as Arc<dyn ReplicaStore>);
+                    let copy = || LiveCopy::new(policy.clone(), kept, limits, archive);
+                    let copy = self.telemetry.recording(copy);
+                    let following = upstream.follow(copy.clone());
+                    self.followers.push(Background::start("replica", following)?);
+                    copy
+                }
+            };
             let patience = config.sign_on.barrier_patience;
-            let events = self.telemetry.clone();
-            barriers.push(Some(Barrier::new(policy.name.clone(), copy, patience, events)));
+            let barrier = Barrier::new(policy.name.clone(), copy, patience, self.telemetry.clone());
+            let barrier = barrier.with_seen(self.store.marker(&policy.name).as_deref());
+            markers.push((policy.name.clone(), Arc::new(barrier.clone())));
+            barriers.push(Some(barrier));
         }
+        self.store.keep_markers(markers);
         Ok(barriers)
+    }
+
+    fn oversee(
+        &self,
+        policies: &[Arc<DirectoryPolicy>],
+        barriers: &[Option<BarrierOf<Wiring>>],
+    ) -> Arc<dyn Oversight> {
+        let parts = policies.iter().zip(&self.upstreams).zip(barriers);
+        let parts = parts.map(|((policy, upstream), barrier)| Part {
+            policy: policy.clone(),
+            upstream: upstream.clone(),
+            barrier: barrier.clone(),
+            is_followed: policy.groups.as_ref().is_some_and(|groups| groups.replica.is_some()),
+        });
+        Arc::new(Directories(parts.collect()))
     }
 
     fn administer(
@@ -276,8 +306,9 @@ impl Running {
         config: &Config,
         socket: std::net::TcpListener,
         token: admin::Token,
-        telemetry: &Telemetry,
+        oversight: Arc<dyn Oversight>,
     ) -> Result<(), RunError> {
+        let telemetry = &self.telemetry;
         let internal = |error: std::io::Error| RunError::Internal(error.to_string());
         self.admin = Some(socket.local_addr().map_err(internal)?);
         let (metrics, store, drain) = (telemetry.clone(), self.store.clone(), self.drain.clone());
@@ -289,6 +320,7 @@ impl Running {
             clock: SystemClock::default(),
             events: telemetry.clone(),
             directories: policies,
+            oversight,
             readiness: Arc::new(move || readiness(&store, &names, &upstreams, &drain)),
             render_metrics: Arc::new(move || metrics.render()),
             token,

@@ -50,6 +50,8 @@ pub(super) fn write(
     let mut group = Group { connection, memory, records: HashMap::new(), ids: HashMap::new() };
     let mut staged = Vec::with_capacity(writes.len());
     let mut rest = writes.into_iter();
+    // Every record that is written here was read from a directory that had got no farther.
+    let markers = memory.unsaved_markers();
     let written = begin(connection).and_then(|()| {
         for write in rest.by_ref() {
             let (step, fault) = group.stage(write);
@@ -60,12 +62,22 @@ pub(super) fn write(
             connection.execute_batch("ROLLBACK")?;
             return Ok(Outcome::Nothing);
         }
+        markers.iter().try_for_each(|(name, text)| rows::put_marker(connection, name, text))?;
+        // Behind them: what was forgotten stays so.
+        for directory in staged.iter().filter_map(Staged::forgotten) {
+            rows::delete_marker(connection, directory)?;
+        }
         rows::prune_audit(connection, max_audit_rows)?;
         connection.execute_batch("COMMIT")?;
         Ok(Outcome::Written)
     });
     match written {
-        Ok(outcome) => (outcome, Answers { staged, failed: None }),
+        Ok(outcome) => {
+            if outcome == Outcome::Written {
+                install_markers(memory, markers);
+            }
+            (outcome, Answers { staged, failed: None })
+        }
         Err(error) => {
             let reason = error.to_string();
             roll_back(connection);
@@ -73,6 +85,11 @@ pub(super) fn write(
             (Outcome::Failed(reason), Answers { staged, failed })
         }
     }
+}
+
+/// Takes over how far directories have got, which is on disk.
+pub(super) fn install_markers(memory: &Memory, markers: Vec<(Arc<str>, String)>) {
+    markers.into_iter().for_each(|(name, text)| memory.install_marker(&name, text));
 }
 
 /// The answers to a group of writes; to be given.
@@ -113,12 +130,21 @@ pub(super) fn roll_back(connection: &Connection) {
 enum Staged {
     Record { record: Arc<Record>, commit: Box<Commit>, reply: Reply<Arc<Record>> },
     Switch { change: SwitchChange, reply: Reply<()> },
+    Note { forgotten: Option<String>, reply: Reply<()> },
     Refused { write: Write, error: StoreError },
 }
 
 impl Staged {
     fn is_refused(&self) -> bool {
         matches!(self, Self::Refused { .. })
+    }
+
+    /// The directory of which it is forgotten how far it had got.
+    fn forgotten(&self) -> Option<&str> {
+        match self {
+            Self::Note { forgotten, .. } => forgotten.as_deref(),
+            _ => None,
+        }
     }
 
     /// After the COMMIT: memory first, so that whoever is answered finds what was written. A
@@ -138,6 +164,12 @@ impl Staged {
                 memory.install_switch(&change.directory, &change.user_type, change.stored());
                 let _ = reply.send(Ok(()));
             }
+            Self::Note { forgotten, reply } => {
+                if let Some(directory) = forgotten {
+                    memory.forget_marker(&directory);
+                }
+                let _ = reply.send(Ok(()));
+            }
             Self::Refused { write, error } => write.refuse(error),
         }
     }
@@ -146,7 +178,9 @@ impl Staged {
         let error = StoreError::Failed(reason.to_owned());
         match self {
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
-            Self::Switch { reply, .. } => drop(reply.send(Err(error))),
+            Self::Switch { reply, .. } | Self::Note { reply, .. } => {
+                drop(reply.send(Err(error)));
+            }
             Self::Refused { write, .. } => write.refuse(error),
         }
     }
@@ -198,6 +232,12 @@ impl Group<'_> {
                 Ok(()) => (Staged::Switch { change, reply }, None),
                 Err(fault) => refused(Write::Switch(change, reply), fault),
             },
+            Write::Note(forgotten, audit, reply) => {
+                match self.apart(|connection| rows::put_audit(connection, &audit)) {
+                    Ok(()) => (Staged::Note { forgotten, reply }, None),
+                    Err(fault) => refused(Write::Note(forgotten, audit, reply), fault),
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use super::OpenError;
 use super::connection::open_error;
 use super::encoding;
 use super::memory::Memory;
+use super::rows::MARKER_PREFIX;
 use crate::app::ports::StoredSwitch;
 use crate::domain::record::{
     Group, Mark, Membership, MembershipKey, Provenance, Record, RecordId, Route, UpstreamId,
@@ -21,6 +22,7 @@ pub(super) fn load(connection: &Connection, path: &Path) -> Result<Memory, OpenE
     let mut texts = Texts::default();
     let everything = load_groups(connection, &mut texts, &memory)
         .and_then(|()| load_switches(connection, &memory))
+        .and_then(|()| load_markers(connection, &memory))
         .and_then(|()| load_records(connection, &mut texts, &memory));
     match everything {
         Ok(()) => Ok(memory),
@@ -82,6 +84,18 @@ fn load_switches(connection: &Connection, memory: &Memory) -> Result<(), Fault> 
             .ok_or_else(|| bad("switches", &user_type, "value"))?;
         let switch = StoredSwitch { value, set_at: Timestamp(row.get(3)?) };
         memory.install_switch(&directory, &user_type, Some(switch));
+    }
+    Ok(())
+}
+
+fn load_markers(connection: &Connection, memory: &Memory) -> Result<(), Fault> {
+    let mut statement = connection.prepare("SELECT key, value FROM meta")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (key, text): (String, String) = (row.get(0)?, row.get(1)?);
+        if let Some(directory) = key.strip_prefix(MARKER_PREFIX) {
+            memory.install_marker(directory, text);
+        }
     }
     Ok(())
 }

@@ -5,12 +5,16 @@
 
 use super::owned_map::OwnedMap;
 use crate::app::ports::{Page, Stored, StoredSwitch};
+use crate::app::saved::SeenMarker;
 use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::hash::Hash;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 /// The most rows of one page, whatever is asked for.
 pub(super) const MAX_PAGE: usize = 1000;
@@ -26,6 +30,19 @@ pub(super) struct Memory {
     index: RwLock<Index>,
     /// Keys whose slot became unsaved, each once for every time that it did.
     unsaved: Mutex<Vec<UserKey>>,
+    /// How far directories were seen to have got, as it is on disk.
+    markers: Mutex<BTreeMap<String, String>>,
+    /// Who knows how far they have been seen to get since.
+    watched: OnceLock<Watched>,
+}
+
+/// Those who know how far directories have got, by the directories' names.
+struct Watched(Vec<(Arc<str>, Arc<dyn SeenMarker>)>);
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 /// A group and the directory it is of.
@@ -66,6 +83,8 @@ impl Memory {
             switches: RwLock::default(),
             index: RwLock::default(),
             unsaved: Mutex::default(),
+            markers: Mutex::default(),
+            watched: OnceLock::new(),
         }
     }
 
@@ -127,6 +146,44 @@ impl Memory {
     /// Whether marks may be left that are not on disk.
     pub(super) fn has_unsaved(&self) -> bool {
         !self.unsaved().is_empty()
+    }
+
+    /// From here on these are asked how far directories have got; only the first call counts.
+    pub(super) fn watch(&self, watched: Vec<(Arc<str>, Arc<dyn SeenMarker>)>) {
+        let _ = self.watched.set(Watched(watched));
+    }
+
+    /// How far a directory was seen to have got, as it is on disk.
+    pub(super) fn marker(&self, directory: &str) -> Option<String> {
+        self.markers().get(directory).cloned()
+    }
+
+    /// How far directories have got that have moved since that was written.
+    pub(super) fn unsaved_markers(&self) -> Vec<(Arc<str>, String)> {
+        let Some(Watched(watched)) = self.watched.get() else { return Vec::new() };
+        let seen = watched.iter().filter_map(|(name, marker)| Some((name.clone(), marker.seen()?)));
+        let seen: Vec<(Arc<str>, String)> = seen.collect();
+        let saved = self.markers();
+        seen.into_iter().filter(|(name, text)| saved.get(&**name) != Some(text)).collect()
+    }
+
+    /// Takes over how far a directory has got, which is on disk.
+    pub(super) fn install_marker(&self, directory: &str, text: String) {
+        self.markers().insert(directory.to_owned(), text);
+    }
+
+    /// How far a directory had got is forgotten on disk, and is from here on by all.
+    pub(super) fn forget_marker(&self, directory: &str) {
+        self.markers().remove(directory);
+        for (name, marker) in self.watched.get().into_iter().flat_map(|watched| &watched.0) {
+            if **name == *directory {
+                marker.forget();
+            }
+        }
+    }
+
+    fn markers(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.markers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over a record that is on disk, with its mark.

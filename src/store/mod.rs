@@ -19,6 +19,7 @@ mod writer;
 
 use crate::app::events::Event;
 use crate::app::ports::{Events, StoreError};
+use crate::app::saved::SeenMarker;
 use folder::Folder;
 use memory::Memory;
 use std::path::PathBuf;
@@ -145,6 +146,17 @@ impl<E: Events> Store<E> {
     /// call does nothing.
     pub fn close(&self) -> Result<(), StoreError> {
         self.shared.close()
+    }
+
+    /// How far a directory was seen to have got by those who had the store open before.
+    pub fn marker(&self, directory: &str) -> Option<String> {
+        self.memory().marker(directory)
+    }
+
+    /// From here on it is kept how far directories are seen to have got: with whatever is written
+    /// anyway, and at the latest when marks are. To be called once.
+    pub fn keep_markers(&self, of: Vec<(Arc<str>, Arc<dyn SeenMarker>)>) {
+        self.memory().watch(of);
     }
 
     /// Lets the file grow or not, so that a test can fill the disk.

@@ -71,6 +71,11 @@ impl<E: Events> Catalogue for Store<E> {
         self.ask(|reply| Job::Write(Write::Switch(change, reply))).await
     }
 
+    async fn note(&self, forgotten: Option<&str>, audit: AuditEntry) -> Result<(), StoreError> {
+        let forgotten = forgotten.map(str::to_owned);
+        self.ask(|reply| Job::Write(Write::Note(forgotten, audit, reply))).await
+    }
+
     async fn audit(
         &self,
         cursor: Option<i64>,

@@ -8,7 +8,7 @@
 mod rows;
 
 use crate::app::ports::StoreError;
-use crate::app::saved::{ReplicaStore, SavedChange, SavedCopy, SavedPosition};
+use crate::app::saved::{HeldLoss, ReplicaStore, SavedChange, SavedCopy, SavedPosition};
 use crate::domain::record::UpstreamId;
 use crate::domain::replication::Kept;
 use rusqlite::Connection;
@@ -57,6 +57,8 @@ struct Batch {
     /// Entries; `None` for those that are gone.
     changes: BTreeMap<UpstreamId, Option<Kept>>,
     position: Option<SavedPosition>,
+    /// What is held from now on, if that is another.
+    held: Option<Option<HeldLoss>>,
 }
 
 impl ReplicaFile {
@@ -116,7 +118,8 @@ impl ReplicaStore for ReplicaFile {
 
     fn begin(&self, directory: &str, question: u128, seed: (u64, u64)) {
         self.shared.add(directory, |batch| {
-            *batch = Batch { anew: Some((question, seed)), ..Batch::default() };
+            let held = batch.held.take();
+            *batch = Batch { anew: Some((question, seed)), held, ..Batch::default() };
         });
     }
 
@@ -131,6 +134,15 @@ impl ReplicaStore for ReplicaFile {
             // One that is older than the changes that wait with it would only cost a little time.
             batch.position = position.or(batch.position.take());
         });
+    }
+
+    fn held(&self, directory: &str) -> Option<HeldLoss> {
+        let connection = rows::open(&self.path).ok()?;
+        rows::held(&connection, directory).ok().flatten()
+    }
+
+    fn hold(&self, directory: &str, loss: Option<HeldLoss>) {
+        self.shared.add(directory, |batch| batch.held = Some(loss));
     }
 
     fn has_room(&self) -> bool {

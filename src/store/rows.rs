@@ -142,6 +142,22 @@ pub(super) fn put_switch(
     Ok(())
 }
 
+/// What stands before a directory's name in the key of how far it was seen to have got.
+pub(super) const MARKER_PREFIX: &str = "marker/";
+
+/// Writes how far a directory was seen to have got.
+pub(super) fn put_marker(connection: &Connection, directory: &str, text: &str) -> Result<()> {
+    let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
+    let key = format!("{MARKER_PREFIX}{directory}");
+    connection.prepare_cached(sql)?.execute([key.as_str(), text]).map(drop)
+}
+
+/// Forgets how far a directory was seen to have got.
+pub(super) fn delete_marker(connection: &Connection, directory: &str) -> Result<()> {
+    let key = format!("{MARKER_PREFIX}{directory}");
+    connection.execute("DELETE FROM meta WHERE key = ?1", [key]).map(drop)
+}
+
 /// Adds a row to the audit; the database numbers it.
 pub(super) fn put_audit(connection: &Connection, entry: &AuditEntry) -> Result<()> {
     let mut statement = connection.prepare_cached(

@@ -43,6 +43,8 @@ pub(super) enum Job {
 pub(super) enum Write {
     Commit(Box<Commit>, Reply<Arc<Record>>),
     Switch(SwitchChange, Reply<()>),
+    /// A row of the audit, and the directory of which it is forgotten how far it had got.
+    Note(Option<String>, AuditEntry, Reply<()>),
 }
 
 impl Write {
@@ -50,7 +52,7 @@ impl Write {
     pub(super) fn refuse(self, error: StoreError) {
         match self {
             Self::Commit(_, reply) => drop(reply.send(Err(error))),
-            Self::Switch(_, reply) => drop(reply.send(Err(error))),
+            Self::Switch(_, reply) | Self::Note(_, _, reply) => drop(reply.send(Err(error))),
         }
     }
 }
@@ -171,14 +173,16 @@ impl<E: Events> Writer<E> {
         self.next_marks = Instant::now() + if more { Duration::ZERO } else { self.mark_interval };
     }
 
-    /// Saves up to a batch of marks; how many it took.
+    /// Saves up to a batch of marks, and how far directories have got; how many marks it took.
     fn save_marks(&mut self) -> usize {
         let marks = self.memory.take_unsaved(MARKS_AT_ONCE);
+        let markers = self.memory.unsaved_markers();
         let taken = marks.len();
-        if taken > 0 {
-            let written = write_marks(&self.connection, &marks);
-            if written.is_err() {
-                self.memory.put_back_unsaved(marks.into_iter().map(|(key, _)| key));
+        if taken > 0 || !markers.is_empty() {
+            let written = write_marks(&self.connection, &marks, &markers);
+            match written {
+                Ok(()) => group::install_markers(&self.memory, markers),
+                Err(_) => self.memory.put_back_unsaved(marks.into_iter().map(|(key, _)| key)),
             }
             self.note(written);
         }
@@ -205,9 +209,14 @@ impl<E: Events> Writer<E> {
     }
 }
 
-fn write_marks(connection: &Connection, marks: &[(UserKey, Mark)]) -> rusqlite::Result<()> {
+fn write_marks(
+    connection: &Connection,
+    marks: &[(UserKey, Mark)],
+    markers: &[(Arc<str>, String)],
+) -> rusqlite::Result<()> {
     group::begin(connection)?;
     marks.iter().try_for_each(|(key, mark)| rows::put_mark(connection, key, mark))?;
+    markers.iter().try_for_each(|(name, text)| rows::put_marker(connection, name, text))?;
     connection.execute_batch("COMMIT")
 }
 

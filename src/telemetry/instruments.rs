@@ -4,6 +4,7 @@ use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
 use crate::app::events::{Closed, GroupSource, SignOnOutcome};
 use crate::domain::observation::UnknownReason;
+use crate::domain::replication::Decision;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder};
@@ -171,6 +172,10 @@ pub(super) struct PerDirectory {
     sources: [Counter; GroupSource::ALL.len()],
     missed: Counter,
     given_up: Gauge,
+    confirmed: Counter,
+    rejected: Counter,
+    behind: Gauge,
+    rollbacks: Counter,
     retries: Counter,
     skipped: Counter,
     odd: Counter,
@@ -189,6 +194,18 @@ impl PerDirectory {
                 .map(|source| counter(recorder, table::GROUP_READS_TOTAL, &[name, source.name()])),
             missed: counter(recorder, table::REPLICA_MISSES_TOTAL, &[name]),
             given_up: gauge(recorder, table::REPLICA_GIVEN_UP, &[name], 0.0),
+            confirmed: counter(
+                recorder,
+                table::HELD_DECISIONS_TOTAL,
+                &[name, Decision::Confirmed.name()],
+            ),
+            rejected: counter(
+                recorder,
+                table::HELD_DECISIONS_TOTAL,
+                &[name, Decision::Rejected.name()],
+            ),
+            behind: gauge(recorder, table::DIRECTORY_BEHIND, &[name], 0.0),
+            rollbacks: counter(recorder, table::ROLLBACKS_ACCEPTED_TOTAL, &[name]),
             retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
             skipped: counter(recorder, table::UPSTREAM_SKIPPED_TOTAL, &[name]),
             odd: counter(recorder, table::UPSTREAM_ODD_TOTAL, &[name]),
@@ -214,6 +231,22 @@ impl PerDirectory {
 
     pub(super) fn given_up(&self, is_so: bool) {
         self.given_up.set(if is_so { 1.0 } else { 0.0 });
+    }
+
+    pub(super) fn decided(&self, decision: Decision) {
+        match decision {
+            Decision::Confirmed => self.confirmed.increment(1),
+            Decision::Rejected => self.rejected.increment(1),
+            Decision::Open => {}
+        }
+    }
+
+    pub(super) fn behind(&self, is_so: bool) {
+        self.behind.set(if is_so { 1.0 } else { 0.0 });
+    }
+
+    pub(super) fn rollback_accepted(&self) {
+        self.rollbacks.increment(1);
     }
 
     pub(super) fn retried(&self) {

@@ -92,15 +92,6 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::UpstreamSkipped { directory } => {
             write!(f, "UPSTREAM directory={} response of an unknown type skipped", Word(directory))
         }
-        Event::ReplicaMissed { directory } => {
-            write!(f, "REPLICA directory={} late, the directory was asked", Word(directory))
-        }
-        Event::ReplicaGivenUp { directory } => {
-            write!(f, "REPLICA directory={} late too often, not waited for", Word(directory))
-        }
-        Event::ReplicaCaughtUp { directory } => {
-            write!(f, "REPLICA directory={} has caught up", Word(directory))
-        }
         Event::UpstreamOdd { directory } => {
             write!(f, "UPSTREAM directory={} closed: no answer to what was asked", Word(directory))
         }
@@ -117,6 +108,41 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         Event::StoreRecovered => f.write_str("STORE recovered"),
         Event::AdminRefused => f.write_str("ADMIN request without a valid token refused"),
+        _ => copy(event, f),
+    }
+}
+
+/// What happens to a directory's live copy, and how far the directory has got.
+fn copy(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match *event {
+        Event::ReplicaMissed { directory } => {
+            write!(f, "REPLICA directory={} late, the directory was asked", Word(directory))
+        }
+        Event::ReplicaGivenUp { directory } => {
+            write!(f, "REPLICA directory={} late too often, not waited for", Word(directory))
+        }
+        Event::ReplicaCaughtUp { directory } => {
+            write!(f, "REPLICA directory={} has caught up", Word(directory))
+        }
+        Event::RollbackSeen { directory } => {
+            let directory = Word(directory);
+            write!(f, "ROLLBACK directory={directory} behind what was seen of it, not believed")
+        }
+        Event::RollbackOver { directory } => {
+            write!(f, "ROLLBACK directory={} believed again", Word(directory))
+        }
+        Event::RollbackAccepted { directory, who } => {
+            let who = Quoted(who.as_bytes());
+            write!(f, "ROLLBACK directory={} accepted by={who}", Word(directory))
+        }
+        Event::HeldDecided { directory, id, decision, who } => write!(
+            f,
+            "HELD directory={} id={} {} by={}",
+            Word(directory),
+            Word(id),
+            decision.name(),
+            Quoted(who.as_bytes())
+        ),
         _ => Ok(()),
     }
 }
@@ -139,6 +165,7 @@ mod tests {
     use super::*;
     use crate::app::events::{ConnectionId, GroupSource};
     use crate::domain::observation::UnknownReason;
+    use crate::domain::replication::Decision;
     use crate::proto::result::ResultCode;
 
     const CONN: ConnectionId = ConnectionId(12);
@@ -231,6 +258,15 @@ mod tests {
         check(
             Event::UpstreamDown { directory: "corp", url: "ldap://x:1", error: "refused" },
             r#"UPSTREAM directory=corp url="ldap://x:1" down error="refused""#,
+        );
+        let decision = Decision::Confirmed;
+        check(
+            Event::HeldDecided { directory: "corp", id: "00c0ffee", decision, who: "admin" },
+            r#"HELD directory=corp id=00c0ffee confirmed by="admin""#,
+        );
+        check(
+            Event::RollbackAccepted { directory: "corp", who: "admin" },
+            r#"ROLLBACK directory=corp accepted by="admin""#,
         );
         check(Event::LimitHit { limit: "max_clients", peer: None }, "LIMIT max_clients hit");
         let source = crate::domain::source::Source::of("2001:db8::1".parse().unwrap());

@@ -178,15 +178,13 @@ impl Inner {
             }
             Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
             Event::UpstreamSkipped { directory } => instruments.directory(directory).skipped(),
-            Event::ReplicaMissed { directory } => instruments.directory(directory).missed(),
-            Event::ReplicaGivenUp { directory } => {
-                instruments.directory(directory).given_up(true);
-                return Urgency::Line(Level::WARN);
-            }
-            Event::ReplicaCaughtUp { directory } => {
-                instruments.directory(directory).given_up(false);
-                return Urgency::Line(Level::INFO);
-            }
+            Event::ReplicaMissed { .. }
+            | Event::ReplicaGivenUp { .. }
+            | Event::ReplicaCaughtUp { .. }
+            | Event::RollbackSeen { .. }
+            | Event::RollbackOver { .. }
+            | Event::RollbackAccepted { .. }
+            | Event::HeldDecided { .. } => return self.count_copy(event),
             Event::UpstreamOdd { directory } => {
                 instruments.directory(directory).odd();
                 return Urgency::Joined(Level::WARN, &self.odd);
@@ -219,6 +217,37 @@ impl Inner {
             _ => {}
         }
         Urgency::Line(Level::DEBUG)
+    }
+
+    /// What happens to a directory's live copy, and how far the directory has got.
+    fn count_copy(&self, event: &Event<'_>) -> Urgency<'_> {
+        let instruments = &self.instruments;
+        match *event {
+            Event::ReplicaMissed { directory } => {
+                instruments.directory(directory).missed();
+                return Urgency::Line(Level::DEBUG);
+            }
+            Event::ReplicaGivenUp { directory } => {
+                instruments.directory(directory).given_up(true);
+                return Urgency::Line(Level::WARN);
+            }
+            Event::ReplicaCaughtUp { directory } => {
+                instruments.directory(directory).given_up(false);
+            }
+            Event::RollbackSeen { directory } => {
+                instruments.directory(directory).behind(true);
+                return Urgency::Line(Level::WARN);
+            }
+            Event::RollbackOver { directory } => instruments.directory(directory).behind(false),
+            Event::RollbackAccepted { directory, .. } => {
+                instruments.directory(directory).rollback_accepted();
+            }
+            Event::HeldDecided { directory, decision, .. } => {
+                instruments.directory(directory).decided(decision);
+            }
+            _ => {}
+        }
+        Urgency::Line(Level::INFO)
     }
 
     fn count_sign_on(&self, event: &Event<'_>) -> Urgency<'_> {

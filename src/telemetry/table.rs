@@ -67,6 +67,12 @@ metrics_table! {
         "1 while the replica is complete and followed live, else 0.";
     REPLICA_HELD: Gauge "bindgate_replica_held" ["directory"]
         "1 while a refresh is held that would take away most of the groups, else 0.";
+    HELD_DECISIONS_TOTAL: Counter "bindgate_held_decisions_total" ["directory", "decision"]
+        "Losses of groups that were held and somebody has confirmed or rejected.";
+    DIRECTORY_BEHIND: Gauge "bindgate_directory_behind" ["directory"]
+        "1 while sign-ons are unknown because the directory is behind what was seen of it, else 0.";
+    ROLLBACKS_ACCEPTED_TOTAL: Counter "bindgate_rollbacks_accepted_total" ["directory"]
+        "Times that somebody accepted that the directory was set back.";
     REPLICA_SAVED: Gauge "bindgate_replica_saved" ["directory"]
         "1 while all that the replica holds is saved for the next start, else 0.";
     REPLICA_GROUPS: Gauge "bindgate_replica_groups" ["directory"]

@@ -12,6 +12,7 @@ use super::servers::{Servers, User};
 use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use super::terms::Limits;
 use super::tls::{self, TlsError};
+use crate::app::oversight::ServerState;
 use crate::app::ports::{Events, LinkError, LookupError};
 use crate::proto::envelope::MessageId;
 use std::future::Future;
@@ -113,6 +114,11 @@ impl Directory {
     /// Whether some server could be reached when it was last tried.
     pub fn is_up(&self) -> bool {
         self.servers.is_up()
+    }
+
+    /// Every server's URL, and whether it could be reached when it was last tried.
+    pub fn servers(&self) -> Vec<(String, ServerState)> {
+        self.servers.states()
     }
 
     /// Turns away all who wait and closes what is idle. Leases and searches under way go on to

@@ -12,6 +12,7 @@ use super::health::{Attempt, Health, Proof, Transition};
 use super::stream::Stream;
 use super::{Scheme, ServerChoice, ServerUrl};
 use crate::app::events::Event;
+use crate::app::oversight::ServerState;
 use crate::app::ports::Events;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::net::{IpAddr, SocketAddr};
@@ -238,6 +239,22 @@ impl Servers {
     /// Whether some server could be reached when it was last tried.
     pub(super) fn is_up(&self) -> bool {
         self.servers.iter().any(|server| server.health().is_up())
+    }
+
+    /// Every server's URL and state.
+    pub(super) fn states(&self) -> Vec<(String, ServerState)> {
+        let state = |server: &Server| {
+            let health = server.health();
+            let state = if health.is_up() {
+                ServerState::Up
+            } else if health.is_down() {
+                ServerState::Down
+            } else {
+                ServerState::Untried
+            };
+            (server.text.clone(), state)
+        };
+        self.servers.iter().map(state).collect()
     }
 
     /// Tells of one of the gateway's own searches that was sent again.

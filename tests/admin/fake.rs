@@ -1,6 +1,7 @@
 //! A catalogue in memory and a gateway's admin server on a free port of loopback, for tests of the
 //! API and of the commands.
 
+use crate::watched::Watched;
 use bindgate::admin::{self, Limits, PartState, ReadyPart, State, Token};
 use bindgate::app::events::{AuditEntry, Event};
 use bindgate::app::ports::{
@@ -30,6 +31,8 @@ pub(crate) struct Shelves {
     pub(crate) groups: Mutex<BTreeMap<UpstreamId, Arc<Group>>>,
     pub(crate) switches: Mutex<BTreeMap<(String, String), StoredSwitch>>,
     pub(crate) audit: Mutex<Vec<AuditEntry>>,
+    /// Directories of which it was forgotten how far they had got.
+    pub(crate) forgotten: Mutex<Vec<String>>,
     /// Makes writes fail.
     pub(crate) is_broken: AtomicBool,
 }
@@ -121,6 +124,15 @@ impl Catalogue for FakeCatalogue {
         Ok(())
     }
 
+    async fn note(&self, forgotten: Option<&str>, audit: AuditEntry) -> Result<(), StoreError> {
+        self.check_disk()?;
+        self.0.forgotten.lock().unwrap().extend(forgotten.map(str::to_owned));
+        let mut rows = self.0.audit.lock().unwrap();
+        let sequence = rows.len() as i64 + 1;
+        rows.push(AuditEntry { sequence, ..audit });
+        Ok(())
+    }
+
     async fn audit(
         &self,
         cursor: Option<i64>,
@@ -154,7 +166,7 @@ impl Clock for Stopped {
     }
 }
 
-/// Counts as the real one does, and keeps the changes of switches.
+/// Counts as the real one does, and keeps what administrators have changed.
 #[derive(Clone)]
 struct Noted {
     telemetry: Telemetry,
@@ -164,10 +176,17 @@ struct Noted {
 impl Events for Noted {
     fn emit(&self, event: &Event<'_>) {
         self.telemetry.emit(event);
-        if let Event::SwitchChanged { directory, user_type, who, old, new } = event {
-            let change = format!("{directory}/{user_type} {old:?} -> {new:?} by {who}");
-            self.changes.lock().unwrap().push(change);
-        }
+        let change = match event {
+            Event::SwitchChanged { directory, user_type, who, old, new } => {
+                format!("{directory}/{user_type} {old:?} -> {new:?} by {who}")
+            }
+            Event::RollbackAccepted { directory, who } => format!("{directory} accepted by {who}"),
+            Event::HeldDecided { directory, id, decision, who } => {
+                format!("{directory} {id} {decision:?} by {who}")
+            }
+            _ => return,
+        };
+        self.changes.lock().unwrap().push(change);
     }
 }
 
@@ -205,6 +224,7 @@ pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) shelves: Arc<Shelves>,
     pub(crate) changes: Arc<Mutex<Vec<String>>>,
+    pub(crate) watched: Arc<Watched>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -223,11 +243,13 @@ impl Gateway {
         let corp = vec![user_type("staff", Switch::On), user_type("guests", Switch::Off)];
         let lab = vec![user_type("staff", Switch::On), user_type("robots", Switch::On)];
         let store = catalogue.clone();
+        let watched: Arc<Watched> = Arc::default();
         let state = State {
             catalogue,
             clock: Stopped,
             events,
             directories: vec![directory("corp", corp), directory("lab", lab)],
+            oversight: watched.clone(),
             readiness: Arc::new(move || vec![part(&store)]),
             render_metrics: Arc::new(move || telemetry.render()),
             token: Token::new(TOKEN),
@@ -245,7 +267,7 @@ impl Gateway {
                 admin::serve(listener, limits, state, shutdown).await.unwrap();
             });
         });
-        Self { address, shelves, changes, stop: Some(stop), thread: Some(thread) }
+        Self { address, shelves, changes, watched, stop: Some(stop), thread: Some(thread) }
     }
 
     pub(crate) fn url(&self) -> String {

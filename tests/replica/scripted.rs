@@ -2,7 +2,9 @@
 
 use crate::served::{Asked, Stage, bounded};
 use bindgate::app::ports::{Gone, Replica};
+use bindgate::domain::replication::Decision;
 use bindgate::proto::sync::State::{Delete, Present};
+use bindgate::upstream::LiveCopy;
 use std::time::Duration;
 
 /// A time limit that a test waits for.
@@ -141,7 +143,8 @@ async fn a_poll_of_a_copy_that_is_lost_ends() {
 #[tokio::test]
 async fn k5_a_loss_of_many_groups_is_held_until_it_is_confirmed() {
     let stage = Stage::new().await;
-    assert!(!stage.copy.confirm(), "nothing is held");
+    assert_eq!(stage.copy.held(), None);
+    assert_eq!(stage.copy.decide("", Decision::Confirmed), None, "nothing is held");
     drop(filled(&stage, 10).await);
     for _ in 0..2 {
         let mut peer = stage.accept_from(Some("c1")).await;
@@ -152,19 +155,83 @@ async fn k5_a_loss_of_many_groups_is_held_until_it_is_confirmed() {
         assert_eq!(stage.copy.coverage(), None);
         assert_eq!(stage.groups(), (1..=10).collect::<Vec<_>>());
     }
-    assert!(stage.copy.confirm());
+    let first = stage.copy.held().unwrap();
+    assert_eq!((first.total, first.left, first.decision), (10, 3, Decision::Open));
+    let gone: Vec<String> = (4..=10).map(|number| format!("cn=g{number},ou=groups,dc=x")).collect();
+    assert_eq!(first.examples, gone);
+    stage.copy.decide(&first.id, Decision::Confirmed).unwrap();
     // Less than was confirmed is another loss.
     let mut peer = stage.accept_from(Some("c1")).await;
     peer.set(false, &[1], None).await;
     peer.refreshed(false, true, Some("c2")).await;
     assert!(peer.is_left().await);
-    assert!(stage.copy.confirm());
+    let is_another = |copy: &LiveCopy| copy.held().is_some_and(|loss| loss.id != first.id);
+    stage.until(is_another).await;
+    let second = stage.copy.held().unwrap();
+    assert_eq!((second.left, second.decision), (1, Decision::Open));
+    assert_eq!(stage.copy.decide(&first.id, Decision::Confirmed), None, "that is not held");
+    stage.copy.decide(&second.id, Decision::Confirmed).unwrap();
     let mut peer = stage.accept_from(Some("c1")).await;
     peer.set(false, &[1], None).await;
     peer.refreshed(false, true, Some("c2")).await;
     stage.covered().await;
-    assert!(!stage.copy.is_held());
+    bounded(stage.copy.released(&second.id)).await;
+    assert!(!stage.copy.is_held() && stage.copy.held().is_none());
     assert_eq!(stage.groups(), [1]);
+}
+
+#[tokio::test]
+async fn k5_a_loss_that_is_rejected_stays_held_without_being_asked_about_until_it_passes_or_grows()
+{
+    let stage = Stage::new().await;
+    drop(filled(&stage, 10).await);
+    let tell = async |left: &[u8]| {
+        let mut peer = stage.accept_from(Some("c1")).await;
+        peer.set(false, left, None).await;
+        peer.refreshed(false, true, Some("c2")).await;
+        peer
+    };
+    assert!(tell(&[1, 2, 3]).await.is_left().await);
+    stage.until(|copy| copy.held().is_some()).await;
+    let first = stage.copy.held().unwrap();
+    stage.copy.decide(&first.id, Decision::Rejected).unwrap();
+    assert!(tell(&[1, 2, 3, 4]).await.is_left().await);
+    stage.until(|copy| copy.held().is_some_and(|loss| loss.left == 4)).await;
+    let same = stage.copy.held().unwrap();
+    assert_eq!((&same.id, same.decision), (&first.id, Decision::Rejected));
+    assert!(tell(&[1]).await.is_left().await);
+    stage.until(|copy| copy.held().is_some_and(|loss| loss.left == 1)).await;
+    let greater = stage.copy.held().unwrap();
+    assert!(greater.id != first.id && greater.decision == Decision::Open);
+    assert_eq!(stage.groups(), (1..=10).collect::<Vec<_>>());
+    let _peer = tell(&[1, 2, 3, 4, 5, 6, 7, 8, 9]).await;
+    stage.covered().await;
+    assert!(!stage.copy.is_held() && stage.copy.held().is_none(), "it has passed");
+}
+
+/// The copy without groups answered nobody, and a walk that sees no group is not believed either:
+/// a loss of all could be confirmed, and nothing came of it.
+#[tokio::test]
+async fn k5_a_loss_of_all_groups_counts_once_it_is_confirmed() {
+    let stage = Stage::new().await;
+    drop(filled(&stage, 3).await);
+    let mut peer = stage.accept_from(Some("c1")).await;
+    peer.refreshed(false, true, Some("c2")).await;
+    assert!(peer.is_left().await);
+    stage.until(|copy| copy.held().is_some()).await;
+    let loss = stage.copy.held().unwrap();
+    stage.copy.decide(&loss.id, Decision::Confirmed).unwrap();
+    let mut peer = stage.accept_from(Some("c1")).await;
+    peer.refreshed(false, true, Some("c2")).await;
+    stage.covered().await;
+    assert_eq!((stage.groups(), stage.copy.is_held()), (Vec::new(), false));
+    drop(peer);
+    let mut peer = stage.accept_from(Some("c2")).await;
+    peer.refreshed(true, true, None).await;
+    stage.covered().await;
+    peer.put(1, Some("c3")).await;
+    peer.say(Delete, 1, Some("c4")).await;
+    stage.until(|copy| copy.coverage().is_none()).await;
 }
 
 #[tokio::test]

@@ -105,6 +105,18 @@ impl Gateway {
         self.process.kill();
     }
 
+    /// Stops it where it is, until it is thawed.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Lets it go on.
+    #[track_caller]
+    pub fn thaw(&self) {
+        self.process.signal("CONT");
+    }
+
     /// Sends SIGTERM and does not wait.
     pub fn terminate(&self) {
         self.process.terminate();

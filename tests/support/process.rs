@@ -50,9 +50,15 @@ impl Process {
 
     /// Asks it to end, as an operator or a service manager would.
     pub fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(status.is_ok_and(|status| status.success()), "kill -TERM {pid} failed");
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let (signal, pid) = (format!("-{name}"), self.child.id().to_string());
+        let status = Command::new("kill").args([&signal, &pid]).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill {signal} {pid} failed");
     }
 
     /// Whether it has a handler for SIGTERM, as Linux tells of it.

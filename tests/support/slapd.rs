@@ -96,6 +96,22 @@ impl Slapd {
             .unwrap_or_else(|| panic!("slapd did not start again: {}", self.process.log()));
     }
 
+    /// Stops it, keeps a copy of its data under a name, and starts it again.
+    pub fn back_up(&mut self, name: &str) {
+        self.process.kill();
+        copy_files(&self.folder.file("db"), &self.folder.file(name));
+        self.restart();
+    }
+
+    /// Stops it, puts the data that were kept under a name in the place of its own, and starts it
+    /// again.
+    pub fn set_back(&mut self, name: &str) {
+        self.process.kill();
+        std::fs::remove_dir_all(self.folder.file("db")).expect("the data are there");
+        copy_files(&self.folder.file(name), &self.folder.file("db"));
+        self.restart();
+    }
+
     /// Starts it again on the same data and port with another configuration; `extra` of the options
     /// does not count.
     pub fn reconfigure(&mut self, options: &Options) {
@@ -202,6 +218,15 @@ fn launch(folder: &TestFolder, port: u16) -> Option<Process> {
         TcpStream::connect_timeout(&address, PATIENCE).ok().map(|_| true)
     });
     running.then_some(process)
+}
+
+/// Copies the files of a folder into a new one.
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the temporary folder can be written");
+    for file in std::fs::read_dir(from).expect("the folder is there") {
+        let file = file.expect("the folder can be read");
+        std::fs::copy(file.path(), to.join(file.file_name())).expect("a file can be copied");
+    }
 }
 
 fn log_of(folder: &TestFolder) -> String {

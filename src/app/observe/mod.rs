@@ -10,7 +10,7 @@ mod tests;
 
 pub use canary::hear_canary_in;
 pub use finder::Finder;
-pub use probe::{facts, vendor};
+pub use probe::{facts, naming_context, vendor};
 
 use super::ports::{LookupError, Lookups};
 use crate::domain::identity;

@@ -80,14 +80,26 @@ async fn schema<L: Lookups>(lookups: &L, root: &Entry) -> Option<BTreeSet<String
 
 /// Whether the naming context that holds the groups says how far the directory has got.
 async fn has_marker<L: Lookups>(lookups: &L, policy: &GroupPolicy, root: &Entry) -> bool {
-    for context in texts(root, "namingContexts") {
-        let holds = DistinguishedName::parse(&context).is_ok_and(|dn| policy.base.is_within(&dn));
-        if holds {
-            let entry = read(lookups, &context, vec!["contextCSN".to_owned()]).await;
-            return entry.is_ok_and(|entry| !entry.values("contextCSN").is_empty());
-        }
-    }
-    false
+    let Some(context) = context_of(root, &policy.base) else { return false };
+    let entry = read(lookups, context.as_str(), vec!["contextCSN".to_owned()]).await;
+    entry.is_ok_and(|entry| !entry.values("contextCSN").is_empty())
+}
+
+/// The naming context that holds a name; `None` if the directory names none that does.
+pub async fn naming_context<L: Lookups>(
+    lookups: &L,
+    name: &DistinguishedName,
+) -> Result<Option<DistinguishedName>, UnknownReason> {
+    let root = read(lookups, "", vec!["namingContexts".to_owned()]).await?;
+    Ok(context_of(&root, name))
+}
+
+/// The deepest of the naming contexts that hold a name.
+fn context_of(root: &Entry, name: &DistinguishedName) -> Option<DistinguishedName> {
+    let contexts = texts(root, "namingContexts");
+    let contexts = contexts.iter().filter_map(|text| DistinguishedName::parse(text).ok());
+    let holding = contexts.filter(|context| name.is_within(context));
+    holding.max_by_key(|context| context.as_str().len())
 }
 
 fn has_bits(policy: &GroupPolicy, group: &Entry) -> bool {

@@ -112,8 +112,11 @@ impl<P: Ports> Flight<P> {
     async fn pass(&self, luggage: &Luggage<P>) -> Passage {
         let barrier = self.shared.directories[self.directory].barrier.as_ref();
         match (barrier, &luggage.question) {
-            (Some(barrier), Some(question)) => barrier.pass(question.clone()).await,
-            _ => Passage::Walk,
+            (Some(barrier), Some(question)) => {
+                barrier.pass(&self.lookups[self.directory], question.clone()).await
+            }
+            (Some(barrier), None) => barrier.unasked(),
+            (None, _) => Passage::Walk,
         }
     }
 
@@ -294,6 +297,7 @@ impl<P: Ports> Flight<P> {
                     Err(reason) => (Observed::Unknown(reason), Observed::Unknown(reason)),
                 })
             }
+            Passage::Failed(reason) => return Groups::unknown(reason),
             Passage::Behind => return Groups::unknown(UnknownReason::Rollback),
             Passage::Held => return Groups::unknown(UnknownReason::Visibility),
             Passage::Walk => None,

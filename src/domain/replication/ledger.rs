@@ -89,7 +89,7 @@ impl Ledger {
         let left = graph.counts().groups - lost;
         let is_one_by_name = !self.sweeps && lost == 1 && guard.trusted() <= left + 1;
         if !is_one_by_name && guard.judge(left) == Verdict::Hold {
-            return Err(Held { left });
+            return Err(Held { left, gone });
         }
         for id in &gone {
             graph.remove(id);
@@ -101,8 +101,10 @@ impl Ledger {
 }
 
 /// A change that is not believed yet: it would leave so many groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// How many groups it would leave.
     pub left: usize,
+    /// The ids of what would leave the graph.
+    pub gone: BTreeSet<UpstreamId>,
 }

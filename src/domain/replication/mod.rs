@@ -7,7 +7,7 @@ mod guard;
 mod ledger;
 mod position;
 
-pub use guard::{Guard, Verdict};
+pub use guard::{Decision, Guard, Verdict};
 pub use ledger::{Held, Kept, Ledger};
 pub use position::Position;
 

@@ -1,10 +1,11 @@
 //! The tables of saved copies.
 
 use super::Batch;
-use crate::app::saved::SavedCopy;
+use crate::app::saved::{HeldLoss, SavedCopy};
 use crate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use crate::domain::record::{Group, UpstreamId};
-use crate::domain::replication::Kept;
+use crate::domain::replication::{Decision, Kept};
+use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, Row, params};
 use std::collections::BTreeMap;
@@ -25,6 +26,13 @@ const TABLES: &str = "
         directory TEXT NOT NULL, id TEXT NOT NULL, dn TEXT NOT NULL,
         name TEXT, members BLOB, digest BLOB, uids BLOB,
         PRIMARY KEY (directory, id)
+    ) STRICT;";
+/// A table that came later, and that older programs do not mind.
+const HELD_TABLE: &str = "
+    CREATE TABLE IF NOT EXISTS held (
+        directory TEXT PRIMARY KEY, id TEXT NOT NULL, since INTEGER NOT NULL,
+        total INTEGER NOT NULL, remaining INTEGER NOT NULL, examples TEXT NOT NULL,
+        decision TEXT NOT NULL
     ) STRICT;";
 
 /// Opens the file to write it, making it if it is not there (mode 0600). An error if it is another
@@ -49,11 +57,12 @@ pub(super) fn create(path: &Path) -> Result<Connection> {
             connection.execute_batch(&format!(
                 "BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT"
             ))?;
-            Ok(connection)
         }
-        VERSION => Ok(connection),
-        _ => Err(rusqlite::Error::InvalidQuery),
+        VERSION => {}
+        _ => return Err(rusqlite::Error::InvalidQuery),
     }
+    connection.execute_batch(HELD_TABLE)?;
+    Ok(connection)
 }
 
 /// Opens the file to read it beside the one who writes.
@@ -107,6 +116,42 @@ pub(super) fn each(
     Ok(())
 }
 
+/// The loss that is held.
+pub(super) fn held(connection: &Connection, directory: &str) -> Result<Option<HeldLoss>> {
+    let sql = "SELECT id, since, total, remaining, examples, decision FROM held
+               WHERE directory = ?1";
+    let read = |row: &Row<'_>| {
+        let decision: String = row.get(5)?;
+        let is_it = |known: &Decision| known.name() == decision;
+        let decision = Decision::ALL.into_iter().find(is_it);
+        let examples: String = row.get(4)?;
+        let count = |number: i64| usize::try_from(number).unwrap_or(0);
+        Ok(HeldLoss {
+            id: row.get(0)?,
+            since: Timestamp(row.get(1)?),
+            total: count(row.get(2)?),
+            left: count(row.get(3)?),
+            examples: serde_json::from_str(&examples).unwrap_or_default(),
+            decision: decision.ok_or(rusqlite::Error::InvalidQuery)?,
+        })
+    };
+    connection.query_row(sql, [directory], read).optional()
+}
+
+fn put_held(connection: &Connection, directory: &str, loss: Option<&HeldLoss>) -> Result<()> {
+    let Some(loss) = loss else {
+        return connection.execute("DELETE FROM held WHERE directory = ?1", [directory]).map(drop);
+    };
+    let sql = "INSERT OR REPLACE INTO held
+                   (directory, id, since, total, remaining, examples, decision)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let examples = serde_json::to_string(&loss.examples).unwrap_or_default();
+    let (total, left, decision) = (count(loss.total), count(loss.left), loss.decision.name());
+    let row = params![directory, loss.id, loss.since.0, total, left, examples, decision];
+    connection.execute(sql, row).map(drop)
+}
+
 /// Writes batches, all or nothing.
 pub(super) fn write(connection: &Connection, batches: &BTreeMap<String, Batch>) -> Result<()> {
     let transaction = connection.unchecked_transaction()?;
@@ -137,6 +182,9 @@ fn write_batch(connection: &Connection, directory: &str, batch: &Batch) -> Resul
                 connection.prepare_cached(sql)?.execute([directory, id.as_str()])?;
             }
         }
+    }
+    if let Some(held) = &batch.held {
+        put_held(connection, directory, held.as_ref())?;
     }
     if let Some(position) = &batch.position {
         let groups = i64::try_from(position.groups).unwrap_or(i64::MAX);

@@ -1,7 +1,9 @@
 //! The live copy in numbers.
 
 use crate::domain::membership::graph::Counts;
+use crate::domain::time::Timestamp;
 use metrics::{Counter, Gauge, counter, gauge};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::SystemTime;
 
 /// Handles of one copy's metrics.
@@ -12,6 +14,8 @@ pub(super) struct ReplicaCounters {
     groups: Gauge,
     users: Gauge,
     heard: Gauge,
+    /// The same in microseconds; 0 if nothing was heard.
+    heard_at: AtomicI64,
     pub(super) loads: Counter,
     pub(super) resumes: Counter,
     pub(super) refreshes: Counter,
@@ -31,6 +35,7 @@ impl ReplicaCounters {
             groups: gauge!("bindgate_replica_groups", "directory" => name()),
             users: gauge!("bindgate_replica_users", "directory" => name()),
             heard: gauge!("bindgate_replica_heard_timestamp_seconds", "directory" => name()),
+            heard_at: AtomicI64::new(0),
             loads: counter!("bindgate_replica_loads_total", "directory" => name()),
             resumes: counter!("bindgate_replica_resumes_total", "directory" => name()),
             refreshes: counter!("bindgate_replica_refreshes_total", "directory" => name()),
@@ -46,7 +51,13 @@ impl ReplicaCounters {
     pub(super) fn show(&self, counts: Counts) {
         self.groups.set(counts.groups as f64);
         self.users.set(counts.users as f64);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        self.heard.set(now.unwrap_or_default().as_secs_f64());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.heard.set(now.as_secs_f64());
+        self.heard_at.store(i64::try_from(now.as_micros()).unwrap_or(i64::MAX), Relaxed);
+    }
+
+    /// When something was last heard.
+    pub(super) fn heard_at(&self) -> Option<Timestamp> {
+        Some(self.heard_at.load(Relaxed)).filter(|at| *at > 0).map(Timestamp)
     }
 }

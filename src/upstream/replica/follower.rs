@@ -4,12 +4,12 @@ use super::above::Above;
 use super::census::Question;
 use super::recorder::Recorder;
 use super::{Common, LiveCopy, Standing, session};
-use crate::app::ports::{Coverage, LookupError};
+use crate::app::ports::{Coverage, LookupError, Replica};
 use crate::app::saved::SavedPosition;
 use crate::domain::membership::graph::Graph;
 use crate::domain::policy::ReplicaPolicy;
 use crate::domain::record::UpstreamId;
-use crate::domain::replication::{Act, Ended, Guard, Ledger, Position};
+use crate::domain::replication::{Act, Ended, Ledger, Position, Verdict};
 use crate::proto::result::ResultCode;
 use crate::proto::search::Entry;
 use crate::proto::sync::{EntryUuid, uuid_text};
@@ -50,7 +50,7 @@ impl Stop {
         // A slapd that stops ends a synchronisation with unavailable.
         let passing = [ResultCode::SUCCESS, ResultCode::BUSY, ResultCode::UNAVAILABLE];
         match self {
-            Self::NotOffered | Self::TooLarge | Self::Blind => true,
+            Self::NotOffered | Self::TooLarge => true,
             // What makes the copy void is asked differently the next time.
             Self::Refused(code) => !passing.contains(&code) && !self.makes_void(),
             _ => false,
@@ -123,7 +123,7 @@ pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>, origi
         }
         match stop {
             Stop::TooManyUsers => {}
-            Stop::Held(_) => drop(timeout(longest, follower.shared.confirmed.notified()).await),
+            Stop::Held(_) | Stop::Blind => follower.wait_for_word(stop, longest).await,
             _ if stop.is_lasting() => sleep(longest).await,
             _ => sleep(pause).await,
         }
@@ -132,10 +132,25 @@ pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>, origi
 }
 
 impl Follower {
+    /// Waits until it is time to try again, or somebody has confirmed what is held.
+    async fn wait_for_word(&mut self, stop: Stop, longest: Duration) {
+        let _ = timeout(longest, self.shared.confirmed.notified()).await;
+        let is_confirmed = !self.shared.holding().guard.expects_groups();
+        if stop == Stop::Blind && is_confirmed {
+            // A server tells of no change where an account only sees less than before.
+            self.position = Position::default();
+        }
+    }
+
     /// The copy is nobody's any more until it is complete again.
     fn lost(&mut self, stop: Stop) {
         let is_held = matches!(stop, Stop::Held(_) | Stop::Blind);
+        if stop == Stop::Blind {
+            self.hold_all();
+        }
+        let seen = Replica::seen(&LiveCopy { shared: self.shared.clone() });
         self.shared.standing.send_modify(|standing| {
+            standing.seen = seen;
             standing.coverage = None;
             standing.is_complete = false;
             standing.is_held |= is_held;
@@ -152,10 +167,22 @@ impl Follower {
         self.wants_users &= stop != Stop::TooManyUsers;
     }
 
+    /// No group is seen any more.
+    fn hold_all(&self) {
+        let graph = self.shared.graph();
+        let mut holding = self.shared.holding();
+        if holding.guard.judge(0) == Verdict::Hold {
+            holding.hold(&graph, |_| false);
+        }
+    }
+
     /// Goes on from what was saved, once, if that answers the same question.
     pub(super) fn resume(&mut self, question: &Question) {
         let Some(saved) = self.recorder.saved(question.fingerprint) else { return };
-        *self.shared.guard() = Guard::new(saved.groups);
+        self.shared.holding().resume(saved.as_ref().map(|saved| saved.groups));
+        let Some(saved) = saved else {
+            return self.shared.standing.send_modify(|standing| standing.is_held = false);
+        };
         let Some(cookie) = saved.cookie else { return };
         let Some(graph) = self.recorder.load(saved.seed) else { return };
         self.position = Position::of(&cookie);
@@ -307,8 +334,21 @@ impl Follower {
 
     /// What was told counts now, unless that would be most of the groups gone.
     fn settle(&mut self, graph: &mut Graph) -> Result<(), Stop> {
-        let gone = self.ledger.settle(graph, &mut self.shared.guard());
-        let gone = gone.map_err(|held| Stop::Held(held.left))?;
+        let mut holding = self.shared.holding();
+        let gone = match self.ledger.settle(graph, &mut holding.guard) {
+            Ok(gone) => gone,
+            Err(held) => {
+                let is_seen = |id: &UpstreamId| graph.has(id) && !held.gone.contains(id);
+                // A graph that is being made knows no more than what it was told.
+                match self.is_beginning {
+                    true => holding.hold(&self.shared.graph(), is_seen),
+                    false => holding.hold(graph, is_seen),
+                }
+                return Err(Stop::Held(held.left));
+            }
+        };
+        holding.settled();
+        drop(holding);
         gone.into_iter().for_each(|id| self.recorder.remove(id));
         Ok(())
     }
@@ -319,10 +359,12 @@ impl Follower {
         self.recorder.reached(cookie.map(|cookie| SavedPosition { cookie, groups }));
     }
 
-    /// Tells the readers how far the copy has got. Without any group it covers nothing: whether
-    /// there are none, or none that the account may see, nobody can tell from here.
+    /// Tells the readers how far the copy has got. Without any group it covers nothing, unless
+    /// somebody has said that there are none: whether there are none, or none that the account may
+    /// see, nobody can tell from here.
     fn publish(&self, coverage: Coverage, completes: bool) {
-        let has_groups = self.shared.graph().counts().groups > 0;
+        let has_groups = self.shared.graph().counts().groups > 0
+            || self.shared.holding().guard.is_empty_believed();
         let csns = self.position.csns();
         self.shared.standing.send_if_modified(|standing: &mut Standing| {
             if !completes && !standing.is_complete {

@@ -67,14 +67,19 @@ impl Look {
         self.id == Some(message.id)
     }
 
-    /// Takes a message of the answer. `known` is how many groups the copy has.
-    pub(super) fn hear(&mut self, message: &Envelope<'_>, known: usize) -> Result<(), Stop> {
+    /// Takes a message of the answer. `expects_groups` says that none is not believed.
+    pub(super) fn hear(
+        &mut self,
+        message: &Envelope<'_>,
+        expects_groups: bool,
+    ) -> Result<(), Stop> {
         match message.operation {
             Operation::SearchResultEntry => self.seen += 1,
             Operation::SearchResultDone => {
                 self.id = None;
                 let result = LdapResult::decode(message.content);
-                return self.judge(result.map_err(|_| LookupError::Malformed)?.code, known);
+                return self
+                    .judge(result.map_err(|_| LookupError::Malformed)?.code, expects_groups);
             }
             Operation::SearchResultReference => {}
             _ => return Err(LookupError::Malformed.into()),
@@ -82,8 +87,8 @@ impl Look {
         Ok(())
     }
 
-    fn judge(&self, code: ResultCode, known: usize) -> Result<(), Stop> {
-        let is_seen = self.seen > 0 || known == 0;
+    fn judge(&self, code: ResultCode, expects_groups: bool) -> Result<(), Stop> {
+        let is_seen = self.seen > 0 || !expects_groups;
         match code {
             ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED if is_seen => Ok(()),
             ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED => Err(Stop::Blind),

@@ -8,21 +8,26 @@ mod above;
 mod census;
 mod counters;
 mod follower;
+mod holding;
 mod look;
 mod recorder;
 mod root;
 mod session;
 mod wire;
 
-use crate::app::ports::{Coverage, Gone, Marker, Replica};
-use crate::app::saved::ReplicaStore;
+use crate::app::observe;
+use crate::app::oversight::CopyState;
+use crate::app::ports::{Coverage, Gone, Lookups, Marker, Replica};
+use crate::app::saved::{HeldLoss, ReplicaStore};
 use crate::domain::csn::CsnSet;
 use crate::domain::membership::graph::{Counts, Graph};
+use crate::domain::observation::UnknownReason;
 use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
-use crate::domain::replication::Guard;
+use crate::domain::replication::Decision;
 use crate::proto::filter::Filter;
 use crate::proto::search::{Entry, Scope, Search};
 use counters::ReplicaCounters;
+use holding::Holding;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -41,6 +46,14 @@ impl Marker for CsnSet {
 
     fn advance(&mut self, other: &Self) {
         Self::advance(self, other);
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.cookie()).into_owned()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::from_cookie(text.as_bytes())
     }
 }
 
@@ -68,6 +81,8 @@ struct Standing {
     /// Whether a loss of groups waits to be confirmed or to pass.
     is_held: bool,
     arrived: Option<CsnSet>,
+    /// How far it had got before it was lost.
+    seen: Option<CsnSet>,
     /// How many refreshes have ended: each answers the poll that asked for it.
     polls: u64,
 }
@@ -91,7 +106,7 @@ struct Common {
     wanted: Notify,
     /// Somebody has confirmed what is held.
     confirmed: Notify,
-    guard: Mutex<Guard>,
+    holding: Mutex<Holding>,
     archive: Option<Arc<dyn ReplicaStore>>,
     counters: ReplicaCounters,
 }
@@ -105,18 +120,19 @@ impl LiveCopy {
         limits: ReplicaLimits,
         archive: Option<Arc<dyn ReplicaStore>>,
     ) -> Self {
-        let random = || RandomState::new().hash_one(0);
         let counters = ReplicaCounters::new(&policy.name);
+        let holding = Holding::new(policy.name.clone(), archive.clone());
+        let is_held = holding.held().is_some();
         let shared = Common {
             policy,
             kept,
             limits,
             graph: RwLock::new(Graph::new((random(), random()))),
-            standing: watch::Sender::new(Standing::default()),
+            standing: watch::Sender::new(Standing { is_held, ..Standing::default() }),
             context: RwLock::new(None),
             wanted: Notify::new(),
             confirmed: Notify::new(),
-            guard: Mutex::default(),
+            holding: Mutex::new(holding),
             archive,
             counters,
         };
@@ -133,14 +149,47 @@ impl LiveCopy {
         self.shared.standing.borrow().is_held
     }
 
-    /// Says that the loss of groups that is held is so. `false` if none is.
-    pub fn confirm(&self) -> bool {
-        let is_held = self.shared.guard().confirm();
-        if is_held {
+    /// The copy as it stands.
+    pub fn state(&self) -> CopyState {
+        let Counts { groups, users, .. } = self.counts();
+        let standing = self.shared.standing.borrow();
+        CopyState {
+            is_complete: standing.is_complete,
+            is_held: standing.is_held,
+            coverage: standing.coverage,
+            groups,
+            users,
+            heard_at: self.shared.counters.heard_at(),
+        }
+    }
+
+    /// The loss that is held.
+    pub fn held(&self) -> Option<HeldLoss> {
+        self.shared.holding().held().cloned()
+    }
+
+    /// Says what the loss of that id is; `None` if it is not held. A loss that is confirmed counts
+    /// from the next refresh on, which is asked for now.
+    pub fn decide(&self, id: &str, decision: Decision) -> Option<HeldLoss> {
+        let decided = self.shared.holding().decide(id, decision);
+        if decided.is_some() && decision == Decision::Confirmed {
             self.shared.confirmed.notify_one();
         }
-        is_held
+        decided
     }
+
+    /// Waits until the loss of that id is not held any more.
+    pub async fn released(&self, id: &str) {
+        let mut standing = self.shared.standing.subscribe();
+        let is_over = |_: &Standing| self.shared.holding().held().is_none_or(|loss| loss.id != id);
+        // An error means that the copy is gone, and what it held with it.
+        let _ = standing.wait_for(is_over).await;
+    }
+}
+
+/// Any number.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
 }
 
 impl Common {
@@ -152,8 +201,8 @@ impl Common {
         self.graph.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn guard(&self) -> MutexGuard<'_, Guard> {
-        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn holding(&self) -> MutexGuard<'_, Holding> {
+        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn context(&self) -> Option<Arc<str>> {
@@ -162,6 +211,19 @@ impl Common {
 
     fn set_context(&self, context: Option<Arc<str>>) {
         *self.context.write().unwrap_or_else(PoisonError::into_inner) = context;
+    }
+}
+
+/// The search whose answer says how far a naming context has got.
+fn question_at(context: &str) -> Search {
+    Search {
+        base: context.to_owned(),
+        scope: Scope::Base,
+        filter: Filter::any_entry(),
+        attributes: vec![CONTEXT_CSN.to_owned()],
+        size_limit: 0,
+        time_limit: 0,
+        controls: Vec::new(),
     }
 }
 
@@ -177,15 +239,34 @@ impl Replica for LiveCopy {
     }
 
     fn question(&self) -> Option<Search> {
-        Some(Search {
-            base: self.shared.context()?.to_string(),
-            scope: Scope::Base,
-            filter: Filter::any_entry(),
-            attributes: vec![CONTEXT_CSN.to_owned()],
-            size_limit: 0,
-            time_limit: 0,
-            controls: Vec::new(),
-        })
+        self.shared.context().map(|context| question_at(&context))
+    }
+
+    async fn find_question<L: Lookups>(
+        &self,
+        lookups: &L,
+    ) -> Result<Option<Search>, UnknownReason> {
+        let Some(groups) = &self.shared.policy.groups else { return Ok(None) };
+        let context = observe::naming_context(lookups, &groups.base).await?;
+        Ok(context.map(|context| question_at(context.as_str())))
+    }
+
+    fn seen(&self) -> Option<CsnSet> {
+        let standing = self.shared.standing.borrow();
+        let mut seen = standing.seen.clone();
+        match (&mut seen, &standing.arrived) {
+            (Some(seen), Some(arrived)) => seen.advance(arrived),
+            (None, Some(arrived)) => seen = Some(arrived.clone()),
+            _ => {}
+        }
+        seen
+    }
+
+    fn forget_seen(&self) {
+        self.shared.standing.send_modify(|standing| {
+            standing.seen = None;
+            standing.arrived.take_if(|_| standing.coverage.is_none());
+        });
     }
 
     fn marker(&self, answer: &[Entry]) -> Option<CsnSet> {

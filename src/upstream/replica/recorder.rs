@@ -23,11 +23,11 @@ impl Recorder {
         Self { directory, store, was_asked: false, changes: Vec::new(), position: None }
     }
 
-    /// What was saved by an earlier process as the answer to this question; told once.
-    pub(super) fn saved(&mut self, question: u128) -> Option<SavedCopy> {
-        let store = self.store.as_ref()?;
+    /// What was saved by an earlier process as the answer to this question, if anything; told once.
+    pub(super) fn saved(&mut self, question: u128) -> Option<Option<SavedCopy>> {
         let is_first = !std::mem::replace(&mut self.was_asked, true);
-        is_first.then(|| store.saved(&self.directory, question)).flatten()
+        let store = self.store.as_ref();
+        is_first.then(|| store.and_then(|store| store.saved(&self.directory, question)))
     }
 
     /// The saved entries; `None` if they cannot be read.

@@ -69,7 +69,7 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
         {
             taken += 1;
             if look.is_answered_by(&message) {
-                look.hear(&message, shared.guard().trusted())?;
+                look.hear(&message, shared.holding().guard.expects_groups())?;
                 continue;
             }
             acts.extend(sync.hear(&message)?);

@@ -156,6 +156,12 @@ impl Graph {
         self.groups.get(at).map(GroupSlot::group)
     }
 
+    /// Some groups, at most so many, of those whose ids are wanted.
+    pub fn some_groups(&self, most: usize, wanted: impl Fn(&UpstreamId) -> bool) -> Vec<Group> {
+        let groups = self.groups.iter().map(GroupSlot::group);
+        groups.filter(|group| wanted(&group.id)).take(most).collect()
+    }
+
     /// Whether a group or user of that id is there.
     pub fn has(&self, id: &UpstreamId) -> bool {
         self.find(&Id::of(id)).is_some()

@@ -43,6 +43,11 @@ impl<T> Slots<T> {
         self.all.get_mut(at as usize)?.as_mut()
     }
 
+    /// Who is there.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.all.iter().flatten()
+    }
+
     /// How many places are taken.
     pub(super) fn len(&self) -> usize {
         self.all.len() - self.free.len()

@@ -1,0 +1,223 @@
+//! What an administrator sees of the directories, and decides: a backup that was restored (rule K6),
+//! and a loss of groups that is held (rule K5). Each decision is a row of the audit first.
+
+use super::barrier::Progress;
+use super::events::{AuditEntry, Event};
+use super::ports::{Catalogue, Clock, Coverage, Events, StoreError};
+use super::saved::HeldLoss;
+use crate::domain::observation::UnknownReason;
+use crate::domain::replication::Decision;
+use crate::domain::strategy::Choice;
+use crate::domain::time::Timestamp;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::time::timeout;
+
+/// How long the answer to a confirmation waits for what was confirmed to count.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whether a server could be reached when it was last tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerState {
+    /// It was not tried.
+    Untried,
+    /// It could.
+    Up,
+    /// It could not.
+    Down,
+}
+
+impl ServerState {
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Untried => "untried",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// What there is of a live copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyState {
+    /// Whether a refresh has ended on the connection that there is.
+    pub is_complete: bool,
+    /// Whether a loss of groups is held.
+    pub is_held: bool,
+    /// What it answers; `None` while it answers nothing.
+    pub coverage: Option<Coverage>,
+    /// Groups in it.
+    pub groups: usize,
+    /// Users in it.
+    pub users: usize,
+    /// When something was last heard; `None` if nothing was.
+    pub heard_at: Option<Timestamp>,
+}
+
+/// A directory as it stands.
+#[derive(Debug, Clone)]
+pub struct DirectoryState {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it calls itself; `None` if it does not, or could not be asked.
+    pub kind: Option<String>,
+    /// Its servers, in the file's order.
+    pub servers: Vec<(String, ServerState)>,
+    /// How groups are asked for, and why; `None` if they are not.
+    pub choice: Option<Result<Choice, UnknownReason>>,
+    /// The live copy, if there is to be one.
+    pub copy: Option<CopyState>,
+    /// How far the directory has got, if it is asked that.
+    pub progress: Option<Progress>,
+}
+
+/// A future of some use case of administration's, which is not on any hot path.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The directories as the gateway knows them.
+pub trait Oversight: Send + Sync + 'static {
+    /// Asks every directory how it stands.
+    fn directories(&self) -> Boxed<'_, Vec<DirectoryState>>;
+
+    /// Asks a directory how far it has got; `None` if there is none of that name. Nothing is seen
+    /// or shown of one that does not say.
+    fn progress(&self, directory: &str) -> Boxed<'_, Option<Progress>>;
+
+    /// All losses that are held, with the names of their directories.
+    fn held(&self) -> Vec<(Arc<str>, HeldLoss)>;
+
+    /// Says what the loss of that id is; `None` if it is not held.
+    fn decide(&self, id: &str, decision: Decision) -> Option<HeldLoss>;
+
+    /// Waits until the loss of that id is not held any more.
+    fn released<'a>(&'a self, id: &'a str) -> Boxed<'a, ()>;
+}
+
+/// Why something was not decided.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DecideError {
+    /// There is none.
+    #[error("no directory is called {0:?}")]
+    NoDirectory(String),
+    /// It is not held, or no more.
+    #[error("nothing is held under {0:?}")]
+    NotHeld(String),
+    /// The store did not take it; nothing has changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of an acceptance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// What was seen of the directory is forgotten.
+    Forgotten(Progress),
+    /// The directory is not behind: there was nothing to be accepted.
+    NotBehind(Progress),
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The directory.
+    pub directory: Arc<str>,
+    /// The loss, with the decision.
+    pub loss: HeldLoss,
+    /// Whether it is held no more: what was confirmed counts.
+    pub is_released: bool,
+}
+
+/// An administrator's decisions about directories.
+pub struct Decisions<C, K, E> {
+    catalogue: C,
+    clock: K,
+    events: E,
+    oversight: Arc<dyn Oversight>,
+    /// One at a time, so that nothing is decided twice.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<C: Catalogue, K: Clock, E: Events> Decisions<C, K, E> {
+    /// Decisions about the directories that are overseen.
+    pub fn new(catalogue: C, clock: K, events: E, oversight: Arc<dyn Oversight>) -> Self {
+        Self { catalogue, clock, events, oversight, turn: tokio::sync::Mutex::new(()) }
+    }
+
+    /// Asks every directory how it stands.
+    pub async fn directories(&self) -> Vec<DirectoryState> {
+        self.oversight.directories().await
+    }
+
+    /// All losses that are held, with the names of their directories.
+    pub fn held(&self) -> Vec<(Arc<str>, HeldLoss)> {
+        self.oversight.held()
+    }
+
+    /// Accepts in the name of `who` that a directory was set back: what was seen of it is forgotten,
+    /// on disk when this returns. A directory that could not be asked is believed to be behind.
+    pub async fn accept_rollback(
+        &self,
+        directory: &str,
+        who: &str,
+    ) -> Result<Accepted, DecideError> {
+        let _turn = self.turn.lock().await;
+        let progress = self.oversight.progress(directory).await;
+        let progress = progress.ok_or_else(|| DecideError::NoDirectory(directory.to_owned()))?;
+        let is_level = progress.shown.is_some() && !progress.is_behind;
+        if is_level || progress.seen.is_none() {
+            return Ok(Accepted::NotBehind(progress));
+        }
+        let or_nothing =
+            |marker: &Option<String>| marker.clone().unwrap_or_else(|| "nothing".to_owned());
+        let (seen, shown) = (or_nothing(&progress.seen), or_nothing(&progress.shown));
+        let detail = format!("{directory}: was seen at {seen}, shows {shown}");
+        let audit = self.row("rollback-accepted", detail, who);
+        self.catalogue.note(Some(directory), audit).await?;
+        self.events.emit(&Event::RollbackAccepted { directory, who });
+        Ok(Accepted::Forgotten(progress))
+    }
+
+    /// Says in the name of `who` what a loss is that is held. What is confirmed counts for sign-ons
+    /// once the live copy was refreshed, for which this waits a while.
+    pub async fn decide(
+        &self,
+        id: &str,
+        decision: Decision,
+        who: &str,
+    ) -> Result<Decided, DecideError> {
+        let _turn = self.turn.lock().await;
+        let not_held = || DecideError::NotHeld(id.to_owned());
+        let held = self.oversight.held().into_iter().find(|(_, loss)| loss.id == id);
+        let (directory, loss) = held.ok_or_else(not_held)?;
+        if loss.decision != decision {
+            let action = match decision {
+                Decision::Confirmed => "confirmed",
+                Decision::Open | Decision::Rejected => "rejected",
+            };
+            let (left, total, was) = (loss.left, loss.total, loss.decision.name());
+            let detail = format!("{directory}: {id}, {left} of {total} groups are left, was {was}");
+            self.catalogue.note(None, self.row(action, detail, who)).await?;
+            self.events.emit(&Event::HeldDecided { directory: &directory, id, decision, who });
+        }
+        let loss = self.oversight.decide(id, decision).ok_or_else(not_held)?;
+        let is_released = decision == Decision::Confirmed
+            && timeout(RELEASE_PATIENCE, self.oversight.released(id)).await.is_ok();
+        Ok(Decided { directory, loss, is_released })
+    }
+
+    fn row(&self, action: &'static str, detail: String, who: &str) -> AuditEntry {
+        AuditEntry {
+            sequence: 0,
+            at: self.clock.now(),
+            cause: "admin",
+            actor: who.to_owned(),
+            action,
+            user: None,
+            detail,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `bindgate held list`, `bindgate held confirm` and `bindgate held reject`.
+
+use super::client::{Client, segment};
+use super::exit::{Failure, Format};
+use super::shown::{pretty, table, text};
+use serde_json::{Value, json};
+
+pub(super) fn list(client: &Client, format: Format) -> Result<String, Failure> {
+    let answer = client.get("/api/v1/held", &[])?;
+    Ok(match format {
+        Format::Json => pretty(&answer),
+        Format::Text => listing(&answer),
+    })
+}
+
+pub(super) fn confirm(client: &Client, id: &str, format: Format) -> Result<String, Failure> {
+    let answer = client.post(&format!("/api/v1/held/{}/confirm", segment(id)), &json!({}))?;
+    let meaning = match answer["released"] == true {
+        true => "it counts for sign-ons from now on",
+        false => "it counts for sign-ons once the directory has shown it again",
+    };
+    Ok(said(&answer, meaning, format))
+}
+
+pub(super) fn reject(client: &Client, id: &str, format: Format) -> Result<String, Failure> {
+    let answer = client.post(&format!("/api/v1/held/{}/reject", segment(id)), &json!({}))?;
+    let meaning = "memberships stay as they are until the directory shows the groups again";
+    Ok(said(&answer, meaning, format))
+}
+
+fn said(answer: &Value, meaning: &str, format: Format) -> String {
+    match format {
+        Format::Json => pretty(answer),
+        Format::Text => format!(
+            "{}: {}, {} of {} groups of {} are gone; {meaning}\n",
+            text(&answer["id"]),
+            text(&answer["decision"]),
+            text(&answer["gone"]),
+            text(&answer["of"]),
+            text(&answer["directory"])
+        ),
+    }
+}
+
+fn listing(answer: &Value) -> String {
+    let mut rows = table(&["ID", "DIRECTORY", "SINCE", "DECISION", "GONE", "AMONG THEM"]);
+    for held in answer["items"].as_array().into_iter().flatten() {
+        let examples = held["examples"].as_array().into_iter().flatten();
+        rows.add_row([
+            text(&held["id"]),
+            text(&held["directory"]),
+            text(&held["since"]),
+            text(&held["decision"]),
+            format!("{} of {} groups", text(&held["gone"]), text(&held["of"])),
+            examples.map(text).collect::<Vec<_>>().join("\n"),
+        ]);
+    }
+    rows.trim_fmt() + "\n"
+}

@@ -1,0 +1,105 @@
+//! Directories that are overseen, as a test wants them.
+
+use crate::fake::NEW_YEAR;
+use bindgate::app::barrier::Progress;
+use bindgate::app::oversight::{Boxed, CopyState, DirectoryState, Oversight, ServerState};
+use bindgate::app::ports::Coverage;
+use bindgate::app::saved::HeldLoss;
+use bindgate::domain::observation::UnknownReason;
+use bindgate::domain::policy::ReplicaPolicy;
+use bindgate::domain::replication::Decision;
+use bindgate::domain::strategy::{Choice, Strategy};
+use std::sync::{Arc, Mutex};
+
+/// Two directories: "corp" has a copy and may be behind, "lab" could not be asked.
+#[derive(Default)]
+pub(crate) struct Watched {
+    pub(crate) progress: Mutex<Progress>,
+    pub(crate) held: Mutex<Option<HeldLoss>>,
+}
+
+impl Watched {
+    /// A loss of 7 of 10 groups is held.
+    pub(crate) fn hold(&self) {
+        *self.held.lock().unwrap() = Some(HeldLoss {
+            id: "00c0ffee".to_owned(),
+            since: NEW_YEAR,
+            total: 10,
+            left: 3,
+            examples: vec!["cn=A,dc=x".to_owned(), "cn=B\u{1b},dc=x".to_owned()],
+            decision: Decision::Open,
+        });
+    }
+
+    /// The directory was seen at 7 and shows this.
+    pub(crate) fn show(&self, shown: Option<&str>, is_behind: bool) {
+        let (seen, shown) = (Some("7".to_owned()), shown.map(str::to_owned));
+        *self.progress.lock().unwrap() = Progress { seen, shown, is_behind };
+    }
+}
+
+impl Oversight for Watched {
+    fn directories(&self) -> Boxed<'_, Vec<DirectoryState>> {
+        let choice = Choice {
+            replica: Some(ReplicaPolicy::Groups),
+            walk: Strategy::MemberWalk,
+            reasons: vec!["it is offered"],
+            warnings: vec!["a warning".to_owned()],
+        };
+        let corp = DirectoryState {
+            name: "corp".into(),
+            kind: Some("OpenLDAP".to_owned()),
+            servers: vec![
+                ("ldap://a:389".to_owned(), ServerState::Up),
+                ("ldap://b:389".to_owned(), ServerState::Down),
+            ],
+            choice: Some(Ok(choice)),
+            copy: Some(CopyState {
+                is_complete: true,
+                is_held: false,
+                coverage: Some(Coverage::Groups),
+                groups: 7,
+                users: 0,
+                heard_at: Some(NEW_YEAR),
+            }),
+            progress: Some(self.progress.lock().unwrap().clone()),
+        };
+        let lab = DirectoryState {
+            name: "lab".into(),
+            kind: None,
+            servers: vec![("ldap://c:389".to_owned(), ServerState::Untried)],
+            choice: Some(Err(UnknownReason::Timeout)),
+            copy: None,
+            progress: None,
+        };
+        Box::pin(async { vec![corp, lab] })
+    }
+
+    fn progress(&self, directory: &str) -> Boxed<'_, Option<Progress>> {
+        let progress = match directory {
+            "corp" => Some(self.progress.lock().unwrap().clone()),
+            "lab" => Some(Progress::default()),
+            _ => None,
+        };
+        Box::pin(async { progress })
+    }
+
+    fn held(&self) -> Vec<(Arc<str>, HeldLoss)> {
+        self.held.lock().unwrap().iter().map(|loss| ("corp".into(), loss.clone())).collect()
+    }
+
+    fn decide(&self, id: &str, decision: Decision) -> Option<HeldLoss> {
+        let mut held = self.held.lock().unwrap();
+        let loss = held.as_mut().filter(|loss| loss.id == id)?;
+        loss.decision = decision;
+        let decided = loss.clone();
+        if decision == Decision::Confirmed {
+            *held = None;
+        }
+        Some(decided)
+    }
+
+    fn released<'a>(&'a self, _: &'a str) -> Boxed<'a, ()> {
+        Box::pin(async {})
+    }
+}

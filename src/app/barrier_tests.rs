@@ -45,6 +45,8 @@ struct World {
     /// So many answers fail.
     failures: Arc<AtomicU64>,
     is_held: Arc<AtomicBool>,
+    /// Whether nothing is known yet of what the account sees.
+    is_doubtful: Arc<AtomicBool>,
     /// Whether the copy knows where the directory says how far it has got.
     knows_question: Arc<AtomicBool>,
     /// Whether the directory says so at all.
@@ -65,6 +67,7 @@ impl World {
             answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             failures: Arc::default(),
             is_held: Arc::default(),
+            is_doubtful: Arc::default(),
             knows_question: Arc::new(AtomicBool::new(true)),
             is_marked: Arc::new(AtomicBool::new(true)),
             seen: Arc::default(),
@@ -129,6 +132,13 @@ impl Replica for World {
 
     fn is_held(&self) -> bool {
         self.is_held.load(SeqCst)
+    }
+
+    async fn vouched(&self) -> Result<(), Gone> {
+        while self.is_doubtful.load(SeqCst) && !self.is_held.load(SeqCst) {
+            pass(10).await;
+        }
+        if self.is_held.load(SeqCst) { Err(Gone) } else { Ok(()) }
     }
 
     fn question(&self) -> Option<Search> {
@@ -455,5 +465,28 @@ fn k6_a_directory_without_a_copy_is_asked_where_it_says_how_far_it_has_got() {
         world.is_marked.store(true, SeqCst);
         assert_eq!(asked(&barrier, &world).await, Passage::Walk);
         assert_eq!(barrier.seen(), Some("8".to_owned()));
+    });
+}
+
+#[test]
+fn a_walk_that_takes_something_away_waits_for_the_copy_that_was_lost_and_not_for_ever() {
+    paused(async {
+        let world = World::new();
+        let barrier = world.barrier();
+        let start = Instant::now();
+        assert!(barrier.vouches().await);
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        world.is_doubtful.store(true, SeqCst);
+        assert!(!barrier.vouches().await);
+        assert_eq!(start.elapsed(), VOUCH_PATIENCE);
+        let waits = tokio::spawn({
+            let barrier = barrier.clone();
+            async move { barrier.vouches().await }
+        });
+        pass(50).await;
+        world.is_doubtful.store(false, SeqCst);
+        assert!(waits.await.unwrap());
+        world.is_held.store(true, SeqCst);
+        assert!(!barrier.vouches().await, "a loss is held that was not when the walk began");
     });
 }

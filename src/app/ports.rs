@@ -335,6 +335,11 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// a walk finds is no more to be believed then.
     fn is_held(&self) -> bool;
 
+    /// Waits until it is known whether the account still sees the groups that it saw when the copy
+    /// was complete last; at once where nothing speaks against that. An error says that a loss is
+    /// held.
+    fn vouched(&self) -> impl Future<Output = Result<(), Gone>> + Send;
+
     /// The search whose answer says how far the directory has got; `None` if that is not known.
     fn question(&self) -> Option<Search>;
 
@@ -397,6 +402,10 @@ impl Replica for NoReplica {
     }
 
     fn coverage(&self) -> Option<Coverage> {
+        match *self {}
+    }
+
+    async fn vouched(&self) -> Result<(), Gone> {
         match *self {}
     }
 

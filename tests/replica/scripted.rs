@@ -6,6 +6,7 @@ use bindgate::domain::replication::Decision;
 use bindgate::proto::sync::State::{Delete, Present};
 use bindgate::upstream::LiveCopy;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// A time limit that a test waits for.
 const SHORT: Duration = Duration::from_millis(300);
@@ -309,7 +310,7 @@ async fn a_server_that_falls_silent_in_a_refresh_is_left_and_one_that_has_nothin
     let mut peer = stage.accept_from(Some("c1")).await;
     peer.refreshed(true, true, None).await;
     stage.covered().await;
-    let waited = tokio::time::timeout(SHORT * 2, peer.is_left()).await;
+    let waited = timeout(SHORT * 2, peer.is_left()).await;
     assert!(waited.is_err(), "it is followed for as long as it lasts");
 }
 
@@ -327,4 +328,37 @@ async fn what_is_no_answer_ends_the_connection_and_changes_nothing() {
     assert!(peer.is_left().await);
     assert_eq!(stage.groups(), (1..=10).collect::<Vec<_>>());
     stage.accept_from(Some("c1")).await;
+}
+
+/// Between the end of a connection and the refresh that shows what the account sees, sign-ons walked
+/// and lost whatever it did not see any more.
+#[tokio::test]
+async fn k5_a_copy_that_was_lost_vouches_for_no_walk_until_it_is_whole_again_or_cannot_be_had() {
+    let stage = Stage::new().await;
+    let vouched = async || timeout(SHORT, stage.copy.vouched()).await.ok();
+    assert_eq!(vouched().await, Some(Ok(())), "nothing was ever seen");
+    let peer = filled(&stage, 10).await;
+    assert_eq!(vouched().await, Some(Ok(())));
+    drop(peer);
+    stage.until(|copy| copy.coverage().is_none()).await;
+    let mut peer = stage.accept_from(Some("c1")).await;
+    assert_eq!(vouched().await, None, "nobody knows yet");
+    peer.refreshed(true, true, None).await;
+    stage.covered().await;
+    assert_eq!(vouched().await, Some(Ok(())));
+    drop(peer);
+    let mut peer = stage.accept_from(Some("c1")).await;
+    peer.set(false, &[1], None).await;
+    peer.refreshed(false, true, None).await;
+    assert_eq!(bounded(stage.copy.vouched()).await, Err(Gone), "a loss is held");
+}
+
+#[tokio::test]
+async fn where_no_copy_can_be_had_walks_are_believed() {
+    let stage = Stage::new().await;
+    let mut peer = filled(&stage, 10).await;
+    // Insufficient rights: the next try is likely to end like this one.
+    peer.done(50).await;
+    stage.until(|copy| copy.coverage().is_none()).await;
+    assert_eq!(bounded(stage.copy.vouched()).await, Ok(()));
 }

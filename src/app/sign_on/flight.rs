@@ -4,7 +4,9 @@
 //! shows the entry and the groups that the record was brought up to date with, nothing is to be
 //! done, and the directory was asked for nothing but how far it has got.
 
-use super::{EntryRead, Luggage, Shared, UNKNOWN_DENIED, Verdict, read_entry, unknown_verdict};
+use super::{
+    BarrierOf, EntryRead, Luggage, Shared, UNKNOWN_DENIED, Verdict, read_entry, unknown_verdict,
+};
 use crate::app::barrier::Passage;
 use crate::app::events::{AuditEntry, Event, GroupSource, SignOnOutcome};
 use crate::app::observe;
@@ -110,8 +112,7 @@ impl<P: Ports> Flight<P> {
 
     /// Waits for the live copy, if there is one, to be as young as the sign-on.
     async fn pass(&self, luggage: &Luggage<P>) -> Passage {
-        let barrier = self.shared.directories[self.directory].barrier.as_ref();
-        match (barrier, &luggage.question) {
+        match (self.barrier(), &luggage.question) {
             (Some(barrier), Some(question)) => {
                 barrier.pass(&self.lookups[self.directory], question.clone()).await
             }
@@ -121,8 +122,11 @@ impl<P: Ports> Flight<P> {
     }
 
     fn look<T>(&self, look: impl FnOnce(&Graph) -> T) -> Option<T> {
-        let barrier = self.shared.directories[self.directory].barrier.as_ref()?;
-        Some(barrier.replica().read(look))
+        Some(self.barrier()?.replica().read(look))
+    }
+
+    fn barrier(&self) -> Option<&BarrierOf<P>> {
+        self.shared.directories[self.directory].barrier.as_ref()
     }
 
     /// Whether the live copy shows what the record was brought up to date with; then the sign-on
@@ -312,6 +316,12 @@ impl<P: Ports> Flight<P> {
         let held = stored.map(|stored| managed(&stored.record)).unwrap_or_default();
         let finder = &self.shared.directories[self.directory].finder;
         let closure = finder.groups(&self.lookups[self.directory], policy, &user, &held).await;
+        if let (Observed::Known(closure), Some(barrier)) = (&closure, self.barrier())
+            && !held.iter().all(|id| closure.contains_key(id))
+            && !barrier.vouches().await
+        {
+            return Groups::unknown(UnknownReason::Visibility);
+        }
         Groups { closure, source: GroupSource::Directory, fingerprint: None }
     }
 

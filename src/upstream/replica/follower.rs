@@ -3,7 +3,7 @@
 use super::above::Above;
 use super::census::Question;
 use super::recorder::Recorder;
-use super::{Common, LiveCopy, Standing, session};
+use super::{Common, LiveCopy, MAX_DOUBT, Standing, session};
 use crate::app::ports::{Coverage, LookupError, Replica};
 use crate::app::saved::SavedPosition;
 use crate::domain::membership::graph::Graph;
@@ -125,13 +125,20 @@ pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>, origi
             Stop::TooManyUsers => {}
             Stop::Held(_) | Stop::Blind => follower.wait_for_word(stop, longest).await,
             _ if stop.is_lasting() => sleep(longest).await,
-            _ => sleep(pause).await,
+            _ => follower.rest(pause).await,
         }
         pause = (pause * 2).min(longest);
     }
 }
 
 impl Follower {
+    /// Waits until it is time to try again, or a moment if somebody waits for the copy.
+    async fn rest(&self, pause: Duration) {
+        sleep(FIRST_PAUSE.min(pause)).await;
+        let rest = pause.saturating_sub(FIRST_PAUSE);
+        let _ = timeout(rest, self.shared.hurry.notified()).await;
+    }
+
     /// Waits until it is time to try again, or somebody has confirmed what is held.
     async fn wait_for_word(&mut self, stop: Stop, longest: Duration) {
         let _ = timeout(longest, self.shared.confirmed.notified()).await;
@@ -148,9 +155,15 @@ impl Follower {
         if stop == Stop::Blind {
             self.hold_all();
         }
+        let expects_groups = self.shared.holding().guard.expects_groups();
         let seen = Replica::seen(&LiveCopy { shared: self.shared.clone() });
         self.shared.standing.send_modify(|standing| {
             standing.seen = seen;
+            if standing.is_complete {
+                standing.doubtful_until = Some(Instant::now() + MAX_DOUBT);
+            }
+            // Where no copy is to be had there is nothing to wait for.
+            standing.doubtful_until.take_if(|_| !expects_groups || stop.is_lasting());
             standing.coverage = None;
             standing.is_complete = false;
             standing.is_held |= is_held;
@@ -179,10 +192,13 @@ impl Follower {
     /// Goes on from what was saved, once, if that answers the same question.
     pub(super) fn resume(&mut self, question: &Question) {
         let Some(saved) = self.recorder.saved(question.fingerprint) else { return };
-        self.shared.holding().resume(saved.as_ref().map(|saved| saved.groups));
-        let Some(saved) = saved else {
-            return self.shared.standing.send_modify(|standing| standing.is_held = false);
-        };
+        let groups = saved.as_ref().map(|saved| saved.groups);
+        self.shared.holding().resume(groups);
+        self.shared.standing.send_modify(|standing| {
+            standing.is_held &= groups.is_some();
+            standing.doubtful_until.take_if(|_| groups.unwrap_or(0) == 0);
+        });
+        let Some(saved) = saved else { return };
         let Some(cookie) = saved.cookie else { return };
         let Some(graph) = self.recorder.load(saved.seed) else { return };
         self.position = Position::of(&cookie);
@@ -373,6 +389,7 @@ impl Follower {
             if completes {
                 standing.polls += 1;
                 standing.is_held = false;
+                standing.doubtful_until = None;
             }
             standing.is_complete = true;
             standing.coverage = Some(coverage).filter(|_| has_groups);

@@ -33,11 +33,16 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 pub(super) use follower::follow;
 
 /// The attribute that says how far a naming context has got.
 const CONTEXT_CSN: &str = "contextCSN";
+
+/// How long a copy that was lost and does not become whole again keeps walks from taking anything
+/// away.
+const MAX_DOUBT: Duration = Duration::from_secs(600);
 
 impl Marker for CsnSet {
     fn covers(&self, other: &Self) -> bool {
@@ -80,11 +85,19 @@ struct Standing {
     is_complete: bool,
     /// Whether a loss of groups waits to be confirmed or to pass.
     is_held: bool,
+    /// Until when it is not known whether the account still sees the groups that it saw.
+    doubtful_until: Option<Instant>,
     arrived: Option<CsnSet>,
     /// How far it had got before it was lost.
     seen: Option<CsnSet>,
     /// How many refreshes have ended: each answers the poll that asked for it.
     polls: u64,
+}
+
+impl Standing {
+    fn is_doubtful(&self) -> bool {
+        self.doubtful_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 /// A handle to the live copy of one directory.
@@ -106,6 +119,8 @@ struct Common {
     wanted: Notify,
     /// Somebody has confirmed what is held.
     confirmed: Notify,
+    /// Somebody waits for a copy that is lost.
+    hurry: Notify,
     holding: Mutex<Holding>,
     archive: Option<Arc<dyn ReplicaStore>>,
     counters: ReplicaCounters,
@@ -123,15 +138,19 @@ impl LiveCopy {
         let counters = ReplicaCounters::new(&policy.name);
         let holding = Holding::new(policy.name.clone(), archive.clone());
         let is_held = holding.held().is_some();
+        // Until it is known what was saved.
+        let doubtful_until = archive.as_ref().map(|_| Instant::now() + MAX_DOUBT);
+        let standing = Standing { is_held, doubtful_until, ..Standing::default() };
         let shared = Common {
             policy,
             kept,
             limits,
             graph: RwLock::new(Graph::new((random(), random()))),
-            standing: watch::Sender::new(Standing { is_held, ..Standing::default() }),
+            standing: watch::Sender::new(standing),
             context: RwLock::new(None),
             wanted: Notify::new(),
             confirmed: Notify::new(),
+            hurry: Notify::new(),
             holding: Mutex::new(holding),
             archive,
             counters,
@@ -278,6 +297,16 @@ impl Replica for LiveCopy {
         let standing = self.shared.standing.borrow();
         let arrived = standing.arrived.as_ref().filter(|_| standing.coverage.is_some());
         arrived.is_some_and(|arrived| arrived.covers(marker))
+    }
+
+    async fn vouched(&self) -> Result<(), Gone> {
+        let mut standing = self.shared.standing.subscribe();
+        let is_known = |standing: &Standing| standing.is_held || !standing.is_doubtful();
+        if !is_known(&standing.borrow()) {
+            self.shared.hurry.notify_one();
+        }
+        let known = standing.wait_for(is_known).await.map_err(|_| Gone)?;
+        if known.is_held { Err(Gone) } else { Ok(()) }
     }
 
     async fn arrived(&self, marker: &CsnSet) -> Result<(), Gone> {

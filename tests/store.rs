@@ -11,6 +11,8 @@ mod crash;
 mod failure;
 #[path = "store/fixture.rs"]
 mod fixture;
+#[path = "store/markers.rs"]
+mod markers;
 #[path = "store/opening.rs"]
 mod opening;
 #[path = "store/replica.rs"]

@@ -4,7 +4,7 @@ use super::answer::{List, Refusal};
 use super::json::rfc3339;
 use super::server::TokenName;
 use crate::app::barrier::Progress;
-use crate::app::oversight::{Accepted, CopyState, Decisions, DirectoryState};
+use crate::app::oversight::{CopyState, Decisions, DirectoryState};
 use crate::app::ports::{Catalogue, Clock, Coverage, Events};
 use crate::domain::strategy::{Choice, Strategy};
 use axum::extract::rejection::PathRejection;
@@ -42,12 +42,9 @@ async fn accept_rollback<C: Catalogue, K: Clock, E: Events>(
         let name = name.clone();
         async move { decisions.accept_rollback(&name, who).await }
     };
-    let accepted = tokio::spawn(accepting).await.map_err(|_| Refusal::Internal)??;
-    let (is_accepted, Progress { seen, shown, .. }) = match accepted {
-        Accepted::Forgotten(progress) => (true, progress),
-        Accepted::NotBehind(progress) => (false, progress),
-    };
-    let answer = json!({ "name": name, "accepted": is_accepted, "seen": seen, "shown": shown });
+    let accepted = tokio::spawn(accepting).await.map_err(|_| Refusal::Internal)?;
+    let Progress { seen, shown, is_behind } = accepted?;
+    let answer = json!({ "name": name, "was_behind": is_behind, "seen": seen, "shown": shown });
     Ok(Json(answer))
 }
 

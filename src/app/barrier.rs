@@ -25,9 +25,6 @@ use tokio::time::timeout;
 /// After so many misses in a row the copy is not waited for.
 const MAX_MISSES: u32 = 5;
 
-/// How long a walk that takes something away waits for the copy that is being made whole again.
-const VOUCH_PATIENCE: Duration = Duration::from_secs(1);
-
 /// The answer to a question: its number, and how far the directory had got.
 pub type Answer<M> = Result<(u64, M), UnknownReason>;
 
@@ -155,13 +152,6 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             Some(coverage) if self.arrives(number, &marker).await => Passage::Fresh(coverage),
             _ => Passage::Walk,
         }
-    }
-
-    /// Whether a walk is believed that takes something away. While the copy is lost that was whole
-    /// before, the account may have lost its right to see groups as well, and only the refresh that
-    /// is on its way will tell.
-    pub async fn vouches(&self) -> bool {
-        matches!(timeout(VOUCH_PATIENCE, self.replica.vouched()).await, Ok(Ok(())))
     }
 
     /// Whether the copy gets as far as the marker in time.

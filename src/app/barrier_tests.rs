@@ -474,19 +474,41 @@ fn a_walk_that_takes_something_away_waits_for_the_copy_that_was_lost_and_not_for
         let world = World::new();
         let barrier = world.barrier();
         let start = Instant::now();
-        assert!(barrier.vouches().await);
+        assert_eq!(barrier.vouch(&world).await, Ok(()));
         assert_eq!(start.elapsed(), Duration::ZERO);
         world.is_doubtful.store(true, SeqCst);
-        assert!(!barrier.vouches().await);
-        assert_eq!(start.elapsed(), VOUCH_PATIENCE);
+        assert_eq!(barrier.vouch(&world).await, Err(UnknownReason::Visibility));
+        assert_eq!(start.elapsed(), rollback::VOUCH_PATIENCE);
         let waits = tokio::spawn({
-            let barrier = barrier.clone();
-            async move { barrier.vouches().await }
+            let (barrier, world) = (barrier.clone(), world.clone());
+            async move { barrier.vouch(&world).await }
         });
         pass(50).await;
         world.is_doubtful.store(false, SeqCst);
-        assert!(waits.await.unwrap());
+        assert_eq!(waits.await.unwrap(), Ok(()));
         world.is_held.store(true, SeqCst);
-        assert!(!barrier.vouches().await, "a loss is held that was not when the walk began");
+        let answer = barrier.vouch(&world).await;
+        assert_eq!(answer, Err(UnknownReason::Visibility), "that was not so when the walk began");
+    });
+}
+
+#[test]
+fn k6_a_directory_that_was_set_back_before_a_walk_was_over_is_noticed_behind_it() {
+    paused(async {
+        let world = World::new();
+        world.copy(None);
+        let barrier = world.barrier();
+        world.changes.store(7, SeqCst);
+        assert_eq!(asked(&barrier, &world).await, Passage::Walk);
+        assert_eq!(barrier.vouch(&world).await, Ok(()));
+        world.failures.store(2, SeqCst);
+        assert_eq!(barrier.vouch(&world).await, Err(UnknownReason::Disconnected));
+        world.changes.store(5, SeqCst);
+        assert_eq!(barrier.vouch(&world).await, Err(UnknownReason::Rollback));
+        assert_eq!(world.heard(), ["behind"]);
+        barrier.forget();
+        world.is_marked.store(false, SeqCst);
+        world.knows_question.store(false, SeqCst);
+        assert_eq!(barrier.vouch(&world).await, Ok(()), "it does not say");
     });
 }

@@ -111,15 +111,6 @@ pub enum DecideError {
     Store(#[from] StoreError),
 }
 
-/// What became of an acceptance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Accepted {
-    /// What was seen of the directory is forgotten.
-    Forgotten(Progress),
-    /// The directory is not behind: there was nothing to be accepted.
-    NotBehind(Progress),
-}
-
 /// What became of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
@@ -158,27 +149,23 @@ impl<C: Catalogue, K: Clock, E: Events> Decisions<C, K, E> {
     }
 
     /// Accepts in the name of `who` that a directory was set back: what was seen of it is forgotten,
-    /// on disk when this returns. A directory that could not be asked is believed to be behind.
+    /// on disk when this returns, and its copy is made anew. That is not only for one that is
+    /// behind: it may have got farther since, on another way.
     pub async fn accept_rollback(
         &self,
         directory: &str,
         who: &str,
-    ) -> Result<Accepted, DecideError> {
+    ) -> Result<Progress, DecideError> {
         let _turn = self.turn.lock().await;
         let progress = self.oversight.progress(directory).await;
         let progress = progress.ok_or_else(|| DecideError::NoDirectory(directory.to_owned()))?;
-        let is_level = progress.shown.is_some() && !progress.is_behind;
-        if is_level || progress.seen.is_none() {
-            return Ok(Accepted::NotBehind(progress));
-        }
-        let or_nothing =
-            |marker: &Option<String>| marker.clone().unwrap_or_else(|| "nothing".to_owned());
+        let or_nothing = |marker: &Option<String>| marker.clone().unwrap_or_else(nothing);
         let (seen, shown) = (or_nothing(&progress.seen), or_nothing(&progress.shown));
         let detail = format!("{directory}: was seen at {seen}, shows {shown}");
         let audit = self.row("rollback-accepted", detail, who);
         self.catalogue.note(Some(directory), audit).await?;
         self.events.emit(&Event::RollbackAccepted { directory, who });
-        Ok(Accepted::Forgotten(progress))
+        Ok(progress)
     }
 
     /// Says in the name of `who` what a loss is that is held. What is confirmed counts for sign-ons
@@ -220,4 +207,8 @@ impl<C: Catalogue, K: Clock, E: Events> Decisions<C, K, E> {
             detail,
         }
     }
+}
+
+fn nothing() -> String {
+    "nothing".to_owned()
 }

@@ -353,7 +353,8 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// How far the copy has ever got, also before it was lost.
     fn seen(&self) -> Option<Self::Marker>;
 
-    /// The directory was set back on purpose: what a copy that is lost had says nothing.
+    /// The directory was set back on purpose: the copy is made anew, and what one that is lost had
+    /// says nothing.
     fn forget_seen(&self);
 
     /// What the answer to the question says; `None` if it says nothing.

@@ -22,15 +22,11 @@ pub(super) fn accept_rollback(
     let answer = client.post(&path, &json!({}))?;
     Ok(match format {
         Format::Json => pretty(&answer),
-        Format::Text if answer["accepted"] == true => format!(
+        Format::Text => format!(
             "{}: accepted; it was seen at {} and shows {}\n",
             text(&answer["name"]),
             or_dash(&answer["seen"]),
             or_dash(&answer["shown"])
-        ),
-        Format::Text => format!(
-            "{}: not behind what was seen of it, so there is nothing to accept\n",
-            text(&answer["name"])
         ),
     })
 }

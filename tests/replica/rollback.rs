@@ -1,6 +1,6 @@
 //! A directory that is set back to a backup, under a gateway that runs and under one that does not.
 
-use crate::restarts::{extra, wait_for};
+use crate::restarts::{extra, metric, wait_for};
 use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::pdu::Change;
@@ -82,7 +82,6 @@ fn k6_a_backup_that_is_restored_under_a_running_gateway_takes_nothing_away_until
     stage.expect_not_believed();
     assert!(stage.accept().starts_with("corp: accepted"));
     stage.expect_set_back();
-    assert!(stage.accept().contains("nothing to accept"));
     let audit = stage.gateway.audit();
     let actions: Vec<_> = audit.iter().map(|row| row["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["changed", "rollback-accepted", "created"]);
@@ -133,6 +132,28 @@ fn k6_a_directory_that_has_got_farther_than_ever_is_believed_again() {
     stage.expect_not_believed();
     let value = [b"written after the backup".as_slice()];
     stage.slapd.admin().modify(&tree::person("u001"), Change::Replace, "description", &value);
+    stage.expect_set_back();
+}
+
+/// A copy that went on from its cookie was told that the group is there, and not what it has become:
+/// its number is lower than the cookie's, so it counted as known.
+#[test]
+fn k6_accepting_a_backup_has_the_copy_made_anew_although_the_directory_is_not_behind_any_more() {
+    let mut stage = Stage::new(|_| {});
+    wait_for(&stage.gateway, "complete", 1);
+    stage.gateway.freeze();
+    stage.slapd.set_back("backup");
+    let value = [b"written after the backup".as_slice()];
+    stage.slapd.admin().modify(&tree::person("u001"), Change::Replace, "description", &value);
+    stage.gateway.thaw();
+    wait_for(&stage.gateway, "connects_total", 2);
+    wait_for(&stage.gateway, "complete", 1);
+    stage.expect(&["g001"], json!("known"));
+    assert_eq!(stage.listed()["behind"], false);
+    assert!(stage.accept().starts_with("corp: accepted"));
+    stage.expect_set_back();
+    wait_for(&stage.gateway, "complete", 1);
+    assert_eq!(metric(&stage.gateway, "loads_total"), 2);
     stage.expect_set_back();
 }
 

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::fixture::Folder;
-use bindgate::app::saved::{ReplicaStore, SavedChange, SavedCopy, SavedPosition};
+use bindgate::app::saved::{HeldLoss, ReplicaStore, SavedChange, SavedCopy, SavedPosition};
 use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use bindgate::domain::record::{Group, UpstreamId};
-use bindgate::domain::replication::Kept;
+use bindgate::domain::replication::{Decision, Kept};
+use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::store::ReplicaFile;
 use std::os::unix::fs::PermissionsExt;
@@ -194,4 +195,30 @@ fn more_than_may_wait_for_the_disk_is_not_saved_and_costs_no_more_memory() {
     assert!(!file.is_kept() && file.has_room());
     file.close();
     assert_eq!(entries(&open(&folder), "corp"), []);
+}
+
+#[test]
+fn a_held_loss_comes_back_with_what_was_said_of_it_and_outlives_a_copy_that_is_begun_anew() {
+    let folder = Folder::new();
+    let loss = |decision| HeldLoss {
+        id: "00c0ffee".to_owned(),
+        since: Timestamp(7),
+        total: 10,
+        left: 3,
+        examples: NAMES.map(str::to_owned).into(),
+        decision,
+    };
+    for decision in Decision::ALL {
+        let file = open(&folder);
+        file.hold("corp", Some(loss(decision)));
+        file.begin("corp", 1, SEED);
+        file.close();
+        let file = open(&folder);
+        assert_eq!(file.held("corp"), Some(loss(decision)));
+        assert_eq!(file.held("lab"), None);
+    }
+    let file = open(&folder);
+    file.hold("corp", None);
+    file.close();
+    assert_eq!(open(&folder).held("corp"), None);
 }

@@ -1,6 +1,9 @@
 //! Rule K6: a directory that is behind what was seen of it is not believed, until somebody says that
 //! a backup was restored, or it has got farther.
 //!
+//! And rule K5, where it is about time: what a walk does not find any more may only not be seen any
+//! more, and the copy finds that out.
+//!
 //! What was seen is what the directory has answered, what its copy had, and what the store keeps of
 //! both from an earlier process.
 
@@ -15,6 +18,9 @@ use tokio::time::{Instant, timeout};
 
 /// How long a directory that does not say how far it has got is not asked again.
 const NOWHERE_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long a walk that takes something away waits for the copy that is being made whole again.
+pub(super) const VOUCH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How far a directory was ever seen to have got, and where it says so.
 #[derive(Debug)]
@@ -105,6 +111,35 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         };
         let seen = self.highest();
         Progress { seen, shown: shown.map(|marker| marker.text()), is_behind }
+    }
+
+    /// Whether a walk is believed that takes something away, or why not.
+    ///
+    /// While the copy is lost that was whole before, the account may have lost its right to see
+    /// groups as well, and only the refresh that is on its way will tell. And between the question
+    /// and the walk the directory may have been restarted with an older state.
+    pub async fn vouch<L: Lookups>(&self, lookups: &L) -> Result<(), UnknownReason> {
+        let vouched = timeout(VOUCH_PATIENCE, self.replica.vouched()).await;
+        if !matches!(vouched, Ok(Ok(()))) {
+            return Err(UnknownReason::Visibility);
+        }
+        let question = match self.ask(lookups) {
+            Some(question) if self.state().seen.highest.is_some() => question,
+            _ => return Ok(()),
+        };
+        let unbelieved = match self.insist(lookups, question).await {
+            Ok((_, marker)) => match self.lacks(&marker) {
+                None => return Ok(()),
+                Some(seen) => self.pass_behind(&seen).await,
+            },
+            Err(passage) => passage,
+        };
+        match unbelieved {
+            Passage::Walk | Passage::Fresh(_) => Ok(()),
+            Passage::Failed(reason) => Err(reason),
+            Passage::Behind => Err(UnknownReason::Rollback),
+            Passage::Held => Err(UnknownReason::Visibility),
+        }
     }
 
     /// Whether there is no use in asking for now.

@@ -315,12 +315,13 @@ impl<P: Ports> Flight<P> {
         }
         let held = stored.map(|stored| managed(&stored.record)).unwrap_or_default();
         let finder = &self.shared.directories[self.directory].finder;
-        let closure = finder.groups(&self.lookups[self.directory], policy, &user, &held).await;
+        let lookups = &self.lookups[self.directory];
+        let closure = finder.groups(lookups, policy, &user, &held).await;
         if let (Observed::Known(closure), Some(barrier)) = (&closure, self.barrier())
             && !held.iter().all(|id| closure.contains_key(id))
-            && !barrier.vouches().await
+            && let Err(reason) = barrier.vouch(lookups).await
         {
-            return Groups::unknown(UnknownReason::Visibility);
+            return Groups::unknown(reason);
         }
         Groups { closure, source: GroupSource::Directory, fingerprint: None }
     }

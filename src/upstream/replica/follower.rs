@@ -3,7 +3,7 @@
 use super::above::Above;
 use super::census::Question;
 use super::recorder::Recorder;
-use super::{Common, LiveCopy, MAX_DOUBT, Standing, session};
+use super::{Common, LiveCopy, Standing, session};
 use crate::app::ports::{Coverage, LookupError, Replica};
 use crate::app::saved::SavedPosition;
 use crate::domain::membership::graph::Graph;
@@ -159,13 +159,9 @@ impl Follower {
         let seen = Replica::seen(&LiveCopy { shared: self.shared.clone() });
         self.shared.standing.send_modify(|standing| {
             standing.seen = seen;
-            if standing.is_complete {
-                standing.doubtful_until = Some(Instant::now() + MAX_DOUBT);
-            }
+            standing.lose();
             // Where no copy is to be had there is nothing to wait for.
             standing.doubtful_until.take_if(|_| !expects_groups || stop.is_lasting());
-            standing.coverage = None;
-            standing.is_complete = false;
             standing.is_held |= is_held;
         });
         self.shared.counters.complete.set(0.0);

@@ -95,6 +95,15 @@ struct Standing {
 }
 
 impl Standing {
+    /// The copy is nobody's any more until it is complete again.
+    fn lose(&mut self) {
+        if self.is_complete {
+            self.doubtful_until = Some(Instant::now() + MAX_DOUBT);
+        }
+        self.coverage = None;
+        self.is_complete = false;
+    }
+
     fn is_doubtful(&self) -> bool {
         self.doubtful_until.is_some_and(|until| Instant::now() < until)
     }
@@ -121,6 +130,8 @@ struct Common {
     confirmed: Notify,
     /// Somebody waits for a copy that is lost.
     hurry: Notify,
+    /// Somebody has said that the directory was set back: the copy has to be made anew.
+    anew: Notify,
     holding: Mutex<Holding>,
     archive: Option<Arc<dyn ReplicaStore>>,
     counters: ReplicaCounters,
@@ -151,6 +162,7 @@ impl LiveCopy {
             wanted: Notify::new(),
             confirmed: Notify::new(),
             hurry: Notify::new(),
+            anew: Notify::new(),
             holding: Mutex::new(holding),
             archive,
             counters,
@@ -284,8 +296,10 @@ impl Replica for LiveCopy {
     fn forget_seen(&self) {
         self.shared.standing.send_modify(|standing| {
             standing.seen = None;
-            standing.arrived.take_if(|_| standing.coverage.is_none());
+            standing.arrived = None;
+            standing.lose();
         });
+        self.shared.anew.notify_one();
     }
 
     fn marker(&self, answer: &[Entry]) -> Option<CsnSet> {

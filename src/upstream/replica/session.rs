@@ -57,6 +57,7 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
                 due = Some(Instant::now() + patience);
                 continue;
             }
+            () = shared.anew.notified() => return Err(Stop::StartAnew),
             () = until(look.next()), if !sync.is_refreshing() => {
                 look.ask(&mut wire, patience).await?;
                 continue;

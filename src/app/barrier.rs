@@ -145,6 +145,9 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         if self.replica.is_held() {
             return Passage::Held;
         }
+        if self.replica.went_back() {
+            return self.tell_behind();
+        }
         if let Some(seen) = seen {
             return self.pass_behind(&seen).await;
         }

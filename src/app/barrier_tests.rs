@@ -51,6 +51,8 @@ struct World {
     knows_question: Arc<AtomicBool>,
     /// Whether the directory says so at all.
     is_marked: Arc<AtomicBool>,
+    /// Whether entries showed that the directory was set back.
+    went_back: Arc<AtomicBool>,
     /// How far the copy had ever got.
     seen: Arc<Mutex<Option<u64>>>,
     events: Arc<Mutex<Vec<&'static str>>>,
@@ -70,6 +72,7 @@ impl World {
             is_doubtful: Arc::default(),
             knows_question: Arc::new(AtomicBool::new(true)),
             is_marked: Arc::new(AtomicBool::new(true)),
+            went_back: Arc::default(),
             seen: Arc::default(),
             events: Arc::default(),
         }
@@ -153,7 +156,12 @@ impl Replica for World {
         *self.seen.lock().unwrap()
     }
 
+    fn went_back(&self) -> bool {
+        self.went_back.load(SeqCst)
+    }
+
     fn forget_seen(&self) {
+        self.went_back.store(false, SeqCst);
         *self.seen.lock().unwrap() = None;
     }
 
@@ -510,5 +518,28 @@ fn k6_a_directory_that_was_set_back_before_a_walk_was_over_is_noticed_behind_it(
         world.is_marked.store(false, SeqCst);
         world.knows_question.store(false, SeqCst);
         assert_eq!(barrier.vouch(&world).await, Ok(()), "it does not say");
+    });
+}
+
+#[test]
+fn k6_a_directory_that_got_farther_after_it_was_set_back_is_not_believed_if_entries_show_that() {
+    paused(async {
+        let world = World::new();
+        let barrier = world.barrier();
+        world.changes.store(7, SeqCst);
+        world.copy(Some(7));
+        assert_eq!(asked(&barrier, &world).await, FRESH);
+        world.went_back.store(true, SeqCst);
+        world.changes.store(9, SeqCst);
+        world.copy(Some(9));
+        for _ in 0..2 {
+            assert_eq!(asked(&barrier, &world).await, Passage::Behind);
+            assert_eq!(barrier.vouch(&world).await, Err(UnknownReason::Rollback));
+        }
+        assert_eq!(barrier.progress(&world).await, progress(9, 9, true));
+        assert_eq!(world.heard(), ["behind"], "told once");
+        barrier.forget();
+        assert_eq!(asked(&barrier, &world).await, FRESH);
+        assert_eq!(world.heard(), ["not behind"]);
     });
 }

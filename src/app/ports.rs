@@ -353,6 +353,9 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// How far the copy has ever got, also before it was lost.
     fn seen(&self) -> Option<Self::Marker>;
 
+    /// Whether entries showed that the directory was set back, although it has got farther since.
+    fn went_back(&self) -> bool;
+
     /// The directory was set back on purpose: the copy is made anew, and what one that is lost had
     /// says nothing.
     fn forget_seen(&self);
@@ -419,6 +422,10 @@ impl Replica for NoReplica {
     }
 
     fn seen(&self) -> Option<Self> {
+        match *self {}
+    }
+
+    fn went_back(&self) -> bool {
         match *self {}
     }
 

@@ -6,7 +6,7 @@
 
 use super::ports::StoreError;
 use crate::domain::record::UpstreamId;
-use crate::domain::replication::{Decision, Kept};
+use crate::domain::replication::{Decision, Kept, Witnesses};
 use crate::domain::time::Timestamp;
 
 /// How far a saved copy had got.
@@ -16,6 +16,8 @@ pub struct SavedPosition {
     pub cookie: Vec<u8>,
     /// How many groups there were when it was complete last.
     pub groups: usize,
+    /// Entries that were changed last.
+    pub witnesses: Witnesses,
 }
 
 /// What a saved copy begins with.
@@ -28,6 +30,8 @@ pub struct SavedCopy {
     /// How many groups there were when it was complete last; it outlives [`ReplicaStore::begin`],
     /// or an account that lost its rights would only have to wait for a restart.
     pub groups: usize,
+    /// Entries that were changed last; they outlive it too.
+    pub witnesses: Witnesses,
 }
 
 /// A loss of groups that is held until somebody confirms it or it passes.

@@ -51,6 +51,12 @@ impl CsnSet {
         })
     }
 
+    /// Whether a change is among them.
+    pub fn has(&self, csn: &str) -> bool {
+        let Some((server, csn)) = read(csn) else { return false };
+        self.latest.get(&server).is_some_and(|latest| compare(latest, csn) != Ordering::Less)
+    }
+
     /// Takes the later of both, for each server.
     pub fn advance(&mut self, other: &Self) {
         other.latest.iter().for_each(|(server, csn)| self.note(*server, csn));
@@ -61,6 +67,21 @@ impl CsnSet {
         if compare(latest, csn) == Ordering::Less {
             csn.clone_into(latest);
         }
+    }
+}
+
+/// Whether a text is a CSN.
+pub fn is_csn(text: &str) -> bool {
+    read(text).is_some()
+}
+
+/// Whether a change is earlier than another of the same server; of different ones nobody can tell.
+pub fn is_earlier(left: &str, right: &str) -> bool {
+    match (read(left), read(right)) {
+        (Some((one, left)), Some((other, right))) => {
+            one == other && compare(left, right) == Ordering::Less
+        }
+        _ => false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! How far directories were seen to have got: kept with what is written anyway.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use crate::fixture::{Folder, PATIENCE, Silent, audit, config, create};
 use bindgate::app::ports::{Catalogue, Records, StoreError};
 use bindgate::app::saved::SeenMarker;

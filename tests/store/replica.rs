@@ -6,7 +6,7 @@ use crate::fixture::Folder;
 use bindgate::app::saved::{HeldLoss, ReplicaStore, SavedChange, SavedCopy, SavedPosition};
 use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use bindgate::domain::record::{Group, UpstreamId};
-use bindgate::domain::replication::{Decision, Kept};
+use bindgate::domain::replication::{Decision, Kept, Witnesses};
 use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::store::ReplicaFile;
@@ -51,13 +51,23 @@ fn put(kept: &Kept) -> SavedChange {
     SavedChange::Put(kept.clone())
 }
 
+/// Some witnesses, others for another number of groups.
+fn witnesses(groups: usize) -> Witnesses {
+    let mut witnesses = Witnesses::default();
+    if groups > 0 {
+        witnesses.note([7; 16], &format!("20261127010203.{groups:06}Z#000000#001#000000"));
+    }
+    witnesses
+}
+
 fn at(cookie: &str, groups: usize) -> Option<SavedPosition> {
-    Some(SavedPosition { cookie: cookie.as_bytes().to_vec(), groups })
+    let witnesses = witnesses(groups);
+    Some(SavedPosition { cookie: cookie.as_bytes().to_vec(), groups, witnesses })
 }
 
 fn saved(cookie: Option<&str>, groups: usize) -> Option<SavedCopy> {
     let cookie = cookie.map(|cookie| cookie.as_bytes().to_vec());
-    Some(SavedCopy { seed: SEED, cookie, groups })
+    Some(SavedCopy { seed: SEED, cookie, groups, witnesses: witnesses(groups) })
 }
 
 /// The entries of a directory, by id.

@@ -105,10 +105,11 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             None => None,
         };
         let shown = answer.and_then(Result::ok).map(|(_, marker)| marker);
-        let is_behind = match &shown {
+        let lacks = match &shown {
             Some(marker) => self.lacks(marker).is_some_and(|seen| !self.replica.has(&seen)),
             None => self.state().seen.is_behind,
         };
+        let is_behind = lacks || self.replica.went_back();
         let seen = self.highest();
         Progress { seen, shown: shown.map(|marker| marker.text()), is_behind }
     }
@@ -129,6 +130,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         };
         let unbelieved = match self.insist(lookups, question).await {
             Ok((_, marker)) => match self.lacks(&marker) {
+                _ if self.replica.went_back() => self.tell_behind(),
                 None => return Ok(()),
                 Some(seen) => self.pass_behind(&seen).await,
             },
@@ -195,9 +197,10 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             return Some(both);
         }
         highest.advance(marker);
-        let was_behind = std::mem::take(&mut seen.is_behind);
+        let is_over = seen.is_behind && !self.replica.went_back();
+        seen.is_behind &= !is_over;
         drop(state);
-        if was_behind {
+        if is_over {
             self.events.emit(&Event::RollbackOver { directory: &self.directory });
         }
         None
@@ -211,6 +214,11 @@ impl<R: Replica, E: Events> Barrier<R, E> {
                 return Passage::Fresh(coverage);
             }
         }
+        self.tell_behind()
+    }
+
+    /// The directory is not believed, which is told once.
+    pub(super) fn tell_behind(&self) -> Passage {
         let was_behind = std::mem::replace(&mut self.state().seen.is_behind, true);
         if !was_behind {
             self.events.emit(&Event::RollbackSeen { directory: &self.directory });

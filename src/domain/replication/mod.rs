@@ -6,10 +6,12 @@
 mod guard;
 mod ledger;
 mod position;
+mod witness;
 
 pub use guard::{Decision, Guard, Verdict};
 pub use ledger::{Held, Kept, Ledger};
 pub use position::Position;
+pub use witness::{Testimony, Witnesses};
 
 use crate::proto::result::ResultCode;
 use crate::proto::search::Entry;

@@ -4,7 +4,7 @@ use super::Batch;
 use crate::app::saved::{HeldLoss, SavedCopy};
 use crate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use crate::domain::record::{Group, UpstreamId};
-use crate::domain::replication::{Decision, Kept};
+use crate::domain::replication::{Decision, Kept, Witnesses};
 use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, Row, params};
@@ -27,8 +27,11 @@ const TABLES: &str = "
         name TEXT, members BLOB, digest BLOB, uids BLOB,
         PRIMARY KEY (directory, id)
     ) STRICT;";
-/// A table that came later, and that older programs do not mind.
-const HELD_TABLE: &str = "
+/// Tables that came later, and that older programs do not mind.
+const LATER_TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS witnesses (
+        directory TEXT PRIMARY KEY, list TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS held (
         directory TEXT PRIMARY KEY, id TEXT NOT NULL, since INTEGER NOT NULL,
         total INTEGER NOT NULL, remaining INTEGER NOT NULL, examples TEXT NOT NULL,
@@ -61,7 +64,7 @@ pub(super) fn create(path: &Path) -> Result<Connection> {
         VERSION => {}
         _ => return Err(rusqlite::Error::InvalidQuery),
     }
-    connection.execute_batch(HELD_TABLE)?;
+    connection.execute_batch(LATER_TABLES)?;
     Ok(connection)
 }
 
@@ -87,7 +90,8 @@ pub(super) fn saved(
     directory: &str,
     question: u128,
 ) -> Result<Option<SavedCopy>> {
-    let sql = "SELECT seed, cookie, groups FROM copies WHERE directory = ?1 AND question = ?2";
+    let sql = "SELECT seed, cookie, groups, coalesce(list, '') FROM copies
+               LEFT JOIN witnesses USING (directory) WHERE directory = ?1 AND question = ?2";
     let read = |row: &Row<'_>| {
         let seed = u128::from_be_bytes(row.get(0)?);
         let groups: i64 = row.get(2)?;
@@ -95,6 +99,7 @@ pub(super) fn saved(
             seed: ((seed >> 64) as u64, seed as u64),
             cookie: row.get(1)?,
             groups: usize::try_from(groups).unwrap_or(0),
+            witnesses: Witnesses::read(&row.get::<_, String>(3)?),
         })
     };
     let key = params![directory, question.to_be_bytes()];
@@ -191,6 +196,9 @@ fn write_batch(connection: &Connection, directory: &str, batch: &Batch) -> Resul
         connection
             .prepare_cached("UPDATE copies SET cookie = ?2, groups = ?3 WHERE directory = ?1")?
             .execute(params![directory, position.cookie, groups])?;
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO witnesses (directory, list) VALUES (?1, ?2)")?
+            .execute(params![directory, position.witnesses.text()])?;
     }
     Ok(())
 }

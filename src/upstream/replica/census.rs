@@ -1,5 +1,6 @@
 //! What is asked of a directory for its copy, and what each entry of the answer is.
 
+use super::testimony::ENTRY_CSN;
 use crate::app::ports::Coverage;
 use crate::domain::digest::{self, digest};
 use crate::domain::identity::{self, ID_ATTRIBUTES};
@@ -53,7 +54,7 @@ impl Question {
         let above = common(&bases).filter(|_| wants_users && bases.len() > 1);
         let above = above.filter(|above| is_within_a_suffix(directory, above));
         let mut attributes: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
-        attributes.extend(["objectClass".to_owned(), HAS_BELOW.to_owned()]);
+        attributes.extend(["objectClass", HAS_BELOW, ENTRY_CSN].map(str::to_owned));
         attributes.push(groups.name_attribute.clone());
         let members = groups.member_attributes.iter().map(|attribute| attribute.name.clone());
         attributes.extend(members);

@@ -3,6 +3,7 @@
 use super::above::Above;
 use super::census::Question;
 use super::recorder::Recorder;
+use super::testimony::ENTRY_CSN;
 use super::{Common, LiveCopy, Standing, session};
 use crate::app::ports::{Coverage, LookupError, Replica};
 use crate::app::saved::SavedPosition;
@@ -195,6 +196,7 @@ impl Follower {
             standing.doubtful_until.take_if(|_| groups.unwrap_or(0) == 0);
         });
         let Some(saved) = saved else { return };
+        *self.shared.witnesses() = saved.witnesses;
         let Some(cookie) = saved.cookie else { return };
         let Some(graph) = self.recorder.load(saved.seed) else { return };
         self.position = Position::of(&cookie);
@@ -322,6 +324,12 @@ impl Follower {
         uuid: EntryUuid,
         entry: Entry,
     ) -> Result<(), Stop> {
+        // Those that showed that a directory was set back go on to show that.
+        if let Some(csn) =
+            entry.text(ENTRY_CSN).filter(|_| !self.shared.standing.borrow().went_back)
+        {
+            self.shared.witnesses().note(uuid, csn);
+        }
         let sorted = question.sort(&self.shared.policy, graph.seed(), uuid, entry);
         let sorted = sorted.map_err(|_| LookupError::Malformed)?;
         if let Some(groups) = &self.shared.policy.groups {
@@ -368,7 +376,8 @@ impl Follower {
     fn record(&mut self, graph: &Graph) {
         let cookie = self.position.cookie().map(<[u8]>::to_vec);
         let groups = graph.counts().groups;
-        self.recorder.reached(cookie.map(|cookie| SavedPosition { cookie, groups }));
+        let witnesses = self.shared.witnesses().clone();
+        self.recorder.reached(cookie.map(|cookie| SavedPosition { cookie, groups, witnesses }));
     }
 
     /// Tells the readers how far the copy has got. Without any group it covers nothing, unless

@@ -13,6 +13,7 @@ mod look;
 mod recorder;
 mod root;
 mod session;
+mod testimony;
 mod wire;
 
 use crate::app::observe;
@@ -23,7 +24,7 @@ use crate::domain::csn::CsnSet;
 use crate::domain::membership::graph::{Counts, Graph};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
-use crate::domain::replication::Decision;
+use crate::domain::replication::{Decision, Witnesses};
 use crate::proto::filter::Filter;
 use crate::proto::search::{Entry, Scope, Search};
 use counters::ReplicaCounters;
@@ -90,6 +91,8 @@ struct Standing {
     arrived: Option<CsnSet>,
     /// How far it had got before it was lost.
     seen: Option<CsnSet>,
+    /// Whether entries showed that the directory was set back.
+    went_back: bool,
     /// How many refreshes have ended: each answers the poll that asked for it.
     polls: u64,
 }
@@ -133,6 +136,8 @@ struct Common {
     /// Somebody has said that the directory was set back: the copy has to be made anew.
     anew: Notify,
     holding: Mutex<Holding>,
+    /// Entries that were changed last.
+    witnesses: Mutex<Witnesses>,
     archive: Option<Arc<dyn ReplicaStore>>,
     counters: ReplicaCounters,
 }
@@ -164,6 +169,7 @@ impl LiveCopy {
             hurry: Notify::new(),
             anew: Notify::new(),
             holding: Mutex::new(holding),
+            witnesses: Mutex::default(),
             archive,
             counters,
         };
@@ -236,6 +242,10 @@ impl Common {
         self.holding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn witnesses(&self) -> MutexGuard<'_, Witnesses> {
+        self.witnesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn context(&self) -> Option<Arc<str>> {
         self.context.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -293,9 +303,15 @@ impl Replica for LiveCopy {
         seen
     }
 
+    fn went_back(&self) -> bool {
+        self.shared.standing.borrow().went_back
+    }
+
     fn forget_seen(&self) {
+        *self.shared.witnesses() = Witnesses::default();
         self.shared.standing.send_modify(|standing| {
             standing.seen = None;
+            standing.went_back = false;
             standing.arrived = None;
             standing.lose();
         });

@@ -16,6 +16,9 @@ use crate::proto::sync::{EntryUuid, uuid_from_text};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// The most entries that any of these questions is answered with.
+const MAX_ENTRIES: usize = 16;
+
 /// Where this server says how far it has got: the naming context that holds the base. Fails where
 /// no synchronisation is offered.
 pub(super) async fn naming_context(
@@ -59,14 +62,13 @@ pub(super) fn unasked(message: &Envelope<'_>) -> LookupError {
 }
 
 /// Attributes of one entry; empty if it is not shown.
-async fn read(
+pub(super) async fn read(
     wire: &mut Wire,
     dn: &str,
     attributes: &[&str],
     patience: Duration,
 ) -> Result<Entry, LookupError> {
-    let id = wire.next_id();
-    let search = Search {
+    let looked_for = Search {
         base: dn.to_owned(),
         scope: Scope::Base,
         filter: Filter::any_entry(),
@@ -75,19 +77,32 @@ async fn read(
         time_limit: 0,
         controls: Vec::new(),
     };
+    Ok(search(wire, &looked_for, patience).await?.pop().unwrap_or_default())
+}
+
+/// Entries that a search finds, before anything else is asked for on the connection.
+pub(super) async fn search(
+    wire: &mut Wire,
+    search: &Search,
+    patience: Duration,
+) -> Result<Vec<Entry>, LookupError> {
+    let id = wire.next_id();
     let mut message = Vec::new();
     search.write(&mut message, id);
     wire.send(&message).await?;
     let answer = async {
-        let mut found = Entry::default();
+        let mut found = Vec::new();
         loop {
             wire.heard().await?;
             while let Some(message) = wire.take()? {
                 match message.operation {
                     _ if message.id != id => return Err(unasked(&message)),
+                    Operation::SearchResultEntry if found.len() >= MAX_ENTRIES => {
+                        return Err(LookupError::TooLarge);
+                    }
                     Operation::SearchResultEntry => {
                         let entry = Entry::decode(message.content);
-                        found = entry.map_err(|_| LookupError::Malformed)?;
+                        found.push(entry.map_err(|_| LookupError::Malformed)?);
                     }
                     Operation::SearchResultDone => {
                         let result = LdapResult::decode(message.content);

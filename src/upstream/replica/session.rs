@@ -8,6 +8,7 @@ use super::census::Question;
 use super::follower::{Follower, Stop};
 use super::look::Look;
 use super::root;
+use super::testimony;
 use super::wire::Wire;
 use crate::app::ports::LookupError;
 use crate::domain::replication::{Act, Consumer, Told};
@@ -40,7 +41,8 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     let mut wire = Wire::new(stream, last_id, shared.limits.message);
     let patience = shared.limits.patience;
     let context = root::naming_context(&mut wire, &question.search.base, patience).await?;
-    shared.set_context(Some(context.into()));
+    shared.set_context(Some(context.as_str().into()));
+    testimony::hear(&shared, &mut wire, &question, &context, patience).await?;
     follower.above.set_base(root::uuid_of(&mut wire, groups.base.as_str(), patience).await?);
     let mut look = Look::new(groups, shared.standing.borrow().is_held);
     let silence = patience.max(shared.limits.longest_pause);

@@ -106,7 +106,7 @@ impl GroupsJson {
 
 #[derive(Serialize)]
 struct ReplicaJson {
-    /// `complete`, `held` or `incomplete`.
+    /// `complete`, `held`, `not-offered` or `incomplete`.
     state: &'static str,
     /// `groups`, `groups-and-users`, or `null` while it answers nothing.
     covers: Option<&'static str>,
@@ -115,11 +115,12 @@ struct ReplicaJson {
     heard_at: Option<String>,
 }
 
-impl From<CopyState> for ReplicaJson {
-    fn from(copy: CopyState) -> Self {
+impl ReplicaJson {
+    fn new(copy: CopyState, choice: Option<&Choice>) -> Self {
         let state = match copy {
             CopyState { is_held: true, .. } => "held",
             CopyState { is_complete: true, .. } => "complete",
+            _ if choice.is_some_and(|choice| choice.replica.is_none()) => "not-offered",
             _ => "incomplete",
         };
         let covers = copy.coverage.map(|coverage| match coverage {
@@ -135,13 +136,15 @@ impl From<DirectoryState> for DirectoryJson {
     fn from(directory: DirectoryState) -> Self {
         let servers = directory.servers.into_iter();
         let progress = directory.progress.unwrap_or_default();
+        let choice = directory.choice.as_ref().and_then(|choice| choice.as_ref().ok());
+        let replica = directory.copy.map(|copy| ReplicaJson::new(copy, choice));
         let says = progress.shown.is_some() || progress.is_behind;
         Self {
             name: directory.name.to_string(),
             kind: directory.kind,
             servers: servers.map(|(url, state)| ServerJson { url, state: state.name() }).collect(),
             groups: GroupsJson::new(directory.choice),
-            replica: directory.copy.map(ReplicaJson::from),
+            replica,
             behind: says.then_some(progress.is_behind),
             seen: progress.seen,
             shown: progress.shown,

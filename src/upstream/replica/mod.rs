@@ -362,3 +362,22 @@ impl Replica for LiveCopy {
         look(&self.shared.graph())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_that_never_becomes_whole_again_casts_doubt_for_a_while_only() {
+        let mut standing = Standing { is_complete: true, ..Standing::default() };
+        assert!(!standing.is_doubtful());
+        standing.lose();
+        assert!(standing.is_doubtful() && !standing.is_complete);
+        advance(MAX_DOUBT / 2).await;
+        // Tries that fail do not make it longer.
+        standing.lose();
+        advance(MAX_DOUBT / 2).await;
+        assert!(!standing.is_doubtful());
+    }
+}

@@ -42,8 +42,8 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     let patience = shared.limits.patience;
     let context = root::naming_context(&mut wire, &question.search.base, patience).await?;
     shared.set_context(Some(context.as_str().into()));
-    testimony::hear(&shared, &mut wire, &question, &context, patience).await?;
     follower.above.set_base(root::uuid_of(&mut wire, groups.base.as_str(), patience).await?);
+    testimony::hear(&shared, &mut wire, &question, &context, patience).await?;
     let mut look = Look::new(groups, shared.standing.borrow().is_held);
     let silence = patience.max(shared.limits.longest_pause);
     follower.begin(&question);

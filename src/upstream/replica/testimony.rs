@@ -37,7 +37,11 @@ pub(super) async fn hear(
         attributes: vec!["entryUUID".to_owned(), ENTRY_CSN.to_owned()],
         ..question.search.clone()
     };
-    let entries = root::search(wire, &search, patience).await?;
+    let entries = match root::search(wire, &search, patience).await {
+        // A directory that does not want to be asked that can be followed all the same.
+        Err(LookupError::Result(_)) => Vec::new(),
+        found => found?,
+    };
     let shown = entries.iter().filter_map(|entry| {
         Some((entry.text("entryUUID").and_then(uuid_from_text)?, entry.text(ENTRY_CSN)?))
     });

@@ -9,7 +9,7 @@
 
 mod rollback;
 
-pub use rollback::Progress;
+pub use rollback::{Difference, Progress};
 
 use super::events::Event;
 use super::flights::{Deserted, Flights, Ride};

@@ -47,6 +47,8 @@ struct World {
     is_held: Arc<AtomicBool>,
     /// Whether nothing is known yet of what the account sees.
     is_doubtful: Arc<AtomicBool>,
+    /// Whether nobody knows yet whether the directory was set back.
+    is_unheard: Arc<AtomicBool>,
     /// Whether the copy knows where the directory says how far it has got.
     knows_question: Arc<AtomicBool>,
     /// Whether the directory says so at all.
@@ -70,6 +72,7 @@ impl World {
             failures: Arc::default(),
             is_held: Arc::default(),
             is_doubtful: Arc::default(),
+            is_unheard: Arc::default(),
             knows_question: Arc::new(AtomicBool::new(true)),
             is_marked: Arc::new(AtomicBool::new(true)),
             went_back: Arc::default(),
@@ -135,6 +138,12 @@ impl Replica for World {
 
     fn is_held(&self) -> bool {
         self.is_held.load(SeqCst)
+    }
+
+    async fn testified(&self) {
+        while self.is_unheard.load(SeqCst) {
+            pass(10).await;
+        }
     }
 
     async fn vouched(&self) -> Result<(), Gone> {
@@ -482,20 +491,22 @@ fn a_walk_that_takes_something_away_waits_for_the_copy_that_was_lost_and_not_for
         let world = World::new();
         let barrier = world.barrier();
         let start = Instant::now();
-        assert_eq!(barrier.vouch(&world).await, Ok(()));
+        assert_eq!(barrier.vouch(&world, Difference::Less).await, Ok(()));
         assert_eq!(start.elapsed(), Duration::ZERO);
         world.is_doubtful.store(true, SeqCst);
-        assert_eq!(barrier.vouch(&world).await, Err(UnknownReason::Visibility));
+        assert_eq!(barrier.vouch(&world, Difference::Less).await, Err(UnknownReason::Visibility));
+        assert_eq!(start.elapsed(), rollback::VOUCH_PATIENCE);
+        assert_eq!(barrier.vouch(&world, Difference::More).await, Ok(()), "it is seen");
         assert_eq!(start.elapsed(), rollback::VOUCH_PATIENCE);
         let waits = tokio::spawn({
             let (barrier, world) = (barrier.clone(), world.clone());
-            async move { barrier.vouch(&world).await }
+            async move { barrier.vouch(&world, Difference::Less).await }
         });
         pass(50).await;
         world.is_doubtful.store(false, SeqCst);
         assert_eq!(waits.await.unwrap(), Ok(()));
         world.is_held.store(true, SeqCst);
-        let answer = barrier.vouch(&world).await;
+        let answer = barrier.vouch(&world, Difference::Less).await;
         assert_eq!(answer, Err(UnknownReason::Visibility), "that was not so when the walk began");
     });
 }
@@ -508,16 +519,16 @@ fn k6_a_directory_that_was_set_back_before_a_walk_was_over_is_noticed_behind_it(
         let barrier = world.barrier();
         world.changes.store(7, SeqCst);
         assert_eq!(asked(&barrier, &world).await, Passage::Walk);
-        assert_eq!(barrier.vouch(&world).await, Ok(()));
+        assert_eq!(barrier.vouch(&world, Difference::Less).await, Ok(()));
         world.failures.store(2, SeqCst);
-        assert_eq!(barrier.vouch(&world).await, Err(UnknownReason::Disconnected));
+        assert_eq!(barrier.vouch(&world, Difference::Less).await, Err(UnknownReason::Disconnected));
         world.changes.store(5, SeqCst);
-        assert_eq!(barrier.vouch(&world).await, Err(UnknownReason::Rollback));
+        assert_eq!(barrier.vouch(&world, Difference::Less).await, Err(UnknownReason::Rollback));
         assert_eq!(world.heard(), ["behind"]);
         barrier.forget();
         world.is_marked.store(false, SeqCst);
         world.knows_question.store(false, SeqCst);
-        assert_eq!(barrier.vouch(&world).await, Ok(()), "it does not say");
+        assert_eq!(barrier.vouch(&world, Difference::Less).await, Ok(()), "it does not say");
     });
 }
 
@@ -534,12 +545,21 @@ fn k6_a_directory_that_got_farther_after_it_was_set_back_is_not_believed_if_entr
         world.copy(Some(9));
         for _ in 0..2 {
             assert_eq!(asked(&barrier, &world).await, Passage::Behind);
-            assert_eq!(barrier.vouch(&world).await, Err(UnknownReason::Rollback));
+            for difference in [Difference::Less, Difference::More] {
+                let answer = barrier.vouch(&world, difference).await;
+                assert_eq!(answer, Err(UnknownReason::Rollback));
+            }
         }
         assert_eq!(barrier.progress(&world).await, progress(9, 9, true));
         assert_eq!(world.heard(), ["behind"], "told once");
         barrier.forget();
         assert_eq!(asked(&barrier, &world).await, FRESH);
         assert_eq!(world.heard(), ["not behind"]);
+        // Before the entries were asked, nothing is given back either that a backup still has.
+        world.is_unheard.store(true, SeqCst);
+        let answer = barrier.vouch(&world, Difference::More).await;
+        assert_eq!(answer, Err(UnknownReason::Visibility));
+        world.is_unheard.store(false, SeqCst);
+        assert_eq!(barrier.vouch(&world, Difference::More).await, Ok(()));
     });
 }

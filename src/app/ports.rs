@@ -340,6 +340,10 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// held.
     fn vouched(&self) -> impl Future<Output = Result<(), Gone>> + Send;
 
+    /// Waits until entries were asked whether the directory was set back; at once where nothing
+    /// speaks for that.
+    fn testified(&self) -> impl Future<Output = ()> + Send;
+
     /// The search whose answer says how far the directory has got; `None` if that is not known.
     fn question(&self) -> Option<Search>;
 
@@ -410,6 +414,10 @@ impl Replica for NoReplica {
     }
 
     async fn vouched(&self) -> Result<(), Gone> {
+        match *self {}
+    }
+
+    async fn testified(&self) {
         match *self {}
     }
 

@@ -246,3 +246,23 @@ fn k6_a_backup_is_noticed_although_the_directory_has_got_farther_by_the_next_bin
     stage.gateway.restart(|_| {});
     stage.expect_set_back();
 }
+
+/// The first sign-on walks, before there is a copy: what was taken away since the backup was made is
+/// not given back either.
+#[test]
+fn k6_a_backup_gives_nothing_back_that_was_taken_away_since() {
+    let mut stage = Stage::with(&["lastbind on"], |_| {});
+    wait_for(&stage.gateway, "complete", 1);
+    stage.slapd.back_up("later");
+    stage.slapd.admin().leave(&tree::group("g001"), &tree::person(USER));
+    wait_for(&stage.gateway, "complete", 1);
+    stage.expect(&[], json!("known"));
+    wait_until_saved(&stage.gateway);
+    stage.slapd.set_back("later");
+    stage.expect(&[], json!({ "unknown": "rollback" }));
+    stage.gateway.stop();
+    stage.gateway.restart(|_| {});
+    stage.expect(&[], json!({ "unknown": "rollback" }));
+    assert!(stage.accept().starts_with("corp: accepted"));
+    stage.expect(&["g001"], json!("known"));
+}

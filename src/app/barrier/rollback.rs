@@ -19,7 +19,16 @@ use tokio::time::{Instant, timeout};
 /// How long a directory that does not say how far it has got is not asked again.
 const NOWHERE_PAUSE: Duration = Duration::from_secs(60);
 
-/// How long a walk that takes something away waits for the copy that is being made whole again.
+/// What a walk found that the record does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// More, and nothing less.
+    More,
+    /// Something that the record has is not there.
+    Less,
+}
+
+/// How long a walk that changes something waits for the copy that is being made whole again.
 pub(super) const VOUCH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How far a directory was ever seen to have got, and where it says so.
@@ -114,14 +123,22 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         Progress { seen, shown: shown.map(|marker| marker.text()), is_behind }
     }
 
-    /// Whether a walk is believed that takes something away, or why not.
+    /// Whether a walk is believed that changes something of a record, or why not.
     ///
     /// While the copy is lost that was whole before, the account may have lost its right to see
     /// groups as well, and only the refresh that is on its way will tell. And between the question
     /// and the walk the directory may have been restarted with an older state.
-    pub async fn vouch<L: Lookups>(&self, lookups: &L) -> Result<(), UnknownReason> {
-        let vouched = timeout(VOUCH_PATIENCE, self.replica.vouched()).await;
-        if !matches!(vouched, Ok(Ok(()))) {
+    pub async fn vouch<L: Lookups>(
+        &self,
+        lookups: &L,
+        difference: Difference,
+    ) -> Result<(), UnknownReason> {
+        let is_known = async {
+            self.replica.testified().await;
+            // That more is seen than before says nothing against the account.
+            difference == Difference::More || self.replica.vouched().await.is_ok()
+        };
+        if !timeout(VOUCH_PATIENCE, is_known).await.unwrap_or(false) {
             return Err(UnknownReason::Visibility);
         }
         let question = match self.ask(lookups) {

@@ -7,7 +7,7 @@
 use super::{
     BarrierOf, EntryRead, Luggage, Shared, UNKNOWN_DENIED, Verdict, read_entry, unknown_verdict,
 };
-use crate::app::barrier::Passage;
+use crate::app::barrier::{Difference, Passage};
 use crate::app::events::{AuditEntry, Event, GroupSource, SignOnOutcome};
 use crate::app::observe;
 use crate::app::ports::{
@@ -318,8 +318,8 @@ impl<P: Ports> Flight<P> {
         let lookups = &self.lookups[self.directory];
         let closure = finder.groups(lookups, policy, &user, &held).await;
         if let (Observed::Known(closure), Some(barrier)) = (&closure, self.barrier())
-            && !held.iter().all(|id| closure.contains_key(id))
-            && let Err(reason) = barrier.vouch(lookups).await
+            && let Some(difference) = difference(closure, &held).filter(|_| stored.is_some())
+            && let Err(reason) = barrier.vouch(lookups, difference).await
         {
             return Groups::unknown(reason);
         }
@@ -438,6 +438,14 @@ fn mark(stored: Option<&Stored>, observation: &Observation, now: Timestamp) -> M
         }
     };
     Mark { last_sign_on: now, observed_at, groups, seen: None }
+}
+
+/// What was found that a record does not have, or not any more.
+fn difference(closure: &Closure, held: &BTreeSet<UpstreamId>) -> Option<Difference> {
+    if !held.iter().all(|id| closure.contains_key(id)) {
+        return Some(Difference::Less);
+    }
+    (closure.len() > held.len()).then_some(Difference::More)
 }
 
 /// The groups that a record has from the directory.

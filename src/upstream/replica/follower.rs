@@ -162,7 +162,9 @@ impl Follower {
             standing.seen = seen;
             standing.lose();
             // Where no copy is to be had there is nothing to wait for.
-            standing.doubtful_until.take_if(|_| !expects_groups || stop.is_lasting());
+            if !expects_groups || stop.is_lasting() {
+                standing.end_doubt();
+            }
             standing.is_held |= is_held;
         });
         self.shared.counters.complete.set(0.0);
@@ -193,7 +195,9 @@ impl Follower {
         self.shared.holding().resume(groups);
         self.shared.standing.send_modify(|standing| {
             standing.is_held &= groups.is_some();
-            standing.doubtful_until.take_if(|_| groups.unwrap_or(0) == 0);
+            if groups.unwrap_or(0) == 0 {
+                standing.end_doubt();
+            }
         });
         let Some(saved) = saved else { return };
         *self.shared.witnesses() = saved.witnesses;
@@ -394,7 +398,7 @@ impl Follower {
             if completes {
                 standing.polls += 1;
                 standing.is_held = false;
-                standing.doubtful_until = None;
+                standing.end_doubt();
             }
             standing.is_complete = true;
             standing.coverage = Some(coverage).filter(|_| has_groups);

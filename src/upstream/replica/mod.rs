@@ -88,6 +88,8 @@ struct Standing {
     is_held: bool,
     /// Until when it is not known whether the account still sees the groups that it saw.
     doubtful_until: Option<Instant>,
+    /// Whether entries are still to be asked if the directory was set back.
+    is_unheard: bool,
     arrived: Option<CsnSet>,
     /// How far it had got before it was lost.
     seen: Option<CsnSet>,
@@ -102,6 +104,7 @@ impl Standing {
     fn lose(&mut self) {
         if self.is_complete {
             self.doubtful_until = Some(Instant::now() + MAX_DOUBT);
+            self.is_unheard = true;
         }
         self.coverage = None;
         self.is_complete = false;
@@ -109,6 +112,12 @@ impl Standing {
 
     fn is_doubtful(&self) -> bool {
         self.doubtful_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Nothing is to be waited for any more.
+    fn end_doubt(&mut self) {
+        self.doubtful_until = None;
+        self.is_unheard = false;
     }
 }
 
@@ -156,7 +165,8 @@ impl LiveCopy {
         let is_held = holding.held().is_some();
         // Until it is known what was saved.
         let doubtful_until = archive.as_ref().map(|_| Instant::now() + MAX_DOUBT);
-        let standing = Standing { is_held, doubtful_until, ..Standing::default() };
+        let is_unheard = doubtful_until.is_some();
+        let standing = Standing { is_held, doubtful_until, is_unheard, ..Standing::default() };
         let shared = Common {
             policy,
             kept,
@@ -327,6 +337,16 @@ impl Replica for LiveCopy {
         let standing = self.shared.standing.borrow();
         let arrived = standing.arrived.as_ref().filter(|_| standing.coverage.is_some());
         arrived.is_some_and(|arrived| arrived.covers(marker))
+    }
+
+    async fn testified(&self) {
+        let mut standing = self.shared.standing.subscribe();
+        let is_known = |standing: &Standing| !standing.is_unheard || !standing.is_doubtful();
+        if !is_known(&standing.borrow()) {
+            self.shared.hurry.notify_one();
+        }
+        // An error means that the copy is gone, and nobody will ask.
+        let _ = standing.wait_for(is_known).await;
     }
 
     async fn vouched(&self) -> Result<(), Gone> {

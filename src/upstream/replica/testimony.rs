@@ -8,7 +8,7 @@ use crate::domain::csn::CsnSet;
 use crate::domain::replication::Testimony;
 use crate::proto::filter::Filter;
 use crate::proto::search::Search;
-use crate::proto::sync::{uuid_from_text, uuid_text};
+use crate::proto::sync::{EntryUuid, uuid_from_text, uuid_text};
 use std::time::Duration;
 
 /// The attribute that says which change made an entry what it is.
@@ -24,13 +24,33 @@ pub(super) async fn hear(
     patience: Duration,
 ) -> Result<(), LookupError> {
     let uuids: Vec<_> = shared.witnesses().uuids().collect();
-    if uuids.is_empty() {
-        return Ok(());
-    }
+    let testimony = match uuids.is_empty() {
+        true => Testimony::Silent,
+        false => ask(shared, wire, question, context, uuids, patience).await?,
+    };
+    shared.standing.send_modify(|standing| {
+        standing.is_unheard = false;
+        match testimony {
+            Testimony::Silent => {}
+            Testimony::Consistent => standing.went_back = false,
+            Testimony::SetBack => standing.went_back = true,
+        }
+    });
+    Ok(())
+}
+
+async fn ask(
+    shared: &Common,
+    wire: &mut Wire,
+    question: &Question,
+    context: &str,
+    uuids: Vec<EntryUuid>,
+    patience: Duration,
+) -> Result<Testimony, LookupError> {
     // In this order: what the directory claims to have, it has when the entries are read.
     let claims = root::read(wire, context, &[CONTEXT_CSN], patience).await?;
     let claims = CsnSet::from_values(claims.values(CONTEXT_CSN).iter().map(Vec::as_slice));
-    let Some(claims) = claims else { return Ok(()) };
+    let Some(claims) = claims else { return Ok(Testimony::Silent) };
     let equal = |uuid| Filter::equal("entryUUID", uuid_text(uuid));
     let search = Search {
         filter: Filter::Or(uuids.into_iter().map(equal).collect()),
@@ -45,11 +65,5 @@ pub(super) async fn hear(
     let shown = entries.iter().filter_map(|entry| {
         Some((entry.text("entryUUID").and_then(uuid_from_text)?, entry.text(ENTRY_CSN)?))
     });
-    let testimony = shared.witnesses().testify(&claims, shown);
-    shared.standing.send_modify(|standing| match testimony {
-        Testimony::Silent => {}
-        Testimony::Consistent => standing.went_back = false,
-        Testimony::SetBack => standing.went_back = true,
-    });
-    Ok(())
+    Ok(shared.witnesses().testify(&claims, shown))
 }

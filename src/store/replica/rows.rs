@@ -171,6 +171,11 @@ fn write_batch(connection: &Connection, directory: &str, batch: &Batch) -> Resul
         let seed = u128::from(high) << 64 | u128::from(low);
         connection.execute("DELETE FROM entries WHERE directory = ?1", [directory])?;
         connection.execute(
+            "DELETE FROM witnesses WHERE directory = ?1 AND NOT EXISTS
+                (SELECT 1 FROM copies WHERE directory = ?1 AND question = ?2)",
+            params![directory, question.to_be_bytes()],
+        )?;
+        connection.execute(
             "INSERT INTO copies (directory, question, seed, cookie, groups)
              VALUES (?1, ?2, ?3, NULL, 0)
              ON CONFLICT (directory) DO UPDATE SET

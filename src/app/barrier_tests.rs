@@ -106,6 +106,10 @@ impl Replica for World {
         self.is_held.load(SeqCst)
     }
 
+    fn can_be_asked_for(&self) -> bool {
+        true
+    }
+
     fn question(&self) -> Option<Search> {
         Some(Search {
             base: String::new(),
@@ -175,10 +179,10 @@ fn all_who_come_while_a_question_is_under_way_share_the_next() {
         let change = world.change();
         let later: Vec<_> = (0..50).map(|_| barrier.ask(&world).unwrap()).collect();
         world.answers.add_permits(2);
-        assert_eq!(first.await.unwrap().unwrap().1, 0, "it was sent before the change");
+        assert_eq!(first.await.unwrap().unwrap().marker, 0, "it was sent before the change");
         world.copy(Some(change));
         for question in later {
-            assert_eq!(question.clone().await.unwrap().unwrap().1, change);
+            assert_eq!(question.clone().await.unwrap().unwrap().marker, change);
             assert_eq!(barrier.pass(question).await, FRESH);
         }
         assert_eq!(world.questions.load(SeqCst), 2);

@@ -98,12 +98,13 @@ where
     }
 
     /// Asks: joins the flight that waits, else starts one by `start`, which is handed the future
-    /// that flies (to be spawned) and uses `fly` for each flight in turn.
+    /// that flies (to be spawned). That future uses what `fly` gives for each flight in turn; who
+    /// finds a flight under way has no need of it.
     pub fn join<F, Fut>(
         self: &Arc<Self>,
         key: K,
         brought: A,
-        fly: F,
+        fly: impl FnOnce() -> F,
         start: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     ) -> Ride<T>
     where
@@ -119,7 +120,7 @@ where
                     let first = Waiting { brought, board: board.clone() };
                     let landing =
                         Landing { flights: self.clone(), key, board: Some(board.clone()) };
-                    start(Box::pin(run(landing, first, fly)));
+                    start(Box::pin(run(landing, first, fly())));
                     return Ride { board };
                 }
             };
@@ -243,9 +244,14 @@ mod tests {
                     number * 100 + brought
                 }
             };
-            self.flights.join(1, brought, fly, |future| {
-                tokio::spawn(future);
-            })
+            self.flights.join(
+                1,
+                brought,
+                || fly,
+                |future| {
+                    tokio::spawn(future);
+                },
+            )
         }
     }
 
@@ -286,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn passengers_of_a_lost_flight_are_told() {
         let flights: Arc<Flights<u8, (), usize>> = Flights::new(Deserted::Fly);
-        let ride = flights.join(1, (), |()| std::future::pending(), drop);
+        let ride = flights.join(1, (), || |()| std::future::pending(), drop);
         assert_eq!(ride.await, None);
         assert!(flights.is_empty());
     }

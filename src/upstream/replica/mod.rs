@@ -176,6 +176,10 @@ impl Replica for LiveCopy {
         Self::is_held(self)
     }
 
+    fn can_be_asked_for(&self) -> bool {
+        self.shared.context.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn question(&self) -> Option<Search> {
         Some(Search {
             base: self.shared.context()?.to_string(),

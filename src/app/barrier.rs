@@ -7,6 +7,7 @@
 //! A copy that does not arrive in time is a miss. A miss costs a poll and then a walk. After
 //! several in a row the copy is not waited for any more until it has caught up.
 
+use super::boarding::{Boarding, Passenger};
 use super::events::Event;
 use super::flights::{Deserted, Flights, Ride};
 use super::ports::{Coverage, Events, Lookups, Marker, Replica};
@@ -15,9 +16,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// A question waits for others to share it for no more than this part of the patience.
+const BOARDING_SHARE: u32 = 10;
 /// After so many misses in a row the copy is not waited for.
 const MAX_MISSES: u32 = 5;
 
@@ -34,8 +38,20 @@ pub struct Answered<M> {
 /// The answer to a question, for all who waited for it.
 pub type Answer<M> = Result<Arc<Answered<M>>, UnknownReason>;
 
-/// A place among those who wait for a question's answer.
-pub type Question<M> = Ride<Answer<M>>;
+/// A place among those who wait for a question's answer. While it is there, others who ask are
+/// waited for with it in mind.
+pub struct Question<M> {
+    answer: Ride<Answer<M>>,
+    _passenger: Passenger,
+}
+
+impl<M> Future for Question<M> {
+    type Output = Option<Answer<M>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.answer).poll(cx)
+    }
+}
 
 /// What a sign-on may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +77,7 @@ struct Common<R: Replica, E: Events> {
     replica: R,
     patience: Duration,
     questions: Arc<Flights<(), (), Answer<R::Marker>>>,
+    boarding: Arc<Boarding>,
     polls: Arc<Flights<(), (), ()>>,
     state: Mutex<State<R::Marker>>,
     /// Whether the copy was missed since it was last in time: so that those who find it in time
@@ -91,11 +108,13 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     /// far as the directory has got.
     pub fn new(directory: Arc<str>, replica: R, patience: Duration, events: E) -> Self {
         let state = State { highest: None, asked: 0, misses: 0, last_miss: 0, waits_for: None };
+        let boarding = Boarding::new(patience / BOARDING_SHARE);
         let shared = Common {
             directory,
             replica,
             patience,
-            questions: Flights::new(Deserted::Skip),
+            questions: Flights::boarded(Deserted::Skip, boarding.clone()),
+            boarding,
             polls: Flights::new(Deserted::Skip),
             state: Mutex::new(state),
             is_troubled: AtomicBool::new(false),
@@ -127,7 +146,9 @@ impl<R: Replica, E: Events> Barrier<R, E> {
                 async move { barrier.find_out(&lookups).await }
             }
         };
-        Some(self.shared.questions.join((), (), fly, spawn))
+        let passenger = self.shared.boarding.come();
+        let answer = self.shared.questions.join((), (), fly, spawn);
+        Some(Question { answer, _passenger: passenger })
     }
 
     async fn find_out<L: Lookups>(&self, lookups: &L) -> Answer<R::Marker> {
@@ -151,7 +172,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     }
 
     /// Waits until the copy is at least as young as the question.
-    pub async fn pass(&self, question: Question<R::Marker>) -> Passage {
+    pub async fn pass(&self, question: &mut Question<R::Marker>) -> Passage {
         // A question that failed says nothing, and so does one that was lost with its worker.
         let Some(Ok(answered)) = question.await else {
             return Passage::Walk;

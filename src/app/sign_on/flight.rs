@@ -74,8 +74,8 @@ impl<P: Ports> Flight<P> {
         Self { shared, lookups, directory, started: Instant::now() }
     }
 
-    pub(super) async fn run(self, luggage: Luggage<P>) -> Verdict {
-        let passage = self.pass(&luggage).await;
+    pub(super) async fn run(self, mut luggage: Luggage<P>) -> Verdict {
+        let passage = self.pass(&mut luggage).await;
         if passage == Passage::Fresh(Coverage::GroupsAndUsers)
             && self.shared.is_up_to_date(self.directory, &luggage, self.started)
         {
@@ -110,10 +110,10 @@ impl<P: Ports> Flight<P> {
     }
 
     /// Waits for the live copy, if there is one, to be as young as the sign-on.
-    async fn pass(&self, luggage: &Luggage<P>) -> Passage {
+    async fn pass(&self, luggage: &mut Luggage<P>) -> Passage {
         let barrier = self.shared.directories[self.directory].barrier.as_ref();
-        match (barrier, &luggage.question) {
-            (Some(barrier), Some(question)) => barrier.pass(question.clone()).await,
+        match (barrier, &mut luggage.question) {
+            (Some(barrier), Some(question)) => barrier.pass(question).await,
             _ => Passage::Walk,
         }
     }

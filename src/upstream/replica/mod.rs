@@ -12,6 +12,7 @@ mod look;
 mod recorder;
 mod root;
 mod session;
+mod sight;
 mod wire;
 
 use crate::app::ports::{Coverage, Gone, Marker, Replica};
@@ -30,6 +31,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 pub(super) use follower::follow;
+pub(super) use sight::sight;
 
 /// The attribute that says how far a naming context has got.
 const CONTEXT_CSN: &str = "contextCSN";

@@ -2,12 +2,16 @@
 //!
 //! Ports on the hot path are generic parameters: no boxed future and no dynamic call per message.
 
+mod no_replica;
+
+pub use no_replica::NoReplica;
+
 use super::events::{AuditEntry, Event};
 use crate::domain::change::Change;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
-use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
+use crate::domain::record::{Group, Mark, Record, RecordId, Seen, Times, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::envelope::{MessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
@@ -344,6 +348,9 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// speaks for that.
     fn testified(&self) -> impl Future<Output = ()> + Send;
 
+    /// Whether it is known how the directory says how far it has got.
+    fn can_be_asked_for(&self) -> bool;
+
     /// The search whose answer says how far the directory has got; `None` if that is not known.
     fn question(&self) -> Option<Search>;
 
@@ -378,88 +385,6 @@ pub trait Replica: Clone + Send + Sync + 'static {
 
     /// Looks into the copy. The copy stands still meanwhile, so this should not take long.
     fn read<T>(&self, look: impl FnOnce(&Graph) -> T) -> T;
-}
-
-/// The live copy of a gateway that has none.
-#[derive(Debug, Clone)]
-pub enum NoReplica {}
-
-impl Marker for NoReplica {
-    fn covers(&self, _: &Self) -> bool {
-        match *self {}
-    }
-
-    fn advance(&mut self, _: &Self) {
-        match *self {}
-    }
-
-    fn text(&self) -> String {
-        match *self {}
-    }
-
-    fn read(_: &str) -> Option<Self> {
-        None
-    }
-}
-
-impl Replica for NoReplica {
-    type Marker = Self;
-
-    fn is_held(&self) -> bool {
-        match *self {}
-    }
-
-    fn coverage(&self) -> Option<Coverage> {
-        match *self {}
-    }
-
-    async fn vouched(&self) -> Result<(), Gone> {
-        match *self {}
-    }
-
-    async fn testified(&self) {
-        match *self {}
-    }
-
-    fn question(&self) -> Option<Search> {
-        match *self {}
-    }
-
-    async fn find_question<L: Lookups>(&self, _: &L) -> Result<Option<Search>, UnknownReason> {
-        match *self {}
-    }
-
-    fn seen(&self) -> Option<Self> {
-        match *self {}
-    }
-
-    fn went_back(&self) -> bool {
-        match *self {}
-    }
-
-    fn forget_seen(&self) {
-        match *self {}
-    }
-
-    fn marker(&self, _: &[Entry]) -> Option<Self> {
-        match *self {}
-    }
-
-    fn has(&self, _: &Self) -> bool {
-        match *self {}
-    }
-
-    async fn arrived(&self, _: &Self) -> Result<(), Gone> {
-        match *self {}
-    }
-
-    async fn poll(&self) -> Result<(), Gone> {
-        match *self {}
-    }
-
-    fn read<T>(&self, _: impl FnOnce(&Graph) -> T) -> T {
-        match *self {}
-    }
 }
 
 /// Why the store did not do as asked.
@@ -527,6 +452,8 @@ pub trait Records: Clone + Send + Sync + 'static {
     fn switch(&self, directory: &str, user_type: &str) -> Option<StoredSwitch>;
     /// Moves a mark in memory; it reaches the disk with the next commit or within a bounded time.
     fn mark(&self, key: &UserKey, mark: Mark);
+    /// Moves the times of a mark in memory, never back, if what it has seen is this; whether it is.
+    fn renew(&self, key: &UserKey, seen: &Seen, times: Times) -> bool;
     /// Writes a commit; the answer comes once it is on disk.
     fn commit(
         &self,

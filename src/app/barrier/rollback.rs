@@ -7,12 +7,13 @@
 //! What was seen is what the directory has answered, what its copy had, and what the store keeps of
 //! both from an earlier process.
 
-use super::{Barrier, Passage, Question};
+use super::{Answered, Barrier, Passage, Question};
 use crate::app::events::Event;
 use crate::app::ports::{Events, Lookups, Marker, Replica};
 use crate::app::saved::SeenMarker;
 use crate::domain::observation::UnknownReason;
 use crate::proto::search::Search;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -72,8 +73,8 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     pub(super) async fn insist<L: Lookups>(
         &self,
         lookups: &L,
-        question: Question<R::Marker>,
-    ) -> Result<(u64, R::Marker), Passage> {
+        question: &mut Question<R::Marker>,
+    ) -> Result<Arc<Answered<R::Marker>>, Passage> {
         let first = question.await;
         if let Some(Ok(answer)) = first {
             return Ok(answer);
@@ -81,7 +82,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         // One that was lost with its worker says nothing.
         let silent = matches!(first, Some(Err(UnknownReason::NotAsked)));
         let unasked = self.unasked();
-        self.saw(self.replica.seen());
+        self.saw(self.shared.replica.seen());
         if silent || unasked != Passage::Walk || self.state().seen.highest.is_none() {
             return Err(unasked);
         }
@@ -98,7 +99,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
 
     /// What holds for a sign-on for which the directory did not say how far it has got.
     pub fn unasked(&self) -> Passage {
-        if self.replica.is_held() {
+        if self.shared.replica.is_held() {
             Passage::Held
         } else if self.state().seen.is_behind {
             Passage::Behind
@@ -113,14 +114,16 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             Some(question) => question.await,
             None => None,
         };
-        let shown = answer.and_then(Result::ok).map(|(_, marker)| marker);
-        let lacks = match &shown {
-            Some(marker) => self.lacks(marker).is_some_and(|seen| !self.replica.has(&seen)),
+        let answered = answer.and_then(Result::ok);
+        let lacks = match &answered {
+            Some(answered) => {
+                answered.lacks.as_ref().is_some_and(|seen| !self.shared.replica.has(seen))
+            }
             None => self.state().seen.is_behind,
         };
-        let is_behind = lacks || self.replica.went_back();
+        let is_behind = lacks || self.shared.replica.went_back();
         let seen = self.highest();
-        Progress { seen, shown: shown.map(|marker| marker.text()), is_behind }
+        Progress { seen, shown: answered.map(|answered| answered.marker.text()), is_behind }
     }
 
     /// Whether a walk is believed that changes something of a record, or why not.
@@ -134,22 +137,22 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         difference: Difference,
     ) -> Result<(), UnknownReason> {
         let is_known = async {
-            self.replica.testified().await;
+            self.shared.replica.testified().await;
             // That more is seen than before says nothing against the account.
-            difference == Difference::More || self.replica.vouched().await.is_ok()
+            difference == Difference::More || self.shared.replica.vouched().await.is_ok()
         };
         if !timeout(VOUCH_PATIENCE, is_known).await.unwrap_or(false) {
             return Err(UnknownReason::Visibility);
         }
-        let question = match self.ask(lookups) {
+        let mut question = match self.ask(lookups) {
             Some(question) if self.state().seen.highest.is_some() => question,
             _ => return Ok(()),
         };
-        let unbelieved = match self.insist(lookups, question).await {
-            Ok((_, marker)) => match self.lacks(&marker) {
-                _ if self.replica.went_back() => self.tell_behind(),
+        let unbelieved = match self.insist(lookups, &mut question).await {
+            Ok(answered) => match &answered.lacks {
+                _ if self.shared.replica.went_back() => self.tell_behind(),
                 None => return Ok(()),
-                Some(seen) => self.pass_behind(&seen).await,
+                Some(seen) => self.pass_behind(seen).await,
             },
             Err(passage) => passage,
         };
@@ -175,14 +178,14 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         if let Some(question) = known {
             return Ok(question);
         }
-        let found = self.replica.find_question(lookups).await?;
+        let found = self.shared.replica.find_question(lookups).await?;
         self.state().seen.question.clone_from(&found);
         found.ok_or_else(|| self.nowhere())
     }
 
     /// The directory does not say how far it has got.
     pub(super) fn nowhere(&self) -> UnknownReason {
-        if self.replica.coverage().is_none() {
+        if self.shared.replica.coverage().is_none() {
             let mut state = self.state();
             state.seen.question = None;
             state.seen.nowhere_until = Some(Instant::now() + NOWHERE_PAUSE);
@@ -214,20 +217,20 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             return Some(both);
         }
         highest.advance(marker);
-        let is_over = seen.is_behind && !self.replica.went_back();
+        let is_over = seen.is_behind && !self.shared.replica.went_back();
         seen.is_behind &= !is_over;
         drop(state);
         if is_over {
-            self.events.emit(&Event::RollbackOver { directory: &self.directory });
+            self.shared.events.emit(&Event::RollbackOver { directory: &self.shared.directory });
         }
         None
     }
 
     /// The directory is behind: only a copy that has what was seen is believed.
     pub(super) async fn pass_behind(&self, seen: &R::Marker) -> Passage {
-        if self.replica.coverage().is_some() {
-            let arrival = timeout(self.patience, self.replica.arrived(seen)).await;
-            if let (Ok(Ok(())), Some(coverage)) = (arrival, self.replica.coverage()) {
+        if self.shared.replica.coverage().is_some() {
+            let arrival = timeout(self.shared.patience, self.shared.replica.arrived(seen)).await;
+            if let (Ok(Ok(())), Some(coverage)) = (arrival, self.shared.replica.coverage()) {
                 return Passage::Fresh(coverage);
             }
         }
@@ -238,13 +241,13 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     pub(super) fn tell_behind(&self) -> Passage {
         let was_behind = std::mem::replace(&mut self.state().seen.is_behind, true);
         if !was_behind {
-            self.events.emit(&Event::RollbackSeen { directory: &self.directory });
+            self.shared.events.emit(&Event::RollbackSeen { directory: &self.shared.directory });
         }
         Passage::Behind
     }
 
     fn highest(&self) -> Option<String> {
-        self.saw(self.replica.seen());
+        self.saw(self.shared.replica.seen());
         self.state().seen.highest.as_ref().map(Marker::text)
     }
 }
@@ -256,7 +259,7 @@ impl<R: Replica, E: Events> SeenMarker for Barrier<R, E> {
 
     /// The directory was set back on purpose.
     fn forget(&self) {
-        self.replica.forget_seen();
+        self.shared.replica.forget_seen();
         let mut state = self.state();
         state.seen.highest = None;
         state.waits_for = None;
@@ -264,7 +267,7 @@ impl<R: Replica, E: Events> SeenMarker for Barrier<R, E> {
         let was_behind = std::mem::take(&mut state.seen.is_behind);
         drop(state);
         if was_behind {
-            self.events.emit(&Event::RollbackOver { directory: &self.directory });
+            self.shared.events.emit(&Event::RollbackOver { directory: &self.shared.directory });
         }
     }
 }

@@ -13,6 +13,7 @@ mod look;
 mod recorder;
 mod root;
 mod session;
+mod sight;
 mod testimony;
 mod wire;
 
@@ -37,6 +38,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 pub(super) use follower::follow;
+pub(super) use sight::sight;
 
 /// The attribute that says how far a naming context has got.
 const CONTEXT_CSN: &str = "contextCSN";
@@ -287,6 +289,10 @@ impl Replica for LiveCopy {
 
     fn is_held(&self) -> bool {
         Self::is_held(self)
+    }
+
+    fn can_be_asked_for(&self) -> bool {
+        self.shared.context.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn question(&self) -> Option<Search> {

@@ -32,6 +32,8 @@ mod pdu;
 mod play;
 #[path = "frontend/pressure.rs"]
 mod pressure;
+#[path = "frontend/referrals.rs"]
+mod referrals;
 #[path = "frontend/sharing.rs"]
 mod sharing;
 #[path = "frontend/throttle.rs"]

@@ -23,6 +23,8 @@ mod limits;
 mod operations;
 #[path = "relay/proxied.rs"]
 mod proxied;
+#[path = "relay/referrals.rs"]
+mod referrals;
 #[path = "relay/shared.rs"]
 mod shared;
 #[path = "relay/throttle.rs"]

@@ -129,6 +129,7 @@ fn config() -> Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
+        public_url: None,
         proxy_protocol: Vec::new(),
         max_message_size: 1 << 20,
         max_outstanding: 100,
@@ -173,6 +174,7 @@ fn gateway(links: Directory) -> Arc<Gateway<InMemory>> {
     let sign_ons = SignOns::new(relay, &policies, vec![Absent], Absent, Absent, telemetry.clone());
     let directory = gateway::Directory {
         policy,
+        relay: Arc::default(),
         links,
         shared: Absent,
         outstanding: gateway::Outstanding { anonymous: 100, authenticated: 100 },

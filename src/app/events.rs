@@ -5,6 +5,7 @@
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::UserKey;
+use crate::domain::referral::Settled;
 use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
 use crate::proto::op::Operation;
@@ -240,6 +241,13 @@ pub enum Event<'a> {
     UpstreamOdd {
         /// The directory.
         directory: &'a str,
+    },
+    /// A reference to another server came from a directory.
+    ReferralSettled {
+        /// The directory.
+        directory: &'a str,
+        /// What was done with it.
+        settled: Settled,
     },
     /// A limit was hit; its name is the configuration key.
     LimitHit {

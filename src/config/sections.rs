@@ -1,6 +1,7 @@
 //! The sections that stand once: listen, store, admin, log, sign_on, throttle.
 
 use super::reader::{FileKind, Reader, Section, resolve};
+use super::relay;
 use super::value::{self, Mistake};
 use crate::app::sign_on::{self, SyncMode};
 use crate::app::throttle;
@@ -16,6 +17,9 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let ldap = r.list(&section, "ldap", value::address);
     let ldaps = r.list(&section, "ldaps", value::address);
     let tls = listen_tls(r, &section);
+    let public_url = r.optional(&section, "public_url", |r, section, key| {
+        r.text(section, key, relay::public_url).map(Spanned::into_inner)
+    });
     let proxy_protocol = r.list(&section, "proxy_protocol", value::network);
     let max_message_size = r.size(&section, "max_message_size");
     let max_outstanding = r.amount(&section, "max_outstanding");
@@ -42,10 +46,12 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         let help = "add [listen.tls] with certificate and private_key, or take the address out";
         r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
     }
-    let (ldap, ldaps, tls) = (ldap?, ldaps?, tls?);
+    let (ldap, ldaps, tls) = (plain(ldap?), plain(ldaps?), tls?);
+    let public_url = public_url?.or_else(|| relay::first_address(&ldap, &ldaps));
     Some(frontend::Config {
-        ldap: plain(ldap),
-        ldaps: plain(ldaps),
+        ldap,
+        ldaps,
+        public_url,
         proxy_protocol: plain(proxy_protocol?),
         tls,
         max_message_size: max_message_size?,

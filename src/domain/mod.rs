@@ -13,6 +13,8 @@ pub mod paging;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod referral;
+pub mod relay;
 pub mod replication;
 pub mod secret;
 pub mod session;

@@ -237,7 +237,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         if !code.is_success() {
             self.binding.attempt = None;
-            return self.end_bind(code, response.body);
+            let directory = self.binding.directory;
+            return match self.settle_referral(directory, &answer.result, response.body) {
+                Some((body, code)) => self.end_bind(code, &body),
+                None => self.end_bind(code, response.body),
+            };
         }
         if let Some(upstream) = &mut self.upstream {
             upstream.standing = Standing::Bound;

@@ -9,6 +9,7 @@ mod drain;
 mod listener;
 mod outstanding;
 mod paging;
+mod referring;
 mod reply;
 mod requests;
 mod responses;
@@ -48,6 +49,9 @@ pub struct Config {
     pub proxy_protocol: Vec<Network>,
     /// The certificate.
     pub tls: Option<TlsConfig>,
+    /// How clients reach this gateway, without a slash at the end (`public_url`); `None` if that is
+    /// not known.
+    pub public_url: Option<String>,
     /// The most bytes of one message from a client (`max_message_size`).
     pub max_message_size: usize,
     /// The most operations that a client may have outstanding (`max_outstanding`).

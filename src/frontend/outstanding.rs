@@ -98,10 +98,6 @@ impl Outstanding {
         old
     }
 
-    pub(super) fn finish(&mut self, id: UpstreamMessageId) -> Option<Relayed> {
-        self.finish_way(Way::Own(id))
-    }
-
     pub(super) fn finish_way(&mut self, way: Way) -> Option<Relayed> {
         let index = self.relayed.iter().position(|operation| operation.way == way)?;
         Some(self.relayed.swap_remove(index))

@@ -2,9 +2,12 @@
 //! always belong to the one that the session has.
 
 use super::connection::{Connection, Life};
+use super::outstanding::Relayed;
+use super::referring::Reference;
 use super::reply;
 use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Ports};
+use crate::proto::ber::Reader;
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
 use crate::proto::framing::{Frame, frame};
 use crate::proto::op::Operation;
@@ -110,30 +113,60 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return;
         };
         let client = operation.client.0;
+        let directory = self.upstream.as_ref().map_or(0, |upstream| upstream.directory);
         match part(operation.operation, response.operation) {
             Part::Odd => self.upstream_is_odd(),
             Part::Unknown => self.skip(),
             Part::More => {
                 operation.entries += 1;
-                self.answer(client, response.body);
+                self.relay_part(directory, client, response.body);
             }
             Part::Last => {
-                if operation.is_paged {
-                    self.cookies.give(response);
-                }
-                let code = LdapResult::decode(response.content)
-                    .map_or(ResultCode::OTHER, |result| result.code);
-                if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {
-                    self.cancelled(target);
-                }
-                self.answer(client, response.body);
-                if let Some(ended) = self.outstanding.finish(id) {
-                    self.report(ended.operation, code, ended.entries, ended.started, ended.number);
-                }
-                // A bind may have waited for this.
-                self.held = false;
-                self.offer_lease();
+                let operation = *operation;
+                self.end_own(operation, directory, response);
             }
+        }
+    }
+
+    /// The end of an operation on the session's own connection.
+    fn end_own(&mut self, operation: Relayed, directory: usize, response: &Envelope<'_>) {
+        if operation.is_paged {
+            self.cookies.give(response);
+        }
+        let code = self.relay_last(&operation, directory, response.body);
+        self.outstanding.finish_way(operation.way);
+        let Relayed { operation, entries, started, number, .. } = operation;
+        self.report(operation, code, entries, started, number);
+        // A bind may have waited for this.
+        self.held = false;
+        self.offer_lease();
+    }
+
+    /// Relays the last response to an operation and gives its result code.
+    pub(super) fn relay_last(
+        &mut self,
+        operation: &Relayed,
+        directory: usize,
+        body: &[u8],
+    ) -> ResultCode {
+        let content = Reader::new(body).element().map_or(&[][..], |response| response.content);
+        let result = LdapResult::decode(content);
+        let code = result.map_or(ResultCode::OTHER, |result| result.code);
+        if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {
+            self.cancelled(target);
+        }
+        let settled = result.ok().and_then(|result| self.settle_referral(directory, &result, body));
+        let (body, code) = settled.as_ref().map_or((body, code), |(body, code)| (body, *code));
+        self.answer(operation.client.0, body);
+        code
+    }
+
+    /// Relays an entry, a reference or an intermediate response.
+    pub(super) fn relay_part(&mut self, directory: usize, client: MessageId, body: &[u8]) {
+        match self.settle_reference(directory, body) {
+            Reference::Same => self.answer(client, body),
+            Reference::Other(body) => self.answer(client, &body),
+            Reference::Nothing => {}
         }
     }
 

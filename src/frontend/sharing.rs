@@ -244,6 +244,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn receive_shared(&mut self, responses: &Responses) {
+        let directory = self.seat.as_ref().map_or(0, |seated| seated.directory);
         for (id, part, body) in responses.iter() {
             if self.life != Life::Open {
                 return;
@@ -254,11 +255,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             match part {
                 Part::More => {
                     operation.entries += 1;
-                    self.answer(client, body);
+                    self.relay_part(directory, client, body);
                 }
                 Part::Last => {
                     let operation = *operation;
-                    self.end_shared(operation, body);
+                    self.end_shared(operation, directory, body);
                 }
                 Part::Lost => {
                     let operation = *operation;
@@ -270,7 +271,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
-    fn end_shared(&mut self, operation: Relayed, body: &[u8]) {
+    fn end_shared(&mut self, operation: Relayed, directory: usize, body: &[u8]) {
         let content = Reader::new(body).element().map_or(&[][..], |response| response.content);
         let code = LdapResult::decode(content).map_or(ResultCode::OTHER, |result| result.code);
         if self.is_denial(&operation, code) {
@@ -278,11 +279,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.end_for_want_of_a_lease();
             return;
         }
-        if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {
-            self.cancelled(target);
-        }
+        let code = self.relay_last(&operation, directory, body);
         self.outstanding.finish_way(operation.way);
-        self.answer(operation.client.0, body);
         let Relayed { operation, entries, started, number, .. } = operation;
         self.report(operation, code, entries, started, number);
         // A bind may have waited for this.

@@ -22,3 +22,4 @@ pub mod result;
 pub mod schema;
 pub mod search;
 pub mod sync;
+pub mod url;

@@ -211,6 +211,7 @@ impl Running {
             let directories = directories
                 .map(|((configured, policy), upstream)| Directory {
                     policy: policy.clone(),
+                    relay: Arc::new(configured.relay.clone()),
                     links: upstream.links(index),
                     shared: upstream.shared(index),
                     outstanding: Outstanding {

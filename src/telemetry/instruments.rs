@@ -4,6 +4,7 @@ use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
 use crate::app::events::{Closed, GroupSource, SignOnOutcome};
 use crate::domain::observation::UnknownReason;
+use crate::domain::referral::Settled;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder};
@@ -174,6 +175,7 @@ pub(super) struct PerDirectory {
     retries: Counter,
     skipped: Counter,
     odd: Counter,
+    referrals: [Counter; Settled::ALL.len()],
     up: Gauge,
     servers_down: Gauge,
     down: Mutex<BTreeSet<Box<str>>>,
@@ -192,6 +194,8 @@ impl PerDirectory {
             retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
             skipped: counter(recorder, table::UPSTREAM_SKIPPED_TOTAL, &[name]),
             odd: counter(recorder, table::UPSTREAM_ODD_TOTAL, &[name]),
+            referrals: Settled::ALL
+                .map(|settled| counter(recorder, table::REFERRALS_TOTAL, &[name, settled.name()])),
             up: gauge(recorder, table::UPSTREAM_UP, &[name], 1.0),
             servers_down: gauge(recorder, table::UPSTREAM_SERVERS_DOWN, &[name], 0.0),
             down: Mutex::default(),
@@ -222,6 +226,10 @@ impl PerDirectory {
 
     pub(super) fn skipped(&self) {
         self.skipped.increment(1);
+    }
+
+    pub(super) fn referred(&self, settled: Settled) {
+        self.referrals[settled as usize].increment(1);
     }
 
     pub(super) fn odd(&self) {

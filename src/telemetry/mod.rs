@@ -178,6 +178,9 @@ impl Inner {
             }
             Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
             Event::UpstreamSkipped { directory } => instruments.directory(directory).skipped(),
+            Event::ReferralSettled { directory, settled } => {
+                instruments.directory(directory).referred(settled);
+            }
             Event::ReplicaMissed { directory } => instruments.directory(directory).missed(),
             Event::ReplicaGivenUp { directory } => {
                 instruments.directory(directory).given_up(true);

@@ -109,6 +109,8 @@ metrics_table! {
         "Responses of an unknown type that were skipped.";
     UPSTREAM_ODD_TOTAL: Counter "bindgate_upstream_odd_total" ["directory"]
         "Clients' connections to the directory that were closed over what is no answer.";
+    REFERRALS_TOTAL: Counter "bindgate_referrals_total" ["directory", "outcome"]
+        "References to other servers that a directory gave: stripped, passed, or rewritten to lead here.";
     UPSTREAM_UP: Gauge "bindgate_upstream_up" ["directory"]
         "1 while no server of the directory is known to be down, else 0.";
     UPSTREAM_SERVERS_DOWN: Gauge "bindgate_upstream_servers_down" ["directory"]

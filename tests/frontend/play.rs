@@ -29,6 +29,8 @@ use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::app::throttle::{self, Throttle, Watch};
 use bindgate::domain::policy::OnUnknown;
+use bindgate::domain::referral::Referrals;
+use bindgate::domain::relay::RelayPolicy;
 use bindgate::frontend::{Config, Drain, Phase, serve_client};
 use bindgate::proto::envelope::MessageId;
 use bindgate::proto::framing::{Frame, frame};
@@ -84,6 +86,18 @@ impl House {
         granting: Granting,
         proxying: bool,
     ) -> (Self, FarEnds) {
+        let relay = RelayPolicy { referrals: Referrals::Pass, ..RelayPolicy::default() };
+        Self::relaying(on_unknown, granting, proxying, relay)
+    }
+
+    /// A house with a policy of what is relayed.
+    pub(crate) fn relaying(
+        on_unknown: OnUnknown,
+        granting: Granting,
+        proxying: bool,
+        relay: RelayPolicy,
+    ) -> (Self, FarEnds) {
+        let relay = Arc::new(relay);
         let (links, far_ends) = FakeLinks::new(granting);
         let (tree, seen) = (Tree::new(), Seen::default());
         let policies = ["one", "two"].map(|name| Arc::new(policy(name, on_unknown)));
@@ -98,6 +112,7 @@ impl House {
         let sign_ons = SignOns::new(sign_on, &policies, lookups, records, clock, seen.clone());
         let directories = policies.map(|policy| Directory {
             policy,
+            relay: relay.clone(),
             links: links.clone(),
             shared: shared(&links, &seen, proxying),
             outstanding: Outstanding { anonymous: OUTSTANDING, authenticated: OUTSTANDING },
@@ -146,6 +161,7 @@ fn config() -> Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
+        public_url: Some("ldap://gateway".to_owned()),
         proxy_protocol: Vec::new(),
         max_message_size: 300_000,
         max_outstanding: 3,
@@ -239,6 +255,16 @@ pub(crate) fn check(script: &str) {
 pub(crate) fn play(on_unknown: OnUnknown, script: &str) {
     paused(async {
         let (house, far_ends) = House::new(on_unknown, Granting::Up(usize::MAX));
+        Stage::over(house, far_ends).play(script).await;
+    });
+}
+
+/// Plays a script before directories with a policy of what is relayed.
+#[track_caller]
+pub(crate) fn check_relaying(relay: RelayPolicy, script: &str) {
+    paused(async {
+        let up = Granting::Up(usize::MAX);
+        let (house, far_ends) = House::relaying(OnUnknown::Keep, up, false, relay);
         Stage::over(house, far_ends).play(script).await;
     });
 }

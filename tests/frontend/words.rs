@@ -56,6 +56,8 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         }
         "intermediate" => vec![0x79, 0],
         "done" => result(0x65, code(), ""),
+        "referred" => referred(0x65, &name),
+        "bound@" => referred(0x61, &name),
         "compared" => result(0x6f, code(), ""),
         "deleted" => result(0x6b, code(), ""),
         "answer" => result(0x78, code(), ""),
@@ -90,6 +92,7 @@ pub(crate) fn words(pdu: &[u8]) -> String {
         Operation::SearchResultEntry => format!("entry {}", first(content)),
         Operation::SearchResultReference => format!("reference {}", first(content)),
         Operation::IntermediateResponse => "intermediate".to_owned(),
+        Operation::SearchResultDone if code() == 10 => format!("referred {}", urls(content)),
         Operation::SearchResultDone => format!("done {}", code()),
         Operation::DelRequest => format!("delete {}", shown(content)),
         Operation::DelResponse => format!("deleted {}", code()),
@@ -124,6 +127,20 @@ fn answered(content: &[u8]) -> String {
     let value = response.value.filter(|value| !value.is_empty());
     let value = value.map(|value| format!(" {}", shown(value))).unwrap_or_default();
     format!("{kind} {}{value}", response.result.code.0)
+}
+
+/// A response that refers elsewhere.
+fn referred(tag: u8, url: &str) -> Vec<u8> {
+    pdu::nested(tag, |out| {
+        ber::write_integer(out, ENUMERATED, 10);
+        ber::write_element(out, OCTET_STRING, b"");
+        ber::write_element(out, OCTET_STRING, b"");
+        ber::write_nested(out, 0xa3, |out| ber::write_element(out, OCTET_STRING, url.as_bytes()));
+    })
+}
+
+fn urls(content: &[u8]) -> String {
+    first(LdapResult::decode(content).expect("a result").referral.expect("a referral has URLs"))
 }
 
 fn first(content: &[u8]) -> String {

@@ -9,6 +9,8 @@
 
 #[path = "frontend/binds.rs"]
 mod binds;
+#[path = "frontend/controls.rs"]
+mod controls;
 #[path = "frontend/dice.rs"]
 mod dice;
 #[path = "frontend/endings.rs"]

@@ -13,6 +13,8 @@ mod balancer;
 mod binds;
 #[path = "relay/clients.rs"]
 mod clients;
+#[path = "relay/controls.rs"]
+mod controls;
 #[path = "relay/door.rs"]
 mod door;
 #[path = "relay/hostile.rs"]
@@ -25,6 +27,8 @@ mod operations;
 mod proxied;
 #[path = "relay/referrals.rs"]
 mod referrals;
+#[path = "relay/root_dse.rs"]
+mod root_dse;
 #[path = "relay/shared.rs"]
 mod shared;
 #[path = "relay/throttle.rs"]

@@ -137,6 +137,7 @@ fn config() -> Config {
         max_filter_depth: 64,
         max_filter_items: 10_000,
         max_cookies: 100,
+        max_transaction: 100,
         max_clients_per_address: 0,
         max_clients: 1,
         max_unread: 1 << 20,

@@ -100,6 +100,8 @@ const NETWORK: &str =
     "an IP address or a network, \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"";
 const FILTER: &str = "a search filter (RFC 4515)";
 const NAME: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
+const MECHANISM: &str = "a SASL mechanism (RFC 4422) without channel binding";
+const SASL_MECHANISMS: &str = "[\"SCRAM-SHA-512\", \"SCRAM-SHA-384\", \"SCRAM-SHA-256\", \"SCRAM-SHA-224\", \"SCRAM-SHA-1\", \"DIGEST-MD5\", \"CRAM-MD5\", \"NTLM\", \"PLAIN\", \"LOGIN\", \"ANONYMOUS\", \"OAUTHBEARER\", \"GSSAPI\"]";
 const ATTRIBUTE: &str = "an attribute's name or OID";
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -198,6 +200,8 @@ pub const KEYS: &[Key] = &[
         "The most filters within a search's filter; each part of a substrings filter counts too."),
     key("listen", "max_cookies", Count(1, 65_536), Default("100"),
         "The most searches in pages that a client may have begun and not finished; one that it has not come back to for ten minutes does not count."),
+    key("listen", "max_transaction", Count(1, 1_000_000), Default("10000"),
+        "The most updates of one transaction (RFC 5805)."),
     key("listen", "max_clients_per_address", Count(0, 1_000_000), Default("0"),
         "The most client connections of one address (of one /64 network of IPv6); 0 is no limit."),
     key("listen", "max_clients", Count(1, 1_000_000), Default("20000"),
@@ -317,6 +321,10 @@ pub const KEYS: &[Key] = &[
         "Whether idle sessions may lend their connection to a bind that waits and go on by proxied authorisation, where the directory grants the service account that."),
     key("directory", "referrals", Choice(&["strip", "pass", "rewrite"]), Default("\"strip\""),
         "What becomes of references to other servers: left out, passed as they are, or made to lead here where a directory of this file holds the name; the gateway follows none."),
+    key("directory", "proxied_authorisation_clients", List(DN), Default("[]"),
+        "Who may ask as somebody else by the control of RFC 4370; a control of anybody else's is refused, and never reaches the directory."),
+    key("directory", "sasl_mechanisms", List(MECHANISM), Default(SASL_MECHANISMS),
+        "The SASL mechanisms that are relayed; others are refused, and the root DSE does not show them."),
     key("directory", "connect_timeout", Duration(1, HOUR), Default("\"5s\""),
         "How long connecting may take, TLS included."),
     key("directory", "bind_timeout", Duration(1, HOUR), Default("\"30s\""),

@@ -2,10 +2,13 @@
 //! gateway.
 
 use super::reader::{Reader, Section};
+use super::sections::plain;
 use super::value::{self, Mistake};
 use crate::domain::referral::Referrals;
 use crate::domain::relay::RelayPolicy;
+use crate::domain::sasl::{self, MAX_MECHANISM};
 use crate::frontend;
+use crate::proto::dn::DistinguishedName;
 use crate::upstream::Scheme;
 use std::net::SocketAddr;
 use toml::Spanned;
@@ -43,7 +46,38 @@ pub(super) fn relay_policy<'d>(
             "public_url = \"ldap://HOST\" in [listen]: no address there leads to this machine";
         r.error(span, "referrals cannot be rewritten to lead nowhere", help);
     }
-    Some(RelayPolicy { referrals: referrals? })
+    let clients = r.list(section, "proxied_authorisation_clients", client);
+    let mechanisms = r.list(section, "sasl_mechanisms", mechanism);
+    Some(RelayPolicy {
+        referrals: referrals?,
+        proxied_authorisation_clients: plain(clients?),
+        sasl_mechanisms: plain(mechanisms?),
+    })
+}
+
+fn client(text: &str) -> Result<DistinguishedName, Mistake> {
+    match super::directory::dn(text)? {
+        name if name.is_root() => {
+            let help = "the names of applications that are trusted with everybody's rights";
+            Err(Mistake::new("a client without a name is anybody", help))
+        }
+        name => Ok(name),
+    }
+}
+
+fn mechanism(text: &str) -> Result<String, Mistake> {
+    let help = "a mechanism's name, for example \"SCRAM-SHA-256\"";
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if text.is_empty() || text.len() > MAX_MECHANISM || !text.bytes().all(is_name) {
+        return Err(Mistake::new(format!("\"{text}\" is no SASL mechanism"), help));
+    }
+    let name = text.to_ascii_uppercase();
+    match sasl::hindrance(name.as_bytes()) {
+        Some(hindrance) => {
+            Err(Mistake::new(format!("{name} cannot be relayed: {hindrance}"), help))
+        }
+        None => Ok(name),
+    }
 }
 
 /// Reads how clients reach the gateway: a URL of a server, written out in its shortest form.

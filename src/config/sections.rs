@@ -27,6 +27,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let max_filter_depth = r.amount(&section, "max_filter_depth");
     let max_filter_items = r.amount(&section, "max_filter_items");
     let max_cookies = r.amount(&section, "max_cookies");
+    let max_transaction = r.amount(&section, "max_transaction");
     let max_clients_per_address = r.amount(&section, "max_clients_per_address");
     let max_clients = r.amount(&section, "max_clients");
     let max_unread = r.size(&section, "max_unread");
@@ -60,6 +61,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         max_filter_depth: max_filter_depth?,
         max_filter_items: max_filter_items?,
         max_cookies: max_cookies?,
+        max_transaction: max_transaction?,
         max_clients_per_address: max_clients_per_address?,
         max_clients: max_clients?,
         max_unread: max_unread?,
@@ -103,7 +105,7 @@ fn judge_addresses(
     }
 }
 
-fn plain<T>(located: Vec<Spanned<T>>) -> Vec<T> {
+pub(super) fn plain<T>(located: Vec<Spanned<T>>) -> Vec<T> {
     located.into_iter().map(Spanned::into_inner).collect()
 }
 

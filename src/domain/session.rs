@@ -4,6 +4,7 @@
 //! on receipt, before anything is sent (RFC 4513 section 4), so no later fault can leave the old
 //! identity standing. It opens no connection and knows no directory.
 
+use super::sharing::asks_as_another;
 use crate::proto::ber::{self, Reader, SEQUENCE};
 use crate::proto::bind::{Authentication, BindRequest};
 use crate::proto::control::Control;
@@ -243,6 +244,8 @@ impl Session {
         };
         match extended.name {
             oid::START_TLS => Action::StartTls,
+            // Who that would be, only the directory can say, if the client may ask at all.
+            oid::WHO_AM_I if asks_as_another(request.controls) => Action::Relay,
             oid::WHO_AM_I if has_critical_control(request) => Action::Answer(Refusal::new(
                 ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
                 "critical control is not recognised",

@@ -20,6 +20,7 @@ use crate::app::events::{Closed, ConnectionId, Event};
 use crate::app::gateway::{Gateway, LinkOf, WaitOf};
 use crate::app::ports::{Events, Leased, Link, LinkError, Links, Ports, Purpose};
 use crate::domain::session::{Refusal, Session};
+use crate::domain::transaction::Updates;
 use crate::proto::result::LdapResult;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -92,6 +93,8 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) name_fits: Option<bool>,
     /// Its searches in pages that have been begun and not finished.
     pub(super) cookies: Paging,
+    /// The updates of its transaction.
+    pub(super) updates: Updates,
     /// The wait because too many operations are outstanding.
     pub(super) stall: Stall,
     pub(super) requests: u64,
@@ -145,6 +148,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             is_offered: false,
             name_fits: None,
             cookies: Paging::new(now),
+            updates: Updates::default(),
             stall: Stall::default(),
             requests: 0,
             stream,
@@ -248,6 +252,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Leaves the upstream connection: back to the pool if it is beyond doubt, else closed.
     pub(super) fn part(&mut self) {
         self.cookies.forget();
+        self.updates.forget();
         self.binding.leave_place();
         let Some(mut upstream) = self.upstream.take() else {
             return;

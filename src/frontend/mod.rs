@@ -13,11 +13,13 @@ mod referring;
 mod reply;
 mod requests;
 mod responses;
+mod root;
 mod scratch;
 mod sharing;
 mod stall;
 mod timing;
 mod tls;
+mod transactions;
 mod upstream;
 
 pub use drain::{Drain, Phase};
@@ -64,6 +66,8 @@ pub struct Config {
     pub max_filter_items: usize,
     /// The most searches in pages that a client may have begun and not finished (`max_cookies`).
     pub max_cookies: usize,
+    /// The most updates of one transaction (`max_transaction`).
+    pub max_transaction: usize,
     /// The most client connections of one address; 0 is no limit (`max_clients_per_address`).
     pub max_clients_per_address: usize,
     /// The most client connections (`max_clients`).

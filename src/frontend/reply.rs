@@ -62,9 +62,19 @@ pub(super) const TOO_LARGE: Refusal =
 pub(super) const UNSUPPORTED_EXTENDED: Refusal =
     Refusal::new(ResultCode::PROTOCOL_ERROR, "unsupported extended operation");
 
+/// A request to be done as somebody else, of a client that may not ask so (RFC 4370 section 4).
+pub(super) const PROXYING_DENIED: Refusal = Refusal::new(
+    ResultCode::AUTHORIZATION_DENIED,
+    "this client may not ask as somebody else through the gateway",
+);
+
 /// More searches in pages than a client may have begun and not finished.
 pub(super) const TOO_MANY_COOKIES: Refusal =
     Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many paged searches are not finished");
+
+/// More updates in a transaction than it may have.
+pub(super) const TRANSACTION_TOO_LARGE: Refusal =
+    Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many updates in one transaction");
 
 /// An operation that Cancel does not find (RFC 3909 section 2.1).
 pub(super) const NO_SUCH_OPERATION: Refusal =

@@ -2,14 +2,17 @@
 //! always belong to the one that the session has.
 
 use super::connection::{Connection, Life};
-use super::outstanding::Relayed;
+use super::outstanding::{Relayed, Way};
 use super::referring::Reference;
 use super::reply;
+use super::upstream::Upstream;
 use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Ports};
 use crate::proto::ber::Reader;
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
+use crate::proto::extended::ExtendedResponse;
 use crate::proto::framing::{Frame, frame};
+use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::{LdapResult, ResultCode};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -95,9 +98,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Operation::ExtendedResponse if is_notice_of_disconnection(response) => {
                 self.upstream_lost();
             }
-            Operation::ExtendedResponse => {}
+            Operation::ExtendedResponse => self.take_aborted_transaction(response),
             Operation::Unknown(_) => self.skip(),
             _ => self.upstream_is_odd(),
+        }
+    }
+
+    /// That a transaction was aborted (RFC 5805 section 3.4) is about the client's own, which lives on
+    /// this connection; any other unsolicited notification is ignored.
+    fn take_aborted_transaction(&mut self, response: &Envelope<'_>) {
+        let is_ours = self.upstream.as_ref().is_some_and(Upstream::is_tainted);
+        if is_ours && is_named(response, oid::ABORTED_TRANSACTION) {
+            self.answer(MessageId::UNSOLICITED, response.body);
         }
     }
 
@@ -119,7 +131,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Part::Unknown => self.skip(),
             Part::More => {
                 operation.entries += 1;
-                self.relay_part(directory, client, response.body);
+                let way = operation.way;
+                self.relay_part(way, directory, client, response.body);
             }
             Part::Last => {
                 let operation = *operation;
@@ -156,13 +169,27 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.cancelled(target);
         }
         let settled = result.ok().and_then(|result| self.settle_referral(directory, &result, body));
+        let renumbered = operation.ends_transaction.then(|| self.end_transaction(body)).flatten();
+        let body = renumbered.as_deref().unwrap_or(body);
         let (body, code) = settled.as_ref().map_or((body, code), |(body, code)| (body, *code));
         self.answer(operation.client.0, body);
         code
     }
 
     /// Relays an entry, a reference or an intermediate response.
-    pub(super) fn relay_part(&mut self, directory: usize, client: MessageId, body: &[u8]) {
+    pub(super) fn relay_part(
+        &mut self,
+        way: Way,
+        directory: usize,
+        client: MessageId,
+        body: &[u8],
+    ) {
+        if let Some(entry) = self.root_entry(way, directory, body) {
+            if !entry.is_empty() {
+                self.answer(client, &entry);
+            }
+            return;
+        }
         match self.settle_reference(directory, body) {
             Reference::Same => self.answer(client, body),
             Reference::Other(body) => self.answer(client, &body),
@@ -220,6 +247,9 @@ fn part(request: Operation, response: Operation) -> Part {
 }
 
 fn is_notice_of_disconnection(response: &Envelope<'_>) -> bool {
-    crate::proto::extended::ExtendedResponse::decode(response.content)
-        .is_ok_and(|notice| notice.name == Some(crate::proto::oid::NOTICE_OF_DISCONNECTION))
+    is_named(response, oid::NOTICE_OF_DISCONNECTION)
+}
+
+fn is_named(response: &Envelope<'_>, name: &[u8]) -> bool {
+    ExtendedResponse::decode(response.content).is_ok_and(|notice| notice.name == Some(name))
 }

@@ -8,6 +8,7 @@ use super::connection::{Connection, Life};
 use super::outstanding::{Relayed, Way};
 use super::reply;
 use super::requests::Taken;
+use super::root;
 use super::upstream::Standing;
 use crate::app::events::{Closed, Event};
 use crate::app::gateway::SeatOf;
@@ -133,13 +134,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return Taken::Later;
         };
         seated.is_promised = false;
-        let sent = seated.seat.send(request.operation, request.body);
+        let altered = root::asked(request);
+        let body = altered.as_deref().unwrap_or(request.body);
+        let sent = seated.seat.send(request.operation, body);
         seated.is_waiting = sent.is_none();
         let Some(id) = sent else {
             return Taken::Later;
         };
         self.only_binds = false;
         self.note_shared(request, request.operation, id);
+        self.note_root(request, Way::Shared(id));
         Taken::Yes
     }
 
@@ -149,6 +153,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             way: Way::Shared(id),
             has_controls: request.controls.is_some(),
             is_paged: false,
+            ends_transaction: false,
             operation,
             number: self.requests,
             entries: 0,
@@ -189,6 +194,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.is_offered = false;
         self.name_fits = None;
         self.cookies.forget();
+        self.updates.forget();
         if self.seat.is_some() {
             self.seat = None;
         }
@@ -255,7 +261,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             match part {
                 Part::More => {
                     operation.entries += 1;
-                    self.relay_part(directory, client, body);
+                    let way = operation.way;
+                    self.relay_part(way, directory, client, body);
                 }
                 Part::Last => {
                     let operation = *operation;

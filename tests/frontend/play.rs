@@ -169,6 +169,7 @@ fn config() -> Config {
         max_filter_depth: 64,
         max_filter_items: 10_000,
         max_cookies: 2,
+        max_transaction: 2,
         max_clients_per_address: 0,
         max_clients: 100,
         max_unread: MAX_UNREAD,

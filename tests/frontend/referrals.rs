@@ -69,7 +69,7 @@ fn a_bind_that_is_referred_elsewhere_is_refused_and_the_session_is_nobodys() {
         Referrals::Strip,
         "> 1 bind ann
          1< 1 bind ann
-         1> 1 bound@ ldap://dc1/dc=one
+         1> 1 bound-elsewhere ldap://dc1/dc=one
          < 1 bound 53
          event referral stripped
          > 2 whoami

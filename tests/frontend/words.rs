@@ -26,6 +26,9 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
     let code = || name.parse().expect("a response has a result code");
     let number = || name.parse().expect("a message id");
     let plain = words.get(3).map_or("secret".to_owned(), |word| spelled(word));
+    // `search@1.2.3 x`: with a critical control of that OID, whose value names somebody.
+    let (verb, control) =
+        verb.split_once('@').map_or((verb, None), |(verb, oid)| (verb, Some(oid)));
     let body = match verb {
         "bind" => pdu::bind(&name, plain.as_bytes()),
         "bind2" => pdu::bind_with_version(2, &name, plain.as_bytes()),
@@ -39,6 +42,15 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
             paged(pdu::Ask::entry(&name).body(), &spelled(words.get(3).copied().unwrap_or("-")))
         }
         "done$" => paged(result(0x65, 0, ""), &name),
+        // `view$ NAME CONTEXT`, and `viewed$ CONTEXT`: a window of a list.
+        "view$" => {
+            let context = spelled(words.get(3).copied().unwrap_or("-"));
+            viewed(pdu::Ask::entry(&name).body(), "2.16.840.1.113730.3.4.9", &context)
+        }
+        "viewed$" => viewed(result(0x65, 0, ""), "2.16.840.1.113730.3.4.10", &name),
+        "aborted" => result(0x78, 0, "1.3.6.1.1.21.4"),
+        // `end$ ID`: a transaction ended, and that update failed.
+        "end$" => ended(number()),
         "search+" => with_controls(pdu::Ask::entry(&name).body(), 1),
         "compare" => pdu::compare(&name, "cn", b"x"),
         "delete" => pdu::delete(&name),
@@ -57,7 +69,7 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         "intermediate" => vec![0x79, 0],
         "done" => result(0x65, code(), ""),
         "referred" => referred(0x65, &name),
-        "bound@" => referred(0x61, &name),
+        "bound-elsewhere" => referred(0x61, &name),
         "compared" => result(0x6f, code(), ""),
         "deleted" => result(0x6b, code(), ""),
         "answer" => result(0x78, code(), ""),
@@ -69,6 +81,11 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         }),
         "notice" => result(0x78, code(), NOTICE),
         other => panic!("no such message: {other}"),
+    };
+    let control = control.map(|oid| pdu::Control { oid, critical: true, value: Some(b"dn:cn=x") });
+    let body = match control {
+        Some(control) => pdu::with_controls(body, &[control]),
+        None => body,
     };
     pdu::message(id, &body)
 }
@@ -124,6 +141,12 @@ fn asked(content: &[u8]) -> String {
 fn answered(content: &[u8]) -> String {
     let response = ExtendedResponse::decode(content).expect("an extended response");
     let kind = if response.name == Some(NOTICE.as_bytes()) { "notice" } else { "answer" };
+    if let Some(Ok(id)) = response
+        .value
+        .and_then(|v| Some(Reader::new(Reader::new(v).expect(SEQUENCE).ok()?).integer()))
+    {
+        return format!("{kind} {} failed {id}", response.result.code.0);
+    }
     let value = response.value.filter(|value| !value.is_empty());
     let value = value.map(|value| format!(" {}", shown(value))).unwrap_or_default();
     format!("{kind} {}{value}", response.result.code.0)
@@ -171,6 +194,28 @@ fn paged(body: Vec<u8>, cookie: &str) -> Vec<u8> {
     let value = pdu::page(5, cookie.as_bytes());
     let oid = "1.2.840.113556.1.4.319";
     pdu::with_controls(body, &[pdu::Control { oid, critical: true, value: Some(&value) }])
+}
+
+fn viewed(body: Vec<u8>, oid: &str, context: &str) -> Vec<u8> {
+    let value = pdu::nested(SEQUENCE, |out| {
+        ber::write_integer(out, ber::INTEGER, 0);
+        ber::write_integer(out, ber::INTEGER, 9);
+        ber::write_element(out, 0x81, b"a");
+        if !context.is_empty() {
+            ber::write_element(out, OCTET_STRING, context.as_bytes());
+        }
+    });
+    pdu::with_controls(body, &[pdu::Control { oid, critical: true, value: Some(&value) }])
+}
+
+fn ended(id: i64) -> Vec<u8> {
+    pdu::nested(0x78, |out| {
+        ber::write_integer(out, ENUMERATED, 32);
+        ber::write_element(out, OCTET_STRING, b"");
+        ber::write_element(out, OCTET_STRING, b"");
+        let value = pdu::nested(SEQUENCE, |out| ber::write_integer(out, ber::INTEGER, id));
+        ber::write_element(out, 0x8b, &value);
+    })
 }
 
 fn cancelled(id: i64) -> Vec<u8> {

@@ -73,8 +73,9 @@ impl Tools {
         self.run_with_input(tool, &all, input)
     }
 
+    /// Runs a tool with something to read.
     #[track_caller]
-    fn run_with_input(&self, tool: &str, args: &[&str], input: &str) -> Said {
+    pub fn run_with_input(&self, tool: &str, args: &[&str], input: &str) -> Said {
         let mut child = Command::new(tool)
             .args(["-x", "-H", &self.url, "-o", "nettimeout=20"])
             .args(args)

@@ -36,6 +36,8 @@ mod play;
 mod pressure;
 #[path = "frontend/referrals.rs"]
 mod referrals;
+#[path = "frontend/sasl.rs"]
+mod sasl;
 #[path = "frontend/sharing.rs"]
 mod sharing;
 #[path = "frontend/throttle.rs"]

@@ -29,6 +29,8 @@ mod proxied;
 mod referrals;
 #[path = "relay/root_dse.rs"]
 mod root_dse;
+#[path = "relay/sasl.rs"]
+mod sasl;
 #[path = "relay/shared.rs"]
 mod shared;
 #[path = "relay/throttle.rs"]

@@ -143,6 +143,7 @@ fn config() -> Config {
         max_unread: 1 << 20,
         handshake_timeout: NEVER,
         pre_bind_timeout: NEVER,
+        sasl_step_timeout: NEVER,
         read_timeout: NEVER,
         write_timeout: NEVER,
         operation_timeout: Duration::ZERO,

@@ -116,6 +116,28 @@ impl GroupSource {
     }
 }
 
+/// Why it is not known whose entry a bind is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unidentified {
+    /// The directory names somebody by no DN.
+    NoEntry,
+    /// The directory does not say who it is.
+    Untold,
+}
+
+impl Unidentified {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::NoEntry, Self::Untold];
+
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoEntry => "no-entry",
+            Self::Untold => "untold",
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
@@ -241,6 +263,13 @@ pub enum Event<'a> {
     UpstreamOdd {
         /// The directory.
         directory: &'a str,
+    },
+    /// A SASL bind succeeded whose user's entry is not known: nothing was synchronised.
+    SignOnUnidentified {
+        /// The directory.
+        directory: &'a str,
+        /// Why.
+        reason: Unidentified,
     },
     /// A reference to another server came from a directory.
     ReferralSettled {

@@ -212,6 +212,8 @@ pub const KEYS: &[Key] = &[
         "How long a client may take for its TLS handshake, and a balancer for its header."),
     key("listen", "pre_bind_timeout", Duration(0, DAY), Default("\"30s\""),
         "How long a client may take until its first bind or operation is answered; waiting for the directory does not count; \"0s\" is for ever."),
+    key("listen", "sasl_step_timeout", Duration(0, DAY), Default("\"30s\""),
+        "How long a client may take for the next step of a SASL bind; \"0s\" is for ever."),
     key("listen", "read_timeout", Duration(0, DAY), Default("\"1m\""),
         "How long one message of a client may take from its first byte to its last; \"0s\" is for ever."),
     key("listen", "write_timeout", Duration(0, DAY), Default("\"1m\""),

@@ -33,6 +33,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let max_unread = r.size(&section, "max_unread");
     let handshake_timeout = r.duration(&section, "handshake_timeout");
     let pre_bind_timeout = r.duration(&section, "pre_bind_timeout");
+    let sasl_step_timeout = r.duration(&section, "sasl_step_timeout");
     let read_timeout = r.duration(&section, "read_timeout");
     let write_timeout = r.duration(&section, "write_timeout");
     let bind_wait_timeout = r.duration(&section, "bind_wait_timeout");
@@ -67,6 +68,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         max_unread: max_unread?,
         handshake_timeout: handshake_timeout?,
         pre_bind_timeout: pre_bind_timeout?,
+        sasl_step_timeout: sasl_step_timeout?,
         read_timeout: read_timeout?,
         write_timeout: write_timeout?,
         bind_wait_timeout: bind_wait_timeout?,

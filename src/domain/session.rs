@@ -4,6 +4,7 @@
 //! on receipt, before anything is sent (RFC 4513 section 4), so no later fault can leave the old
 //! identity standing. It opens no connection and knows no directory.
 
+use super::sasl;
 use super::sharing::asks_as_another;
 use crate::proto::ber::{self, Reader, SEQUENCE};
 use crate::proto::bind::{Authentication, BindRequest};
@@ -24,15 +25,35 @@ pub enum Session {
     Anonymous,
     /// A bind under this name is under way; whatever follows it waits.
     Binding(BoundName),
+    /// A SASL bind has been answered with a challenge: nobody, until its next step.
+    Negotiating(Negotiation),
     /// The last bind succeeded under this name.
     Bound(BoundName),
+}
+
+/// A SASL bind between two of its steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiation {
+    /// The mechanism, as the client spelled it.
+    pub mechanism: Vec<u8>,
+    /// The name that the client claims; empty if it has claimed none.
+    pub claimed: BoundName,
+}
+
+/// Whether a step of a SASL bind is the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It begins an exchange.
+    First,
+    /// It goes on with the one that is under way.
+    Next,
 }
 
 /// The name of a bind, as the client spelled it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundName(pub Vec<u8>);
 
-/// What kind of simple bind a client asks for.
+/// What kind of bind a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BindKind {
     /// A name and a password: if it succeeds, it may be a sign-on.
@@ -41,6 +62,8 @@ pub enum BindKind {
     Anonymous,
     /// A password without a name: the directory decides; never a sign-on.
     Nameless,
+    /// A step of a SASL bind: who it is, the directory says after it succeeded.
+    Sasl(Step),
 }
 
 /// What is to be done with a request.
@@ -96,6 +119,16 @@ const fn protocol_error(text: &'static str) -> Refusal {
     Refusal::new(ResultCode::PROTOCOL_ERROR, text)
 }
 
+/// What comes between two steps of a SASL bind and is none; in slapd's words.
+pub const NEGOTIATING: Refusal =
+    Refusal::new(ResultCode::OPERATIONS_ERROR, "SASL bind in progress");
+
+/// A client chose a security layer.
+pub const LAYER_CHOSEN: Refusal = Refusal::new(
+    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+    "the gateway cannot carry a security layer: choose none (maxssf=0)",
+);
+
 /// More controls than a message may have.
 pub const TOO_MANY_CONTROLS: Refusal =
     Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many controls");
@@ -149,9 +182,14 @@ impl Session {
             // A bind refused for its form is a bind received: the session is anonymous.
             return (if bind { Self::Anonymous } else { self }, action);
         }
+        let answerable = request.operation.final_response().is_some();
         match request.operation {
             Operation::BindRequest => self.receive_bind(request.content),
             Operation::UnbindRequest => (self, Action::Unbind),
+            // As slapd has it: it is refused, and the exchange goes on (RFC 4511 section 4.2.1).
+            _ if answerable && matches!(self, Self::Negotiating(_)) => {
+                (self, Action::Answer(NEGOTIATING))
+            }
             Operation::AbandonRequest => {
                 let action = match message_id(request.content) {
                     Some(id) => Action::Abandon(id),
@@ -180,12 +218,31 @@ impl Session {
         }
     }
 
+    /// The bind that was under way was answered with a challenge.
+    pub fn challenged(self, mechanism: &[u8]) -> Self {
+        match self {
+            Self::Binding(claimed) => {
+                Self::Negotiating(Negotiation { mechanism: mechanism.to_vec(), claimed })
+            }
+            _ => Self::Anonymous,
+        }
+    }
+
+    /// The directory says who the bind that is under way is of.
+    pub fn identified(self, name: &[u8]) -> Self {
+        match self {
+            Self::Binding(_) => Self::Binding(BoundName(name.to_vec())),
+            other => other,
+        }
+    }
+
     /// The name that the session is bound as or that its bind is under way with; empty if there is
     /// none.
     pub fn name(&self) -> &[u8] {
         match self {
             Self::Anonymous => &[],
             Self::Binding(name) | Self::Bound(name) => &name.0,
+            Self::Negotiating(negotiation) => &negotiation.claimed.0,
         }
     }
 
@@ -209,12 +266,18 @@ impl Session {
             let refusal = protocol_error("requested protocol version not allowed");
             return (Self::Anonymous, Action::Answer(refusal));
         }
-        let Authentication::Simple(password) = bind.authentication else {
-            let refusal = Refusal::new(
-                ResultCode::AUTH_METHOD_NOT_SUPPORTED,
-                "only simple authentication is served",
-            );
-            return (Self::Anonymous, Action::Answer(refusal));
+        let password = match bind.authentication {
+            Authentication::Simple(password) => password,
+            Authentication::Sasl { mechanism, credentials } => {
+                return self.receive_sasl(bind.name, mechanism, credentials.unwrap_or_default());
+            }
+            Authentication::Unknown(_) => {
+                let refusal = Refusal::new(
+                    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+                    "authentication choice is not supported",
+                );
+                return (Self::Anonymous, Action::Answer(refusal));
+            }
         };
         let kind = match (bind.name.is_empty(), password.is_empty()) {
             (true, true) => BindKind::Anonymous,
@@ -231,11 +294,33 @@ impl Session {
         };
         let mut name = match self {
             Self::Binding(BoundName(room)) | Self::Bound(BoundName(room)) => room,
-            Self::Anonymous => Vec::new(),
+            Self::Anonymous | Self::Negotiating(_) => Vec::new(),
         };
         name.clear();
         name.extend_from_slice(bind.name);
         (Self::Binding(BoundName(name)), Action::Bind { name: bind.name, kind })
+    }
+
+    /// A step of a SASL bind. One of the mechanism that is under way goes on with it; whatever else
+    /// comes between aborts that (RFC 4513 section 5.2.1.2).
+    fn receive_sasl<'a>(
+        self,
+        name: &'a [u8],
+        mechanism: &[u8],
+        credentials: &[u8],
+    ) -> (Self, Action<'a>) {
+        if sasl::chooses_a_layer(mechanism, credentials) {
+            return (Self::Anonymous, Action::Answer(LAYER_CHOSEN));
+        }
+        let (step, earlier) = match self {
+            Self::Negotiating(under_way) if under_way.mechanism == mechanism => {
+                (Step::Next, under_way.claimed.0)
+            }
+            _ => (Step::First, Vec::new()),
+        };
+        let claimed = sasl::claimed_name(mechanism, credentials).map_or(earlier, <[u8]>::to_vec);
+        let session = Self::Binding(BoundName(claimed));
+        (session, Action::Bind { name, kind: BindKind::Sasl(step) })
     }
 
     fn receive_extended<'a>(&self, request: &Envelope<'a>) -> Action<'a> {
@@ -318,22 +403,22 @@ mod tests {
     use super::*;
     use crate::proto::envelope::write_message;
 
-    const AROUND: Surroundings = Surroundings {
+    pub(super) const AROUND: Surroundings = Surroundings {
         outstanding: 0,
         max_outstanding: 8,
         max_controls: 4,
         filter: FilterLimits { depth: 2, components: 3 },
     };
 
-    fn bound() -> Session {
+    pub(super) fn bound() -> Session {
         Session::Bound(BoundName(b"uid=ann,dc=example,dc=com".to_vec()))
     }
 
-    fn binding(name: &[u8]) -> Session {
+    pub(super) fn binding(name: &[u8]) -> Session {
         Session::Binding(BoundName(name.to_vec()))
     }
 
-    fn bind(version: i64, name: &[u8], choice: u8, password: &[u8]) -> Vec<u8> {
+    pub(super) fn bind(version: i64, name: &[u8], choice: u8, password: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         write_message(&mut out, MessageId::MAX, Operation::BindRequest.tag(), |out| {
             ber::write_integer(out, ber::INTEGER, version);
@@ -344,7 +429,13 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(session: Session, pdu: &[u8], around: Surroundings, state: Session, action: &str) {
+    pub(super) fn check(
+        session: Session,
+        pdu: &[u8],
+        around: Surroundings,
+        state: Session,
+        action: &str,
+    ) {
         let request = Envelope::parse(pdu).expect("the test's message is well formed");
         let (next, got) = session.receive(&request, around);
         let text = match &got {
@@ -379,11 +470,13 @@ mod tests {
             (3, 0x80, &b""[..], "answer 53"),
             (2, 0x80, b"x", "answer 2"),
             (3, 0x8a, b"x", "answer 7"),
-            (3, 0xa3, &[4, 5, b'P', b'L', b'A', b'I', b'N'], "answer 7"),
+            (3, 0xa3, b"\x04\x0aDIGEST-MD5\x04\x08qop=auth", "bind Sasl(First)"),
+            (3, 0xa3, b"\x04\x0aDIGEST-MD5\x04\x0cqop=auth-int", "answer 7"),
             (3, 0xa3, b"\x04\x55", "disconnect 2"),
         ] {
             let pdu = bind(version, b"uid=ann", choice, password);
-            check(bound(), &pdu, AROUND, anonymous.clone(), action);
+            let after = if action.starts_with("bind") { binding(b"") } else { anonymous.clone() };
+            check(bound(), &pdu, AROUND, after, action);
         }
     }
 
@@ -462,3 +555,7 @@ mod tests {
         assert_eq!(binding(name).bind_ended(BindEnd::Success), bound());
     }
 }
+
+#[cfg(test)]
+#[path = "session_sasl_tests.rs"]
+mod sasl_tests;

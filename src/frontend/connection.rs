@@ -257,7 +257,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(mut upstream) = self.upstream.take() else {
             return;
         };
-        if !self.outstanding.is_empty() || self.binding.is_sent() {
+        let is_doubtful = self.binding.is_sent() || self.binding.exchange.is_some();
+        if !self.outstanding.is_empty() || is_doubtful {
             upstream.taint();
         }
         upstream.leave();

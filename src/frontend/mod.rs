@@ -7,6 +7,7 @@ mod buffer;
 mod connection;
 mod drain;
 mod listener;
+mod negotiating;
 mod outstanding;
 mod paging;
 mod referring;
@@ -77,6 +78,8 @@ pub struct Config {
     /// How long a client may take until it has asked for something and been answered; zero is for
     /// ever, as with those below (`pre_bind_timeout`).
     pub pre_bind_timeout: Duration,
+    /// How long a client may take for the next step of a SASL bind (`sasl_step_timeout`).
+    pub sasl_step_timeout: Duration,
     /// How long one message may take from its first byte to its last (`read_timeout`).
     pub read_timeout: Duration,
     /// How long a client may take not a byte of those that wait for it (`write_timeout`).

@@ -42,6 +42,22 @@ pub(super) const TOOK_TOO_LONG: Refusal = Refusal::new(
 pub(super) const NOTHING_ASKED: Refusal =
     Refusal::new(ResultCode::UNAVAILABLE, "no request came in time");
 
+/// A SASL bind whose next step does not come.
+pub(super) const STEP_TOO_SLOW: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "the next step of the bind did not come in time");
+
+/// A SASL mechanism that the gateway does not relay to this directory.
+pub(super) const NOT_CARRIED: Refusal = Refusal::new(
+    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+    "this SASL mechanism does not pass through the gateway",
+);
+
+/// A directory that wants a security layer.
+pub(super) const LAYERS_ONLY: Refusal = Refusal::new(
+    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+    "the directory asks for a security layer, which the gateway cannot carry",
+);
+
 /// A message that does not become whole.
 pub(super) const MESSAGE_TOO_SLOW: Refusal =
     Refusal::new(ResultCode::UNAVAILABLE, "a message took too long to arrive");

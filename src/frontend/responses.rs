@@ -87,6 +87,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 _ => self.upstream_is_odd(),
             };
         }
+        if self.binding.asks_who_as(id) {
+            return match response.operation {
+                Operation::ExtendedResponse => self.identity_answered(&response),
+                Operation::IntermediateResponse => {}
+                Operation::Unknown(_) => self.skip(),
+                _ => self.upstream_is_odd(),
+            };
+        }
         self.relay_response(id, &response);
     }
 
@@ -225,7 +233,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         upstream.leave();
         if self.binding.is_sent() {
             self.bind_lost();
-        } else if !self.only_binds {
+        } else if !self.only_binds || self.binding.challenged_at().is_some() {
             self.refuse_outstanding(reply::UPSTREAM_LOST);
             self.disconnect(reply::UPSTREAM_LOST, Closed::UpstreamLost);
         }

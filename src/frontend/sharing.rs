@@ -310,7 +310,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let may_go = match &self.session {
             Session::Anonymous => true,
-            Session::Binding(_) => false,
+            Session::Binding(_) | Session::Negotiating(_) => false,
             Session::Bound(_) => {
                 let directory = self.binding.directory();
                 self.gateway.directory(directory).shared.grants_proxying() && self.name_fits()

@@ -16,6 +16,8 @@ pub const PAGED_RESULTS: &[u8] = b"1.2.840.113556.1.4.319";
 pub const PROXIED_AUTHORISATION: &[u8] = b"2.16.840.1.113730.3.4.18";
 /// Proxied authorisation as its first draft had it (draft-weltman-ldapv3-proxy-04).
 pub const PROXIED_AUTHORISATION_DRAFT: &[u8] = b"2.16.840.1.113730.3.4.12";
+/// The authorisation identity, on a bind's response (RFC 3829).
+pub const AUTHORISATION_IDENTITY: &[u8] = b"2.16.840.1.113730.3.4.15";
 /// Virtual list view, on a search (draft-ietf-ldapext-ldapv3-vlv).
 pub const LIST_VIEW: &[u8] = b"2.16.840.1.113730.3.4.9";
 /// Virtual list view, on the result.

@@ -2,7 +2,7 @@
 
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
-use crate::app::events::{Closed, GroupSource, SignOnOutcome};
+use crate::app::events::{Closed, GroupSource, SignOnOutcome, Unidentified};
 use crate::domain::observation::UnknownReason;
 use crate::domain::referral::Settled;
 use crate::proto::op::Operation;
@@ -175,6 +175,7 @@ pub(super) struct PerDirectory {
     retries: Counter,
     skipped: Counter,
     odd: Counter,
+    unidentified: [Counter; Unidentified::ALL.len()],
     referrals: [Counter; Settled::ALL.len()],
     up: Gauge,
     servers_down: Gauge,
@@ -194,6 +195,9 @@ impl PerDirectory {
             retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
             skipped: counter(recorder, table::UPSTREAM_SKIPPED_TOTAL, &[name]),
             odd: counter(recorder, table::UPSTREAM_ODD_TOTAL, &[name]),
+            unidentified: Unidentified::ALL.map(|reason| {
+                counter(recorder, table::SIGN_ON_UNIDENTIFIED_TOTAL, &[name, reason.name()])
+            }),
             referrals: Settled::ALL
                 .map(|settled| counter(recorder, table::REFERRALS_TOTAL, &[name, settled.name()])),
             up: gauge(recorder, table::UPSTREAM_UP, &[name], 1.0),
@@ -226,6 +230,10 @@ impl PerDirectory {
 
     pub(super) fn skipped(&self) {
         self.skipped.increment(1);
+    }
+
+    pub(super) fn unidentified(&self, reason: Unidentified) {
+        self.unidentified[reason as usize].increment(1);
     }
 
     pub(super) fn referred(&self, settled: Settled) {

@@ -92,6 +92,9 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::UpstreamSkipped { directory } => {
             write!(f, "UPSTREAM directory={} response of an unknown type skipped", Word(directory))
         }
+        Event::SignOnUnidentified { directory, reason } => {
+            write!(f, "SIGNON directory={} unidentified reason={}", Word(directory), reason.name())
+        }
         Event::ReferralSettled { directory, settled } => {
             write!(f, "REFERRAL directory={} {}", Word(directory), settled.name())
         }

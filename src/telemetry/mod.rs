@@ -178,6 +178,9 @@ impl Inner {
             }
             Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
             Event::UpstreamSkipped { directory } => instruments.directory(directory).skipped(),
+            Event::SignOnUnidentified { directory, reason } => {
+                instruments.directory(directory).unidentified(reason);
+            }
             Event::ReferralSettled { directory, settled } => {
                 instruments.directory(directory).referred(settled);
             }

@@ -109,6 +109,8 @@ metrics_table! {
         "Responses of an unknown type that were skipped.";
     UPSTREAM_ODD_TOTAL: Counter "bindgate_upstream_odd_total" ["directory"]
         "Clients' connections to the directory that were closed over what is no answer.";
+    SIGN_ON_UNIDENTIFIED_TOTAL: Counter "bindgate_sign_on_unidentified_total" ["directory", "reason"]
+        "SASL binds that succeeded and were not synchronised: the directory names no entry, or does not say who it is.";
     REFERRALS_TOTAL: Counter "bindgate_referrals_total" ["directory", "outcome"]
         "References to other servers that a directory gave: stripped, passed, or rewritten to lead here.";
     UPSTREAM_UP: Gauge "bindgate_upstream_up" ["directory"]

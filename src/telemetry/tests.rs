@@ -3,7 +3,7 @@
 //! lines out.
 
 use super::*;
-use crate::app::events::{Closed, ConnectionId, GroupSource};
+use crate::app::events::{Closed, ConnectionId, GroupSource, Unidentified};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::referral::Settled;
@@ -141,6 +141,7 @@ fn the_gateways_own_events_move_their_metrics() {
             Event::UpstreamSkipped { directory: "corp" },
             Event::UpstreamOdd { directory: "corp" },
             Event::ReplicaMissed { directory: "corp" },
+            Event::SignOnUnidentified { directory: "corp", reason: Unidentified::Untold },
             Event::ReferralSettled { directory: "corp", settled: Settled::Stripped },
             Event::ReplicaGivenUp { directory: "corp" },
             Event::LimitHit { limit: "max_clients", peer: None },
@@ -154,6 +155,7 @@ fn the_gateways_own_events_move_their_metrics() {
             "bindgate_upstream_retries_total{directory=\"corp\"} 1",
             "bindgate_upstream_skipped_total{directory=\"corp\"} 1",
             "bindgate_upstream_odd_total{directory=\"corp\"} 1",
+            "bindgate_sign_on_unidentified_total{directory=\"corp\",reason=\"untold\"} 1",
             "bindgate_referrals_total{directory=\"corp\",outcome=\"stripped\"} 1",
             "bindgate_replica_misses_total{directory=\"corp\"} 1",
             "bindgate_replica_given_up{directory=\"corp\"} 1",

@@ -341,6 +341,7 @@ impl Events for Seen {
             Event::UpstreamSkipped { .. } => "skipped".to_owned(),
             Event::UpstreamOdd { .. } => "odd".to_owned(),
             Event::LimitHit { limit, .. } => format!("limit {limit}"),
+            Event::SignOnUnidentified { reason, .. } => format!("unidentified {}", reason.name()),
             Event::ReferralSettled { settled, .. } => format!("referral {}", settled.name()),
             _ => return,
         };

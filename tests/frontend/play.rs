@@ -175,6 +175,7 @@ fn config() -> Config {
         max_unread: MAX_UNREAD,
         handshake_timeout: Duration::from_secs(10),
         pre_bind_timeout: Duration::from_secs(40),
+        sasl_step_timeout: Duration::from_secs(15),
         read_timeout: Duration::from_secs(20),
         write_timeout: Duration::from_secs(50),
         operation_timeout: Duration::from_secs(200),
@@ -263,9 +264,15 @@ pub(crate) fn play(on_unknown: OnUnknown, script: &str) {
 /// Plays a script before directories with a policy of what is relayed.
 #[track_caller]
 pub(crate) fn check_relaying(relay: RelayPolicy, script: &str) {
+    play_relaying(OnUnknown::Keep, relay, script);
+}
+
+/// The same before directories that deny, or keep, what is unknown.
+#[track_caller]
+pub(crate) fn play_relaying(on_unknown: OnUnknown, relay: RelayPolicy, script: &str) {
     paused(async {
         let up = Granting::Up(usize::MAX);
-        let (house, far_ends) = House::relaying(OnUnknown::Keep, up, false, relay);
+        let (house, far_ends) = House::relaying(on_unknown, up, false, relay);
         Stage::over(house, far_ends).play(script).await;
     });
 }

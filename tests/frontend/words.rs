@@ -2,7 +2,7 @@
 
 use super::pdu;
 use bindgate::proto::ber::{self, ENUMERATED, OCTET_STRING, Reader, SEQUENCE};
-use bindgate::proto::bind::BindRequest;
+use bindgate::proto::bind::{Authentication, BindRequest, BindResponse};
 use bindgate::proto::control::Control;
 use bindgate::proto::envelope::Envelope;
 use bindgate::proto::extended::{ExtendedRequest, ExtendedResponse};
@@ -33,7 +33,12 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         "bind" => pdu::bind(&name, plain.as_bytes()),
         "bind2" => pdu::bind_with_version(2, &name, plain.as_bytes()),
         "bind+" => with_controls(pdu::bind(&name, b"secret"), 9),
-        "sasl" => pdu::sasl_bind(&name, None),
+        // `sasl MECHANISM CREDENTIALS`, and `challenge CREDENTIALS`.
+        "sasl" => {
+            let credentials = words.get(3).map(|word| spelled(word));
+            pdu::sasl_bind(&name, credentials.as_ref().map(String::as_bytes))
+        }
+        "challenge" => challenge(&name),
         "unbind" => pdu::unbind(),
         "abandon" => pdu::abandon(number()),
         "search" => pdu::Ask::entry(&name).body(),
@@ -97,15 +102,17 @@ pub(crate) fn words(pdu: &[u8]) -> String {
     let content = envelope.content;
     let code = || LdapResult::decode(content).expect("a result").code.0;
     let text = match envelope.operation {
-        Operation::BindRequest => {
-            format!("bind {}", shown(BindRequest::decode(content).expect("a bind").name))
-        }
+        Operation::BindRequest => bind(content),
         Operation::UnbindRequest => "unbind".to_owned(),
         Operation::AbandonRequest => format!("abandon {}", ber::integer(content).expect("an id")),
         Operation::SearchRequest => format!("search {}", first(content)),
         Operation::CompareRequest => format!("compare {}", first(content)),
         Operation::ExtendedRequest => asked(content),
-        Operation::BindResponse => format!("bound {}", code()),
+        Operation::BindResponse => {
+            let bound = BindResponse::decode(content).expect("a bind response");
+            let credentials = bound.sasl_credentials.map(|bytes| format!(" {}", shown(bytes)));
+            format!("bound {}{}", code(), credentials.unwrap_or_default())
+        }
         Operation::SearchResultEntry => format!("entry {}", first(content)),
         Operation::SearchResultReference => format!("reference {}", first(content)),
         Operation::IntermediateResponse => "intermediate".to_owned(),
@@ -118,6 +125,25 @@ pub(crate) fn words(pdu: &[u8]) -> String {
         other => format!("{other:?}"),
     };
     format!("{} {text}{}", envelope.id.get(), guise(&envelope))
+}
+
+fn bind(content: &[u8]) -> String {
+    let bind = BindRequest::decode(content).expect("a bind");
+    let Authentication::Sasl { mechanism, credentials } = bind.authentication else {
+        return format!("bind {}", shown(bind.name));
+    };
+    let credentials = credentials.map(|bytes| format!(" {}", shown(bytes)));
+    format!("sasl {}{}", shown(mechanism), credentials.unwrap_or_default())
+}
+
+/// A bind response that asks for the next step.
+fn challenge(credentials: &str) -> Vec<u8> {
+    pdu::nested(0x61, |out| {
+        ber::write_integer(out, ENUMERATED, 14);
+        ber::write_element(out, OCTET_STRING, b"");
+        ber::write_element(out, OCTET_STRING, b"");
+        ber::write_element(out, 0x87, credentials.as_bytes());
+    })
 }
 
 /// As whom a request is to be done, if it says so.

@@ -73,11 +73,23 @@ impl Tools {
         self.run_with_input(tool, &all, input)
     }
 
+    /// Runs a tool that binds by SASL; `args` say by which mechanism and as whom.
+    #[track_caller]
+    pub fn run_sasl(&self, tool: &str, args: &[&str]) -> Said {
+        self.run_tool(tool, &[], args, "")
+    }
+
     /// Runs a tool with something to read.
     #[track_caller]
     pub fn run_with_input(&self, tool: &str, args: &[&str], input: &str) -> Said {
+        self.run_tool(tool, &["-x"], args, input)
+    }
+
+    #[track_caller]
+    fn run_tool(&self, tool: &str, how: &[&str], args: &[&str], input: &str) -> Said {
         let mut child = Command::new(tool)
-            .args(["-x", "-H", &self.url, "-o", "nettimeout=20"])
+            .args(how)
+            .args(["-H", &self.url, "-o", "nettimeout=20"])
             .args(args)
             .env("LDAPCONF", "/dev/null")
             .env("LDAPRC", "bindgate-tests-have-none")

@@ -204,6 +204,15 @@ impl<P: Ports> SignOns<P> {
         Some(Attempt { sign_ons: self.clone(), key, luggage })
     }
 
+    /// A bind succeeded, and it cannot be told whose entry it is of: nothing is synchronised. It is
+    /// denied where that might be an entry of a user type that says so.
+    pub fn unidentified(&self, directory: usize) -> Verdict {
+        let policy = &self.shared.directories[directory].policy;
+        let denies = |user_type: &UserType| user_type.on_unknown == OnUnknown::Deny;
+        let is_denied = self.shared.config.enabled && policy.user_types.iter().any(denies);
+        if is_denied { UNKNOWN_DENIED } else { Verdict::Admit }
+    }
+
     /// Whether the user's entry has to be read whatever comes.
     fn needs_entry(&self, barrier: Option<&BarrierOf<P>>) -> bool {
         let knows_users = || barrier.and_then(Barrier::coverage) == Some(Coverage::GroupsAndUsers);

@@ -19,6 +19,8 @@ mod controls;
 mod door;
 #[path = "relay/hostile.rs"]
 mod hostile;
+#[path = "relay/kerberos.rs"]
+mod kerberos;
 #[path = "relay/limits.rs"]
 mod limits;
 #[path = "relay/operations.rs"]

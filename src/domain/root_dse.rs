@@ -89,6 +89,10 @@ impl Altered {
 
 /// Whether a search, by its content, reads the root DSE: the base object of the empty name.
 pub fn is_read_by(search: &[u8]) -> bool {
+    // Nearly every search names a base: that is seen without reading on.
+    if matches!(search.get(1), Some(1..0x80)) {
+        return false;
+    }
     let mut reader = Reader::new(search);
     let is_root = reader.octets().is_ok_and(<[u8]>::is_empty);
     is_root && reader.enumerated().is_ok_and(|scope| scope == Scope::Base.number())

@@ -12,7 +12,8 @@ use std::ops::Range;
 /// The longest name of a mechanism (RFC 4422 section 3.1).
 pub const MAX_MECHANISM: usize = 20;
 
-/// Mechanisms that cannot install a security layer, beside the family of SCRAM.
+/// Mechanisms that cannot install a security layer, beside the families of SCRAM (RFC 5802) and GS2
+/// (RFC 5801).
 const LAYERLESS: [&str; 7] =
     ["PLAIN", "LOGIN", "ANONYMOUS", "CRAM-MD5", "NTLM", "OAUTHBEARER", "XOAUTH2"];
 
@@ -38,8 +39,11 @@ pub fn sends_secrets(mechanism: &[u8]) -> bool {
 
 /// Whether an exchange may leave something behind on its connection beside who it is bound as.
 pub fn may_leave_a_layer(mechanism: &[u8]) -> bool {
-    let is_scram = mechanism.len() > 6 && mechanism[..6].eq_ignore_ascii_case(b"SCRAM-");
-    !is_scram && !LAYERLESS.iter().any(|known| is(mechanism, known))
+    let is_of = |family: &[u8]| {
+        let start = mechanism.get(..family.len());
+        mechanism.len() > family.len() && start.is_some_and(|at| at.eq_ignore_ascii_case(family))
+    };
+    !is_of(b"SCRAM-") && !is_of(b"GS2-") && !LAYERLESS.iter().any(|known| is(mechanism, known))
 }
 
 fn is(mechanism: &[u8], known: &str) -> bool {
@@ -103,7 +107,10 @@ pub fn without_layers(mechanism: &[u8], challenge: &[u8]) -> Challenge {
 /// The name that a client's step claims, for a log and for counting who fails; it proves nothing.
 pub fn claimed_name<'a>(mechanism: &[u8], credentials: &'a [u8]) -> Option<&'a [u8]> {
     if is(mechanism, "PLAIN") {
-        return credentials.split(|byte| *byte == 0).nth(1);
+        let mut parts = credentials.split(|byte| *byte == 0);
+        let name = parts.nth(1)?;
+        // In anything but three parts it might be the password.
+        return (parts.count() == 1).then_some(name);
     }
     if is(mechanism, "CRAM-MD5") {
         let blank = credentials.iter().rposition(|byte| *byte == b' ')?;
@@ -232,7 +239,11 @@ mod tests {
         for mechanism in ["DIGEST-MD5", "GSSAPI", "GSS-SPNEGO", "X-UNKNOWN", "SCRAM-"] {
             assert!(may_leave_a_layer(mechanism.as_bytes()), "{mechanism}");
         }
-        assert!(!may_leave_a_layer(b"scram-sha-1") && !may_leave_a_layer(b"plain"));
+        assert!(
+            !may_leave_a_layer(b"GS2-KRB5")
+                && !may_leave_a_layer(b"scram-sha-1")
+                && !may_leave_a_layer(b"plain")
+        );
         assert!(sends_secrets(b"PLAIN") && !sends_secrets(b"SCRAM-SHA-1"));
     }
 
@@ -312,6 +323,8 @@ mod tests {
             ("PLAIN", "\0ann\0secret", Some("ann")),
             ("PLAIN", "dn:x\0ann\0secret", Some("ann")),
             ("PLAIN", "", None),
+            ("PLAIN", "ann\0secret", None),
+            ("PLAIN", "\0ann\0a\0secret", None),
             ("SCRAM-SHA-256", "n,,n=ann,r=nonce", Some("ann")),
             ("SCRAM-SHA-256", "c=biws,r=nonce,p=proof", None),
             ("CRAM-MD5", "ann 0123", Some("ann")),

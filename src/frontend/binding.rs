@@ -14,6 +14,7 @@ use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
 use crate::app::sign_on::{Attempt, Gate, Verdict};
 use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
+use crate::domain::sasl;
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session, Step};
 use crate::domain::source::Source;
 use crate::domain::throttle::Noted;
@@ -399,12 +400,23 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// of the answer.
     pub(super) fn bind_lost(&mut self) {
         if self.binding.retried {
-            return self.refuse_bind(reply::UPSTREAM_LOST);
+            return self.refuse_bind(self.why_lost());
         }
         self.binding.retried = true;
         self.binding.stage = Stage::Lost;
         let directory = &self.gateway.directory(self.binding.directory).policy.name;
         self.gateway.events().emit(&Event::UpstreamRetried { directory });
+    }
+
+    fn why_lost(&self) -> Refusal {
+        match (&self.binding.stage, &self.binding.exchange) {
+            (Stage::Identifying { .. }, Some(exchange))
+                if sasl::may_leave_a_layer(&exchange.mechanism) =>
+            {
+                reply::LOST_TO_A_LAYER
+            }
+            _ => reply::UPSTREAM_LOST,
+        }
     }
 
     /// Answers the bind with a result of the gateway's own; the connection that may stand bound

@@ -58,6 +58,13 @@ pub(super) const LAYERS_ONLY: Refusal = Refusal::new(
     "the directory asks for a security layer, which the gateway cannot carry",
 );
 
+/// The directory is not to be talked to any more, right behind a success by a mechanism that may
+/// install a security layer.
+pub(super) const LOST_TO_A_LAYER: Refusal = Refusal::new(
+    ResultCode::UNAVAILABLE,
+    "the directory was lost behind the bind; a security layer cannot be carried (maxssf=0)",
+);
+
 /// A message that does not become whole.
 pub(super) const MESSAGE_TOO_SLOW: Refusal =
     Refusal::new(ResultCode::UNAVAILABLE, "a message took too long to arrive");

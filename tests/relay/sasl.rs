@@ -73,6 +73,9 @@ fn a_session_by_sasl_is_its_users_and_the_directory_decides_what_it_may() {
         assert!(relayed.contains("userPassword::") && !relayed.contains("cn=A"), "{relayed}");
     }
     // The tool chooses a mechanism itself, by what the root DSE shows.
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[[directory]]", "sasl_mechanisms", "[\"SCRAM-SHA-224\"]");
+    });
     let said = gateway.tools().run_sasl("ldapwhoami", &["-Q", "-U", "ann", "-w", "pw-ann"]);
     assert_eq!(said.expect_code(0), format!("dn:{ANN}\n"));
 }
@@ -126,24 +129,14 @@ fn first_step(mechanism: &str) -> Body {
     }
 }
 
-/// The result codes of a conversation, and who the session is at its end.
+/// The result codes of a conversation.
 fn codes(port: u16, conversation: &[Body]) -> Vec<u32> {
     let mut raw = Raw::connect(port);
-    conversation
-        .iter()
-        .filter_map(|body| {
-            // An abandon has no answer.
-            if body[0] == 0x50 {
-                raw.start(body);
-                return None;
-            }
-            Some(raw.code(body))
-        })
-        .collect()
+    conversation.iter().map(|body| raw.code(body)).collect()
 }
 
 /// What comes between two steps, what aborts an exchange, and what a broken step is answered: as
-/// slapd has it.
+/// slapd has it. But for an abandon: that slapd answers, by a message that is no LDAP.
 #[test]
 fn an_exchange_that_goes_wrong_is_answered_as_without_the_gateway() {
     let slapd = directory();
@@ -160,7 +153,6 @@ fn an_exchange_that_goes_wrong_is_answered_as_without_the_gateway() {
         ("one step", vec![scram(), who(), search()]),
         ("a search between", vec![scram(), search(), broken(), search()]),
         ("a compare between", vec![scram(), pdu::compare(ANN, "cn", b"x"), broken()]),
-        ("an abandon between", vec![scram(), pdu::abandon(1), broken(), search()]),
         ("a step that is broken", vec![scram(), broken(), who(), search()]),
         ("the second step first", vec![broken(), search()]),
         ("two first steps", vec![scram(), scram(), broken(), scram()]),

@@ -52,6 +52,12 @@ impl Tools {
         Self { url: format!("ldaps://127.0.0.1:{port}"), environment }
     }
 
+    /// The same with more in their environment.
+    pub fn with(mut self, environment: Vec<(&'static str, String)>) -> Self {
+        self.environment.extend(environment);
+        self
+    }
+
     /// Runs a tool with simple authentication and these arguments.
     #[track_caller]
     pub fn run(&self, tool: &str, args: &[&str]) -> Said {

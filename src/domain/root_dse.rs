@@ -182,7 +182,7 @@ fn is_selected(request: &SearchRequest<'_>, name: &[u8]) -> bool {
         wanted.eq_ignore_ascii_case(name)
             || Altered::of(wanted).is_some_and(|altered| Altered::of(name) == Some(altered))
     };
-    if request.attributes.iter().any(|wanted| same(wanted)) {
+    if request.attributes.iter().any(same) {
         return true;
     }
     let known = |known: &&[u8]| known.eq_ignore_ascii_case(name);

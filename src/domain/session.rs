@@ -119,6 +119,10 @@ const fn protocol_error(text: &'static str) -> Refusal {
     Refusal::new(ResultCode::PROTOCOL_ERROR, text)
 }
 
+/// A critical control of an operation that is answered here.
+pub const UNKNOWN_CRITICAL: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, "critical control is not recognised");
+
 /// What comes between two steps of a SASL bind and is none; in slapd's words.
 pub const NEGOTIATING: Refusal =
     Refusal::new(ResultCode::OPERATIONS_ERROR, "SASL bind in progress");
@@ -331,10 +335,7 @@ impl Session {
             oid::START_TLS => Action::StartTls,
             // Who that would be, only the directory can say, if the client may ask at all.
             oid::WHO_AM_I if asks_as_another(request.controls) => Action::Relay,
-            oid::WHO_AM_I if has_critical_control(request) => Action::Answer(Refusal::new(
-                ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
-                "critical control is not recognised",
-            )),
+            oid::WHO_AM_I if has_critical_control(request) => Action::Answer(UNKNOWN_CRITICAL),
             oid::WHO_AM_I if extended.value.is_some() => {
                 Action::Answer(protocol_error("no request data expected"))
             }
@@ -376,7 +377,8 @@ fn judge_filter<'a>(search: &[u8], limits: FilterLimits) -> Option<Action<'a>> {
     }
 }
 
-fn has_critical_control(request: &Envelope<'_>) -> bool {
+/// Whether a request bears a control without which it must not be done.
+pub fn has_critical_control(request: &Envelope<'_>) -> bool {
     let Some(content) = request.controls else {
         return false;
     };

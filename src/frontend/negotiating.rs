@@ -16,6 +16,7 @@ use crate::domain::session::{Session, Step};
 use crate::proto::ber::Reader;
 use crate::proto::bind::{self, Authentication, BindRequest, BindResponse};
 use crate::proto::control::Control;
+use crate::proto::dn::DistinguishedName;
 use crate::proto::envelope::Envelope;
 use crate::proto::extended::{ExtendedRequest, ExtendedResponse};
 use crate::proto::oid;
@@ -41,7 +42,10 @@ impl Identity {
         match authorisation_id {
             b"" => Self::Nobody,
             [b'd', b'n', b':'] => Self::Nobody,
-            [b'd', b'n', b':', name @ ..] => Self::Entry(name.to_vec()),
+            [b'd', b'n', b':', name @ ..] if DistinguishedName::from_bytes(name).is_ok() => {
+                Self::Entry(name.to_vec())
+            }
+            [b'd', b'n', b':', name @ ..] => Self::NoEntry(name.to_vec()),
             [b'u', b':', name @ ..] => Self::NoEntry(name.to_vec()),
             _ => Self::Untold,
         }

@@ -303,7 +303,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Relays a Cancel with the operation's messageID upstream in the place of the client's.
     fn cancel(&mut self, request: &Envelope<'_>, id: ClientMessageId) -> Taken {
         let Some(operation) = self.outstanding.by_client(id) else {
-            self.refuse(request, reply::NO_SUCH_OPERATION);
+            let is_critical = session::has_critical_control(request);
+            let refusal =
+                if is_critical { session::UNKNOWN_CRITICAL } else { reply::NO_SUCH_OPERATION };
+            self.refuse(request, refusal);
             self.requests += 1;
             return Taken::Yes;
         };

@@ -163,3 +163,54 @@ fn that_a_transaction_was_aborted_is_told_to_its_client_and_to_no_other() {
          < 2 answer 0 & 0 answer 0",
     );
 }
+
+/// Persistent search, the notification and the change control of Active Directory, and whatever is
+/// unknown here: none is sent on a connection that others use, and a client that waits is not idle.
+#[test]
+fn a_search_that_does_not_end_has_a_connection_that_is_nobody_elses() {
+    for oid in ["2.16.840.1.113730.3.4.3", "1.2.840.113556.1.4.528", "1.2.840.113556.1.4.841"] {
+        check(&format!(
+            "> 1 search@{oid} x
+             1< 1 search x
+             1> 1 entry a
+             < 1 entry a
+             wait 100
+             1> 1 entry b
+             < 1 entry b
+             > 2 search y
+             1< 2 search y
+             kept 1
+             > 3 unbind
+             < end
+             1 closed"
+        ));
+    }
+}
+
+/// The gateway answers that there is nothing to cancel, so it is the one who heeds the control.
+#[test]
+fn a_critical_control_on_a_cancel_that_is_answered_here_is_refused() {
+    check(
+        "> 1 cancel@1.2.3 7 & 2 cancel 7
+         < 1 answer 12 & 2 answer 119",
+    );
+}
+
+/// The controls of a Cancel that is relayed were lost on the way.
+#[test]
+fn a_cancel_keeps_its_controls() {
+    check_relaying(
+        RelayPolicy {
+            proxied_authorisation_clients: vec![dn("cn=app,dc=one")],
+            ..RelayPolicy::default()
+        },
+        &format!(
+            "> 1 bind cn=app,dc=one
+             1< 1 bind cn=app,dc=one
+             1> 1 bound 0
+             < 1 bound 0
+             > 2 search x & 3 cancel@{PROXY} 2
+             1< 2 search x & 3 cancel 2 as dn:cn=x"
+        ),
+    );
+}

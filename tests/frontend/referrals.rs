@@ -77,3 +77,22 @@ fn a_bind_that_is_referred_elsewhere_is_refused_and_the_session_is_nobodys() {
          1< nothing",
     );
 }
+
+/// Without a bind the connection is a shared one; what comes on it goes the same way.
+#[test]
+fn references_on_a_shared_connection_are_settled_too() {
+    check(
+        Referrals::Strip,
+        "> 1 search x & 2 search y
+         1< 1 search x & 2 search y
+         1> 1 reference ldap://dc1/dc=one & 1 entry x & 1 done 0 & 2 referred ldap://dc1/dc=two
+         < 1 entry x & 1 done 0 & 2 done 53",
+    );
+    check(
+        Referrals::Rewrite,
+        "> 1 search x
+         1< 1 search x
+         1> 1 reference ldap://dc1/dc=two & 1 done 0
+         < 1 reference ldap://gateway/dc=two & 1 done 0",
+    );
+}

@@ -206,6 +206,7 @@ fn a_success_whose_user_is_not_told_is_no_sign_on() {
     );
     for (told, reason, who) in [
         ("2 named u:ann", "no-entry", "u:ann"),
+        ("2 named dn:no-name", "no-entry", "u:no-name"),
         ("2 answer 2", "untold", "u:PLAIN"),
         ("2 named what", "untold", "u:PLAIN"),
     ] {

@@ -202,15 +202,21 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         // Before anything that may wait: a seat that outlived this would do for the new user what
         // the old one may.
         self.leave_seat();
+        let is_next = kind == BindKind::Sasl(Step::Next);
+        if !is_next && self.upstream.as_ref().is_some_and(|upstream| !upstream.takes_a_bind()) {
+            self.part();
+        }
         let current = self.upstream.as_ref().map(|upstream| upstream.directory);
         let directory = match (kind, current) {
             (BindKind::Anonymous | BindKind::Sasl(Step::Next), Some(current)) => current,
             _ => self.gateway.route(name),
         };
         match kind {
-            BindKind::Sasl(step) if !self.begin_step(request, step, directory) => return,
+            BindKind::Sasl(_) if !self.begin_step(request, directory) => return,
             BindKind::Sasl(_) => {}
-            BindKind::Named | BindKind::Anonymous | BindKind::Nameless => self.abort_exchange(),
+            BindKind::Named | BindKind::Anonymous | BindKind::Nameless => {
+                self.binding.exchange = None;
+            }
         }
         self.binding.keep(request.body);
         self.binding.stage = Stage::AwaitsLink;
@@ -219,7 +225,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.directory = directory;
         // The clock is not read again for what was heard just now.
         self.binding.arrived = self.heard_at;
-        let is_next = kind == BindKind::Sasl(Step::Next);
         self.binding.retried = is_next;
         self.binding.kind = kind;
         self.binding.watch = self.gateway.throttle().watch();
@@ -272,6 +277,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return;
         };
         upstream.standing = Standing::Stranger;
+        if self.binding.exchange.is_some() {
+            upstream.carries_sasl();
+        }
         let id = upstream.send(&self.binding.body);
         self.binding.stage = Stage::Sent(id);
         let timeout = self.gateway.directory(self.binding.directory).bind_timeout;
@@ -477,7 +485,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         self.binding.body.zeroize();
         self.binding.attempt = None;
-        self.binding.exchange = None;
+        if self.binding.exchange.take().is_some() && !code.is_success() {
+            self.part();
+        }
         self.held = false;
         match (self.only_binds, &mut self.upstream) {
             (true, Some(upstream)) => upstream.link().set_recallable(true),

@@ -1,8 +1,8 @@
 //! A SASL bind, step by step, on one upstream connection (RFC 4513 section 5.2).
 //!
 //! A challenge is relayed and the session is nobody until the next step, which goes on the same
-//! connection. Meanwhile that connection is nobody else's: if it is left, it is closed. Who a
-//! success is of, the directory is asked on the same connection, by Who Am I; only then the sign-on
+//! connection. That connection carries this exchange and what follows its success: any other bind is
+//! sent on another, and if it is left, it is closed. Who a success is of, the directory is asked on the same connection, by Who Am I; only then the sign-on
 //! begins and the answer goes out.
 
 use super::binding::Exchange;
@@ -12,7 +12,7 @@ use crate::app::events::{Event, Unidentified};
 use crate::app::ports::{Events, Ports};
 use crate::app::sign_on::Verdict;
 use crate::domain::sasl::{self, Challenge};
-use crate::domain::session::{Session, Step};
+use crate::domain::session::Session;
 use crate::proto::ber::Reader;
 use crate::proto::bind::{self, Authentication, BindRequest, BindResponse};
 use crate::proto::control::Control;
@@ -54,12 +54,7 @@ impl Identity {
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// A step of a SASL bind has come; whether its mechanism is carried. If not it was refused.
-    pub(super) fn begin_step(
-        &mut self,
-        request: &Envelope<'_>,
-        step: Step,
-        directory: usize,
-    ) -> bool {
+    pub(super) fn begin_step(&mut self, request: &Envelope<'_>, directory: usize) -> bool {
         let mechanism = match BindRequest::decode(request.content) {
             Ok(BindRequest { authentication: Authentication::Sasl { mechanism, .. }, .. }) => {
                 mechanism
@@ -71,21 +66,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.refuse(request, reply::NOT_CARRIED);
             return false;
         }
-        if step == Step::First {
-            self.abort_exchange();
-        }
         let mechanism = mechanism.to_vec();
         self.binding.exchange = Some(Exchange { mechanism, challenged_at: None });
         true
-    }
-
-    /// Whatever exchange was under way is not gone on with: its connection serves this session alone.
-    pub(super) fn abort_exchange(&mut self) {
-        if self.binding.exchange.take().is_some()
-            && let Some(upstream) = &mut self.upstream
-        {
-            upstream.taint();
-        }
     }
 
     /// The directory answered a step with a challenge.
@@ -107,17 +90,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// The bind succeeded: who it is of has to be known before anybody is told.
     pub(super) fn identify(&mut self, response: &Envelope<'_>) {
-        let Some(exchange) = &self.binding.exchange else { return };
-        let Some(upstream) = &mut self.upstream else { return };
-        if sasl::may_leave_a_layer(&exchange.mechanism) {
-            upstream.taint();
-        }
         // What such a bind allows may depend on how it was made: it is not made up for by proxy.
         self.name_fits = Some(false);
         if let Some(told) = authorisation_id(response.controls) {
             let identity = Identity::of(told);
             return self.settle_identity(identity, response.body);
         }
+        let Some(upstream) = &mut self.upstream else { return };
         let mut body = Vec::new();
         ExtendedRequest { name: oid::WHO_AM_I, value: None }.write_body(&mut body);
         let id = upstream.send(&body);

@@ -34,10 +34,7 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         "bind2" => pdu::bind_with_version(2, &name, plain.as_bytes()),
         "bind+" => with_controls(pdu::bind(&name, b"secret"), 9),
         // `sasl MECHANISM CREDENTIALS`, and `challenge CREDENTIALS`.
-        "sasl" => {
-            let credentials = words.get(3).map(|word| spelled(word));
-            pdu::sasl_bind(&name, credentials.as_ref().map(String::as_bytes))
-        }
+        "sasl" => sasl(&name, words.get(3).map(|word| spelled(word))),
         "challenge" => challenge(&name),
         "unbind" => pdu::unbind(),
         "abandon" => pdu::abandon(number()),
@@ -48,10 +45,7 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         }
         "done$" => paged(result(0x65, 0, ""), &name),
         // `view$ NAME CONTEXT`, and `viewed$ CONTEXT`: a window of a list.
-        "view$" => {
-            let context = spelled(words.get(3).copied().unwrap_or("-"));
-            viewed(pdu::Ask::entry(&name).body(), "2.16.840.1.113730.3.4.9", &context)
-        }
+        "view$" => view(&name, &spelled(words.get(3).copied().unwrap_or("-"))),
         "viewed$" => viewed(result(0x65, 0, ""), "2.16.840.1.113730.3.4.10", &name),
         "aborted" => result(0x78, 0, "1.3.6.1.1.21.4"),
         // `end$ ID`: a transaction ended, and that update failed.
@@ -87,12 +81,15 @@ pub(crate) fn message(text: &str) -> Vec<u8> {
         "notice" => result(0x78, code(), NOTICE),
         other => panic!("no such message: {other}"),
     };
-    let control = control.map(|oid| pdu::Control { oid, critical: true, value: Some(b"dn:cn=x") });
     let body = match control {
-        Some(control) => pdu::with_controls(body, &[control]),
+        Some(oid) => as_somebody(body, oid),
         None => body,
     };
     pdu::message(id, &body)
+}
+
+fn as_somebody(body: Vec<u8>, oid: &str) -> Vec<u8> {
+    pdu::with_controls(body, &[pdu::Control { oid, critical: true, value: Some(b"dn:cn=x") }])
 }
 
 /// The words that a message is.
@@ -134,6 +131,10 @@ fn bind(content: &[u8]) -> String {
     };
     let credentials = credentials.map(|bytes| format!(" {}", shown(bytes)));
     format!("sasl {}{}", shown(mechanism), credentials.unwrap_or_default())
+}
+
+fn sasl(mechanism: &str, credentials: Option<String>) -> Vec<u8> {
+    pdu::sasl_bind(mechanism, credentials.as_ref().map(String::as_bytes))
 }
 
 /// A bind response that asks for the next step.
@@ -220,6 +221,10 @@ fn paged(body: Vec<u8>, cookie: &str) -> Vec<u8> {
     let value = pdu::page(5, cookie.as_bytes());
     let oid = "1.2.840.113556.1.4.319";
     pdu::with_controls(body, &[pdu::Control { oid, critical: true, value: Some(&value) }])
+}
+
+fn view(name: &str, context: &str) -> Vec<u8> {
+    viewed(pdu::Ask::entry(name).body(), "2.16.840.1.113730.3.4.9", context)
 }
 
 fn viewed(body: Vec<u8>, oid: &str, context: &str) -> Vec<u8> {

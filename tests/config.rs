@@ -8,6 +8,8 @@
 
 #[path = "config/groups.rs"]
 mod groups;
+#[path = "config/relay.rs"]
+mod relay;
 
 use bindgate::config::{
     self, Config, KEYS, Paint, Presence, Problem, Problems, SECTIONS, Severity,

@@ -8,7 +8,6 @@ use super::reply;
 use super::upstream::Upstream;
 use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Ports};
-use crate::proto::ber::Reader;
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
 use crate::proto::extended::ExtendedResponse;
 use crate::proto::framing::{Frame, frame};
@@ -154,7 +153,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if operation.is_paged {
             self.cookies.give(response);
         }
-        let code = self.relay_last(&operation, directory, response.body);
+        let (content, body) = (response.content, response.body);
+        let code = self.relay_last(&operation, directory, content, body);
         self.outstanding.finish_way(operation.way);
         let Relayed { operation, entries, started, number, .. } = operation;
         self.report(operation, code, entries, started, number);
@@ -168,9 +168,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         &mut self,
         operation: &Relayed,
         directory: usize,
+        content: &[u8],
         body: &[u8],
     ) -> ResultCode {
-        let content = Reader::new(body).element().map_or(&[][..], |response| response.content);
         let result = LdapResult::decode(content);
         let code = result.map_or(ResultCode::OTHER, |result| result.code);
         if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {

@@ -286,7 +286,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.end_for_want_of_a_lease();
             return;
         }
-        let code = self.relay_last(&operation, directory, body);
+        let code = self.relay_last(&operation, directory, content, body);
         self.outstanding.finish_way(operation.way);
         let Relayed { operation, entries, started, number, .. } = operation;
         self.report(operation, code, entries, started, number);

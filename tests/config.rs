@@ -357,7 +357,6 @@ fn unknown_keys_and_sections_are_refused_with_what_is_known() {
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
     let words = ["is not available in this version"];
-    check_line("listen", "require_confidentiality = true", "require_confidentiality", &words);
     check("[[directory]]", "[[view]]\nname = \"x\"\n[[directory]]", "view", &words);
     check("name = \"corp\"", "name = \"corp\"\nkind = \"auto\"", "kind", &words);
     let base = "base = \"ou=groups,dc=example,dc=com\"";
@@ -416,6 +415,12 @@ fn listening_needs_an_address_and_tls_a_certificate() {
     check_line("listen", "ldap = []", "[listen]", &["nobody could connect"]);
     check_line("listen", "ldaps = [\"[::1]:636\"]", "\"[::1]:636\"", &["needs [listen.tls]"]);
     check_line("listen.tls", "certificate = \"c\"", "[listen.tls]", &["`private_key` is missing"]);
+    let pair = |line: &str| format!("certificate = \"c\"\nprivate_key = \"k\"\n{line}");
+    let check_tls = |line: &str, at: &str, words: &[&str]| {
+        check_line("listen.tls", &pair(line), at, words);
+    };
+    check_tls("client_certificate = \"request\"", "[listen.tls]", &["nothing verifies them"]);
+    check_tls("minimum_version = \"1.1\"", "\"1.1\"", &["one of: 1.2, 1.3"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::DirectoryPolicy;
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
-use bindgate::frontend::{Config, Drain, serve_client};
+use bindgate::frontend::{Confidentiality, Config, Drain, serve_client};
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::proto::op::Operation;
 use bindgate::proto::search::{Entry, Search};
@@ -129,6 +129,7 @@ fn config() -> Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
+        confidentiality: Confidentiality::RequiredElsewhere,
         proxy_protocol: Vec::new(),
         max_message_size: 1 << 20,
         max_outstanding: 100,

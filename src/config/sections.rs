@@ -4,6 +4,7 @@ use super::reader::{FileKind, Reader, Section, resolve};
 use super::value::{self, Mistake};
 use crate::app::sign_on::{self, SyncMode};
 use crate::app::throttle;
+use crate::frontend::{ClientCertificate, Confidentiality, TlsVersion};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{admin, frontend, store, telemetry};
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let ldap = r.list(&section, "ldap", value::address);
     let ldaps = r.list(&section, "ldaps", value::address);
     let tls = listen_tls(r, &section);
+    let confidentiality = confidentiality(r, &section);
     let proxy_protocol = r.list(&section, "proxy_protocol", value::network);
     let max_message_size = r.size(&section, "max_message_size");
     let max_outstanding = r.amount(&section, "max_outstanding");
@@ -48,6 +50,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         ldaps: plain(ldaps),
         proxy_protocol: plain(proxy_protocol?),
         tls,
+        confidentiality: confidentiality?,
         max_message_size: max_message_size?,
         max_outstanding: max_outstanding?,
         max_controls: max_controls?,
@@ -76,7 +79,46 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
     }
     let certificate = r.file(&section, "certificate", FileKind::Certificates);
     let private_key = r.file(&section, "private_key", FileKind::PrivateKey);
-    Some(Some(frontend::TlsConfig { certificate: certificate?, private_key: private_key? }))
+    let versions = [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
+    let minimum_version = r.choice(&section, "minimum_version", &versions);
+    let asked = [
+        ("none", ClientCertificate::None),
+        ("request", ClientCertificate::Request),
+        ("require", ClientCertificate::Require),
+    ];
+    let client_certificate = r.choice(&section, "client_certificate", &asked);
+    let client_ca = r.optional(&section, "client_ca", |r, section, name| {
+        r.file(section, name, FileKind::Certificates)
+    });
+    match (client_certificate, &client_ca) {
+        (Some(ClientCertificate::Request | ClientCertificate::Require), Some(None)) => {
+            let help = "client_ca = a file with the certificates of those who issue them";
+            let message = "certificates of clients are asked for, and nothing verifies them";
+            r.error(section.span(), message, help);
+        }
+        (Some(ClientCertificate::None), Some(Some(_))) => {
+            let help = "client_certificate = \"request\" or \"require\"";
+            r.warning(section.span(), "`client_ca` is not used: no client is asked", help);
+        }
+        _ => {}
+    }
+    let reload_interval = r.duration(&section, "reload_interval");
+    Some(Some(frontend::TlsConfig {
+        certificate: certificate?,
+        private_key: private_key?,
+        minimum_version: minimum_version?,
+        client_ca: client_ca?,
+        client_certificate: client_certificate?,
+        reload_interval: reload_interval?,
+    }))
+}
+
+fn confidentiality<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Confidentiality> {
+    Some(match r.optional(listen, "require_confidentiality", Reader::flag)? {
+        None => Confidentiality::RequiredElsewhere,
+        Some(true) => Confidentiality::Required,
+        Some(false) => Confidentiality::NotRequired,
+    })
 }
 
 fn judge_addresses(

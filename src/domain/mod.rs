@@ -3,6 +3,7 @@
 //! Time and new ids are arguments; what is to be done comes back as a value.
 
 pub mod change;
+pub mod channel;
 pub mod csn;
 pub mod digest;
 pub mod identity;

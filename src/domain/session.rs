@@ -4,6 +4,7 @@
 //! on receipt, before anything is sent (RFC 4513 section 4), so no later fault can leave the old
 //! identity standing. It opens no connection and knows no directory.
 
+use super::channel::{self, CONFIDENTIALITY_REQUIRED, Passwords, StartTls};
 use crate::proto::ber::{self, Reader, SEQUENCE};
 use crate::proto::bind::{Authentication, BindRequest};
 use crate::proto::control::Control;
@@ -67,7 +68,7 @@ pub enum Action<'a> {
     Answer(Refusal),
     /// Answer the Who Am I operation (RFC 4532) with this authorisation identity.
     WhoAmI(Vec<u8>),
-    /// Begin TLS on this connection (RFC 4511 section 4.14), if the listener can.
+    /// Answer with success, and begin TLS on this connection (RFC 4511 section 4.14).
     StartTls,
     /// The client is leaving.
     Unbind,
@@ -91,9 +92,16 @@ impl Refusal {
     }
 }
 
-const fn protocol_error(text: &'static str) -> Refusal {
+pub(super) const fn protocol_error(text: &'static str) -> Refusal {
     Refusal::new(ResultCode::PROTOCOL_ERROR, text)
 }
+
+/// A critical control of an operation that is answered here.
+pub(super) const UNKNOWN_CRITICAL: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, "critical control is not recognised");
+
+/// An extended operation that takes no value bore one.
+pub(super) const NO_DATA_EXPECTED: &str = "no request data expected";
 
 /// More controls than a message may have.
 pub const TOO_MANY_CONTROLS: Refusal =
@@ -110,6 +118,10 @@ pub const FILTER_TOO_WIDE: Refusal =
 /// What surrounds a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Surroundings {
+    /// Whether TLS can begin.
+    pub start_tls: StartTls,
+    /// Whether passwords may come.
+    pub passwords: Passwords,
     /// How many of the client's operations are outstanding.
     pub outstanding: usize,
     /// The most that may be.
@@ -132,7 +144,14 @@ pub enum BindEnd {
 impl Session {
     /// Takes a request and says what is to be done with it.
     pub fn receive<'a>(self, request: &Envelope<'a>, around: Surroundings) -> (Self, Action<'a>) {
-        if matches!(self, Self::Binding(_)) {
+        let is_binding = matches!(self, Self::Binding(_));
+        let is_busy = around.outstanding > 0 || is_binding;
+        if let Some(action) = channel::judge_start_tls(request, around.start_tls, is_busy) {
+            // An identity that was proven in clear does not become one of the channel to come.
+            let session = if action == Action::StartTls { Self::Anonymous } else { self };
+            return (session, action);
+        }
+        if is_binding {
             return (self, Action::Hold);
         }
         // Also one that will be refused: on its receipt the session is anonymous, and what is under
@@ -149,7 +168,7 @@ impl Session {
             return (if bind { Self::Anonymous } else { self }, action);
         }
         match request.operation {
-            Operation::BindRequest => self.receive_bind(request.content),
+            Operation::BindRequest => self.receive_bind(request.content, around.passwords),
             Operation::UnbindRequest => (self, Action::Unbind),
             Operation::AbandonRequest => {
                 let action = match message_id(request.content) {
@@ -159,7 +178,7 @@ impl Session {
                 (self, action)
             }
             Operation::ExtendedRequest => {
-                let action = self.receive_extended(request);
+                let action = self.receive_extended(request, around.passwords);
                 (self, action)
             }
             Operation::SearchRequest => {
@@ -199,7 +218,7 @@ impl Session {
 
     /// The name's room is kept from one bind to the next: a client that binds again and again costs no
     /// allocation.
-    fn receive_bind(self, content: &[u8]) -> (Self, Action<'_>) {
+    fn receive_bind(self, content: &[u8], passwords: Passwords) -> (Self, Action<'_>) {
         let Ok(bind) = BindRequest::decode(content) else {
             let refusal = protocol_error("bind request is malformed");
             return (Self::Anonymous, Action::Disconnect(refusal));
@@ -228,6 +247,9 @@ impl Session {
                 return (Self::Anonymous, Action::Answer(refusal));
             }
         };
+        if passwords == Passwords::Refused && kind != BindKind::Anonymous {
+            return (Self::Anonymous, Action::Answer(CONFIDENTIALITY_REQUIRED));
+        }
         let mut name = match self {
             Self::Binding(BoundName(room)) | Self::Bound(BoundName(room)) => room,
             Self::Anonymous => Vec::new(),
@@ -237,18 +259,17 @@ impl Session {
         (Self::Binding(BoundName(name)), Action::Bind { name: bind.name, kind })
     }
 
-    fn receive_extended<'a>(&self, request: &Envelope<'a>) -> Action<'a> {
+    fn receive_extended<'a>(&self, request: &Envelope<'a>, passwords: Passwords) -> Action<'a> {
         let Ok(extended) = ExtendedRequest::decode(request.content) else {
             return Action::Disconnect(protocol_error("extended request is malformed"));
         };
         match extended.name {
-            oid::START_TLS => Action::StartTls,
-            oid::WHO_AM_I if has_critical_control(request) => Action::Answer(Refusal::new(
-                ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
-                "critical control is not recognised",
-            )),
+            oid::WHO_AM_I if has_critical_control(request) => Action::Answer(UNKNOWN_CRITICAL),
             oid::WHO_AM_I if extended.value.is_some() => {
-                Action::Answer(protocol_error("no request data expected"))
+                Action::Answer(protocol_error(NO_DATA_EXPECTED))
+            }
+            oid::PASSWORD_MODIFY if passwords == Passwords::Refused => {
+                Action::Answer(CONFIDENTIALITY_REQUIRED)
             }
             oid::WHO_AM_I => Action::WhoAmI(self.authorisation_id()),
             oid::CANCEL => match extended.value.and_then(cancelled_id) {
@@ -288,7 +309,7 @@ fn judge_filter<'a>(search: &[u8], limits: FilterLimits) -> Option<Action<'a>> {
     }
 }
 
-fn has_critical_control(request: &Envelope<'_>) -> bool {
+pub(super) fn has_critical_control(request: &Envelope<'_>) -> bool {
     let Some(content) = request.controls else {
         return false;
     };
@@ -316,6 +337,8 @@ mod tests {
     use crate::proto::envelope::write_message;
 
     const AROUND: Surroundings = Surroundings {
+        start_tls: StartTls::Offered,
+        passwords: Passwords::Welcome,
         outstanding: 0,
         max_outstanding: 8,
         max_controls: 4,
@@ -381,6 +404,19 @@ mod tests {
         ] {
             let pdu = bind(version, b"uid=ann", choice, password);
             check(bound(), &pdu, AROUND, anonymous.clone(), action);
+        }
+    }
+
+    #[test]
+    fn where_passwords_may_not_come_only_binds_without_one_are_sent() {
+        let clear = Surroundings { passwords: Passwords::Refused, ..AROUND };
+        for (name, password, state, action) in [
+            (&b"uid=ann"[..], &b"x"[..], Session::Anonymous, "answer 13"),
+            (b"", b"x", Session::Anonymous, "answer 13"),
+            (b"uid=ann", b"", Session::Anonymous, "answer 53"),
+            (b"", b"", binding(b""), "bind Anonymous"),
+        ] {
+            check(bound(), &bind(3, name, 0x80, password), clear, state, action);
         }
     }
 

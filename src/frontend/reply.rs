@@ -58,10 +58,6 @@ pub(super) const MALFORMED: Refusal =
 pub(super) const TOO_LARGE: Refusal =
     Refusal::new(ResultCode::PROTOCOL_ERROR, "message exceeds the size limit");
 
-/// An extended operation that is not served, in slapd's words.
-pub(super) const UNSUPPORTED_EXTENDED: Refusal =
-    Refusal::new(ResultCode::PROTOCOL_ERROR, "unsupported extended operation");
-
 /// More searches in pages than a client may have begun and not finished.
 pub(super) const TOO_MANY_COOKIES: Refusal =
     Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many paged searches are not finished");

@@ -1,5 +1,6 @@
 //! The wiring of a gateway: configuration in, a running gateway out. It decides nothing.
 
+mod certificates;
 mod clock;
 mod descriptors;
 mod running;

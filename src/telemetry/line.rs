@@ -14,6 +14,7 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self.0 {
             Event::Connected { .. }
+            | Event::TlsEstablished { .. }
             | Event::Disconnected { .. }
             | Event::Bind { .. }
             | Event::Answered { .. } => connection(self.0, f),
@@ -28,6 +29,15 @@ fn connection(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::Connected { conn, peer, tls } => {
             let tls = if tls { "yes" } else { "no" };
             write!(f, "conn={} ACCEPT from {peer} tls={tls}", conn.0)
+        }
+        Event::TlsEstablished { conn, version, handshake, certified } => {
+            let (conn, version, handshake) = (conn.0, version.name(), handshake.name());
+            let certificate = if certified { "yes" } else { "no" };
+            write!(
+                f,
+                "conn={conn} TLS established tls_proto={version} handshake={handshake} \
+                 client_certificate={certificate}"
+            )
         }
         Event::Disconnected { conn, reason: Closed::Limit(limit) } => {
             write!(f, "conn={} closed (limit {})", conn.0, Word(limit))
@@ -116,6 +126,11 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "STORE failed error={}", Quoted(error.as_bytes()))
         }
         Event::StoreRecovered => f.write_str("STORE recovered"),
+        Event::CertificatesReloaded => f.write_str("TLS certificates reloaded"),
+        Event::CertificatesRefused { error } => {
+            let error = Quoted(error.as_bytes());
+            write!(f, "TLS certificates not reloaded, the old ones stay in force error={error}")
+        }
         Event::AdminRefused => f.write_str("ADMIN request without a valid token refused"),
         _ => Ok(()),
     }
@@ -137,7 +152,7 @@ impl fmt::Display for Etime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::events::{ConnectionId, GroupSource};
+    use crate::app::events::{ConnectionId, GroupSource, Handshake, TlsVersion};
     use crate::domain::observation::UnknownReason;
     use crate::proto::result::ResultCode;
 
@@ -152,6 +167,15 @@ mod tests {
     #[test]
     fn a_connection_reads_as_in_slapds_log() {
         let peer = "127.0.0.1:5555".parse().unwrap();
+        check(
+            Event::TlsEstablished {
+                conn: CONN,
+                version: TlsVersion::V1_2,
+                handshake: Handshake::Resumed,
+                certified: true,
+            },
+            "conn=12 TLS established tls_proto=TLSv1.2 handshake=resumed client_certificate=yes",
+        );
         check(
             Event::Connected { conn: CONN, peer, tls: false },
             "conn=12 ACCEPT from 127.0.0.1:5555 tls=no",

@@ -153,6 +153,9 @@ impl Inner {
                 instruments.bound(worker, code, elapsed);
             }
             Event::Answered { operation, code, .. } => instruments.answered(operation, code),
+            Event::TlsEstablished { version, handshake, .. } => {
+                instruments.tls.handshakes[version as usize][handshake as usize].increment(1);
+            }
             _ => return self.count_rare(event),
         }
         Urgency::Line(Level::DEBUG)
@@ -211,6 +214,14 @@ impl Inner {
             Event::StoreRecovered => {
                 instruments.store_healthy.set(1.0);
                 return Urgency::Line(Level::INFO);
+            }
+            Event::CertificatesReloaded => {
+                instruments.tls.reloaded.increment(1);
+                return Urgency::Line(Level::INFO);
+            }
+            Event::CertificatesRefused { .. } => {
+                instruments.tls.refused.increment(1);
+                return Urgency::Line(Level::ERROR);
             }
             Event::AdminRefused => {
                 instruments.admin_refused.increment(1);

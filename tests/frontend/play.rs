@@ -29,7 +29,7 @@ use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::app::throttle::{self, Throttle, Watch};
 use bindgate::domain::policy::OnUnknown;
-use bindgate::frontend::{Config, Drain, Phase, serve_client};
+use bindgate::frontend::{Confidentiality, Config, Drain, Phase, serve_client};
 use bindgate::proto::envelope::MessageId;
 use bindgate::proto::framing::{Frame, frame};
 use std::collections::HashMap;
@@ -146,6 +146,7 @@ fn config() -> Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
+        confidentiality: Confidentiality::RequiredElsewhere,
         proxy_protocol: Vec::new(),
         max_message_size: 300_000,
         max_outstanding: 3,

@@ -71,11 +71,16 @@ impl Settings {
     /// Adds an LDAPS listener with this certificate and gives its port.
     pub fn add_ldaps(&mut self, certificate: &Certificate) -> u16 {
         let port = free_port();
-        let path = |path: &std::path::Path| quoted(&path.display().to_string());
         self.set("[listen]", "ldaps", format!("[\"127.0.0.1:{port}\"]"));
+        self.add_start_tls(certificate);
+        port
+    }
+
+    /// Has StartTLS offered with this certificate.
+    pub fn add_start_tls(&mut self, certificate: &Certificate) {
+        let path = |path: &std::path::Path| quoted(&path.display().to_string());
         self.set("[listen.tls]", "certificate", path(&certificate.certificate));
         self.set("[listen.tls]", "private_key", path(&certificate.private_key));
-        port
     }
 
     /// Moves to other ports and keeps the rest.

@@ -18,6 +18,8 @@ mod like_slapd;
 mod reload;
 #[path = "tls/start_tls.rs"]
 mod start_tls;
+#[path = "tls/upstream.rs"]
+mod upstream;
 
 use bindgate::proto::extended::ExtendedResponse;
 use rustls::ClientConfig;

@@ -146,7 +146,7 @@ fn config() -> Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
-        confidentiality: Confidentiality::RequiredElsewhere,
+        confidentiality: Confidentiality::NotRequired,
         proxy_protocol: Vec::new(),
         max_message_size: 300_000,
         max_outstanding: 3,

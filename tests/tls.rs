@@ -10,6 +10,8 @@ mod support;
 
 #[path = "tls/confidentiality.rs"]
 mod confidentiality;
+#[path = "tls/external.rs"]
+mod external;
 #[path = "tls/handshakes.rs"]
 mod handshakes;
 #[path = "tls/like_slapd.rs"]

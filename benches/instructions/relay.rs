@@ -217,6 +217,10 @@ impl Shared for Absent {
 
     fn bound(&self, _: &[u8]) {}
 
+    fn settle_proxying(&self, _: &[u8]) -> impl Future<Output = bool> + Send + use<> {
+        std::future::ready(false)
+    }
+
     fn denied(&self) {}
 }
 

@@ -7,6 +7,7 @@ use crate::domain::policy::Switch;
 use crate::domain::record::UserKey;
 use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
+use crate::domain::vouching::NotVouched;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
 use std::net::SocketAddr;
@@ -320,6 +321,15 @@ pub enum Event<'a> {
     },
     /// The store writes again.
     StoreRecovered,
+    /// A client that binds by its certificate is not vouched for.
+    NotVouchedFor {
+        /// The connection.
+        conn: ConnectionId,
+        /// The name that the certificate stands for; empty if there is none.
+        name: &'a [u8],
+        /// Why.
+        why: NotVouched,
+    },
     /// The files of certificate and key have changed, and what they hold is used from now on.
     CertificatesReloaded,
     /// The files of certificate and key have changed, or cannot be read, and what they hold cannot be

@@ -233,6 +233,8 @@ pub const KEYS: &[Key] = &[
         "Whether clients are asked for a certificate, and whether one without is served over TLS; it is what SASL EXTERNAL goes by."),
     key("listen.tls", "client_ca", Text(FILE), Optional("\"certs/clients.pem\""),
         "Who may have issued certificates of clients, PEM."),
+    key("listen.tls", "external_name", Text("a distinguished name with {subject}, {mail}, {upn} or an attribute type in braces"), Optional("\"uid={cn},ou=people,dc=example,dc=com\""),
+        "The entry that a client's certificate stands for, for SASL EXTERNAL; without it that is refused."),
     key("listen.tls", "reload_interval", Duration(0, DAY), Default("\"10s\""),
         "How often the files are looked at for a change; with \"0s\" they are read again on SIGHUP alone."),
 

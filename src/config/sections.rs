@@ -4,6 +4,7 @@ use super::reader::{FileKind, Reader, Section, resolve};
 use super::value::{self, Mistake};
 use crate::app::sign_on::{self, SyncMode};
 use crate::app::throttle;
+use crate::domain::vouching;
 use crate::frontend::{ClientCertificate, Confidentiality, TlsVersion};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{admin, frontend, store, telemetry};
@@ -102,6 +103,18 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
         }
         _ => {}
     }
+    let external_name = r.optional(&section, "external_name", |r, section, name| {
+        let help = "for example \"uid={cn},ou=people,dc=example,dc=com\", or \"{subject}\"";
+        let rule = |text: &str| {
+            vouching::Rule::parse(text).map_err(|bad| Mistake::new(bad.to_string(), help))
+        };
+        r.text(section, name, rule)
+    });
+    if let (Some(ClientCertificate::None), Some(Some(rule))) = (client_certificate, &external_name)
+    {
+        let help = "client_certificate = \"request\" or \"require\", and client_ca";
+        r.error(rule.span(), "no client is asked for the certificate that this goes by", help);
+    }
     let reload_interval = r.duration(&section, "reload_interval");
     Some(Some(frontend::TlsConfig {
         certificate: certificate?,
@@ -109,6 +122,7 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
         minimum_version: minimum_version?,
         client_ca: client_ca?,
         client_certificate: client_certificate?,
+        external_name: external_name?.map(Spanned::into_inner),
         reload_interval: reload_interval?,
     }))
 }

@@ -23,4 +23,5 @@ pub mod strategy;
 pub mod throttle;
 mod throttle_names;
 pub mod time;
+pub mod vouching;
 pub mod walk;

@@ -53,6 +53,9 @@ pub enum Action<'a> {
         /// What kind of bind it is.
         kind: BindKind,
     },
+    /// Bind as whom the client's certificate stands for (SASL EXTERNAL); the client asks to be this
+    /// authorisation identity, nobody in particular if it is empty.
+    BindExternal(&'a [u8]),
     /// Relay the request.
     Relay,
     /// Keep the request until the operations before it have ended.
@@ -102,6 +105,9 @@ pub(super) const UNKNOWN_CRITICAL: Refusal =
 
 /// An extended operation that takes no value bore one.
 pub(super) const NO_DATA_EXPECTED: &str = "no request data expected";
+
+/// The mechanism that goes by the client's certificate (RFC 4422 appendix A).
+const EXTERNAL: &[u8] = b"EXTERNAL";
 
 /// More controls than a message may have.
 pub const TOO_MANY_CONTROLS: Refusal =
@@ -227,12 +233,19 @@ impl Session {
             let refusal = protocol_error("requested protocol version not allowed");
             return (Self::Anonymous, Action::Answer(refusal));
         }
-        let Authentication::Simple(password) = bind.authentication else {
-            let refusal = Refusal::new(
-                ResultCode::AUTH_METHOD_NOT_SUPPORTED,
-                "only simple authentication is served",
-            );
-            return (Self::Anonymous, Action::Answer(refusal));
+        let password = match bind.authentication {
+            Authentication::Simple(password) => password,
+            Authentication::Sasl { mechanism: EXTERNAL, credentials } => {
+                let asked = credentials.unwrap_or_default();
+                return (Self::Binding(BoundName(Vec::new())), Action::BindExternal(asked));
+            }
+            _ => {
+                let refusal = Refusal::new(
+                    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+                    "only simple authentication is served",
+                );
+                return (Self::Anonymous, Action::Answer(refusal));
+            }
         };
         let kind = match (bind.name.is_empty(), password.is_empty()) {
             (true, true) => BindKind::Anonymous,

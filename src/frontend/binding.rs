@@ -7,6 +7,10 @@
 //! not a success is relayed unchanged. A success that is refused here leaves nothing behind: the
 //! upstream connection is closed.
 
+mod external;
+
+pub(super) use external::Shown;
+
 use super::connection::Connection;
 use super::reply;
 use super::upstream::Standing;
@@ -62,6 +66,8 @@ enum Stage {
     Lost,
     /// The directory said success; the answer waits for the record.
     Gated { gate: Box<Gate>, response: Vec<u8> },
+    /// It is looked at whether the gateway may vouch for the client.
+    Vouching(external::Vouching),
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
     /// connection is to be given back.
     Failed,
@@ -114,7 +120,7 @@ impl<P: Ports> Binding<P> {
             Stage::None | Stage::Failed => None,
             // The turn's wait is bounded too.
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
-            Stage::Sent(_) | Stage::Gated { .. } => Some(self.deadline),
+            Stage::Sent(_) | Stage::Vouching(_) | Stage::Gated { .. } => Some(self.deadline),
         }
     }
 
@@ -286,6 +292,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 Poll::Ready(Err(held)) => self.hold_back(held),
             },
+            Stage::Vouching(wait) => match wait.as_mut().poll(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(vouched) => self.vouched(vouched),
+            },
             Stage::Gated { gate, .. } => match Pin::new(gate).poll(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(verdict) => self.leave_gate(verdict),
@@ -319,6 +329,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
+            Stage::Vouching(_) => self.refuse_bind(reply::BIND_TIMED_OUT),
             Stage::None | Stage::Failed => {}
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => {}
         }

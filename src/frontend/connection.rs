@@ -5,7 +5,7 @@
 //! in `responses`, how a bind goes in `binding`, and what happens when nothing arrives in `timing`.
 
 use super::addresses::Counted;
-use super::binding::Binding;
+use super::binding::{Binding, Shown};
 use super::buffer::{Content, Inbound, Outbound};
 use super::drain::{ClientPermit, Drain, Phase};
 use super::outstanding::Outstanding;
@@ -109,6 +109,10 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) requests: u64,
     pub(super) start_tls: StartTls,
     pub(super) passwords: Passwords,
+    /// Who the client is by its certificate, if there is one and a rule for it.
+    pub(super) external: Option<Box<Shown>>,
+    /// Whether the session is one that the gateway vouches for.
+    pub(super) is_vouched_for: bool,
     pub(super) stream: S,
     quiet: Quiet,
     pub(super) inbound: Inbound,
@@ -131,6 +135,7 @@ pub(super) struct Admission {
     pub(super) permits: (ClientPermit, Counted),
     pub(super) start_tls: StartTls,
     pub(super) passwords: Passwords,
+    pub(super) external: Option<Box<Shown>>,
     /// How many requests it has been answered before.
     pub(super) requests: u64,
 }
@@ -167,6 +172,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             requests: admission.requests,
             start_tls: admission.start_tls,
             passwords: admission.passwords,
+            external: admission.external,
+            is_vouched_for: false,
             stream,
             quiet: Quiet::default(),
             inbound: Inbound::new(Content::Requests),

@@ -218,6 +218,7 @@ impl<P: Ports> Door<P> {
                 true => Passwords::Welcome,
                 false => passwords_in_clear(self.config.confidentiality, [from, peer]),
             },
+            external: None,
             requests: 0,
         };
         let (gateway, config) = (self.gateway.clone(), self.config.clone());
@@ -312,6 +313,7 @@ pub async fn serve_client<P: Ports>(
             permits,
             start_tls: StartTls::NotOffered,
             passwords: passwords_in_clear(config.confidentiality, [peer; 2]),
+            external: None,
             requests: 0,
         };
         Connection::new(stream, admission, gateway, config, drain).serve().await;
@@ -333,7 +335,7 @@ async fn shake_hands<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
     tls: Tls,
     upgrade: Upgrade<P, S>,
 ) {
-    let Upgrade { stream, admission, gateway, config, drain } = upgrade;
+    let Upgrade { stream, mut admission, gateway, config, drain } = upgrade;
     let handshake = tokio::time::timeout(config.handshake_timeout, tls.acceptor().accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
@@ -344,7 +346,9 @@ async fn shake_hands<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
     };
     match accepted {
         Ok(Ok(stream)) => {
-            gateway.events().emit(&tls::established(admission.id, stream.get_ref().1));
+            let session = stream.get_ref().1;
+            gateway.events().emit(&tls::established(admission.id, session));
+            admission.external = tls.shown_by(session).map(Box::new);
             // Boxed: TLS state is large, and a future is as large as its largest moment.
             let stream = Box::new(stream);
             Connection::new(stream, admission, gateway, config, drain).serve().await;

@@ -26,6 +26,7 @@ pub use listener::{ListenError, Listeners, serve_client};
 pub use tls::{Reloaded, Tls, TlsError};
 
 use crate::domain::source::Network;
+use crate::domain::vouching;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub struct TlsConfig {
     pub client_ca: Option<PathBuf>,
     /// Whether clients are asked for certificates (`client_certificate`).
     pub client_certificate: ClientCertificate,
+    /// How a name is made of a client's certificate, for SASL EXTERNAL (`external_name`).
+    pub external_name: Option<vouching::Rule>,
     /// How often the files are looked at for a change; zero is never (`reload_interval`).
     pub reload_interval: Duration,
 }

@@ -84,5 +84,12 @@ pub(super) fn no_link(error: LinkError) -> Refusal {
     }
 }
 
+/// What needs a connection of one's own, of a session that was bound by a certificate and can have
+/// none: it would have to be bound again, without a password.
+pub(super) const NOT_BY_PROXY: Refusal = Refusal::new(
+    ResultCode::UNWILLING_TO_PERFORM,
+    "not served to a session that was bound by certificate",
+);
+
 /// A client that was silent for too long.
 pub(super) const IDLE: Refusal = Refusal::new(ResultCode::UNAVAILABLE, "idle for too long");

@@ -103,6 +103,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             Action::Relay => return self.relay(request),
             Action::Bind { name, kind } => self.begin_bind(request, name, kind),
+            Action::BindExternal(asked) => self.begin_external(request, asked),
             Action::Answer(refusal) => self.refuse(request, refusal),
             Action::WhoAmI(identity) => self.answer_who_am_i(request, &identity),
             Action::StartTls => self.begin_tls(request),

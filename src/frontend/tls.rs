@@ -1,8 +1,11 @@
 //! TLS towards clients: certificate, key, and whose certificates are asked for; and how they are
 //! put in the place of others while clients are served.
 
+use super::binding::Shown;
 use super::{ClientCertificate, TlsConfig, TlsVersion};
 use crate::app::events::{ConnectionId, Event, Handshake};
+use crate::domain::vouching::NotVouched;
+use crate::proto::certificate::Certificate;
 use arc_swap::ArcSwap;
 use ring::digest;
 use rustls::pki_types::pem::{self, PemObject};
@@ -94,6 +97,19 @@ impl Tls {
         current.store(Arc::new(server_config(config, &files)?));
         *loaded = contents;
         Ok(Reloaded::Changed)
+    }
+
+    /// Who a client is by the certificate that it showed; `None` if it showed none, or if there is no
+    /// rule for that.
+    pub(super) fn shown_by(&self, session: &ServerConnection) -> Option<Shown> {
+        let rule = self.0.config.external_name.as_ref()?;
+        let der = session.peer_certificates()?.first()?;
+        Some(match Certificate::decode(der) {
+            Ok(certificate) => {
+                Shown { name: rule.name(&certificate), not_after: certificate.not_after }
+            }
+            Err(_) => Shown { name: Err(NotVouched::Unreadable), not_after: i64::MIN },
+        })
     }
 
     /// What the next client shakes hands with.

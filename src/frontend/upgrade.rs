@@ -88,6 +88,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             permits: self.permits,
             start_tls: StartTls::On,
             passwords: Passwords::Welcome,
+            external: None,
             requests: self.requests,
         };
         let (gateway, config, drain) = (self.gateway, self.config, self.drain);

@@ -126,6 +126,11 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "STORE failed error={}", Quoted(error.as_bytes()))
         }
         Event::StoreRecovered => f.write_str("STORE recovered"),
+        Event::NotVouchedFor { conn, name, why } => {
+            let (conn, name, why) =
+                (conn.0, Quoted(name), Quoted(why.to_string().as_bytes()).to_string());
+            write!(f, "conn={conn} EXTERNAL dn={name} refused reason={why}")
+        }
         Event::CertificatesReloaded => f.write_str("TLS certificates reloaded"),
         Event::CertificatesRefused { error } => {
             let error = Quoted(error.as_bytes());

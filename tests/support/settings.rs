@@ -63,6 +63,11 @@ impl Settings {
         self.values.push((section, key, value.into()));
     }
 
+    /// Leaves a key out.
+    pub fn unset(&mut self, section: &'static str, key: &'static str) {
+        self.values.retain(|(s, k, _)| (*s, *k) != (section, key));
+    }
+
     /// Sets a key of the user type; the value is TOML.
     pub fn set_user_type(&mut self, key: &'static str, value: impl Into<String>) {
         self.set(USER_TYPE, key, value);

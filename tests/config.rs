@@ -420,6 +420,9 @@ fn listening_needs_an_address_and_tls_a_certificate() {
         check_line("listen.tls", &pair(line), at, words);
     };
     check_tls("client_certificate = \"request\"", "[listen.tls]", &["nothing verifies them"]);
+    let name = "external_name = \"uid=ann,dc=x\"";
+    check_tls(name, "\"uid=ann,dc=x\"", &["everybody with a certificate would be the same"]);
+    check_tls("external_name = \"{cn}\"", "\"{cn}\"", &["no distinguished name"]);
     check_tls("minimum_version = \"1.1\"", "\"1.1\"", &["one of: 1.2, 1.3"]);
 }
 

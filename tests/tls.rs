@@ -8,6 +8,8 @@
 
 mod support;
 
+#[path = "tls/clients.rs"]
+mod clients;
 #[path = "tls/confidentiality.rs"]
 mod confidentiality;
 #[path = "tls/external.rs"]

@@ -105,7 +105,7 @@ impl Driver {
             assert_eq!(after, before);
         } else if bind {
             assert!(self.outstanding == 0 || request.id == MessageId::UNSOLICITED);
-            let sent = matches!(action, Action::Bind { .. });
+            let sent = matches!(action, Action::Bind { .. } | Action::BindExternal(_));
             assert_eq!(sent, matches!(after, Session::Binding(_)));
             assert!(sent || after == Session::Anonymous);
         } else {
@@ -129,6 +129,7 @@ impl Driver {
                 assert!(self.passwords == Passwords::Welcome || bears_none, "a password in clear");
                 self.name = name.to_vec();
             }
+            Action::BindExternal(_) => self.name.clear(),
             Action::Relay => {
                 assert!(self.outstanding < MAX_OUTSTANDING, "one too many");
                 assert!(request.id != MessageId::UNSOLICITED && request.operation.is_request());

@@ -113,7 +113,7 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
     if let (Some(ClientCertificate::None), Some(Some(rule))) = (client_certificate, &external_name)
     {
         let help = "client_certificate = \"request\" or \"require\", and client_ca";
-        r.error(rule.span(), "no client is asked for the certificate that this goes by", help);
+        r.warning(rule.span(), "`external_name` is not used: no client is asked", help);
     }
     let reload_interval = r.duration(&section, "reload_interval");
     Some(Some(frontend::TlsConfig {

@@ -215,23 +215,30 @@ impl Inner {
                 instruments.store_healthy.set(1.0);
                 return Urgency::Line(Level::INFO);
             }
-            // Nobody gets as far as this without a certificate that was verified.
-            Event::NotVouchedFor { .. } => return Urgency::Line(Level::INFO),
-            Event::CertificatesReloaded => {
-                instruments.tls.reloaded.increment(1);
-                return Urgency::Line(Level::INFO);
-            }
-            Event::CertificatesRefused { .. } => {
-                instruments.tls.refused.increment(1);
-                return Urgency::Line(Level::ERROR);
-            }
             Event::AdminRefused => {
                 instruments.admin_refused.increment(1);
                 return Urgency::Joined(Level::WARN, &self.refusals);
             }
-            _ => {}
+            _ => return self.count_tls(event),
         }
         Urgency::Line(Level::DEBUG)
+    }
+
+    fn count_tls(&self, event: &Event<'_>) -> Urgency<'_> {
+        let tls = &self.instruments.tls;
+        Urgency::Line(match *event {
+            // Nobody gets as far as this without a certificate that was verified.
+            Event::NotVouchedFor { .. } => Level::INFO,
+            Event::CertificatesReloaded => {
+                tls.reloaded.increment(1);
+                Level::INFO
+            }
+            Event::CertificatesRefused { .. } => {
+                tls.refused.increment(1);
+                Level::ERROR
+            }
+            _ => Level::DEBUG,
+        })
     }
 
     fn count_sign_on(&self, event: &Event<'_>) -> Urgency<'_> {

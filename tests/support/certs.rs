@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// A certificate and its key, as PEM files.
 #[derive(Debug, Clone)]
@@ -40,8 +41,10 @@ pub struct Wanted<'a> {
     pub subject: &'a [(DnType, &'a str)],
     /// Mail addresses.
     pub mail: &'a [&'a str],
-    /// The year in which it ended or will end.
-    pub ends: Option<i32>,
+    /// The year in which it ended.
+    pub ended: Option<i32>,
+    /// How long it lasts from now on.
+    pub lasts: Option<Duration>,
 }
 
 /// A private authority.
@@ -76,9 +79,12 @@ impl Authority {
             let mail = (*mail).try_into().expect("it is ASCII");
             params.subject_alt_names.push(SanType::Rfc822Name(mail));
         }
-        if let Some(year) = wanted.ends {
+        if let Some(year) = wanted.ended {
             params.not_before = rcgen::date_time_ymd(2000, 1, 1);
             params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        }
+        if let Some(lasts) = wanted.lasts {
+            params.not_after = (SystemTime::now() + lasts).into();
         }
         let key = KeyPair::generate().expect("keys can be made");
         let made = params.signed_by(&key, &self.issuer).expect("the authority can sign");

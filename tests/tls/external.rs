@@ -3,6 +3,7 @@
 //! Each user of this directory sees the own entry alone, and the service account all of them.
 
 use crate::support::certs::{self, Authority, Certificate, Wanted};
+use crate::support::eventually;
 use crate::support::folder::TestFolder;
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Ask, Change, Control};
@@ -14,6 +15,7 @@ use crate::{ANN, BOB, who_am_i};
 use rcgen::DnType;
 use rustls::ClientConfig;
 use std::sync::Arc;
+use std::time::Duration;
 
 const NOT_SUPPORTED: u32 = 7;
 const INVALID_CREDENTIALS: u32 = 49;
@@ -21,7 +23,7 @@ const UNWILLING: u32 = 53;
 const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
 /// slapd that lets the service account ask as people, if `policy` is `to`.
-fn directory(policy: &str) -> Slapd {
+pub(crate) fn directory(policy: &str) -> Slapd {
     let slapd = Slapd::with(&Options {
         global_lines: vec!["moduleload ppolicy".to_owned(), format!("authz-policy {policy}")],
         access_lines: vec![format!(
@@ -37,16 +39,16 @@ fn directory(policy: &str) -> Slapd {
 }
 
 /// A gateway that asks clients for certificates.
-struct Scene {
-    gateway: Gateway,
-    ldaps: u16,
-    folder: TestFolder,
-    servers: Authority,
-    clients: Authority,
+pub(crate) struct Scene {
+    pub(crate) gateway: Gateway,
+    pub(crate) ldaps: u16,
+    pub(crate) folder: TestFolder,
+    pub(crate) servers: Authority,
+    pub(crate) clients: Authority,
 }
 
 impl Scene {
-    fn before(slapd: &Slapd, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn before(slapd: &Slapd, change: impl FnOnce(&mut Settings)) -> Self {
         let folder = TestFolder::new("external");
         let servers = Authority::make(&folder, "servers");
         let clients = Authority::make(&folder, "clients");
@@ -81,7 +83,7 @@ impl Scene {
 
     #[track_caller]
     fn logs(&self, words: &str) {
-        crate::support::eventually(words, || self.gateway.log().contains(words).then_some(()));
+        eventually(words, || self.gateway.log().contains(words).then_some(()));
     }
 }
 
@@ -192,6 +194,22 @@ fn where_the_directory_does_not_grant_proxying_it_is_refused() {
     assert_eq!(raw.bind(ANN, "pw-ann"), 0);
 }
 
+/// A session that is resumed by a ticket is not verified anew, and connections last.
+#[test]
+fn s10_7_a_certificate_that_has_ended_since_it_was_shown_vouches_for_nobody() {
+    let slapd = directory("to");
+    let scene = Scene::before(&slapd, |_| {});
+    let subject = [(DnType::CommonName, "ann")];
+    let lasts = Some(Duration::from_secs(4));
+    let mut raw = scene.with(&Wanted { subject: &subject, lasts, ..Wanted::default() });
+    assert_eq!(raw.code(&external("")), 0);
+    eventually("its certificate has ended", || {
+        (raw.code(&external("")) == INVALID_CREDENTIALS).then_some(())
+    });
+    scene.logs("certificate has ended");
+    assert_eq!(who_am_i(&mut raw), "");
+}
+
 /// It could not be bound again without a password, so it is told what is not served and stays.
 #[test]
 fn what_needs_a_connection_of_its_own_is_refused_and_the_session_goes_on() {
@@ -223,7 +241,7 @@ fn certificates_are_asked_for_demanded_and_verified_as_configured() {
     let wanted = Wanted { subject, ..Wanted::default() };
     let strange = others.issue(&scene.folder, "strange", &wanted);
     assert!(!is_served(&scene.client(Some(&strange))), "of another authority");
-    let ended = Wanted { ends: Some(2020), ..wanted.clone() };
+    let ended = Wanted { ended: Some(2020), ..wanted.clone() };
     let ended = scene.clients.issue(&scene.folder, "ended", &ended);
     assert!(!is_served(&scene.client(Some(&ended))), "one that has ended");
     scene.gateway.comes_to_count("bindgate_closed_total{reason=\"tls\"} 3");

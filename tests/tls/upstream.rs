@@ -172,7 +172,7 @@ fn a_directory_that_is_not_the_right_one_never_sees_a_password() {
     let good = server_config(&right.for_loopback(&folder, "good"));
     let strange = server_config(&other.for_loopback(&folder, "strange"));
     let hosts = &["127.0.0.1"];
-    let ended = Wanted { hosts, ends: Some(2020), ..Wanted::default() };
+    let ended = Wanted { hosts, ended: Some(2020), ..Wanted::default() };
     let ended = server_config(&right.issue(&folder, "ended", &ended));
     let elsewhere = Wanted { hosts: &["ldap.example.net"], ..Wanted::default() };
     let elsewhere = server_config(&right.issue(&folder, "elsewhere", &elsewhere));

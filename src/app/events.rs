@@ -183,6 +183,13 @@ pub enum Event<'a> {
         /// Whether it showed a certificate that was verified.
         certified: bool,
     },
+    /// A client's handshake failed.
+    TlsFailed {
+        /// Its number.
+        conn: ConnectionId,
+        /// Why.
+        error: &'a str,
+    },
     /// A client's connection ended.
     Disconnected {
         /// Its number.

@@ -356,7 +356,13 @@ async fn shake_hands<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
         refused => {
             let reason = match refused {
                 Err(_) => handshake_timed_out(&gateway, admission.peer),
-                _ => Closed::Tls,
+                Ok(failed) => {
+                    if let Err(error) = failed {
+                        let (conn, error) = (admission.id, &error.to_string());
+                        gateway.events().emit(&Event::TlsFailed { conn, error });
+                    }
+                    Closed::Tls
+                }
             };
             gateway.events().emit(&Event::Disconnected { conn: admission.id, reason });
         }

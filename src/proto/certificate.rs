@@ -1,14 +1,11 @@
 //! What a certificate says of its holder (RFC 5280): subject, mail addresses, principal names, and
-//! its last moment. That it is genuine is for TLS to verify.
+//! its last moment. That it is genuine is for TLS to verify, whose messages also bound its size.
 
 use super::ber::{self, BerError, OCTET_STRING, Reader, SEQUENCE, SET};
 use super::dn::escape_value;
 use super::schema;
 use std::fmt::Write as _;
 use thiserror::Error;
-
-/// The most names of one kind that are read; more make the certificate unreadable.
-const MAX_NAMES: usize = 64;
 
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
@@ -158,9 +155,6 @@ impl Certificate {
                 }
                 _ => {}
             }
-            if self.mail.len().max(self.principals.len()) > MAX_NAMES {
-                return Err(Unreadable);
-            }
         }
         Ok(())
     }
@@ -182,17 +176,11 @@ fn subject(content: &[u8]) -> Result<Vec<Vec<Named>>, Unreadable> {
             let oid = dotted(fields.expect(OBJECT_IDENTIFIER)?).ok_or(Unreadable)?;
             let value = fields.element()?;
             rdn.push(Named { oid, value: text(value.tag, value.content)? });
-            if rdn.len() > MAX_NAMES {
-                return Err(Unreadable);
-            }
         }
         if rdn.is_empty() {
             return Err(Unreadable);
         }
         rdns.push(rdn);
-        if rdns.len() > MAX_NAMES {
-            return Err(Unreadable);
-        }
     }
     Ok(rdns)
 }

@@ -9,7 +9,7 @@ mod signals;
 pub use clock::SystemClock;
 pub use descriptors::too_few_descriptors;
 pub use running::Running;
-pub use signals::Signals;
+pub use signals::{Hangup, Signals};
 
 use crate::admin::TokenError;
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT, which end, and SIGHUP, which has files read again.
+//! SIGTERM and SIGINT, which end, and SIGHUP, which may have files read again.
 
 use super::RunError;
 use std::task::Poll;
@@ -14,26 +14,35 @@ pub struct Signals {
     hangups: watch::Receiver<u32>,
 }
 
+/// What SIGHUP is to do: a terminal that is closed sends it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hangup {
+    /// End, as it would without anybody's doing.
+    Ends,
+    /// Have files read again.
+    Reads,
+}
+
 impl Signals {
     /// Takes the signals over. To be called before anything is begun that a signal should not cut
     /// off: one that comes while the configuration is read or the store is loaded ends the gateway
     /// as soon as it serves, in a drain. A second one does not wait for that.
-    pub fn take_over() -> Result<Self, RunError> {
+    pub fn take_over(on_hangup: Hangup) -> Result<Self, RunError> {
         let internal = |error: std::io::Error| RunError::Internal(error.to_string());
         let runtime = Builder::new_current_thread().enable_all().build().map_err(internal)?;
         let (terminate, interrupt, hangup) = {
             let _inside = runtime.enter();
             let take = |kind| signal(kind).map_err(internal);
-            (
-                take(SignalKind::terminate())?,
-                take(SignalKind::interrupt())?,
-                take(SignalKind::hangup())?,
-            )
+            let hangup = match on_hangup {
+                Hangup::Ends => None,
+                Hangup::Reads => Some(take(SignalKind::hangup())?),
+            };
+            (take(SignalKind::terminate())?, take(SignalKind::interrupt())?, hangup)
         };
         let ((tell_end, ends), (tell_hangup, hangups)) = (watch::channel(0), watch::channel(0));
         let count = async move {
-            let ends = count([terminate, interrupt], tell_end);
-            tokio::join!(ends, count([hangup], tell_hangup));
+            let ends = count(vec![terminate, interrupt], tell_end);
+            tokio::join!(ends, count(Vec::from_iter(hangup), tell_hangup));
         };
         let count = move || runtime.block_on(count);
         let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(count);
@@ -84,7 +93,7 @@ impl Signals {
 }
 
 /// Counts signals until nobody asks any more.
-async fn count<const N: usize>(mut signals: [Signal; N], tell: watch::Sender<u32>) {
+async fn count(mut signals: Vec<Signal>, tell: watch::Sender<u32>) {
     loop {
         let any = std::future::poll_fn(|cx| {
             let ready = |signal: &mut Signal| signal.poll_recv(cx).is_ready();

@@ -15,6 +15,7 @@ impl fmt::Display for Line<'_> {
         match *self.0 {
             Event::Connected { .. }
             | Event::TlsEstablished { .. }
+            | Event::TlsFailed { .. }
             | Event::Disconnected { .. }
             | Event::Bind { .. }
             | Event::Answered { .. } => connection(self.0, f),
@@ -38,6 +39,9 @@ fn connection(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 "conn={conn} TLS established tls_proto={version} handshake={handshake} \
                  client_certificate={certificate}"
             )
+        }
+        Event::TlsFailed { conn, error } => {
+            write!(f, "conn={} TLS failed error={}", conn.0, Quoted(error.as_bytes()))
         }
         Event::Disconnected { conn, reason: Closed::Limit(limit) } => {
             write!(f, "conn={} closed (limit {})", conn.0, Word(limit))
@@ -180,6 +184,10 @@ mod tests {
                 certified: true,
             },
             "conn=12 TLS established tls_proto=TLSv1.2 handshake=resumed client_certificate=yes",
+        );
+        check(
+            Event::TlsFailed { conn: CONN, error: "no certificate" },
+            r#"conn=12 TLS failed error="no certificate""#,
         );
         check(
             Event::Connected { conn: CONN, peer, tls: false },

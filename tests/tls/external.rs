@@ -13,7 +13,8 @@ use crate::support::slapd::{Options, Slapd};
 use crate::support::tree::{PEOPLE, SERVICE, person};
 use crate::{ANN, BOB, who_am_i};
 use rcgen::DnType;
-use rustls::ClientConfig;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, HandshakeKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -192,6 +193,26 @@ fn where_the_directory_does_not_grant_proxying_it_is_refused() {
     assert_eq!(who_am_i(&mut raw), "");
     assert!(!scene.gateway.knows("ann"));
     assert_eq!(raw.bind(ANN, "pw-ann"), 0);
+}
+
+/// A ticket brings the certificate along that was verified when it was given.
+#[test]
+fn a_resumed_session_is_still_the_certificates() {
+    let slapd = directory("to");
+    let scene = Scene::before(&slapd, |_| {});
+    let subject = [(DnType::CommonName, "ann")];
+    let wanted = Wanted { subject: &subject, ..Wanted::default() };
+    let own = scene.clients.issue(&scene.folder, "client", &wanted);
+    for version in [&TLS12, &TLS13] {
+        let client = certs::client_with(&scene.servers.file, &[version], Some(&own));
+        for resumed in [false, true] {
+            let mut raw = Raw::try_connect_over_tls(scene.ldaps, &client).expect("it is served");
+            assert_eq!(raw.handshake() == Some(HandshakeKind::Resumed), resumed);
+            assert_eq!(who_am_i(&mut raw), "");
+            assert_eq!(raw.code(&external("")), 0);
+            assert_eq!(who_am_i(&mut raw), format!("dn:{ANN}"));
+        }
+    }
 }
 
 /// A session that is resumed by a ticket is not verified anew, and connections last.

@@ -11,21 +11,28 @@ use rustls::ClientConfig;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+const SLOW: &str = "cn=slow,ou=codes,dc=example,dc=com";
+
 /// One step of a conversation.
 enum Step {
     Ask(Vec<u8>),
     ShakeHands,
 }
 
-/// slapd with a certificate for 127.0.0.1, and a client that trusts it.
+/// slapd with a certificate for 127.0.0.1, and a client that trusts it. It takes two seconds for
+/// whatever is asked of `SLOW`.
 fn slapd_with_tls(folder: &TestFolder) -> (Slapd, Arc<ClientConfig>) {
     let authority = Authority::make(folder, "slapds");
     let own = authority.for_loopback(folder, "slapd");
+    let database_lines = ["overlay retcode", "retcode-parent \"ou=codes,dc=example,dc=com\""];
+    let slow = "retcode-item \"cn=slow\" 0x00 sleeptime=2";
     let global_lines = vec![
+        "moduleload retcode".to_owned(),
         format!("TLSCertificateFile {}", own.certificate.display()),
         format!("TLSCertificateKeyFile {}", own.private_key.display()),
     ];
-    let slapd = Slapd::with(&Options { global_lines, ..Options::default() });
+    let database_lines = database_lines.into_iter().chain([slow]).map(str::to_owned).collect();
+    let slapd = Slapd::with(&Options { global_lines, database_lines, ..Options::default() });
     (slapd, certs::client(&authority.file))
 }
 
@@ -79,4 +86,22 @@ fn an_unknown_critical_control_is_refused_as_by_slapd() {
     let body = pdu::with_controls(pdu::extended(START_TLS, None), &[control]);
     let codes = [slapd.port(), gateway.port()].map(|port| Raw::connect(port).code(&body));
     assert_eq!(codes, [12, 12]);
+}
+
+#[test]
+fn while_an_operation_is_outstanding_it_is_refused_as_by_slapd_and_the_operation_is_answered() {
+    let folder = TestFolder::new("like-slapd-busy");
+    let (slapd, its_client) = slapd_with_tls(&folder);
+    let (gateway, client) = offering(slapd.port());
+    let heard = [(slapd.port(), &its_client), (gateway.port(), &client)].map(|(port, client)| {
+        let mut raw = Raw::connect(port);
+        assert_eq!(raw.bind(ANN, "pw-ann"), 0);
+        let search = raw.start(&Ask::entry(SLOW).body());
+        let refused = raw.ask(&pdu::extended(START_TLS, None));
+        let code = raw.answers_to(search).last().expect("it is answered").code();
+        raw.start_tls(client);
+        (refused, code)
+    });
+    assert_eq!(heard[0], heard[1]);
+    assert_eq!(heard[0].0[0].code(), crate::OPERATIONS_ERROR);
 }

@@ -143,3 +143,12 @@ fn tickets_from_before_the_change_resume_nothing() {
     let after = scene.connect(&both).expect("it is trusted");
     assert_ne!(after.handshake(), Some(HandshakeKind::Resumed));
 }
+
+#[test]
+fn without_tls_a_sighup_does_nothing() {
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::before(slapd.port());
+    gateway.hang_up();
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    gateway.stop();
+}

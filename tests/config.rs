@@ -8,6 +8,8 @@
 
 #[path = "config/groups.rs"]
 mod groups;
+#[path = "config/tls.rs"]
+mod tls;
 
 use bindgate::config::{
     self, Config, KEYS, Paint, Presence, Problem, Problems, SECTIONS, Severity,
@@ -415,15 +417,6 @@ fn listening_needs_an_address_and_tls_a_certificate() {
     check_line("listen", "ldap = []", "[listen]", &["nobody could connect"]);
     check_line("listen", "ldaps = [\"[::1]:636\"]", "\"[::1]:636\"", &["needs [listen.tls]"]);
     check_line("listen.tls", "certificate = \"c\"", "[listen.tls]", &["`private_key` is missing"]);
-    let pair = |line: &str| format!("certificate = \"c\"\nprivate_key = \"k\"\n{line}");
-    let check_tls = |line: &str, at: &str, words: &[&str]| {
-        check_line("listen.tls", &pair(line), at, words);
-    };
-    check_tls("client_certificate = \"request\"", "[listen.tls]", &["nothing verifies them"]);
-    let name = "external_name = \"uid=ann,dc=x\"";
-    check_tls(name, "\"uid=ann,dc=x\"", &["everybody with a certificate would be the same"]);
-    check_tls("external_name = \"{cn}\"", "\"{cn}\"", &["no distinguished name"]);
-    check_tls("minimum_version = \"1.1\"", "\"1.1\"", &["one of: 1.2, 1.3"]);
 }
 
 #[test]

@@ -267,6 +267,15 @@ impl Records for Absent {
 
     fn mark(&self, _: &UserKey, _: Mark) {}
 
+    fn renew(
+        &self,
+        _: &UserKey,
+        _: &bindgate::domain::record::Seen,
+        _: bindgate::domain::record::Times,
+    ) -> bool {
+        false
+    }
+
     async fn commit(&self, _: Commit) -> Result<Arc<Record>, StoreError> {
         Err(StoreError::Closed)
     }

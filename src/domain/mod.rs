@@ -18,6 +18,7 @@ pub mod replication;
 pub mod secret;
 pub mod session;
 pub mod sharing;
+pub mod sighting;
 pub mod source;
 pub mod strategy;
 pub mod throttle;

@@ -35,7 +35,7 @@ use zeroize::Zeroize;
 
 /// The bind of a connection, if one is under way.
 pub(super) struct Binding<P: Ports> {
-    stage: Stage,
+    stage: Stage<P>,
     /// The request's operation and controls: in a buffer of its own, kept for the one retry and
     /// wiped with the answer.
     body: Vec<u8>,
@@ -53,7 +53,7 @@ pub(super) struct Binding<P: Ports> {
     place: Option<Place>,
 }
 
-enum Stage {
+enum Stage<P: Ports> {
     /// No bind is under way.
     None,
     /// Its source keeps failing: it waits for a turn.
@@ -65,7 +65,7 @@ enum Stage {
     /// Its connection was found dead before a byte of the answer; it is to be sent again.
     Lost,
     /// The directory said success; the answer waits for the record.
-    Gated { gate: Box<Gate>, response: Vec<u8> },
+    Gated { gate: Box<Gate<P>>, response: Vec<u8> },
     /// It is looked at whether the gateway may vouch for the client.
     Vouching(external::Vouching),
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its

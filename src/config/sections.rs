@@ -45,6 +45,9 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         let help = "add [listen.tls] with certificate and private_key, or take the address out";
         r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
     }
+    if let (Some(ldap), Some(tls), Some(confidentiality)) = (&ldap, &tls, confidentiality) {
+        judge_clear(r, ldap, tls.as_ref(), confidentiality);
+    }
     let (ldap, ldaps, tls) = (ldap?, ldaps?, tls?);
     Some(frontend::Config {
         ldap: plain(ldap),
@@ -71,6 +74,28 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         drain_timeout: drain_timeout?,
         workers: workers?,
     })
+}
+
+/// What becomes of passwords at addresses that can be reached over a network.
+fn judge_clear(
+    r: &mut Reader<'_>,
+    ldap: &[Spanned<SocketAddr>],
+    tls: Option<&frontend::TlsConfig>,
+    confidentiality: Confidentiality,
+) {
+    let is_afar = |address: &&Spanned<SocketAddr>| !address.get_ref().ip().is_loopback();
+    let Some(address) = ldap.iter().find(is_afar) else {
+        return;
+    };
+    if confidentiality == Confidentiality::NotRequired {
+        let help = "`ldaps` or StartTLS, and `require_confidentiality` left out";
+        r.warning(address.span(), "passwords that come here can be read on the way", help);
+    } else if tls.is_none() {
+        let help =
+            "[listen.tls], so that StartTLS is offered; or `require_confidentiality = false`";
+        let message = "binds with a password are refused here: they come in clear";
+        r.warning(address.span(), message, help);
+    }
 }
 
 fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<frontend::TlsConfig>> {

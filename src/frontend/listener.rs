@@ -388,3 +388,28 @@ fn is_the_clients(error: &io::Error) -> bool {
             | io::ErrorKind::WouldBlock
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_come_in_clear_only_where_no_network_lies_between_unless_nobody_minds() {
+        let [local, mapped, six, far] =
+            ["127.0.0.1:1", "[::ffff:127.0.0.9]:1", "[::1]:1", "192.0.2.7:1"]
+                .map(|address| address.parse().expect("it is an address"));
+        for (way, by_default) in [
+            ([local, local], Passwords::Welcome),
+            ([mapped, six], Passwords::Welcome),
+            // A client behind a balancer, and a balancer elsewhere.
+            ([local, far], Passwords::Refused),
+            ([far, local], Passwords::Refused),
+            ([far, far], Passwords::Refused),
+        ] {
+            let at = |required| passwords_in_clear(required, way);
+            assert_eq!(at(Confidentiality::RequiredElsewhere), by_default, "{way:?}");
+            assert_eq!(at(Confidentiality::Required), Passwords::Refused, "{way:?}");
+            assert_eq!(at(Confidentiality::NotRequired), Passwords::Welcome, "{way:?}");
+        }
+    }
+}

@@ -49,3 +49,17 @@ fn the_defaults_are_safe() {
         assert_eq!(sound(&text).0.listen.confidentiality, expected);
     }
 }
+
+#[test]
+fn an_address_that_a_network_leads_to_is_told_what_becomes_of_passwords() {
+    let told = |lines: &str, section: &str| {
+        let text = format!("[listen]\nldap = [\"0.0.0.0:389\"]\n{lines}\n{section}\n{LEAST}");
+        let (_, warnings) = sound(&text);
+        warnings.into_iter().map(|warning| warning.message).collect::<Vec<_>>()
+    };
+    let tls = format!("[listen.tls]\n{}", with(""));
+    assert!(told("", "")[0].contains("are refused here"));
+    assert!(told("require_confidentiality = false", "")[0].contains("read on the way"));
+    assert!(told("require_confidentiality = false", &tls)[0].contains("read on the way"));
+    assert!(told("", &tls).is_empty());
+}

@@ -9,6 +9,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "freshness/cluster.rs"]
+mod cluster;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +64,11 @@ fn binder(number: usize) -> String {
 }
 
 impl Model {
+    fn new() -> Self {
+        let (direct, moving) = (BTreeSet::new(), BTreeMap::new());
+        Self { direct, is_joined: true, moving, renames: 0 }
+    }
+
     /// The groups of a binder, sorted.
     fn expected(&self, binder: usize) -> Vec<String> {
         let mine = self.direct.iter().filter(|(_, member)| *member == binder);
@@ -168,6 +175,10 @@ struct Crowd {
 }
 
 impl Crowd {
+    fn before(gateway: &Gateway) -> Self {
+        Self { raws: (0..BINDERS).map(|_| gateway.connect()).collect() }
+    }
+
     fn bind(&mut self, who: impl Fn(usize) -> usize) {
         let ids: Vec<i64> = (0..BINDERS)
             .map(|at| {
@@ -189,21 +200,29 @@ fn metric(text: &str, line: &str) -> u64 {
     value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
 }
 
-fn slapd() -> Slapd {
-    let slapd = Slapd::with(&Options {
+fn options() -> Options {
+    Options {
         extra: Extra { people: BINDERS, groups: 0 },
         database_lines: vec!["lastbind on".to_owned()],
         ..Options::default()
-    });
-    let mut admin = slapd.admin();
-    for number in 0..DIRECT {
-        add_group(&mut admin, &direct(number), std::iter::empty());
     }
-    add_group(&mut admin, &chain(0), (0..BINDERS).map(binder));
-    for number in 1..CHAIN {
-        add_group(&mut admin, &chain(number), [tree::group(&chain(number - 1))].into_iter());
-    }
+}
+
+fn slapd() -> Slapd {
+    let slapd = Slapd::with(&options());
+    populate(&mut slapd.admin());
     slapd
+}
+
+/// Adds the groups of the model's beginning.
+fn populate(admin: &mut Raw) {
+    for number in 0..DIRECT {
+        add_group(admin, &direct(number), std::iter::empty());
+    }
+    add_group(admin, &chain(0), (0..BINDERS).map(binder));
+    for number in 1..CHAIN {
+        add_group(admin, &chain(number), [tree::group(&chain(number - 1))].into_iter());
+    }
 }
 
 #[test]
@@ -214,9 +233,7 @@ fn no_sign_on_shows_what_was_before_it() {
     let gateway = Gateway::before(slapd.port());
     until_complete(&gateway);
     let mut admin = slapd.admin();
-    let mut model =
-        Model { direct: BTreeSet::new(), is_joined: true, moving: BTreeMap::new(), renames: 0 };
-    let mut crowd = Crowd { raws: (0..BINDERS).map(|_| gateway.connect()).collect() };
+    let (mut model, mut crowd) = (Model::new(), Crowd::before(&gateway));
     let noise = Noise::over(slapd.admin());
     for round in 0..rounds {
         model.change(round, &mut dice, &mut admin);

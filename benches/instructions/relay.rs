@@ -15,7 +15,7 @@ use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::DirectoryPolicy;
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
-use bindgate::frontend::{Config, Drain, serve_client};
+use bindgate::frontend::{Confidentiality, Config, Drain, serve_client};
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::proto::op::Operation;
 use bindgate::proto::search::{Entry, Search};
@@ -130,6 +130,7 @@ fn config() -> Config {
         ldaps: Vec::new(),
         tls: None,
         public_url: None,
+        confidentiality: Confidentiality::RequiredElsewhere,
         proxy_protocol: Vec::new(),
         max_message_size: 1 << 20,
         max_outstanding: 100,
@@ -220,6 +221,10 @@ impl Shared for Absent {
 
     fn bound(&self, _: &[u8]) {}
 
+    fn settle_proxying(&self, _: &[u8]) -> impl Future<Output = bool> + Send + use<> {
+        std::future::ready(false)
+    }
+
     fn denied(&self) {}
 }
 
@@ -265,6 +270,15 @@ impl Records for Absent {
     }
 
     fn mark(&self, _: &UserKey, _: Mark) {}
+
+    fn renew(
+        &self,
+        _: &UserKey,
+        _: &bindgate::domain::record::Seen,
+        _: bindgate::domain::record::Times,
+    ) -> bool {
+        false
+    }
 
     async fn commit(&self, _: Commit) -> Result<Arc<Record>, StoreError> {
         Err(StoreError::Closed)

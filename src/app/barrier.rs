@@ -7,24 +7,51 @@
 //! A copy that does not arrive in time is a miss. A miss costs a poll and then a walk. After
 //! several in a row the copy is not waited for any more until it has caught up.
 
+use super::boarding::{Boarding, Passenger};
 use super::events::Event;
 use super::flights::{Deserted, Flights, Ride};
 use super::ports::{Coverage, Events, Lookups, Marker, Replica};
 use crate::domain::observation::UnknownReason;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// A question waits for others to share it for no more than this part of the patience.
+const BOARDING_SHARE: u32 = 10;
 /// After so many misses in a row the copy is not waited for.
 const MAX_MISSES: u32 = 5;
 
-/// The answer to a question: its number, and how far the directory had got.
-pub type Answer<M> = Result<(u64, M), UnknownReason>;
+/// What a question found out.
+#[derive(Debug)]
+pub struct Answered<M> {
+    number: u64,
+    /// How far the directory had got.
+    marker: M,
+    /// Whether it had been seen to have got farther before.
+    is_behind: bool,
+}
 
-/// A place among those who wait for a question's answer.
-pub type Question<M> = Ride<Answer<M>>;
+/// The answer to a question, for all who waited for it.
+pub type Answer<M> = Result<Arc<Answered<M>>, UnknownReason>;
+
+/// A place among those who wait for a question's answer. While it is there, others who ask are
+/// waited for with it in mind.
+pub struct Question<M> {
+    answer: Ride<Answer<M>>,
+    _passenger: Passenger,
+}
+
+impl<M> Future for Question<M> {
+    type Output = Option<Answer<M>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.answer).poll(cx)
+    }
+}
 
 /// What a sign-on may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +67,22 @@ pub enum Passage {
     Held,
 }
 
-/// One directory's barrier; for all workers.
+/// One directory's barrier; for all workers. A handle is cheap to clone.
 pub struct Barrier<R: Replica, E: Events> {
+    shared: Arc<Common<R, E>>,
+}
+
+struct Common<R: Replica, E: Events> {
     directory: Arc<str>,
     replica: R,
     patience: Duration,
     questions: Arc<Flights<(), (), Answer<R::Marker>>>,
+    boarding: Arc<Boarding>,
     polls: Arc<Flights<(), (), ()>>,
-    state: Arc<Mutex<State<R::Marker>>>,
+    state: Mutex<State<R::Marker>>,
+    /// Whether the copy was missed since it was last in time: so that those who find it in time
+    /// need not take the lock to learn that there is nothing to note.
+    is_troubled: AtomicBool,
     events: E,
 }
 
@@ -64,15 +99,7 @@ struct State<M> {
 
 impl<R: Replica, E: Events> Clone for Barrier<R, E> {
     fn clone(&self) -> Self {
-        Self {
-            directory: self.directory.clone(),
-            replica: self.replica.clone(),
-            patience: self.patience,
-            questions: self.questions.clone(),
-            polls: self.polls.clone(),
-            state: self.state.clone(),
-            events: self.events.clone(),
-        }
+        Self { shared: self.shared.clone() }
     }
 }
 
@@ -81,58 +108,83 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     /// far as the directory has got.
     pub fn new(directory: Arc<str>, replica: R, patience: Duration, events: E) -> Self {
         let state = State { highest: None, asked: 0, misses: 0, last_miss: 0, waits_for: None };
-        Self {
+        let boarding = Boarding::new(patience / BOARDING_SHARE);
+        let shared = Common {
             directory,
             replica,
             patience,
-            questions: Flights::new(Deserted::Skip),
+            questions: Flights::boarded(Deserted::Skip, boarding.clone()),
+            boarding,
             polls: Flights::new(Deserted::Skip),
-            state: Arc::new(Mutex::new(state)),
+            state: Mutex::new(state),
+            is_troubled: AtomicBool::new(false),
             events,
-        }
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The copy.
     pub fn replica(&self) -> &R {
-        &self.replica
+        &self.shared.replica
     }
 
     /// What the copy holds, if it is to be asked.
     pub fn coverage(&self) -> Option<Coverage> {
-        self.replica.coverage()
+        self.shared.replica.coverage()
     }
 
     /// Joins the question that is not sent yet, or has one sent; `None` if there is nothing to be
     /// asked.
     pub fn ask<L: Lookups>(&self, lookups: &L) -> Option<Question<R::Marker>> {
-        let search = self.replica.question()?;
-        let (barrier, lookups) = (self.clone(), lookups.clone());
-        let fly = move |()| {
-            let (barrier, lookups, search) = (barrier.clone(), lookups.clone(), search.clone());
-            async move {
-                let number = barrier.next_number();
-                let answer = lookups.search(search).await.map_err(|error| error.reason())?;
-                let marker = barrier.replica.marker(&answer).ok_or(UnknownReason::Malformed)?;
-                Ok((number, marker))
+        if !self.shared.replica.can_be_asked_for() {
+            return None;
+        }
+        let fly = || {
+            let (barrier, lookups) = (self.clone(), lookups.clone());
+            move |()| {
+                let (barrier, lookups) = (barrier.clone(), lookups.clone());
+                async move { barrier.find_out(&lookups).await }
             }
         };
-        Some(self.questions.join((), (), fly, spawn))
+        let passenger = self.shared.boarding.come();
+        let answer = self.shared.questions.join((), (), fly, spawn);
+        Some(Question { answer, _passenger: passenger })
+    }
+
+    async fn find_out<L: Lookups>(&self, lookups: &L) -> Answer<R::Marker> {
+        let number = self.next_number();
+        let search = self.shared.replica.question().ok_or(UnknownReason::Malformed)?;
+        let answer = lookups.search(search).await.map_err(|error| error.reason())?;
+        let marker = self.shared.replica.marker(&answer).ok_or(UnknownReason::Malformed)?;
+        let is_behind = self.is_behind(&marker);
+        Ok(Arc::new(Answered { number, marker, is_behind }))
+    }
+
+    /// What the copy holds, if it is as young as the question already, so that there is nothing to
+    /// wait for.
+    pub fn glance(&self, answer: Option<&Answer<R::Marker>>) -> Option<Coverage> {
+        let Some(Ok(answered)) = answer else { return None };
+        if self.shared.replica.is_held() {
+            return None;
+        }
+        let coverage = self.shared.replica.coverage()?;
+        self.has(answered).then_some(coverage)
     }
 
     /// Waits until the copy is at least as young as the question.
-    pub async fn pass(&self, question: Question<R::Marker>) -> Passage {
+    pub async fn pass(&self, question: &mut Question<R::Marker>) -> Passage {
         // A question that failed says nothing, and so does one that was lost with its worker.
-        let Some(Ok((number, marker))) = question.await else {
+        let Some(Ok(answered)) = question.await else {
             return Passage::Walk;
         };
-        let is_behind = self.is_behind(&marker);
-        if self.replica.is_held() {
+        let is_behind = answered.is_behind;
+        if self.shared.replica.is_held() {
             return Passage::Held;
         }
-        let Some(coverage) = self.replica.coverage() else {
+        let Some(coverage) = self.shared.replica.coverage() else {
             return if is_behind { Passage::Behind } else { Passage::Walk };
         };
-        if self.arrives(number, &marker).await {
+        if self.arrives(&answered).await {
             return Passage::Fresh(coverage);
         }
         if is_behind { Passage::Behind } else { Passage::Walk }
@@ -146,16 +198,16 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         state.misses = 0;
     }
 
-    /// Whether the copy gets as far as the marker in time.
-    async fn arrives(&self, number: u64, marker: &R::Marker) -> bool {
-        if self.replica.has(marker) {
-            self.hit();
+    /// Whether the copy gets as far as the directory had, in time.
+    async fn arrives(&self, answered: &Answered<R::Marker>) -> bool {
+        if self.has(answered) {
             return true;
         }
         if self.is_given_up() {
             return false;
         }
-        let arrival = timeout(self.patience, self.replica.arrived(marker)).await;
+        let marker = &answered.marker;
+        let arrival = timeout(self.shared.patience, self.shared.replica.arrived(marker)).await;
         if matches!(arrival, Ok(Ok(()))) {
             self.hit();
             return true;
@@ -164,13 +216,21 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             self.hit();
             return true;
         }
-        self.miss(number, marker);
+        self.miss(answered.number, marker);
         false
+    }
+
+    fn has(&self, answered: &Answered<R::Marker>) -> bool {
+        let has = self.shared.replica.has(&answered.marker);
+        if has {
+            self.hit();
+        }
+        has
     }
 
     /// The copy is late: perhaps the directory says when asked what it did not say by itself.
     async fn poll_arrives(&self, marker: &R::Marker) -> bool {
-        let replica = self.replica.clone();
+        let replica = self.shared.replica.clone();
         let fly = move |()| {
             let replica = replica.clone();
             // Whether it helped is seen by what has arrived.
@@ -178,9 +238,9 @@ impl<R: Replica, E: Events> Barrier<R, E> {
                 let _ = replica.poll().await;
             }
         };
-        let poll = self.polls.join((), (), fly, spawn);
-        let _ = timeout(self.patience, poll).await;
-        self.replica.has(marker)
+        let poll = self.shared.polls.join((), (), || fly, spawn);
+        let _ = timeout(self.shared.patience, poll).await;
+        self.shared.replica.has(marker)
     }
 
     fn next_number(&self) -> u64 {
@@ -206,7 +266,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     /// Whether the copy is not waited for; once it has what it lacked then, it is again.
     fn is_given_up(&self) -> bool {
         let lacked = self.state().waits_for.clone();
-        let is_given_up = lacked.is_some_and(|marker| !self.replica.has(&marker));
+        let is_given_up = lacked.is_some_and(|marker| !self.shared.replica.has(&marker));
         if !is_given_up {
             self.take_up();
         }
@@ -216,13 +276,15 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     fn take_up(&self) {
         let was_given_up = self.state().waits_for.take().is_some();
         if was_given_up {
-            self.events.emit(&Event::ReplicaCaughtUp { directory: &self.directory });
+            self.shared.events.emit(&Event::ReplicaCaughtUp { directory: &self.shared.directory });
         }
     }
 
     fn hit(&self) {
-        self.state().misses = 0;
-        self.take_up();
+        if self.shared.is_troubled.swap(false, Ordering::AcqRel) {
+            self.state().misses = 0;
+            self.take_up();
+        }
     }
 
     fn miss(&self, number: u64, marker: &R::Marker) {
@@ -232,19 +294,20 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         }
         state.last_miss = number;
         state.misses += 1;
+        self.shared.is_troubled.store(true, Ordering::Release);
         let gives_up = state.misses >= MAX_MISSES && state.waits_for.is_none();
         if gives_up {
             state.waits_for = Some(marker.clone());
         }
         drop(state);
-        self.events.emit(&Event::ReplicaMissed { directory: &self.directory });
+        self.shared.events.emit(&Event::ReplicaMissed { directory: &self.shared.directory });
         if gives_up {
-            self.events.emit(&Event::ReplicaGivenUp { directory: &self.directory });
+            self.shared.events.emit(&Event::ReplicaGivenUp { directory: &self.shared.directory });
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State<R::Marker>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

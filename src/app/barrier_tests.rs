@@ -106,6 +106,10 @@ impl Replica for World {
         self.is_held.load(SeqCst)
     }
 
+    fn can_be_asked_for(&self) -> bool {
+        true
+    }
+
     fn question(&self) -> Option<Search> {
         Some(Search {
             base: String::new(),
@@ -157,8 +161,8 @@ async fn pass(milliseconds: u64) {
 }
 
 async fn asked(barrier: &Barrier<World, World>, world: &World) -> Passage {
-    let question = barrier.ask(world).expect("the copy has a question");
-    barrier.pass(question).await
+    let mut question = barrier.ask(world).expect("the copy has a question");
+    barrier.pass(&mut question).await
 }
 
 const FRESH: Passage = Passage::Fresh(Coverage::Groups);
@@ -175,11 +179,11 @@ fn all_who_come_while_a_question_is_under_way_share_the_next() {
         let change = world.change();
         let later: Vec<_> = (0..50).map(|_| barrier.ask(&world).unwrap()).collect();
         world.answers.add_permits(2);
-        assert_eq!(first.await.unwrap().unwrap().1, 0, "it was sent before the change");
+        assert_eq!(first.await.unwrap().unwrap().marker, 0, "it was sent before the change");
         world.copy(Some(change));
-        for question in later {
-            assert_eq!(question.clone().await.unwrap().unwrap().1, change);
-            assert_eq!(barrier.pass(question).await, FRESH);
+        for mut question in later {
+            assert_eq!((&mut question).await.unwrap().unwrap().marker, change);
+            assert_eq!(barrier.pass(&mut question).await, FRESH);
         }
         assert_eq!(world.questions.load(SeqCst), 2);
     });
@@ -210,10 +214,10 @@ fn nobody_passes_before_the_copy_has_what_the_directory_had_when_they_came() {
             for _ in 0..40 {
                 pass(dice(20)).await;
                 let came_at = world.change();
-                let question = barrier.ask(&world).unwrap();
+                let mut question = barrier.ask(&world).unwrap();
                 let (barrier, world) = (barrier.clone(), world.clone());
                 binders.spawn(async move {
-                    let passage = barrier.pass(question).await;
+                    let passage = barrier.pass(&mut question).await;
                     let has = world.copied.borrow().unwrap();
                     (passage, has, came_at)
                 });

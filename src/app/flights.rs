@@ -4,6 +4,7 @@
 //! nothing of it has been sent yet, so its answer is younger than the question. A thousand who ask
 //! at once share two flights.
 
+use super::boarding::Boarding;
 use dashmap::DashMap;
 use std::collections::hash_map::RandomState;
 use std::future::Future;
@@ -26,6 +27,8 @@ pub enum Deserted {
 pub struct Flights<K, A, T> {
     lanes: DashMap<K, Option<Waiting<A, T>>, RandomState>,
     deserted: Deserted,
+    /// What a flight that waits waits for once the one before is over.
+    boarding: Option<Arc<Boarding>>,
 }
 
 struct Waiting<A, T> {
@@ -94,16 +97,27 @@ where
 {
     /// No flight yet.
     pub fn new(deserted: Deserted) -> Arc<Self> {
-        Arc::new(Self { lanes: DashMap::with_hasher(RandomState::new()), deserted })
+        Self::made(deserted, None)
+    }
+
+    /// The same; a flight that waits when the one before is over waits for others to join.
+    pub(super) fn boarded(deserted: Deserted, boarding: Arc<Boarding>) -> Arc<Self> {
+        Self::made(deserted, Some(boarding))
+    }
+
+    fn made(deserted: Deserted, boarding: Option<Arc<Boarding>>) -> Arc<Self> {
+        let lanes = DashMap::with_hasher(RandomState::new());
+        Arc::new(Self { lanes, deserted, boarding })
     }
 
     /// Asks: joins the flight that waits, else starts one by `start`, which is handed the future
-    /// that flies (to be spawned) and uses `fly` for each flight in turn.
+    /// that flies (to be spawned). That future uses what `fly` gives for each flight in turn; who
+    /// finds a flight under way has no need of it.
     pub fn join<F, Fut>(
         self: &Arc<Self>,
         key: K,
         brought: A,
-        fly: F,
+        fly: impl FnOnce() -> F,
         start: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>),
     ) -> Ride<T>
     where
@@ -119,7 +133,7 @@ where
                     let first = Waiting { brought, board: board.clone() };
                     let landing =
                         Landing { flights: self.clone(), key, board: Some(board.clone()) };
-                    start(Box::pin(run(landing, first, fly)));
+                    start(Box::pin(run(landing, first, fly())));
                     return Ride { board };
                 }
             };
@@ -129,11 +143,13 @@ where
                     if brought >= waiting.brought {
                         waiting.brought = brought;
                     }
+                    self.has_boarded();
                     waiting.board.clone()
                 }
                 None => {
                     let board = Board::new();
                     *lane = Some(Waiting { brought, board: board.clone() });
+                    self.has_boarded();
                     board
                 }
             }
@@ -151,9 +167,17 @@ where
         self.lanes.is_empty()
     }
 
+    /// Lets others join the flight that waits, if there is one.
+    async fn board(&self, key: &K) {
+        let Some(boarding) = &self.boarding else { return };
+        if self.lanes.get(key).is_some_and(|lane| lane.is_some()) {
+            boarding.gather().await;
+        }
+    }
+
     /// The flight that waits, if somebody still waits for it; else the key's lane is closed.
     fn next(&self, key: &K) -> Option<Waiting<A, T>> {
-        let waiting = self.lanes.get_mut(key).and_then(|mut lane| lane.take());
+        let waiting = self.lanes.get_mut(key).and_then(|mut lane| self.departs(&mut lane));
         let wanted = |waiting: &Waiting<A, T>| {
             self.deserted == Deserted::Fly || Arc::strong_count(&waiting.board) > 1
         };
@@ -163,8 +187,22 @@ where
         match self.lanes.remove_if(key, |_, lane| lane.is_none()) {
             Some(_) => None,
             // Somebody joined in between.
-            None => self.lanes.get_mut(key).and_then(|mut lane| lane.take()),
+            None => self.lanes.get_mut(key).and_then(|mut lane| self.departs(&mut lane)),
         }
+    }
+
+    fn has_boarded(&self) {
+        if let Some(boarding) = &self.boarding {
+            boarding.board();
+        }
+    }
+
+    /// Nobody joins the flight that waited any more.
+    fn departs(&self, lane: &mut Option<Waiting<A, T>>) -> Option<Waiting<A, T>> {
+        if let Some(boarding) = &self.boarding {
+            boarding.depart();
+        }
+        lane.take()
     }
 }
 
@@ -201,6 +239,7 @@ where
     loop {
         let outcome = fly(current.brought).await;
         current.board.put_up(Some(outcome));
+        landing.flights.board(&landing.key).await;
         match landing.flights.next(&landing.key) {
             Some(waiting) => {
                 landing.board = Some(waiting.board.clone());
@@ -243,9 +282,14 @@ mod tests {
                     number * 100 + brought
                 }
             };
-            self.flights.join(1, brought, fly, |future| {
-                tokio::spawn(future);
-            })
+            self.flights.join(
+                1,
+                brought,
+                || fly,
+                |future| {
+                    tokio::spawn(future);
+                },
+            )
         }
     }
 
@@ -286,7 +330,7 @@ mod tests {
     #[tokio::test]
     async fn passengers_of_a_lost_flight_are_told() {
         let flights: Arc<Flights<u8, (), usize>> = Flights::new(Deserted::Fly);
-        let ride = flights.join(1, (), |()| std::future::pending(), drop);
+        let ride = flights.join(1, (), || |()| std::future::pending(), drop);
         assert_eq!(ride.await, None);
         assert!(flights.is_empty());
     }

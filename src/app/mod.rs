@@ -1,6 +1,7 @@
 //! The use cases, and the ports that the floor above implements.
 
 pub mod barrier;
+mod boarding;
 pub mod events;
 pub mod flights;
 pub mod gateway;

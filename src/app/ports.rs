@@ -7,7 +7,7 @@ use crate::domain::change::Change;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
-use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
+use crate::domain::record::{Group, Mark, Record, RecordId, Seen, Times, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::envelope::{MessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
@@ -210,6 +210,10 @@ pub trait Shared: Clone + Send + Sync + 'static {
     /// proxied authorisation. Costs one load of an atomic while there is nothing to ask.
     fn bound(&self, name: &[u8]);
 
+    /// Whether the directory grants proxied authorisation; where that is not known and may be asked, it
+    /// is asked as the user of that name, and the answer is waited for.
+    fn settle_proxying(&self, name: &[u8]) -> impl Future<Output = bool> + Send + use<Self>;
+
     /// The directory refused a proxied request: it is not taken to grant that until asked anew.
     fn denied(&self);
 }
@@ -331,6 +335,9 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// a walk finds is no more to be believed then.
     fn is_held(&self) -> bool;
 
+    /// Whether it is known how the directory says how far it has got.
+    fn can_be_asked_for(&self) -> bool;
+
     /// The search whose answer says how far the directory has got; `None` if that is not known.
     fn question(&self) -> Option<Search>;
 
@@ -372,6 +379,10 @@ impl Replica for NoReplica {
     }
 
     fn coverage(&self) -> Option<Coverage> {
+        match *self {}
+    }
+
+    fn can_be_asked_for(&self) -> bool {
         match *self {}
     }
 
@@ -465,6 +476,8 @@ pub trait Records: Clone + Send + Sync + 'static {
     fn switch(&self, directory: &str, user_type: &str) -> Option<StoredSwitch>;
     /// Moves a mark in memory; it reaches the disk with the next commit or within a bounded time.
     fn mark(&self, key: &UserKey, mark: Mark);
+    /// Moves the times of a mark in memory, never back, if what it has seen is this; whether it is.
+    fn renew(&self, key: &UserKey, seen: &Seen, times: Times) -> bool;
     /// Writes a commit; the answer comes once it is on disk.
     fn commit(
         &self,

@@ -10,8 +10,12 @@ use crate::app::ports::Events;
 use crate::config::{Config, Directory};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::GroupPolicy;
+use crate::domain::sighting::{Several, several};
 use crate::domain::strategy::{Choice, Facts, Strategy, choose};
-use crate::upstream::{self, SharedLookups};
+use crate::upstream::{self, ServerUrl, SharedLookups};
+
+/// By so many connections each address is looked at.
+const SIGHTINGS: usize = 8;
 
 /// Asks all directories. The text has one line a finding; if one could not be asked, the failure
 /// tells of it and has the findings of the others.
@@ -63,6 +67,38 @@ async fn look_at(directory: &Directory, report: &mut Report) {
         report.say(directory, &format!("could not be asked: {}", meaning(reason)));
     }
     upstream.close();
+    for url in &directory.upstream.urls {
+        if let Some(several) = behind(directory, url).await {
+            report.say(
+                directory,
+                &format!("warning: {} is a load balancer: {}", url, told_of(&several)),
+            );
+        }
+    }
+}
+
+/// Whether several servers answer at one address. One that does not answer is told of elsewhere.
+async fn behind(directory: &Directory, url: &ServerUrl) -> Option<Several> {
+    let base = directory.policy.suffixes.first()?.as_str();
+    let alone = upstream::Config { urls: vec![url.clone()], ..directory.upstream.clone() };
+    let upstream = upstream::Directory::new(&alone, 1, Silent).ok()?;
+    let mut sightings = Vec::new();
+    while sightings.len() < SIGHTINGS
+        && let Ok(sighting) = upstream.sight(base).await
+    {
+        sightings.push(sighting);
+    }
+    upstream.close();
+    several(&sightings)
+}
+
+fn told_of(several: &Several) -> String {
+    let seen = match several {
+        Several::Name(name) => format!("servers with different values of {name} answer"),
+        Several::Server(one, two) => format!("the servers {one} and {two} answer"),
+        Several::Behind => "a server answered that is behind another one".to_owned(),
+    };
+    format!("{seen}; name the servers themselves in `urls`")
 }
 
 async fn findings(

@@ -116,7 +116,7 @@ pub const SECTIONS: &[SectionInfo] = &[
     once("listen", "The clients' side: where LDAP is served, and how much one client may take."),
     once(
         "listen.tls",
-        "Certificate and key of LDAPS; without this section there is no TLS for clients.",
+        "Certificate and key of LDAPS and StartTLS; without this section there is no TLS for clients.",
     ),
     once("store", "Where the records are kept."),
     once("admin", "Administration over HTTP: records, switches, health and metrics."),
@@ -186,6 +186,8 @@ pub const KEYS: &[Key] = &[
         "Addresses for LDAP over TLS; they need [listen.tls]."),
     key("listen", "public_url", Text("ldap://HOST[:PORT] or ldaps://HOST[:PORT]"), Optional("\"ldap://ldap.example.com\""),
         "How clients reach this gateway, for referrals = \"rewrite\"; without it the first address that it listens on."),
+    key("listen", "require_confidentiality", Flag, Optional("true"),
+        "Whether passwords that come in clear are refused (confidentialityRequired); if this is left out they are, except over loopback."),
     key("listen", "proxy_protocol", List(NETWORK), Default("[]"),
         "Balancers whose connections begin with a PROXY protocol version 2 header, and nobody else's do."),
     key("listen", "max_message_size", Size(KIB, 256 * MIB), Default("\"4MiB\""),
@@ -233,6 +235,16 @@ pub const KEYS: &[Key] = &[
         "The certificate and those above it, PEM."),
     key("listen.tls", "private_key", Text(FILE), Required("\"certs/gateway.key\""),
         "The certificate's private key, PEM."),
+    key("listen.tls", "minimum_version", Choice(&["1.2", "1.3"]), Default("\"1.2\""),
+        "The oldest version of TLS that is spoken."),
+    key("listen.tls", "client_certificate", Choice(&["none", "request", "require"]), Default("\"none\""),
+        "Whether clients are asked for a certificate, and whether one without is served over TLS; it is what SASL EXTERNAL goes by."),
+    key("listen.tls", "client_ca", Text(FILE), Optional("\"certs/clients.pem\""),
+        "Who may have issued certificates of clients, PEM."),
+    key("listen.tls", "external_name", Text("a distinguished name with {subject}, {mail}, {upn} or an attribute type in braces"), Optional("\"uid={cn},ou=people,dc=example,dc=com\""),
+        "The entry that a client's certificate stands for, for SASL EXTERNAL; without it that is refused."),
+    key("listen.tls", "reload_interval", Duration(0, DAY), Default("\"10s\""),
+        "How often the files are looked at for a change; with \"0s\" they are read again on SIGHUP alone."),
 
     key("store", "url", Text("file:FOLDER; a relative folder starts at this file's folder"), Default("\"file:/var/lib/bindgate\""),
         "The folder of the embedded store; one gateway at a time."),
@@ -426,7 +438,6 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 /// relies on a switch that is not there.
 pub(super) const NOT_YET: &[(&str, &str)] = &[
     ("", "view"),
-    ("listen", "require_confidentiality"),
     ("directory", "kind"),
     ("directory.user_type", "add_from_partial"),
     ("directory.user_type", "always_groups"),

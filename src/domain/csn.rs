@@ -12,6 +12,13 @@ const MAX_LENGTH: usize = 64;
 /// The most server ids: slapd allows 4095.
 const MAX_SERVERS: usize = 4096;
 
+/// The server id in a cookie of slapd; `None` if it names none.
+pub fn server_in_cookie(cookie: &[u8]) -> Option<u16> {
+    let text = std::str::from_utf8(cookie).ok()?;
+    let server = text.split(',').find_map(|field| field.strip_prefix("sid="))?;
+    u16::from_str_radix(server, 16).ok()
+}
+
 /// The latest changes that are known, by the server that made them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CsnSet {

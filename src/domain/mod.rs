@@ -3,6 +3,7 @@
 //! Time and new ids are arguments; what is to be done comes back as a value.
 
 pub mod change;
+pub mod channel;
 pub mod csn;
 pub mod digest;
 pub mod identity;
@@ -21,10 +22,12 @@ pub mod sasl;
 pub mod secret;
 pub mod session;
 pub mod sharing;
+pub mod sighting;
 pub mod source;
 pub mod strategy;
 pub mod throttle;
 mod throttle_names;
 pub mod time;
 pub mod transaction;
+pub mod vouching;
 pub mod walk;

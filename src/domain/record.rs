@@ -185,6 +185,27 @@ pub struct Mark {
     pub seen: Option<Seen>,
 }
 
+impl Mark {
+    /// Moves the times on, never back, if this is what was seen; whether it is.
+    pub fn renew(&mut self, seen: &Seen, times: Times) -> bool {
+        let is_it = self.seen.as_ref() == Some(seen);
+        if is_it {
+            self.last_sign_on = self.last_sign_on.max(times.last_sign_on);
+            self.observed_at = self.observed_at.max(Some(times.observed_at));
+        }
+        is_it
+    }
+}
+
+/// The times of a sign-on that found everything as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// Its instant.
+    pub last_sign_on: Timestamp,
+    /// All that it asked was asked at this time or later.
+    pub observed_at: Timestamp,
+}
+
 /// What a record was brought up to date with: while all of it is the same, there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {

@@ -7,6 +7,10 @@
 //! not a success is relayed unchanged. A success that is refused here leaves nothing behind: the
 //! upstream connection is closed.
 
+mod external;
+
+pub(super) use external::Shown;
+
 use super::connection::Connection;
 use super::reply;
 use super::upstream::Standing;
@@ -32,7 +36,7 @@ use zeroize::Zeroize;
 
 /// The bind of a connection, if one is under way.
 pub(super) struct Binding<P: Ports> {
-    stage: Stage,
+    stage: Stage<P>,
     /// The request's operation and controls: in a buffer of its own, kept for the one retry and
     /// wiped with the answer.
     body: Vec<u8>,
@@ -59,7 +63,7 @@ pub(super) struct Exchange {
     pub(super) challenged_at: Option<Instant>,
 }
 
-enum Stage {
+enum Stage<P: Ports> {
     /// No bind is under way.
     None,
     /// Its source keeps failing: it waits for a turn.
@@ -73,7 +77,9 @@ enum Stage {
     /// Its connection was found dead before a byte of the answer; it is to be sent again.
     Lost,
     /// The directory said success; the answer waits for the record.
-    Gated { gate: Box<Gate>, response: Vec<u8> },
+    Gated { gate: Box<Gate<P>>, response: Vec<u8> },
+    /// It is looked at whether the gateway may vouch for the client.
+    Vouching(external::Vouching),
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
     /// connection is to be given back.
     Failed,
@@ -127,7 +133,8 @@ impl<P: Ports> Binding<P> {
             Stage::None | Stage::Failed => None,
             // The turn's wait is bounded too.
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
-            Stage::Sent(_) | Stage::Identifying { .. } | Stage::Gated { .. } => Some(self.deadline),
+            Stage::Sent(_) | Stage::Identifying { .. } => Some(self.deadline),
+            Stage::Vouching(_) | Stage::Gated { .. } => Some(self.deadline),
         }
     }
 
@@ -361,6 +368,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 Poll::Ready(Err(held)) => self.hold_back(held),
             },
+            Stage::Vouching(wait) => match wait.as_mut().poll(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(vouched) => self.vouched(vouched),
+            },
             Stage::Gated { gate, .. } => match Pin::new(gate).poll(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(verdict) => self.leave_gate(verdict),
@@ -394,6 +405,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
+            Stage::Vouching(_) => self.refuse_bind(reply::BIND_TIMED_OUT),
             Stage::None | Stage::Failed => {}
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => {}
         }

@@ -21,24 +21,59 @@ mod stall;
 mod timing;
 mod tls;
 mod transactions;
+mod upgrade;
 mod upstream;
 
+pub use crate::app::events::TlsVersion;
 pub use drain::{Drain, Phase};
 pub use listener::{ListenError, Listeners, serve_client};
-pub use tls::TlsError;
+pub use tls::{Reloaded, Tls, TlsError};
 
 use crate::domain::source::Network;
+use crate::domain::vouching;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Certificate and key of the LDAPS listeners.
+/// How clients are served over TLS: the section `[listen.tls]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
     /// The certificate chain, PEM.
     pub certificate: PathBuf,
     /// The private key, PEM.
     pub private_key: PathBuf,
+    /// The oldest version that is spoken (`minimum_version`).
+    pub minimum_version: TlsVersion,
+    /// Who may have issued certificates of clients, PEM (`client_ca`).
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients are asked for certificates (`client_certificate`).
+    pub client_certificate: ClientCertificate,
+    /// How a name is made of a client's certificate, for SASL EXTERNAL (`external_name`).
+    pub external_name: Option<vouching::Rule>,
+    /// How often the files are looked at for a change; zero is never (`reload_interval`).
+    pub reload_interval: Duration,
+}
+
+/// Whether clients are asked for certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// They are not.
+    None,
+    /// They are, and go on without one.
+    Request,
+    /// They are, and who has none is not served over TLS.
+    Require,
+}
+
+/// Where passwords may come in clear (`require_confidentiality`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confidentiality {
+    /// On loopback.
+    RequiredElsewhere,
+    /// Nowhere.
+    Required,
+    /// Everywhere.
+    NotRequired,
 }
 
 /// What the clients' side is configured with: the section `[listen]`.
@@ -50,11 +85,13 @@ pub struct Config {
     pub ldaps: Vec<SocketAddr>,
     /// The networks whose connections begin with a PROXY protocol header (`proxy_protocol`).
     pub proxy_protocol: Vec<Network>,
-    /// The certificate.
+    /// How TLS is served.
     pub tls: Option<TlsConfig>,
     /// How clients reach this gateway, without a slash at the end (`public_url`); `None` if that is
     /// not known.
     pub public_url: Option<String>,
+    /// Where passwords may come in clear (`require_confidentiality`).
+    pub confidentiality: Confidentiality,
     /// The most bytes of one message from a client (`max_message_size`).
     pub max_message_size: usize,
     /// The most operations that a client may have outstanding (`max_outstanding`).

@@ -81,10 +81,6 @@ pub(super) const MALFORMED: Refusal =
 pub(super) const TOO_LARGE: Refusal =
     Refusal::new(ResultCode::PROTOCOL_ERROR, "message exceeds the size limit");
 
-/// An extended operation that is not served, in slapd's words.
-pub(super) const UNSUPPORTED_EXTENDED: Refusal =
-    Refusal::new(ResultCode::PROTOCOL_ERROR, "unsupported extended operation");
-
 /// A request to be done as somebody else, of a client that may not ask so (RFC 4370 section 4).
 pub(super) const PROXYING_DENIED: Refusal = Refusal::new(
     ResultCode::AUTHORIZATION_DENIED,
@@ -120,6 +116,13 @@ pub(super) fn no_link(error: LinkError) -> Refusal {
         LinkError::Closed => SHUTTING_DOWN,
     }
 }
+
+/// What needs a connection of one's own, of a session that was bound by a certificate and can have
+/// none: it would have to be bound again, without a password.
+pub(super) const NOT_BY_PROXY: Refusal = Refusal::new(
+    ResultCode::UNWILLING_TO_PERFORM,
+    "not served to a session that was bound by certificate",
+);
 
 /// A client that was silent for too long.
 pub(super) const IDLE: Refusal = Refusal::new(ResultCode::UNAVAILABLE, "idle for too long");

@@ -81,6 +81,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return Taken::Yes;
         }
         let around = Surroundings {
+            start_tls: self.start_tls,
+            passwords: self.passwords,
             outstanding: self.outstanding.len(),
             max_outstanding: self.outstanding_limit().most,
             max_controls: self.config.max_controls,
@@ -104,9 +106,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             Action::Relay => return self.relay(request),
             Action::Bind { name, kind } => self.begin_bind(request, name, kind),
+            Action::BindExternal(asked) => self.begin_external(request, asked),
             Action::Answer(refusal) => self.refuse(request, refusal),
             Action::WhoAmI(identity) => self.answer_who_am_i(request, &identity),
-            Action::StartTls => self.refuse(request, reply::UNSUPPORTED_EXTENDED),
+            Action::StartTls => self.begin_tls(request),
             Action::Abandon(id) => self.abandon(request, id),
             Action::Cancel(id) => return self.cancel(request, id),
             Action::Unbind => self.close(Closed::Unbind),

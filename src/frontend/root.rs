@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::outstanding::Way;
 use crate::app::ports::Ports;
+use crate::domain::channel::StartTls;
 use crate::domain::root_dse::{self, Offer};
 use crate::proto::ber::{self, Reader};
 use crate::proto::envelope::Envelope;
@@ -46,8 +47,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let relay = &self.gateway.directory(directory).relay;
         let offer = Offer {
             carries: &|mechanism| relay.carries(mechanism),
-            mechanisms: &[],
-            start_tls: false,
+            mechanisms: if self.external.is_some() { &[b"EXTERNAL"] } else { &[] },
+            start_tls: self.start_tls == StartTls::Offered,
             proxied_authorisation: self.may_proxy(directory),
             referrals: relay.referrals,
         };

@@ -101,6 +101,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// A session that was bound and has no connection any more goes on by proxied authorisation,
     /// or ends.
     pub(super) fn relay_proxied(&mut self, request: &Envelope<'_>) -> Taken {
+        if self.is_vouched_for && !sharing::is_stateless(request) {
+            self.refuse(request, reply::NOT_BY_PROXY);
+            self.requests += 1;
+            return Taken::Yes;
+        }
         if !sharing::is_stateless(request) || !self.name_fits() {
             return self.end_for_want_of_a_lease();
         }
@@ -192,6 +197,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// A bind was received: whoever the seat was for, it is not this session any more.
     pub(super) fn leave_seat(&mut self) {
         self.is_offered = false;
+        self.is_vouched_for = false;
         self.name_fits = None;
         self.cookies.forget();
         self.updates.forget();

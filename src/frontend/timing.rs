@@ -168,11 +168,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn time_is_up(&mut self, due: Due) -> Option<Closed> {
         match due {
-            Due::End => {
-                if let Life::Closing(reason) | Life::Lingering(reason) = self.life {
-                    return Some(reason);
+            Due::End => match self.life {
+                Life::Closing(reason) | Life::Lingering(reason) => return Some(reason),
+                Life::StartingTls => {
+                    self.limit_hit("handshake_timeout");
+                    return Some(Closed::Limit("handshake_timeout"));
                 }
-            }
+                Life::Open => {}
+            },
             Due::Bind => self.bind_is_overdue(),
             Due::Write => {
                 self.limit_hit("write_timeout");

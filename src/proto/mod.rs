@@ -7,6 +7,7 @@
 pub mod attribute;
 pub mod ber;
 pub mod bind;
+pub mod certificate;
 pub mod control;
 pub mod dn;
 pub mod envelope;

@@ -2,7 +2,7 @@
 
 use super::clock::SystemClock;
 use super::signals::Signals;
-use super::{Config, RunError, descriptors};
+use super::{Config, RunError, certificates, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
 use crate::app::barrier::Barrier;
 use crate::app::events::Event;
@@ -63,6 +63,8 @@ pub struct Running {
     followers: Vec<Background>,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
+    /// Has certificates read again.
+    bell: certificates::Bell,
 }
 
 impl Running {
@@ -102,10 +104,12 @@ impl Running {
             followers: Vec::new(),
             addresses,
             admin: None,
+            bell: certificates::Bell::default(),
         };
         if let Some((socket, token)) = admin_socket {
             running.administer(&config, socket, token, &telemetry)?;
         }
+        running.watch_certificates(&config, &listeners);
         let throttle = throttle(&config);
         running.keep_up(telemetry.clone(), throttle.clone());
         running.work(&config, listeners, &telemetry, &throttle)?;
@@ -126,7 +130,17 @@ impl Running {
     /// Serves until a signal asks for the end.
     pub fn until_signalled(self, mut signals: Signals) -> Result<(), RunError> {
         runtime()?.block_on(async {
-            signals.reached(1).await;
+            let mut hangups = signals.clone();
+            let attend = async {
+                loop {
+                    hangups.hung_up().await;
+                    self.bell.ring();
+                }
+            };
+            tokio::select! {
+                () = signals.reached(1) => {}
+                () = attend => {}
+            }
             self.begin_to_drain();
             tokio::select! {
                 () = self.drained() => {}
@@ -327,6 +341,16 @@ impl Running {
                 }
             }
         });
+    }
+
+    fn watch_certificates(&self, config: &Config, listeners: &[Listeners]) {
+        let tls = listeners.first().and_then(Listeners::tls);
+        let (Some(tls), Some(files)) = (tls, &config.listen.tls) else {
+            return;
+        };
+        let (bell, events) = (self.bell.clone(), self.telemetry.clone());
+        let watch = certificates::watch(tls.clone(), files.reload_interval, bell, events);
+        self.control.handle.spawn(watch);
     }
 
     fn say_hello(&self) {

@@ -5,7 +5,7 @@
 
 use super::owned_map::OwnedMap;
 use crate::app::ports::{Page, Stored, StoredSwitch};
-use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
+use crate::domain::record::{Group, Mark, Record, RecordId, Seen, Times, UpstreamId, UserKey};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
@@ -94,6 +94,18 @@ impl Memory {
         if before == Some(Saved::Yes) {
             self.unsaved().push(key.clone());
         }
+    }
+
+    /// Moves the times of a record's mark if what it has seen is this, and has it saved later.
+    pub(super) fn renew(&self, key: &UserKey, seen: &Seen, times: Times) -> bool {
+        let before = self.records.update(key, |slot| {
+            let is_it = slot.stored.mark.renew(seen, times);
+            is_it.then(|| std::mem::replace(&mut slot.mark, Saved::No))
+        });
+        if before == Some(Some(Saved::Yes)) {
+            self.unsaved().push(key.clone());
+        }
+        before.flatten().is_some()
     }
 
     /// Up to `limit` marks that are not on disk; they count as saved from here on.

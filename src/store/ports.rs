@@ -8,7 +8,7 @@ use crate::app::ports::{
     Catalogue, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
 };
 use crate::domain::policy::Switch;
-use crate::domain::record::{Group, Mark, Record, UpstreamId, UserKey};
+use crate::domain::record::{Group, Mark, Record, Seen, Times, UpstreamId, UserKey};
 use crate::proto::dn::NormalizedDn;
 use std::sync::Arc;
 
@@ -27,6 +27,10 @@ impl<E: Events> Records for Store<E> {
 
     fn mark(&self, key: &UserKey, mark: Mark) {
         self.memory().mark(key, mark);
+    }
+
+    fn renew(&self, key: &UserKey, seen: &Seen, times: Times) -> bool {
+        self.memory().renew(key, seen, times)
     }
 
     async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {

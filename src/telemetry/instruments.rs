@@ -2,7 +2,7 @@
 
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
-use crate::app::events::{Closed, GroupSource, SignOnOutcome, Unidentified};
+use crate::app::events::{Closed, GroupSource, Handshake, SignOnOutcome, TlsVersion, Unidentified};
 use crate::domain::observation::UnknownReason;
 use crate::domain::referral::Settled;
 use crate::proto::op::Operation;
@@ -267,6 +267,29 @@ impl PerDirectory {
     }
 }
 
+/// The handles of TLS.
+pub(super) struct OfTls {
+    pub(super) handshakes: [[Counter; Handshake::ALL.len()]; TlsVersion::ALL.len()],
+    pub(super) reloaded: Counter,
+    pub(super) refused: Counter,
+}
+
+impl OfTls {
+    fn new(recorder: &PrometheusRecorder) -> Self {
+        let by_handshake = |version: TlsVersion| {
+            Handshake::ALL.map(|handshake| {
+                let labels = [version.name(), handshake.name()];
+                counter(recorder, table::TLS_HANDSHAKES_TOTAL, &labels)
+            })
+        };
+        Self {
+            handshakes: TlsVersion::ALL.map(by_handshake),
+            reloaded: counter(recorder, table::TLS_RELOADS_TOTAL, &["changed"]),
+            refused: counter(recorder, table::TLS_RELOADS_TOTAL, &["refused"]),
+        }
+    }
+}
+
 /// All handles.
 pub(super) struct Instruments {
     pub(super) recorder: PrometheusRecorder,
@@ -289,6 +312,7 @@ pub(super) struct Instruments {
     limits_other: Counter,
     pub(super) throttles: Counter,
     pub(super) throttled: Gauge,
+    pub(super) tls: OfTls,
     pub(super) phase: Gauge,
     pub(super) store_healthy: Gauge,
     pub(super) admin_refused: Counter,
@@ -324,6 +348,7 @@ impl Instruments {
             limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
             throttles: counter(r, table::THROTTLES_TOTAL, &[]),
             throttled: gauge(r, table::THROTTLED_SOURCES, &[], 0.0),
+            tls: OfTls::new(r),
             phase: gauge(r, table::PHASE, &[], 0.0),
             store_healthy: gauge(r, table::STORE_HEALTHY, &[], 1.0),
             admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),

@@ -153,6 +153,9 @@ impl Inner {
                 instruments.bound(worker, code, elapsed);
             }
             Event::Answered { operation, code, .. } => instruments.answered(operation, code),
+            Event::TlsEstablished { version, handshake, .. } => {
+                instruments.tls.handshakes[version as usize][handshake as usize].increment(1);
+            }
             _ => return self.count_rare(event),
         }
         Urgency::Line(Level::DEBUG)
@@ -222,9 +225,26 @@ impl Inner {
                 instruments.admin_refused.increment(1);
                 return Urgency::Joined(Level::WARN, &self.refusals);
             }
-            _ => {}
+            _ => return self.count_tls(event),
         }
         Urgency::Line(Level::DEBUG)
+    }
+
+    fn count_tls(&self, event: &Event<'_>) -> Urgency<'_> {
+        let tls = &self.instruments.tls;
+        Urgency::Line(match *event {
+            // Nobody gets as far as this without a certificate that was verified.
+            Event::NotVouchedFor { .. } => Level::INFO,
+            Event::CertificatesReloaded => {
+                tls.reloaded.increment(1);
+                Level::INFO
+            }
+            Event::CertificatesRefused { .. } => {
+                tls.refused.increment(1);
+                Level::ERROR
+            }
+            _ => Level::DEBUG,
+        })
     }
 
     fn count_sign_on(&self, event: &Event<'_>) -> Urgency<'_> {

@@ -143,6 +143,10 @@ metrics_table! {
         "Sessions that lent their connection and went on by proxied authorisation.";
     UPSTREAM_PROXY_PROBES_TOTAL: Counter "bindgate_upstream_proxy_probes_total" ["directory", "outcome"]
         "Probes whether the directory grants proxied authorisation: granted, refused, or failed.";
+    TLS_HANDSHAKES_TOTAL: Counter "bindgate_tls_handshakes_total" ["version", "handshake"]
+        "TLS handshakes of clients that succeeded: full, or resumed by a ticket.";
+    TLS_RELOADS_TOTAL: Counter "bindgate_tls_reloads_total" ["outcome"]
+        "Changes of the certificate files of [listen.tls]: taken over, or refused so that the old ones stayed.";
     PHASE: Gauge "bindgate_phase" []
         "0 while the gateway serves, 1 while it drains, 2 while it ends.";
     STORE_HEALTHY: Gauge "bindgate_store_healthy" []

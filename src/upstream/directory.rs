@@ -13,9 +13,11 @@ use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use super::terms::Limits;
 use super::tls::{self, TlsError};
 use crate::app::ports::{Events, LinkError, LookupError};
+use crate::domain::sighting::Sighting;
 use crate::proto::envelope::MessageId;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::task::AbortHandle;
 
@@ -42,6 +44,8 @@ pub struct Directory {
     /// The servers in one text: a copy of others is a copy of something else.
     origin: Arc<str>,
     shared: Vec<SharedLinks>,
+    /// The most bytes of a message, and how long its wait may be, where a server is looked at.
+    looking: (usize, Duration),
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
@@ -77,7 +81,8 @@ impl Directory {
         let shared = shared_links(config, workers, &servers, &login);
         let pool = Arc::new(pool);
         let origin = format!("{:?}", config.urls).into();
-        Ok(Self { servers, pool, desks, login, origin, shared, tasks: Mutex::default() })
+        let looking = (config.max_message_size, config.search_timeout);
+        Ok(Self { servers, pool, desks, login, origin, shared, looking, tasks: Mutex::default() })
     }
 
     /// A worker's access to exclusive connections. `worker` is taken modulo the number of workers.
@@ -108,6 +113,12 @@ impl Directory {
     /// Keeps a live copy up to date, until it is dropped.
     pub fn follow(&self, copy: LiveCopy) -> impl Future<Output = ()> + Send + use<> {
         replica::follow(copy, self.login.clone(), self.origin.clone())
+    }
+
+    /// What a new connection sees of the server that answers it. `base` is a name in the part of
+    /// the directory that matters.
+    pub async fn sight(&self, base: &str) -> Result<Sighting, LookupError> {
+        replica::sight(&self.login, base, self.looking).await
     }
 
     /// Whether some server could be reached when it was last tried.

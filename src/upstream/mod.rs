@@ -31,6 +31,7 @@ pub use replica::{LiveCopy, ReplicaLimits};
 pub use shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat, Told};
 pub use tls::TlsError;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,6 +62,19 @@ pub struct ServerUrl {
     pub host: String,
     /// Port.
     pub port: u16,
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Ldap => "ldap",
+            Scheme::Ldaps => "ldaps",
+        };
+        match self.host.contains(':') {
+            true => write!(f, "{scheme}://[{}]:{}", self.host, self.port),
+            false => write!(f, "{scheme}://{}:{}", self.host, self.port),
+        }
+    }
 }
 
 /// Which server clients' connections lead to, of those that are up.

@@ -67,6 +67,15 @@ impl Records for FakeCatalogue {
 
     fn mark(&self, _key: &UserKey, _mark: Mark) {}
 
+    fn renew(
+        &self,
+        _: &UserKey,
+        _: &bindgate::domain::record::Seen,
+        _: bindgate::domain::record::Times,
+    ) -> bool {
+        false
+    }
+
     async fn commit(&self, _commit: Commit) -> Result<Arc<Record>, StoreError> {
         Err(StoreError::Closed)
     }

@@ -11,7 +11,7 @@ use bindgate::domain::membership::MemberAttribute;
 use bindgate::domain::policy::{
     DirectoryPolicy, Flatten, GroupPolicy, GroupSync, OnUnknown, Resolve, Switch, UserType,
 };
-use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
+use bindgate::domain::record::{self, Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::proto::filter::Filter;
@@ -257,6 +257,13 @@ impl Records for Memory {
         if let Some(stored) = state.records.get_mut(key) {
             stored.mark = mark;
         }
+    }
+
+    fn renew(&self, key: &UserKey, seen: &record::Seen, times: record::Times) -> bool {
+        let mut state = self.state();
+        let renewed = state.records.get_mut(key).is_some_and(|at| at.mark.renew(seen, times));
+        state.marks += usize::from(renewed);
+        renewed
     }
 
     async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {

@@ -31,7 +31,7 @@ use bindgate::app::throttle::{self, Throttle, Watch};
 use bindgate::domain::policy::OnUnknown;
 use bindgate::domain::referral::Referrals;
 use bindgate::domain::relay::RelayPolicy;
-use bindgate::frontend::{Config, Drain, Phase, serve_client};
+use bindgate::frontend::{Confidentiality, Config, Drain, Phase, serve_client};
 use bindgate::proto::envelope::MessageId;
 use bindgate::proto::framing::{Frame, frame};
 use std::collections::HashMap;
@@ -162,6 +162,7 @@ fn config() -> Config {
         ldaps: Vec::new(),
         tls: None,
         public_url: Some("ldap://gateway".to_owned()),
+        confidentiality: Confidentiality::NotRequired,
         proxy_protocol: Vec::new(),
         max_message_size: 300_000,
         max_outstanding: 3,

@@ -1,18 +1,12 @@
 //! Behind the real HAProxy, which tells by the PROXY protocol whom it speaks for.
 
-use crate::support::folder::{TestFolder, free_port};
 use crate::support::gateway::Gateway;
-use crate::support::process::Process;
-use crate::support::raw::Raw;
+use crate::support::haproxy::Haproxy;
 use crate::support::slapd::Slapd;
 use crate::support::{eventually, tree};
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-
-const HAPROXY: &str = "/usr/sbin/haproxy";
-const HINT: &str = "haproxy is missing: run `make test`, or `apt-get install haproxy`";
 
 /// All come by the same balancer.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -20,33 +14,6 @@ const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
 const WRONG_PASSWORD: u32 = 49;
 const BUSY: u32 = 51;
-
-/// A running HAProxy before a server on loopback.
-struct Balancer {
-    port: u16,
-    _process: Process,
-    _folder: TestFolder,
-}
-
-impl Balancer {
-    fn before(server: u16) -> Self {
-        assert!(Path::new(HAPROXY).exists(), "{HINT}");
-        let (port, folder) = (free_port(), TestFolder::new("haproxy"));
-        let text = format!(
-            "defaults\n mode tcp\n timeout connect 10s\n timeout client 60s\n timeout server 60s\n\
-             listen ldap\n bind 127.0.0.1:{port}\n server one 127.0.0.1:{server} send-proxy-v2\n"
-        );
-        let config = folder.write("haproxy.cfg", text).display().to_string();
-        let (log, arguments) = (folder.file("haproxy.log"), ["-db", "-f", &config]);
-        let process = Process::start("haproxy", Path::new(HAPROXY), &arguments, &log);
-        eventually("haproxy listens", || Raw::try_connect(port).ok());
-        Self { port, _process: process, _folder: folder }
-    }
-
-    fn connect_from(&self, client: Ipv4Addr) -> Raw {
-        Raw::try_connect_from(client, self.port).expect("haproxy takes connections")
-    }
-}
 
 #[test]
 fn a_source_that_fails_behind_haproxy_does_not_hold_back_another_behind_the_same() {
@@ -57,7 +24,7 @@ fn a_source_that_fails_behind_haproxy_does_not_hold_back_another_behind_the_same
         settings.set("[throttle]", "max_waiting", "1");
         settings.set("[throttle]", "queue_timeout", "\"1s\"");
     });
-    let balancer = Balancer::before(gateway.port());
+    let balancer = Haproxy::before(&[gateway.port()], "send-proxy-v2");
     let stop = AtomicBool::new(false);
     let attack = || {
         let mut raw = balancer.connect_from(ATTACKER);

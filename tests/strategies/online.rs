@@ -1,7 +1,10 @@
 //! What `check --online` says.
 
 use super::world::{Keeper, gateway, gateway_with, online};
+use crate::support::gateway::Gateway;
+use crate::support::haproxy::Haproxy;
 use crate::support::pdu;
+use crate::support::slapd::{Options, Slapd};
 use crate::support::tree;
 
 #[track_caller]
@@ -45,6 +48,29 @@ fn it_warns_of_what_would_be_missed() {
     });
     let said = online(&gateway).expect_code(0);
     check(&said, &["warning: a uniqueMember with a bit string", "no attribute ourMember"]);
+}
+
+/// A marker that is read at one server says nothing of another, so the servers have to be named.
+#[test]
+fn an_address_that_leads_to_several_servers_is_noticed() {
+    let [one, two] = Slapd::pair(&Options::default());
+    let both = Haproxy::before(&[one.port(), two.port()], "");
+    let warning = |urls: String| {
+        let gateway = Gateway::configured(one.port(), |settings, _| {
+            settings.set("[[directory]]", "urls", urls);
+        });
+        let said = online(&gateway).expect_code(0);
+        said.lines().find(|line| line.contains("load balancer")).map(str::to_owned)
+    };
+    let shared = format!("ldap://127.0.0.1:{}", both.port());
+    assert_eq!(
+        warning(format!("[\"{shared}\"]")),
+        Some(format!(
+            "directory corp: warning: {shared} is a load balancer: the servers 1 and 2 answer; \
+             name the servers themselves in `urls`"
+        ))
+    );
+    assert_eq!(warning(format!("[\"{}\", \"{}\"]", one.url(), two.url())), None);
 }
 
 #[test]

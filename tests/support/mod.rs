@@ -13,6 +13,7 @@ pub mod dice;
 pub mod encodings;
 pub mod folder;
 pub mod gateway;
+pub mod haproxy;
 pub mod kerberos;
 pub mod pdu;
 pub mod process;

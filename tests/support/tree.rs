@@ -133,7 +133,9 @@ impl Tree {
     fn person(&mut self, uid: &str, name: &str, password: &[u8]) {
         let cn = line("cn", name.as_bytes());
         let sn = line("sn", name.rsplit(' ').next().unwrap_or(name).as_bytes());
-        let mail = line("mail", format!("{uid}@example.com").as_bytes());
+        // The syntax of mail is ASCII; a server that replicates refuses anything else.
+        let local: String = uid.chars().map(|c| if c.is_ascii() { c } else { 'x' }).collect();
+        let mail = line("mail", format!("{local}@example.com").as_bytes());
         let secret = line("userPassword", password);
         self.entry(
             &person(uid),

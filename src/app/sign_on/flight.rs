@@ -4,21 +4,20 @@
 //! shows the entry and the groups that the record was brought up to date with, nothing is to be
 //! done, and the directory was asked for nothing but how far it has got.
 
+use super::unchanged::asked_for;
 use super::{EntryRead, Luggage, Shared, UNKNOWN_DENIED, Verdict, read_entry, unknown_verdict};
 use crate::app::barrier::Passage;
-use crate::app::events::{AuditEntry, Event, GroupSource, SignOnOutcome};
+use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
 use crate::app::observe;
-use crate::app::ports::{
-    Clock, Commit, Coverage, Events, Ports, Records, Replica, StoreError, Stored,
-};
+use crate::app::ports::{Clock, Commit, Coverage, Ports, Records, StoreError, Stored};
 use crate::app::switches;
 use crate::domain::digest::digest;
 use crate::domain::identity;
 use crate::domain::membership::Member;
-use crate::domain::membership::graph::{Graph, KnownUser};
+use crate::domain::membership::graph::Graph;
 use crate::domain::observation::{Closure, Observation, Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{KnownGroups, Plan, Question, plan};
-use crate::domain::policy::{DirectoryPolicy, GroupPolicy, GroupSync, OnUnknown, Switch, UserType};
+use crate::domain::policy::{DirectoryPolicy, OnUnknown, Switch, UserType};
 use crate::domain::record::{Group, GroupsOutcome, Mark, Record, Seen, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::dn::DistinguishedName;
@@ -37,16 +36,16 @@ pub(super) struct Flight<P: Ports> {
     started: Instant,
 }
 
-/// What a flight did.
-struct Report {
-    outcome: SignOnOutcome,
-    added: usize,
-    removed: usize,
-    source: GroupSource,
+/// What a sign-on did.
+pub(super) struct Report {
+    pub(super) outcome: SignOnOutcome,
+    pub(super) added: usize,
+    pub(super) removed: usize,
+    pub(super) source: GroupSource,
 }
 
 impl Report {
-    fn plain(outcome: SignOnOutcome) -> Self {
+    pub(super) fn plain(outcome: SignOnOutcome) -> Self {
         Self { outcome, added: 0, removed: 0, source: GroupSource::Nowhere }
     }
 }
@@ -75,9 +74,11 @@ impl<P: Ports> Flight<P> {
         Self { shared, lookups, directory, started: Instant::now() }
     }
 
-    pub(super) async fn run(self, luggage: Luggage<P>) -> Verdict {
-        let passage = self.pass(&luggage).await;
-        if passage == Passage::Fresh(Coverage::GroupsAndUsers) && self.is_up_to_date(&luggage) {
+    pub(super) async fn run(self, mut luggage: Luggage<P>) -> Verdict {
+        let passage = self.pass(&mut luggage).await;
+        if passage == Passage::Fresh(Coverage::GroupsAndUsers)
+            && self.shared.is_up_to_date(self.directory, &luggage, self.started)
+        {
             return Verdict::Admit;
         }
         let (sent_at, entry) = match self.settle_entry(&luggage).await {
@@ -85,12 +86,12 @@ impl<P: Ports> Flight<P> {
             // No user type could take it, whatever a read would show: the directory's root DN,
             // which has no entry, or an account elsewhere that the service account may not see.
             Err(_) if !self.may_be_a_user(&luggage.dn) => {
-                self.emit(None, &luggage.name, &Report::plain(SignOnOutcome::NotAUser));
+                self.emit(None, luggage.dn.as_str(), &Report::plain(SignOnOutcome::NotAUser));
                 return Verdict::Admit;
             }
             Err(reason) => {
                 let report = Report::plain(SignOnOutcome::Unknown(reason));
-                self.emit(None, &luggage.name, &report);
+                self.emit(None, luggage.dn.as_str(), &report);
                 return unknown_verdict(self.policy(), &luggage.dn);
             }
         };
@@ -109,76 +110,11 @@ impl<P: Ports> Flight<P> {
     }
 
     /// Waits for the live copy, if there is one, to be as young as the sign-on.
-    async fn pass(&self, luggage: &Luggage<P>) -> Passage {
+    async fn pass(&self, luggage: &mut Luggage<P>) -> Passage {
         let barrier = self.shared.directories[self.directory].barrier.as_ref();
-        match (barrier, &luggage.question) {
-            (Some(barrier), Some(question)) => barrier.pass(question.clone()).await,
+        match (barrier, &mut luggage.question) {
+            (Some(barrier), Some(question)) => barrier.pass(question).await,
             _ => Passage::Walk,
-        }
-    }
-
-    fn look<T>(&self, look: impl FnOnce(&Graph) -> T) -> Option<T> {
-        let barrier = self.shared.directories[self.directory].barrier.as_ref()?;
-        Some(barrier.replica().read(look))
-    }
-
-    /// Whether the live copy shows what the record was brought up to date with; then the sign-on
-    /// is over.
-    fn is_up_to_date(&self, luggage: &Luggage<P>) -> bool {
-        let dn = luggage.dn.normalized();
-        let Some(known) = self.look(|graph| graph.user(dn)).flatten() else { return false };
-        let policy = self.policy();
-        let key = UserKey { directory: policy.name.clone(), upstream_id: known.id.clone() };
-        let Some(stored) = self.shared.records.find(&key) else { return false };
-        let is_type = |user_type: &&UserType| user_type.name == stored.record.user_type;
-        let Some(user_type) = policy.user_types.iter().find(is_type) else { return false };
-        if switches::effective(&self.shared.records, &policy.name, user_type) == Switch::Off {
-            return self.leave_alone(user_type, &key, &stored);
-        }
-        let asked = self.asked_for(user_type, true);
-        let groups = match asked {
-            None => None,
-            Some(groups) => match self.fingerprint(groups, luggage, &known) {
-                Some(fingerprint) => Some(fingerprint),
-                None => return false,
-            },
-        };
-        let now = Seen { entry: known.digest, groups, version: stored.record.version };
-        if stored.mark.seen != Some(now) {
-            return false;
-        }
-        let mark = Mark {
-            last_sign_on: self.shared.clock.now(),
-            observed_at: Some(luggage.since),
-            ..stored.mark
-        };
-        self.shared.records.mark(&key, mark);
-        let source = asked.map_or(GroupSource::Nowhere, |_| GroupSource::Replica);
-        let report = Report { source, ..Report::plain(SignOnOutcome::Unchanged) };
-        self.emit(Some(user_type), &stored.record.dn, &report);
-        true
-    }
-
-    /// The switch is off: nothing but the last sign-on is noted.
-    fn leave_alone(&self, user_type: &UserType, key: &UserKey, stored: &Stored) -> bool {
-        let mark = Mark { last_sign_on: self.shared.clock.now(), ..stored.mark.clone() };
-        self.shared.records.mark(key, mark);
-        let report = Report::plain(SignOnOutcome::SwitchedOff);
-        self.emit(Some(user_type), &stored.record.dn, &report);
-        true
-    }
-
-    fn fingerprint(
-        &self,
-        policy: &GroupPolicy,
-        luggage: &Luggage<P>,
-        known: &KnownUser,
-    ) -> Option<u128> {
-        let keys = observe::keys(luggage.dn.normalized(), &known.uids);
-        let limits = observe::closure_limits(policy);
-        match self.look(|graph| graph.fingerprint(&keys, limits))? {
-            Observed::Known(fingerprint) => Some(fingerprint),
-            Observed::Unknown(_) => None,
         }
     }
 
@@ -204,7 +140,8 @@ impl<P: Ports> Flight<P> {
 
     async fn read_entry(&self, luggage: &Luggage<P>) -> EntryRead {
         let (shared, lookups) = (self.shared.clone(), self.lookups.clone());
-        read_entry::<P>(shared, lookups, self.directory, luggage.name.clone()).await
+        let name = Arc::from(luggage.dn.as_str());
+        read_entry::<P>(shared, lookups, self.directory, name).await
     }
 
     /// Whether the base of some user type holds the name.
@@ -251,7 +188,7 @@ impl<P: Ports> Flight<P> {
         observation: &Observation,
         fingerprint: Option<u128>,
     ) {
-        let is_whole = self.asked_for(user_type, true).is_none() || fingerprint.is_some();
+        let is_whole = asked_for(self.policy(), user_type, true).is_none() || fingerprint.is_some();
         let Some(stored) = self.shared.records.find(&record.key).filter(|_| is_whole) else {
             return;
         };
@@ -261,16 +198,6 @@ impl<P: Ports> Flight<P> {
         self.shared.records.mark(&record.key, Mark { seen, ..stored.mark });
     }
 
-    /// How the user's groups are to be found, if they are asked for.
-    fn asked_for(&self, user_type: &UserType, has_record: bool) -> Option<&GroupPolicy> {
-        let wanted = match user_type.groups {
-            GroupSync::Always => true,
-            GroupSync::FirstSignOn => !has_record,
-            GroupSync::Never => false,
-        };
-        self.policy().groups.as_ref().filter(|_| wanted)
-    }
-
     async fn observe_groups(
         &self,
         user_type: &UserType,
@@ -278,7 +205,7 @@ impl<P: Ports> Flight<P> {
         entry: &ObservedEntry,
         passage: Passage,
     ) -> Groups {
-        let Some(policy) = self.asked_for(user_type, stored.is_some()) else {
+        let Some(policy) = asked_for(self.policy(), user_type, stored.is_some()) else {
             return Groups::unknown(UnknownReason::NotAsked);
         };
         let Ok(dn) = DistinguishedName::parse(&entry.entry.dn) else {
@@ -386,17 +313,12 @@ impl<P: Ports> Flight<P> {
         self.shared.records.commit(commit).await.map(|record| (made, record))
     }
 
+    fn look<T>(&self, look: impl FnOnce(&Graph) -> T) -> Option<T> {
+        self.shared.look(self.directory, look)
+    }
+
     fn emit(&self, user_type: Option<&UserType>, user: &str, report: &Report) {
-        self.shared.events.emit(&Event::SignOn {
-            directory: &self.policy().name,
-            user_type: user_type.map(|user_type| &*user_type.name),
-            user,
-            outcome: report.outcome,
-            added: report.added,
-            removed: report.removed,
-            source: report.source,
-            elapsed: self.started.elapsed(),
-        });
+        self.shared.emit(self.directory, user_type, user, report, self.started);
     }
 }
 

@@ -2,6 +2,7 @@
 //! serves, detached from the client's connection.
 
 mod flight;
+mod unchanged;
 
 use super::barrier::{Barrier, Question};
 use super::flights::{Deserted, Flights, Ride};
@@ -12,6 +13,7 @@ use crate::domain::observation::{Observed, ObservedEntry};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UserType};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
+use crate::domain::vouching::{self, NotVouched};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::result::ResultCode;
 use flight::Flight;
@@ -20,7 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// When the answer to a bind goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +79,6 @@ struct Luggage<P: Ports> {
     begun: u64,
     /// All that was asked for it was sent at this time or later.
     since: Timestamp,
-    name: Arc<str>,
     dn: DistinguishedName,
     /// The read of the user's entry; `None` if the live copy is expected to say enough.
     read: Option<Ride<EntryRead>>,
@@ -192,16 +193,37 @@ impl<P: Ports> SignOns<P> {
         if dn.is_root() || dn == policy.service_account {
             return None;
         }
-        let name: Arc<str> = Arc::from(dn.as_str());
-        let key = (directory, dn.normalized().clone());
         // Numbered before anything is asked for: see `Luggage::begun`.
         let begun = self.shared.begun.fetch_add(1, Ordering::SeqCst);
         let since = self.shared.clock.now();
         let barrier = self.shared.directories[directory].barrier.as_ref();
         let question = barrier.and_then(|barrier| barrier.ask(&self.lookups[directory]));
-        let read = self.needs_entry(barrier).then(|| self.read(key.clone(), name.clone()));
-        let luggage = Luggage { begun, since, name, dn, read, question };
-        Some(Attempt { sign_ons: self.clone(), key, luggage })
+        let read = self.needs_entry(barrier).then(|| self.read(directory, &dn));
+        let luggage = Luggage { begun, since, dn, read, question };
+        Some(Attempt { sign_ons: self.clone(), directory, luggage })
+    }
+
+    /// Whether the gateway may vouch for the user of that name, whom no bind has shown to be in order
+    /// (rule S10.7): the entry has to be there, and its account enabled, unlocked and in its time.
+    /// What was to be shown for it is good until `not_after`, in seconds since 1970.
+    pub fn vouch(
+        &self,
+        directory: usize,
+        name: &DistinguishedName,
+        not_after: i64,
+    ) -> impl Future<Output = Result<(), NotVouched>> + Send + use<P> {
+        let (shared, lookups, name) = (self.shared.clone(), self.lookups.clone(), name.to_string());
+        async move {
+            if shared.clock.now().0.div_euclid(1_000_000) > not_after {
+                return Err(NotVouched::Ended);
+            }
+            let mut attributes = shared.directories[directory].attributes.clone();
+            attributes.extend(vouching::ATTRIBUTES.map(str::to_owned));
+            match observe::entry(&lookups[directory], &name, &attributes).await {
+                Observed::Known(read) => vouching::judge(&read.entry, shared.clock.now()),
+                Observed::Unknown(reason) => Err(NotVouched::Unknown(reason)),
+            }
+        }
     }
 
     /// A bind succeeded, and it cannot be told whose entry it is of: nothing is synchronised. It is
@@ -219,24 +241,30 @@ impl<P: Ports> SignOns<P> {
         self.shared.config.sync == SyncMode::AfterReply || !knows_users()
     }
 
-    fn read(&self, key: FlightKey, name: Arc<str>) -> Ride<EntryRead> {
-        let (shared, lookups, directory) = (self.shared.clone(), self.lookups.clone(), key.0);
-        let fly =
-            move |()| read_entry::<P>(shared.clone(), lookups.clone(), directory, name.clone());
-        self.shared.reads.join(key, (), fly, spawn)
+    fn read(&self, directory: usize, dn: &DistinguishedName) -> Ride<EntryRead> {
+        let fly = || {
+            let (shared, lookups) = (self.shared.clone(), self.lookups.clone());
+            let name: Arc<str> = Arc::from(dn.as_str());
+            move |()| read_entry::<P>(shared.clone(), lookups.clone(), directory, name.clone())
+        };
+        self.shared.reads.join((directory, dn.normalized().clone()), (), fly, spawn)
     }
 
-    fn fly(&self, key: FlightKey, luggage: Luggage<P>) -> Ride<Verdict> {
-        let (shared, lookups, directory) = (self.shared.clone(), self.lookups.clone(), key.0);
-        let fly = move |luggage| {
-            Flight::<P>::new(shared.clone(), lookups.clone(), directory).run(luggage)
+    fn fly(&self, directory: usize, luggage: Luggage<P>) -> Ride<Verdict> {
+        let fly = || {
+            let (shared, lookups) = (self.shared.clone(), self.lookups.clone());
+            move |luggage| Flight::<P>::new(shared.clone(), lookups.clone(), directory).run(luggage)
         };
+        let key = (directory, luggage.dn.normalized().clone());
         self.shared.flights.join(key, luggage, fly, spawn)
     }
 }
 
+/// A gate may be dropped by a runtime that ends; what was to be flown is lost with it then.
 fn spawn(future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-    tokio::spawn(future);
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(future);
+    }
 }
 
 async fn read_entry<P: Ports>(
@@ -254,49 +282,88 @@ async fn read_entry<P: Ports>(
 /// A bind under way that may become a sign-on. Dropping it means that the bind failed.
 pub struct Attempt<P: Ports> {
     sign_ons: SignOns<P>,
-    key: FlightKey,
+    directory: usize,
     luggage: Luggage<P>,
 }
 
 impl<P: Ports> Attempt<P> {
-    /// The bind succeeded: the sign-on joins a flight none of whose reads has been sent yet.
-    pub fn succeeded(self) -> Gate {
-        let policy = &self.sign_ons.shared.directories[self.key.0].policy;
-        let overdue = unknown_verdict(policy, &self.luggage.dn);
+    /// The bind succeeded. Where the live copy is expected to say that nothing has changed, it is
+    /// looked at as soon as it is known how far the directory had got, and the sign-on is over;
+    /// else it joins a flight none of whose reads has been sent yet.
+    pub fn succeeded(self) -> Gate<P> {
+        let shared = &self.sign_ons.shared;
+        let overdue = unknown_verdict(&shared.directories[self.directory].policy, &self.luggage.dn);
         let read = self.luggage.read.clone();
-        let flight = self.sign_ons.fly(self.key, self.luggage);
-        let wait = match (self.sign_ons.shared.config.sync, read) {
-            (SyncMode::AfterReply, Some(read)) => Wait::Identity(read),
-            _ => Wait::Record(flight),
+        let wait = match (shared.config.sync, read) {
+            (SyncMode::AfterReply, Some(read)) => {
+                self.fly();
+                Wait::Identity(read)
+            }
+            (_, None) if self.luggage.question.is_some() => {
+                Wait::Copy { attempt: Some(self), since: Instant::now() }
+            }
+            _ => Wait::Record(self.fly()),
         };
         Gate { wait, overdue }
     }
+
+    fn fly(self) -> Ride<Verdict> {
+        self.sign_ons.fly(self.directory, self.luggage)
+    }
+
+    /// Whether the copy is young enough and shows the user as her record is; `None` if that
+    /// cannot be said yet.
+    fn poll_unchanged(&mut self, since: Instant, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(question) = &mut self.luggage.question else { return Poll::Ready(false) };
+        let answer = std::task::ready!(Pin::new(question).poll(cx));
+        let shared = &self.sign_ons.shared;
+        let barrier = shared.directories[self.directory].barrier.as_ref();
+        let coverage = barrier.and_then(|barrier| barrier.glance(answer.as_ref()));
+        let is_young = coverage == Some(Coverage::GroupsAndUsers);
+        Poll::Ready(is_young && shared.is_up_to_date(self.directory, &self.luggage, since))
+    }
 }
 
-enum Wait {
+enum Wait<P: Ports> {
+    /// For the live copy, of which is expected that it says enough.
+    Copy {
+        attempt: Option<Attempt<P>>,
+        since: Instant,
+    },
     Record(Ride<Verdict>),
     Identity(Ride<EntryRead>),
 }
 
-/// The wait between the directory's success and the answer to the client.
-pub struct Gate {
-    wait: Wait,
+/// The wait between the directory's success and the answer to the client. Dropping it gives the
+/// wait up, not the sign-on.
+pub struct Gate<P: Ports> {
+    wait: Wait<P>,
     overdue: Verdict,
 }
 
-impl Gate {
+impl<P: Ports> Gate<P> {
     /// The verdict when the budget has run out: the observation is unknown.
     pub fn overdue(&self) -> Verdict {
         self.overdue
     }
 }
 
-impl Future for Gate {
+impl<P: Ports> Future for Gate<P> {
     type Output = Verdict;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
         let overdue = self.overdue;
+        if let Wait::Copy { attempt, since } = &mut self.wait {
+            let Some(asking) = attempt else { return Poll::Ready(overdue) };
+            let is_unchanged = std::task::ready!(asking.poll_unchanged(*since, cx));
+            let asked = attempt.take();
+            match asked.filter(|_| !is_unchanged) {
+                None => return Poll::Ready(Verdict::Admit),
+                Some(asked) => self.wait = Wait::Record(asked.fly()),
+            }
+        }
         match &mut self.wait {
+            Wait::Copy { .. } => Poll::Ready(overdue),
             Wait::Record(ride) => Pin::new(ride).poll(cx).map(|v| v.unwrap_or(overdue)),
             Wait::Identity(ride) => Pin::new(ride).poll(cx).map(|read| match read {
                 Some(EntryRead { entry, .. }) if matches!(*entry, Observed::Known(_)) => {
@@ -304,6 +371,16 @@ impl Future for Gate {
                 }
                 _ => overdue,
             }),
+        }
+    }
+}
+
+impl<P: Ports> Drop for Gate<P> {
+    fn drop(&mut self) {
+        if let Wait::Copy { attempt, .. } = &mut self.wait
+            && let Some(attempt) = attempt.take()
+        {
+            attempt.fly();
         }
     }
 }

@@ -12,6 +12,7 @@ mod look;
 mod recorder;
 mod root;
 mod session;
+mod sight;
 mod wire;
 
 use crate::app::ports::{Coverage, Gone, Marker, Replica};
@@ -30,6 +31,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 pub(super) use follower::follow;
+pub(super) use sight::sight;
 
 /// The attribute that says how far a naming context has got.
 const CONTEXT_CSN: &str = "contextCSN";
@@ -174,6 +176,10 @@ impl Replica for LiveCopy {
 
     fn is_held(&self) -> bool {
         Self::is_held(self)
+    }
+
+    fn can_be_asked_for(&self) -> bool {
+        self.shared.context.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn question(&self) -> Option<Search> {

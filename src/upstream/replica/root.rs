@@ -59,7 +59,7 @@ pub(super) fn unasked(message: &Envelope<'_>) -> LookupError {
 }
 
 /// Attributes of one entry; empty if it is not shown.
-async fn read(
+pub(super) async fn read(
     wire: &mut Wire,
     dn: &str,
     attributes: &[&str],

@@ -1,0 +1,356 @@
+//! Sign-ons beside a live copy: who is unchanged is admitted by what the copy shows, and by nothing
+//! that is older than the bind.
+
+use super::fakes::{ANN, Memory, Seen, Ticks, Tree, dn, group_dn, policy};
+use super::links::FakeLinks;
+use bindgate::app::barrier::Barrier;
+use bindgate::app::ports::{Coverage, Gone, LookupError, Lookups, Marker, Ports, Replica};
+use bindgate::app::sign_on::{Attempt, Config, SignOns, SyncMode, Verdict};
+use bindgate::domain::digest::digest;
+use bindgate::domain::membership::graph::Graph;
+use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
+use bindgate::domain::policy::OnUnknown;
+use bindgate::domain::record::{Group, UpstreamId};
+use bindgate::proto::filter::Filter;
+use bindgate::proto::search::{Attribute, Entry, Scope, Search};
+use bindgate::upstream::SharedLinks;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+
+/// The search whose answer is the number of the directory's last change.
+const QUESTION: &str = "the last change";
+
+struct Copied;
+
+impl Ports for Copied {
+    type Links = FakeLinks;
+    type Shared = SharedLinks;
+    type Lookups = Directory;
+    type Replica = Directory;
+    type Records = Memory;
+    type Clock = Ticks;
+    type Events = Seen;
+}
+
+/// How many changes there were.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Changes(u64);
+
+impl Marker for Changes {
+    fn covers(&self, other: &Self) -> bool {
+        self >= other
+    }
+
+    fn advance(&mut self, other: &Self) {
+        *self = (*self).max(*other);
+    }
+}
+
+/// A directory that counts its changes, and its copy.
+#[derive(Clone)]
+struct Directory {
+    tree: Tree,
+    changes: Arc<AtomicU64>,
+    asked: Arc<AtomicU64>,
+    /// A question is answered, with what was so when it was sent, for each permit.
+    words: Arc<Semaphore>,
+    graph: Arc<RwLock<Graph>>,
+    arrived: Arc<watch::Sender<Option<Changes>>>,
+}
+
+impl Directory {
+    fn new() -> Self {
+        let directory = Self {
+            tree: Tree::new(),
+            changes: Arc::default(),
+            asked: Arc::default(),
+            words: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            graph: Arc::new(RwLock::new(Graph::new((1, 2)))),
+            arrived: Arc::new(watch::Sender::new(None)),
+        };
+        directory.copy();
+        directory
+    }
+
+    /// Ann comes into a group.
+    fn change(&self, group: &str) {
+        self.tree.group(group, &[ANN]);
+        self.changes.fetch_add(1, SeqCst);
+    }
+
+    /// The copy gets as far as the directory has got.
+    fn copy(&self) {
+        let mut graph = Graph::new((1, 2));
+        let entry = ann();
+        graph.put_user(&UserEntry {
+            id: UpstreamId::new("id-ann"),
+            dn: dn(ANN).normalized().clone(),
+            uids: Vec::new(),
+            digest: digest(graph.seed(), &entry),
+        });
+        for (name, members) in &self.tree.state().groups {
+            let text = group_dn(name);
+            let members = members.iter().map(|of| MemberKey::Dn(dn(of).normalized().clone()));
+            graph.put_group(&GroupEntry {
+                dn: dn(&text).normalized().clone(),
+                group: Group {
+                    id: UpstreamId::new(&format!("id-{name}")),
+                    dn: text,
+                    name: name.clone(),
+                },
+                members: members.collect(),
+            });
+        }
+        *self.graph.write().unwrap() = graph;
+        self.arrived.send_replace(Some(Changes(self.changes.load(SeqCst))));
+    }
+}
+
+/// Ann's entry as the directory shows it.
+fn ann() -> Entry {
+    let attributes = [("uid", "ann"), ("cn", "Ann"), ("entryUUID", "id-ann")];
+    let attributes = attributes.map(|(name, value)| Attribute {
+        name: name.to_owned(),
+        values: vec![value.as_bytes().to_vec()],
+    });
+    Entry { dn: ANN.to_owned(), attributes: attributes.into() }
+}
+
+impl Lookups for Directory {
+    fn search(
+        &self,
+        search: Search,
+    ) -> impl Future<Output = Result<Vec<Entry>, LookupError>> + Send {
+        let is_question = search.base == QUESTION;
+        let changes = self.changes.load(SeqCst);
+        let other = (!is_question).then(|| self.tree.search(search));
+        let words = self.words.clone();
+        self.asked.fetch_add(u64::from(is_question), SeqCst);
+        async move {
+            if let Some(other) = other {
+                return other.await;
+            }
+            let word = words.acquire().await.map_err(|_| LookupError::Disconnected)?;
+            word.forget();
+            let values = vec![changes.to_string().into_bytes()];
+            let attributes = vec![Attribute { name: "changes".to_owned(), values }];
+            Ok(vec![Entry { dn: QUESTION.to_owned(), attributes }])
+        }
+    }
+}
+
+impl Replica for Directory {
+    type Marker = Changes;
+
+    fn coverage(&self) -> Option<Coverage> {
+        self.arrived.borrow().map(|_| Coverage::GroupsAndUsers)
+    }
+
+    fn is_held(&self) -> bool {
+        false
+    }
+
+    fn can_be_asked_for(&self) -> bool {
+        true
+    }
+
+    fn question(&self) -> Option<Search> {
+        Some(Search {
+            base: QUESTION.to_owned(),
+            scope: Scope::Base,
+            filter: Filter::any_entry(),
+            attributes: Vec::new(),
+            size_limit: 0,
+            time_limit: 0,
+            controls: Vec::new(),
+        })
+    }
+
+    fn marker(&self, answer: &[Entry]) -> Option<Changes> {
+        answer.first()?.text("changes")?.parse().ok().map(Changes)
+    }
+
+    fn has(&self, marker: &Changes) -> bool {
+        self.arrived.borrow().is_some_and(|at| at >= *marker)
+    }
+
+    async fn arrived(&self, marker: &Changes) -> Result<(), Gone> {
+        let mut arrived = self.arrived.subscribe();
+        let at = arrived.wait_for(|at| at.is_none_or(|at| at >= *marker)).await;
+        at.ok().and_then(|at| *at).map(|_| ()).ok_or(Gone)
+    }
+
+    async fn poll(&self) -> Result<(), Gone> {
+        std::future::pending().await
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Graph) -> T) -> T {
+        look(&self.graph.read().unwrap())
+    }
+}
+
+struct Stage {
+    directory: Directory,
+    memory: Memory,
+    seen: Seen,
+    sign_ons: SignOns<Copied>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let (directory, memory, seen) = (Directory::new(), Memory::default(), Seen::default());
+        let patience = Duration::from_millis(50);
+        let config = Config {
+            enabled: true,
+            sync: SyncMode::BeforeReply,
+            budget: Duration::from_secs(2),
+            barrier_patience: patience,
+        };
+        let policy = Arc::new(policy("one", OnUnknown::Keep));
+        let barrier = Barrier::new("one".into(), directory.clone(), patience, seen.clone());
+        let (lookups, records) = (vec![directory.clone()], memory.clone());
+        let sign_ons =
+            SignOns::new(config, &[policy], lookups, records, Ticks::default(), seen.clone())
+                .with_barriers(vec![Some(barrier)]);
+        Self { directory, memory, seen, sign_ons }
+    }
+
+    /// Ann has signed on twice: once to have a record, once more to have it known by the copy.
+    async fn with_a_known_user() -> Self {
+        let stage = Self::new();
+        stage.directory.change("a");
+        stage.directory.copy();
+        for _ in 0..2 {
+            assert_eq!(stage.bind().succeeded().await, Verdict::Admit);
+        }
+        assert_eq!(stage.groups(), "a");
+        stage
+    }
+
+    fn bind(&self) -> Attempt<Copied> {
+        self.sign_ons.begin(0, ANN.as_bytes()).expect("ann may be a user")
+    }
+
+    fn groups(&self) -> String {
+        self.memory.groups_of("ann").join(" ")
+    }
+
+    /// Questions so far, other searches so far.
+    fn asked(&self) -> (u64, usize) {
+        (self.directory.asked.load(SeqCst), self.directory.tree.state().searches.len())
+    }
+
+    fn shut(&self) {
+        self.directory.words.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    fn open(&self) {
+        self.directory.words.add_permits(1000);
+    }
+
+    async fn settle(&self) {
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_unchanged_costs_a_share_of_one_question_and_no_flight() {
+    let stage = Stage::with_a_known_user().await;
+    let (questions, searches) = stage.asked();
+    let commits = stage.memory.state().commits;
+    stage.shut();
+    let attempts: Vec<_> = (0..20).map(|_| stage.bind()).collect();
+    let gates: Vec<_> = attempts.into_iter().map(Attempt::succeeded).collect();
+    assert_eq!(stage.sign_ons.under_way(), 0);
+    stage.open();
+    for gate in gates {
+        assert_eq!(gate.await, Verdict::Admit);
+    }
+    // The first of them found no question that waited; the others share one.
+    assert!(stage.asked().0 <= questions + 2);
+    assert_eq!(stage.asked().1, searches);
+    assert_eq!(stage.memory.state().commits, commits);
+    assert!(stage.seen.all().iter().rev().take(20).all(|event| event == "unchanged +0 -0"));
+}
+
+#[tokio::test]
+async fn a_question_that_was_sent_before_a_change_admits_nobody_who_came_after_it() {
+    let stage = Stage::with_a_known_user().await;
+    stage.shut();
+    let first = stage.bind();
+    stage.settle().await;
+    stage.directory.change("b");
+    let second = stage.bind();
+    let (first, mut second) = (first.succeeded(), tokio::spawn(second.succeeded()));
+    stage.directory.words.add_permits(1);
+    assert_eq!(first.await, Verdict::Admit, "the change came after its bind");
+    assert_eq!(stage.groups(), "a");
+    stage.settle().await;
+    assert!(is_there(&mut second).await.is_none(), "its own question has no answer yet");
+    stage.open();
+    stage.settle().await;
+    stage.directory.copy();
+    assert_eq!(second.await.unwrap(), Verdict::Admit);
+    assert_eq!(stage.groups(), "a b");
+}
+
+/// What is there already.
+async fn is_there<T>(task: &mut tokio::task::JoinHandle<T>) -> Option<()> {
+    tokio::task::yield_now().await;
+    task.is_finished().then_some(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_late_is_waited_for_and_then_done_without() {
+    for is_late in [false, true] {
+        let stage = Stage::with_a_known_user().await;
+        stage.directory.change("b");
+        let gate = tokio::spawn(stage.bind().succeeded());
+        stage.settle().await;
+        assert_eq!(stage.groups(), "a", "late: {is_late}");
+        if !is_late {
+            stage.directory.copy();
+        }
+        assert_eq!(gate.await.unwrap(), Verdict::Admit);
+        assert_eq!(stage.groups(), "a b", "late: {is_late}");
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_before_the_question_is_answered_is_signed_on_all_the_same() {
+    let stage = Stage::with_a_known_user().await;
+    stage.shut();
+    let gate = stage.bind().succeeded();
+    stage.directory.change("b");
+    stage.directory.copy();
+    drop(gate);
+    stage.open();
+    stage.settle().await;
+    assert_eq!(stage.groups(), "a b");
+    assert_eq!(stage.sign_ons.under_way(), 0);
+}
+
+#[tokio::test]
+async fn a_question_without_an_answer_is_a_walk() {
+    let stage = Stage::with_a_known_user().await;
+    stage.directory.change("b");
+    stage.directory.words.close();
+    assert_eq!(stage.bind().succeeded().await, Verdict::Admit);
+    assert_eq!(stage.groups(), "a b", "although the copy has not heard of it");
+}
+
+#[tokio::test]
+async fn a_bind_that_fails_signs_nobody_on() {
+    let stage = Stage::with_a_known_user().await;
+    let events = stage.seen.all().len();
+    stage.directory.change("b");
+    stage.directory.copy();
+    drop(stage.bind());
+    stage.settle().await;
+    assert_eq!(stage.groups(), "a");
+    assert_eq!(stage.seen.all().len(), events);
+}

@@ -3,9 +3,13 @@
 
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Ask, Change, Control};
+use crate::support::raw::Raw;
 use crate::support::slapd::{Options, Slapd};
 use crate::support::tools::Tools;
 use crate::support::tree::{self, Extra, GROUPS, PEOPLE, SERVICE};
+use bindgate::proto::ber::{
+    INTEGER, OCTET_STRING, SEQUENCE, write_element, write_integer, write_nested,
+};
 use bindgate::proto::op::Operation;
 
 const ANN: &str = "uid=ann,ou=people,dc=example,dc=com";
@@ -136,22 +140,57 @@ fn a_client_that_follows_the_directory_hears_of_changes_and_others_are_served_me
     assert_eq!(follower.answer().id(), id);
 }
 
+/// Searches for a window of the people, sorted; gives their names and the list's context.
+fn window(raw: &mut Raw, offset: i64, context: &[u8]) -> (Vec<String>, Vec<u8>) {
+    let sort = pdu::nested(SEQUENCE, |out| {
+        write_nested(out, SEQUENCE, |out| write_element(out, OCTET_STRING, b"entryUUID"));
+    });
+    let view = pdu::nested(SEQUENCE, |out| {
+        write_integer(out, INTEGER, 1);
+        write_integer(out, INTEGER, 3);
+        write_nested(out, 0xa0, |out| {
+            write_integer(out, INTEGER, offset);
+            write_integer(out, INTEGER, 0);
+        });
+        if !context.is_empty() {
+            write_element(out, OCTET_STRING, context);
+        }
+    });
+    let controls = [
+        Control { oid: "1.2.840.113556.1.4.473", critical: true, value: Some(&sort) },
+        Control { oid: "2.16.840.1.113730.3.4.9", critical: true, value: Some(&view) },
+    ];
+    let people = Ask::below(PEOPLE, pdu::begins("uid", "u0"), &["uid"]).body();
+    let answers = raw.ask(&pdu::with_controls(people, &controls));
+    let (done, entries) = answers.split_last().expect("there is an end");
+    assert_eq!(done.code(), 0);
+    let context = bindgate::domain::paging::cookie(done.envelope().controls);
+    let names = entries.iter().map(|pdu| pdu.entry().text("uid").unwrap_or("?").to_owned());
+    (names.collect(), context.unwrap_or_default().to_vec())
+}
+
 /// A window of a sorted list is moved with the context that the server gave.
 #[test]
 fn a_window_of_a_sorted_list_moves_on_one_connection() {
     let slapd = directory();
-    let gateway = Gateway::before(slapd.port());
-    let window = |port: u16| {
-        let args = ["-b", PEOPLE, "-E", "!sss=entryUUID", "-E", "!vlv=1/3/5/0", "(uid=u0*)", "uid"];
-        let all: Vec<&str> = ADMIN.into_iter().chain(args).collect();
-        // The next windows, for which the tool asks.
-        let said = Tools::at(port).run_with_input("ldapsearch", &all, "1/3/8/0\n1/3/12/0\n");
-        assert!(said.out.contains("uid: "), "{}{}", said.out, said.err);
-        let lines = said.out.lines();
-        lines.filter(|line| line.starts_with("uid: ")).map(str::to_owned).collect()
-    };
-    let (direct, relayed): (Vec<String>, Vec<String>) =
-        (window(slapd.port()), window(gateway.port()));
-    assert_eq!(direct, relayed);
-    assert!(direct.len() > 10, "{direct:?}");
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[listen]", "max_cookies", "1");
+    });
+    let mut raw = gateway.connect();
+    assert_eq!(raw.bind(tree::ADMIN, tree::ADMIN_PASSWORD), 0);
+    let mut context = Vec::new();
+    for offset in [5, 8, 12, 2, 19] {
+        let (names, next) = window(&mut raw, offset, &context);
+        let first = offset - 2;
+        let last = (first + 5).min(20);
+        let expected: Vec<String> = (first..last).map(|at| format!("u{at:03}")).collect();
+        assert_eq!(names, expected, "around {offset}");
+        assert!(!next.is_empty(), "slapd keeps the list");
+        context = next;
+    }
+    // It is one of the results that are begun and not finished.
+    let page = pdu::page(2, b"");
+    let page = Control { oid: "1.2.840.113556.1.4.319", critical: true, value: Some(&page) };
+    let people = Ask::below(PEOPLE, pdu::present("uid"), &["uid"]).body();
+    assert_eq!(raw.code(&pdu::with_controls(people, &[page])), 11);
 }

@@ -8,6 +8,10 @@
 
 #[path = "config/groups.rs"]
 mod groups;
+#[path = "config/relay.rs"]
+mod relay;
+#[path = "config/tls.rs"]
+mod tls;
 
 use bindgate::config::{
     self, Config, KEYS, Paint, Presence, Problem, Problems, SECTIONS, Severity,
@@ -357,7 +361,6 @@ fn unknown_keys_and_sections_are_refused_with_what_is_known() {
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
     let words = ["is not available in this version"];
-    check_line("listen", "require_confidentiality = true", "require_confidentiality", &words);
     check("[[directory]]", "[[view]]\nname = \"x\"\n[[directory]]", "view", &words);
     check("name = \"corp\"", "name = \"corp\"\nkind = \"auto\"", "kind", &words);
     let base = "base = \"ou=groups,dc=example,dc=com\"";

@@ -41,9 +41,11 @@ const ANN: &str = "uid=ann,ou=people,dc=example,dc=com";
 const BOB: &str = "uid=bob,ou=people,dc=example,dc=com";
 const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
 
-/// A gateway before a directory that is played.
+/// A gateway before a directory that is played. References pass, so that they can be looked at.
 fn before(directory: &StandIn) -> Gateway {
-    Gateway::before(directory.port())
+    Gateway::configured(directory.port(), |settings, _| {
+        settings.set("[[directory]]", "referrals", "\"pass\"");
+    })
 }
 
 /// A client that is bound as Ann.

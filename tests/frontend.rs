@@ -9,6 +9,8 @@
 
 #[path = "frontend/binds.rs"]
 mod binds;
+#[path = "frontend/controls.rs"]
+mod controls;
 #[path = "frontend/dice.rs"]
 mod dice;
 #[path = "frontend/endings.rs"]
@@ -32,6 +34,10 @@ mod pdu;
 mod play;
 #[path = "frontend/pressure.rs"]
 mod pressure;
+#[path = "frontend/referrals.rs"]
+mod referrals;
+#[path = "frontend/sasl.rs"]
+mod sasl;
 #[path = "frontend/sharing.rs"]
 mod sharing;
 #[path = "frontend/throttle.rs"]

@@ -12,6 +12,8 @@ mod support;
 
 #[path = "../fuzz/bodies/mod.rs"]
 mod bodies;
+#[path = "fuzz/certificate_seeds.rs"]
+mod certificate_seeds;
 #[path = "proto/corpus.rs"]
 #[allow(dead_code, reason = "shared with the tests of the protocol")]
 mod corpus;

@@ -13,16 +13,26 @@ mod balancer;
 mod binds;
 #[path = "relay/clients.rs"]
 mod clients;
+#[path = "relay/controls.rs"]
+mod controls;
 #[path = "relay/door.rs"]
 mod door;
 #[path = "relay/hostile.rs"]
 mod hostile;
+#[path = "relay/kerberos.rs"]
+mod kerberos;
 #[path = "relay/limits.rs"]
 mod limits;
 #[path = "relay/operations.rs"]
 mod operations;
 #[path = "relay/proxied.rs"]
 mod proxied;
+#[path = "relay/referrals.rs"]
+mod referrals;
+#[path = "relay/root_dse.rs"]
+mod root_dse;
+#[path = "relay/sasl.rs"]
+mod sasl;
 #[path = "relay/shared.rs"]
 mod shared;
 #[path = "relay/throttle.rs"]

@@ -10,7 +10,7 @@ mod support;
 use support::encodings::{base64, hex};
 use support::gateway::Gateway;
 use support::pdu::{self, Change};
-use support::slapd::Slapd;
+use support::slapd::{Options, Slapd};
 use support::tree;
 
 const ANN: &str = "uid=ann,ou=people,dc=example,dc=com";
@@ -107,12 +107,28 @@ fn passwords_right_or_wrong_are_nowhere_to_be_found() {
 
 #[test]
 fn passwords_in_other_operations_and_broken_binds_are_nowhere_either() {
-    let slapd = Slapd::start();
+    let rule = format!("authz-regexp \"uid=([^,]+),cn=[^,]+,cn=auth\" \"uid=$1,{}\"", tree::PEOPLE);
+    let slapd = Slapd::with(&Options {
+        global_lines: vec!["sasl-secprops none".to_owned(), rule],
+        ..Options::default()
+    });
     let gateway = Gateway::before(slapd.port());
     let mut raw = gateway.connect();
     assert_eq!(raw.bind(CAROL, "pw-carol"), 0);
     let secret: &[u8] = b"in-a-modify-%s-secret";
     assert_eq!(raw.code(&pdu::modify(CAROL, Change::Replace, "userPassword", &[secret])), 0);
+    assert_eq!(raw.bind(CAROL, secret), 0);
+    let right = [b"\0carol\0", secret].concat();
+    assert_eq!(raw.code(&pdu::sasl_bind("PLAIN", Some(&right))), 0);
+    let wrong = pdu::sasl_bind("PLAIN", Some(b"\0carol\0in-a-sasl-secret"));
+    assert_eq!(raw.code(&wrong), 49);
+    for (mechanism, credentials) in [
+        ("PLAIN", &b"carol\0in-a-sasl-secret"[..]),
+        ("LOGIN", b"in-a-login-secret"),
+        ("LOGIN", b"in-a-login-secret"),
+    ] {
+        let _ = raw.code(&pdu::sasl_bind(mechanism, Some(credentials)));
+    }
     assert_eq!(raw.bind(CAROL, secret), 0);
     let _ = raw.code(&pdu::compare(CAROL, "userPassword", b"in-a-compare-secret"));
     let new = pdu::nested(0x30, |out| {
@@ -120,8 +136,6 @@ fn passwords_in_other_operations_and_broken_binds_are_nowhere_either() {
         bindgate::proto::ber::write_element(out, 0x82, b"in-an-exop-secret");
     });
     assert_eq!(raw.code(&pdu::extended("1.3.6.1.4.1.4203.1.11.1", Some(&new))), 0);
-    let sasl = pdu::sasl_bind("PLAIN", Some(b"\0carol\0in-a-sasl-secret"));
-    assert_eq!(raw.code(&sasl), 7);
 
     // A bind that is cut short after its password, and one whose password is longer than it.
     let whole = pdu::message(9, &pdu::bind(CAROL, b"in-a-broken-bind-secret"));
@@ -140,6 +154,7 @@ fn passwords_in_other_operations_and_broken_binds_are_nowhere_either() {
         "in-a-compare-secret",
         "in-an-exop-secret",
         "in-a-sasl-secret",
+        "in-a-login-secret",
         "in-a-broken-bind-secret",
         tree::SERVICE_PASSWORD,
     ];

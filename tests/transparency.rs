@@ -8,6 +8,8 @@
 
 mod support;
 
+#[path = "transparency/control_steps.rs"]
+mod control_steps;
 #[path = "transparency/exceptions.rs"]
 mod exceptions;
 #[path = "transparency/player.rs"]
@@ -19,11 +21,18 @@ use exceptions::EXCEPTIONS;
 use player::{Answered, play};
 use std::collections::BTreeSet;
 use support::gateway::Gateway;
+use support::settings::quoted;
 use support::slapd::{Options, Slapd};
-use support::tree::Extra;
+use support::tree::{ADMIN, Extra};
 
 fn directory() -> Slapd {
-    Slapd::with(&Options { extra: Extra { people: 40, groups: 0 }, ..Options::default() })
+    let lines = |of: &[&str]| of.iter().map(|line| (*line).to_owned()).collect();
+    Slapd::with(&Options {
+        extra: Extra { people: 40, groups: 0 },
+        global_lines: lines(&["moduleload sssvlv", "moduleload deref", "moduleload ppolicy"]),
+        database_lines: lines(&["overlay sssvlv", "overlay deref", "overlay ppolicy"]),
+        ..Options::default()
+    })
 }
 
 /// Panics with every step that was answered differently.
@@ -45,7 +54,10 @@ fn expect_same(direct: &[Answered], other: &[Answered], may_differ: &dyn Fn(&str
 #[test]
 fn the_script_is_answered_through_the_gateway_as_it_is_without_it() {
     let (one, other) = (directory(), directory());
-    let gateway = Gateway::before(other.port());
+    let gateway = Gateway::configured(other.port(), |settings, _| {
+        let clients = format!("[{}]", quoted(ADMIN));
+        settings.set("[[directory]]", "proxied_authorisation_clients", clients);
+    });
     let direct = play(one.port(), &script::steps());
     let relayed = play(gateway.port(), &script::steps());
     expect_same(&direct, &relayed, &|step| EXCEPTIONS.iter().any(|(name, _)| *name == step));

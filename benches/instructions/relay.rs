@@ -15,7 +15,7 @@ use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::DirectoryPolicy;
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
-use bindgate::frontend::{Config, Drain, serve_client};
+use bindgate::frontend::{Confidentiality, Config, Drain, serve_client};
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::proto::op::Operation;
 use bindgate::proto::search::{Entry, Search};
@@ -129,6 +129,8 @@ fn config() -> Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
+        public_url: None,
+        confidentiality: Confidentiality::RequiredElsewhere,
         proxy_protocol: Vec::new(),
         max_message_size: 1 << 20,
         max_outstanding: 100,
@@ -136,11 +138,13 @@ fn config() -> Config {
         max_filter_depth: 64,
         max_filter_items: 10_000,
         max_cookies: 100,
+        max_transaction: 100,
         max_clients_per_address: 0,
         max_clients: 1,
         max_unread: 1 << 20,
         handshake_timeout: NEVER,
         pre_bind_timeout: NEVER,
+        sasl_step_timeout: NEVER,
         read_timeout: NEVER,
         write_timeout: NEVER,
         operation_timeout: Duration::ZERO,
@@ -173,6 +177,7 @@ fn gateway(links: Directory) -> Arc<Gateway<InMemory>> {
     let sign_ons = SignOns::new(relay, &policies, vec![Absent], Absent, Absent, telemetry.clone());
     let directory = gateway::Directory {
         policy,
+        relay: Arc::default(),
         links,
         shared: Absent,
         outstanding: gateway::Outstanding { anonymous: 100, authenticated: 100 },
@@ -215,6 +220,10 @@ impl Shared for Absent {
     }
 
     fn bound(&self, _: &[u8]) {}
+
+    fn settle_proxying(&self, _: &[u8]) -> impl Future<Output = bool> + Send + use<> {
+        std::future::ready(false)
+    }
 
     fn denied(&self) {}
 }

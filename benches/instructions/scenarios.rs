@@ -3,6 +3,7 @@
 
 use crate::directory::{Directory, Script};
 use crate::relay::{Asks, serve};
+use bindgate::domain::channel::{Passwords, StartTls};
 use bindgate::domain::session::{BindEnd, Session, Surroundings};
 use bindgate::proto::bind::{BindRequest, write_simple};
 use bindgate::proto::dn::DistinguishedName;
@@ -104,6 +105,8 @@ fn session_bind(times: u64) {
     let pdu = bind_request();
     let request = split(&pdu);
     let around = Surroundings {
+        start_tls: StartTls::Offered,
+        passwords: Passwords::Welcome,
         outstanding: 0,
         max_outstanding: 100,
         max_controls: 16,

@@ -1,6 +1,7 @@
 //! Fuzz bodies: plain functions of bytes, each of which panics if what it states does not hold.
 //! Called by the targets of cargo-fuzz, by the replay of the committed corpus, and by mutations.
 
+pub(crate) mod certificate;
 pub(crate) mod connection;
 pub(crate) mod controls;
 pub(crate) mod envelope;
@@ -46,6 +47,7 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
     ("extended_response", operations::extended_response),
     ("result", operations::result),
     ("controls", controls::body),
+    ("certificate", certificate::body),
     ("sync", sync::body),
     ("filter", filter::wire),
     ("filter_text", filter::text),

@@ -2,11 +2,14 @@
 //! it. Whatever comes, in whatever order: from a bind's receipt on the session is nobody's, nothing
 //! is relayed while a bind is under way, and a name is held only after a success under it.
 
+use bindgate::domain::channel::{Passwords, StartTls};
 use bindgate::domain::session::{Action, BindEnd, Session, Surroundings};
 use bindgate::proto::bind::{Authentication, BindRequest};
 use bindgate::proto::envelope::{Envelope, MessageId};
+use bindgate::proto::extended::ExtendedRequest;
 use bindgate::proto::filter::FilterLimits;
 use bindgate::proto::framing::{Frame, frame};
+use bindgate::proto::oid;
 use bindgate::proto::op::Operation;
 
 const MAX_OUTSTANDING: usize = 3;
@@ -14,7 +17,13 @@ const MAX_CONTROLS: usize = 4;
 
 /// Drives a session.
 pub(crate) fn body(data: &[u8]) {
-    let mut driver = Driver { session: Session::Anonymous, outstanding: 0, name: Vec::new() };
+    let mut driver = Driver {
+        session: Session::Anonymous,
+        outstanding: 0,
+        name: Vec::new(),
+        start_tls: StartTls::Offered,
+        passwords: Passwords::Welcome,
+    };
     let mut rest = data;
     while let Some((&first, behind)) = rest.split_first() {
         rest = match frame(rest, data.len()) {
@@ -37,6 +46,8 @@ struct Driver {
     outstanding: usize,
     /// The name of the bind that is under way.
     name: Vec<u8>,
+    start_tls: StartTls,
+    passwords: Passwords,
 }
 
 impl Driver {
@@ -58,7 +69,10 @@ impl Driver {
                 self.session = session;
                 self.outstanding = self.outstanding.saturating_sub(1);
             }
-            _ => self.session = session,
+            _ => {
+                self.session = session;
+                self.passwords = Passwords::Refused;
+            }
         }
     }
 
@@ -66,6 +80,8 @@ impl Driver {
     fn receive(&mut self, pdu: &[u8]) -> bool {
         let Ok(request) = Envelope::parse(pdu) else { return false };
         let around = Surroundings {
+            start_tls: self.start_tls,
+            passwords: self.passwords,
             outstanding: self.outstanding,
             max_outstanding: MAX_OUTSTANDING,
             max_controls: MAX_CONTROLS,
@@ -74,14 +90,22 @@ impl Driver {
         let before = self.session.clone();
         let (after, action) = before.clone().receive(&request, around);
         let bind = request.operation == Operation::BindRequest;
-        if matches!(before, Session::Binding(_)) {
+        if action == Action::StartTls {
+            assert!(self.start_tls == StartTls::Offered && self.outstanding == 0);
+            assert!(!matches!(before, Session::Binding(_)), "TLS began behind a bind");
+            assert_eq!(after, Session::Anonymous, "an identity went through StartTLS");
+            self.start_tls = StartTls::On;
+        } else if is_start_tls(&request) {
+            assert!(matches!(action, Action::Answer(_)), "{action:?}");
+            assert_eq!(after, before);
+        } else if matches!(before, Session::Binding(_)) {
             assert_eq!((&after, &action), (&before, &Action::Hold), "something passed a bind");
         } else if action == Action::Hold {
             assert!(bind && self.outstanding > 0, "held for nothing");
             assert_eq!(after, before);
         } else if bind {
             assert!(self.outstanding == 0 || request.id == MessageId::UNSOLICITED);
-            let sent = matches!(action, Action::Bind { .. });
+            let sent = matches!(action, Action::Bind { .. } | Action::BindExternal(_));
             assert_eq!(sent, matches!(after, Session::Binding(_)));
             assert!(sent || after == Session::Anonymous);
         } else {
@@ -98,10 +122,18 @@ impl Driver {
                 let bind = BindRequest::decode(request.content).expect("it was understood");
                 assert_eq!(bind.name, *name);
                 assert_eq!(bind.version, 3);
-                let proves = matches!(bind.authentication, Authentication::Simple(password) if name.is_empty() || !password.is_empty());
+                let proves = match bind.authentication {
+                    Authentication::Simple(password) => name.is_empty() || !password.is_empty(),
+                    Authentication::Sasl { .. } => true,
+                    Authentication::Unknown(_) => false,
+                };
                 assert!(proves, "a bind that proves nothing is sent");
+                let bears_none = name.is_empty()
+                    && matches!(bind.authentication, Authentication::Simple(password) if password.is_empty());
+                assert!(self.passwords == Passwords::Welcome || bears_none, "a password in clear");
                 self.name = name.to_vec();
             }
+            Action::BindExternal(_) => self.name.clear(),
             Action::Relay => {
                 assert!(self.outstanding < MAX_OUTSTANDING, "one too many");
                 assert!(request.id != MessageId::UNSOLICITED && request.operation.is_request());
@@ -111,7 +143,7 @@ impl Driver {
             Action::Answer(_) => assert!(request.operation.final_response().is_some()),
             Action::WhoAmI(identity) => match &self.session {
                 Session::Bound(name) => assert!(identity.ends_with(&name.0)),
-                Session::Anonymous | Session::Binding(_) => assert_eq!(identity, b""),
+                _ => assert_eq!(identity, b""),
             },
             Action::Unbind => assert_eq!(request.operation, Operation::UnbindRequest),
             Action::Abandon(_) => assert_eq!(request.operation, Operation::AbandonRequest),
@@ -124,4 +156,10 @@ impl Driver {
         }
         !matches!(action, Action::Unbind | Action::Disconnect(_))
     }
+}
+
+fn is_start_tls(request: &Envelope<'_>) -> bool {
+    request.operation == Operation::ExtendedRequest
+        && request.id != MessageId::UNSOLICITED
+        && ExtendedRequest::decode(request.content).is_ok_and(|asked| asked.name == oid::START_TLS)
 }

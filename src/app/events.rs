@@ -5,9 +5,11 @@
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::UserKey;
+use crate::domain::referral::Settled;
 use crate::domain::replication::Decision;
 use crate::domain::source::Source;
 use crate::domain::time::Timestamp;
+use crate::domain::vouching::NotVouched;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
 use std::net::SocketAddr;
@@ -53,6 +55,50 @@ impl Closed {
             Self::Tls => "tls",
             Self::ProxyHeader => "proxy-header",
             Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    V1_2,
+    /// RFC 8446.
+    V1_3,
+}
+
+impl TlsVersion {
+    /// Every version that is spoken.
+    pub const ALL: [Self; 2] = [Self::V1_2, Self::V1_3];
+
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V1_2 => "TLSv1.2",
+            Self::V1_3 => "TLSv1.3",
+        }
+    }
+}
+
+/// How a client came to its TLS session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handshake {
+    /// By a whole handshake.
+    Full,
+    /// By a ticket that an earlier session gave it.
+    Resumed,
+}
+
+impl Handshake {
+    /// Both ways.
+    pub const ALL: [Self; 2] = [Self::Full, Self::Resumed];
+
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Resumed => "resumed",
         }
     }
 }
@@ -116,6 +162,28 @@ impl GroupSource {
     }
 }
 
+/// Why it is not known whose entry a bind is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unidentified {
+    /// The directory names somebody by no DN.
+    NoEntry,
+    /// The directory does not say who it is.
+    Untold,
+}
+
+impl Unidentified {
+    /// Every reason.
+    pub const ALL: [Self; 2] = [Self::NoEntry, Self::Untold];
+
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoEntry => "no-entry",
+            Self::Untold => "untold",
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
@@ -127,6 +195,24 @@ pub enum Event<'a> {
         peer: SocketAddr,
         /// Whether over TLS.
         tls: bool,
+    },
+    /// A client has shaken hands, at once or after StartTLS.
+    TlsEstablished {
+        /// Its number.
+        conn: ConnectionId,
+        /// The version that was agreed on.
+        version: TlsVersion,
+        /// How it came to it.
+        handshake: Handshake,
+        /// Whether it showed a certificate that was verified.
+        certified: bool,
+    },
+    /// A client's handshake failed.
+    TlsFailed {
+        /// Its number.
+        conn: ConnectionId,
+        /// Why.
+        error: &'a str,
     },
     /// A client's connection ended.
     Disconnected {
@@ -270,6 +356,20 @@ pub enum Event<'a> {
         /// The directory.
         directory: &'a str,
     },
+    /// A SASL bind succeeded whose user's entry is not known: nothing was synchronised.
+    SignOnUnidentified {
+        /// The directory.
+        directory: &'a str,
+        /// Why.
+        reason: Unidentified,
+    },
+    /// A reference to another server came from a directory.
+    ReferralSettled {
+        /// The directory.
+        directory: &'a str,
+        /// What was done with it.
+        settled: Settled,
+    },
     /// A limit was hit; its name is the configuration key.
     LimitHit {
         /// The limit.
@@ -294,6 +394,23 @@ pub enum Event<'a> {
     },
     /// The store writes again.
     StoreRecovered,
+    /// A client that binds by its certificate is not vouched for.
+    NotVouchedFor {
+        /// The connection.
+        conn: ConnectionId,
+        /// The name that the certificate stands for; empty if there is none.
+        name: &'a [u8],
+        /// Why.
+        why: NotVouched,
+    },
+    /// The files of certificate and key have changed, and what they hold is used from now on.
+    CertificatesReloaded,
+    /// The files of certificate and key have changed, or cannot be read, and what they hold cannot be
+    /// used: what was read before stays in force.
+    CertificatesRefused {
+        /// What is wrong.
+        error: &'a str,
+    },
     /// A request to the admin API bore no token, or a wrong one.
     AdminRefused,
 }

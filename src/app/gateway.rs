@@ -5,6 +5,7 @@ use super::sign_on::SignOns;
 use super::throttle::Throttle;
 use crate::domain::identity;
 use crate::domain::policy::DirectoryPolicy;
+use crate::domain::relay::RelayPolicy;
 use crate::proto::dn::DistinguishedName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use std::time::Duration;
 pub struct Directory<P: Ports> {
     /// What applies to its users.
     pub policy: Arc<DirectoryPolicy>,
+    /// What applies to what clients ask it.
+    pub relay: Arc<RelayPolicy>,
     /// Exclusive connections to it.
     pub links: P::Links,
     /// Connections to it that many clients share.
@@ -81,6 +84,12 @@ impl<P: Ports> Gateway<P> {
     /// Where events go.
     pub fn events(&self) -> &P::Events {
         &self.events
+    }
+
+    /// The directory with the suffix that holds a name, if there is one.
+    pub fn holder(&self, name: &DistinguishedName) -> Option<usize> {
+        let policies = self.directories.iter().map(|directory| &*directory.policy);
+        identity::holder_of(policies, name)
     }
 
     /// The directory that a name leads to: by suffix, else the default one.

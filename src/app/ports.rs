@@ -214,6 +214,10 @@ pub trait Shared: Clone + Send + Sync + 'static {
     /// proxied authorisation. Costs one load of an atomic while there is nothing to ask.
     fn bound(&self, name: &[u8]);
 
+    /// Whether the directory grants proxied authorisation; where that is not known and may be asked, it
+    /// is asked as the user of that name, and the answer is waited for.
+    fn settle_proxying(&self, name: &[u8]) -> impl Future<Output = bool> + Send + use<Self>;
+
     /// The directory refused a proxied request: it is not taken to grant that until asked anew.
     fn denied(&self);
 }

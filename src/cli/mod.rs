@@ -16,7 +16,7 @@ pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};
 pub use exit::{Exit, Failure, Format};
 pub use wiring::Parts;
 
-use crate::server::Signals;
+use crate::server::{Hangup, Signals};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use client::Client;
@@ -229,7 +229,7 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
     match command {
         Command::Run => {
             // First of all: a signal that comes early is kept.
-            let signals = Signals::take_over().map_err(wiring::ended)?;
+            let signals = Signals::take_over(Hangup::Reads).map_err(wiring::ended)?;
             let config = access::load(parts, &access::config_path(config))?;
             (parts.run)(config, signals).map(|()| String::new())
         }
@@ -244,7 +244,7 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
             Ok(said + &(parts.look)(&config)?)
         }
         Command::Demo { once } => {
-            let signals = Signals::take_over().map_err(wiring::ended)?;
+            let signals = Signals::take_over(Hangup::Ends).map_err(wiring::ended)?;
             (parts.demo)(once, signals).map(|()| String::new())
         }
         command => ask(&Client::new(access::find(parts, config)?), command, format),

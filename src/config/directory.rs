@@ -3,6 +3,7 @@
 use super::Directory;
 use super::groups;
 use super::reader::{FileKind, Reader, Section};
+use super::relay::{self, Here};
 use super::user_type::user_types;
 use super::value::{self, Mistake};
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy, Resolve};
@@ -23,7 +24,11 @@ struct Read {
 }
 
 /// Reads all directories and compares them with each other.
-pub(super) fn directories<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<Vec<Directory>> {
+pub(super) fn directories<'d>(
+    r: &mut Reader<'d>,
+    root: &Section<'d>,
+    here: Here,
+) -> Option<Vec<Directory>> {
     let sections = r.sections(root, "directory");
     let is_list = root.get("directory").is_none_or(|given| given.get_ref().is_array());
     if sections.is_empty() && is_list {
@@ -33,7 +38,7 @@ pub(super) fn directories<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<
     let wanted = sections.len();
     let mut read: Vec<Read> = Vec::new();
     for section in sections {
-        if let Some(next) = directory(r, &section) {
+        if let Some(next) = directory(r, &section, here) {
             compare(r, &read, &next);
             read.push(next);
         }
@@ -74,7 +79,7 @@ fn compare(r: &mut Reader<'_>, earlier: &[Read], next: &Read) {
     }
 }
 
-fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Read> {
+fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Option<Read> {
     let name = r.text(section, "name", value::name);
     let suffixes = r.list(section, "suffixes", dn);
     let default = r.flag(section, "default");
@@ -82,6 +87,7 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Read> {
     let upstream = reach(r, section, name.as_ref(), account.as_ref());
     let groups = group_policy(r, section, suffixes.as_deref());
     let serve = serve(r, section);
+    let relay = relay::relay_policy(r, section, here);
     let takes_groups = groups.as_ref().is_none_or(Option::is_some);
     let user_types = user_types(r, section, suffixes.as_deref(), takes_groups);
     let (name, suffixes, (account, _)) = (name?, suffixes?, account?);
@@ -103,7 +109,7 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Read> {
         user_types: user_types?,
     };
     let default = section.get("default").map_or_else(|| section.span(), Spanned::span);
-    let directory = Directory { upstream: upstream?, policy };
+    let directory = Directory { upstream: upstream?, policy, relay: relay? };
     Some(Read { directory, name: name.span(), suffixes, default })
 }
 

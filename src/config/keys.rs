@@ -100,6 +100,8 @@ const NETWORK: &str =
     "an IP address or a network, \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"";
 const FILTER: &str = "a search filter (RFC 4515)";
 const NAME: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
+const MECHANISM: &str = "a SASL mechanism (RFC 4422) without channel binding";
+const SASL_MECHANISMS: &str = "[\"SCRAM-SHA-512\", \"SCRAM-SHA-384\", \"SCRAM-SHA-256\", \"SCRAM-SHA-224\", \"SCRAM-SHA-1\", \"DIGEST-MD5\", \"CRAM-MD5\", \"NTLM\", \"PLAIN\", \"LOGIN\", \"ANONYMOUS\", \"OAUTHBEARER\", \"GSSAPI\", \"GSS-SPNEGO\", \"GS2-KRB5\", \"GS2-IAKERB\"]";
 const ATTRIBUTE: &str = "an attribute's name or OID";
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -114,7 +116,7 @@ pub const SECTIONS: &[SectionInfo] = &[
     once("listen", "The clients' side: where LDAP is served, and how much one client may take."),
     once(
         "listen.tls",
-        "Certificate and key of LDAPS; without this section there is no TLS for clients.",
+        "Certificate and key of LDAPS and StartTLS; without this section there is no TLS for clients.",
     ),
     once("store", "Where the records are kept."),
     once("admin", "Administration over HTTP: records, switches, health and metrics."),
@@ -182,6 +184,10 @@ pub const KEYS: &[Key] = &[
         "Addresses for plain LDAP; [] for none."),
     key("listen", "ldaps", List(ADDRESS), Default("[]"),
         "Addresses for LDAP over TLS; they need [listen.tls]."),
+    key("listen", "public_url", Text("ldap://HOST[:PORT] or ldaps://HOST[:PORT]"), Optional("\"ldap://ldap.example.com\""),
+        "How clients reach this gateway, for referrals = \"rewrite\"; without it the first address that it listens on."),
+    key("listen", "require_confidentiality", Flag, Optional("true"),
+        "Whether passwords that come in clear are refused (confidentialityRequired); if this is left out they are, except over loopback."),
     key("listen", "proxy_protocol", List(NETWORK), Default("[]"),
         "Balancers whose connections begin with a PROXY protocol version 2 header, and nobody else's do."),
     key("listen", "max_message_size", Size(KIB, 256 * MIB), Default("\"4MiB\""),
@@ -196,6 +202,8 @@ pub const KEYS: &[Key] = &[
         "The most filters within a search's filter; each part of a substrings filter counts too."),
     key("listen", "max_cookies", Count(1, 65_536), Default("100"),
         "The most searches in pages that a client may have begun and not finished; one that it has not come back to for ten minutes does not count."),
+    key("listen", "max_transaction", Count(1, 1_000_000), Default("10000"),
+        "The most updates of one transaction (RFC 5805)."),
     key("listen", "max_clients_per_address", Count(0, 1_000_000), Default("0"),
         "The most client connections of one address (of one /64 network of IPv6); 0 is no limit."),
     key("listen", "max_clients", Count(1, 1_000_000), Default("20000"),
@@ -206,6 +214,8 @@ pub const KEYS: &[Key] = &[
         "How long a client may take for its TLS handshake, and a balancer for its header."),
     key("listen", "pre_bind_timeout", Duration(0, DAY), Default("\"30s\""),
         "How long a client may take until its first bind or operation is answered; waiting for the directory does not count; \"0s\" is for ever."),
+    key("listen", "sasl_step_timeout", Duration(0, DAY), Default("\"30s\""),
+        "How long a client may take for the next step of a SASL bind; \"0s\" is for ever."),
     key("listen", "read_timeout", Duration(0, DAY), Default("\"1m\""),
         "How long one message of a client may take from its first byte to its last; \"0s\" is for ever."),
     key("listen", "write_timeout", Duration(0, DAY), Default("\"1m\""),
@@ -225,6 +235,16 @@ pub const KEYS: &[Key] = &[
         "The certificate and those above it, PEM."),
     key("listen.tls", "private_key", Text(FILE), Required("\"certs/gateway.key\""),
         "The certificate's private key, PEM."),
+    key("listen.tls", "minimum_version", Choice(&["1.2", "1.3"]), Default("\"1.2\""),
+        "The oldest version of TLS that is spoken."),
+    key("listen.tls", "client_certificate", Choice(&["none", "request", "require"]), Default("\"none\""),
+        "Whether clients are asked for a certificate, and whether one without is served over TLS; it is what SASL EXTERNAL goes by."),
+    key("listen.tls", "client_ca", Text(FILE), Optional("\"certs/clients.pem\""),
+        "Who may have issued certificates of clients, PEM."),
+    key("listen.tls", "external_name", Text("a distinguished name with {subject}, {mail}, {upn} or an attribute type in braces"), Optional("\"uid={cn},ou=people,dc=example,dc=com\""),
+        "The entry that a client's certificate stands for, for SASL EXTERNAL; without it that is refused."),
+    key("listen.tls", "reload_interval", Duration(0, DAY), Default("\"10s\""),
+        "How often the files are looked at for a change; with \"0s\" they are read again on SIGHUP alone."),
 
     key("store", "url", Text("file:FOLDER; a relative folder starts at this file's folder"), Default("\"file:/var/lib/bindgate\""),
         "The folder of the embedded store; one gateway at a time."),
@@ -313,6 +333,12 @@ pub const KEYS: &[Key] = &[
         "How long a client that does not read may hold up a shared connection before it is cut off."),
     key("directory", "proxied_authorisation", Flag, Default("true"),
         "Whether idle sessions may lend their connection to a bind that waits and go on by proxied authorisation, where the directory grants the service account that."),
+    key("directory", "referrals", Choice(&["strip", "pass", "rewrite"]), Default("\"strip\""),
+        "What becomes of references to other servers: left out, passed as they are, or made to lead here where a directory of this file holds the name; the gateway follows none."),
+    key("directory", "proxied_authorisation_clients", List(DN), Default("[]"),
+        "Who may ask as somebody else by the control of RFC 4370; a control of anybody else's is refused, and never reaches the directory."),
+    key("directory", "sasl_mechanisms", List(MECHANISM), Default(SASL_MECHANISMS),
+        "The SASL mechanisms that are relayed; others are refused, and the root DSE does not show them."),
     key("directory", "connect_timeout", Duration(1, HOUR), Default("\"5s\""),
         "How long connecting may take, TLS included."),
     key("directory", "bind_timeout", Duration(1, HOUR), Default("\"30s\""),
@@ -412,9 +438,7 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 /// relies on a switch that is not there.
 pub(super) const NOT_YET: &[(&str, &str)] = &[
     ("", "view"),
-    ("listen", "require_confidentiality"),
     ("directory", "kind"),
-    ("directory", "referrals"),
     ("directory.user_type", "add_from_partial"),
     ("directory.user_type", "always_groups"),
     ("directory.user_type", "default_groups"),

@@ -12,6 +12,7 @@ mod mask;
 mod problem;
 mod reader;
 mod reference;
+mod relay;
 mod sections;
 mod suggest;
 mod user_type;
@@ -22,7 +23,9 @@ pub use problem::{Paint, Problem, Problems, Severity};
 pub use reference::reference;
 
 use crate::domain::policy::DirectoryPolicy;
+use crate::domain::relay::RelayPolicy;
 use reader::{FileUse, Reader, Syntax};
+use relay::Here;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
@@ -40,6 +43,8 @@ pub struct Directory {
     pub upstream: crate::upstream::Config,
     /// What applies to its users.
     pub policy: DirectoryPolicy,
+    /// What applies to what clients ask it.
+    pub relay: RelayPolicy,
 }
 
 /// The whole configuration: the sum of its parts.
@@ -168,7 +173,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
     let log = sections::log(&mut reader, &root);
     let sign_on = sections::sign_on(&mut reader, &root);
     let throttle = sections::throttle(&mut reader, &root);
-    let directories = directory::directories(&mut reader, &root);
+    let directories = directory::directories(&mut reader, &root, Here::of(listen.as_ref()));
     let Reader { problems, files, asked, .. } = reader;
     let whole = || {
         Some(Config {

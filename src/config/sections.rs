@@ -1,9 +1,12 @@
 //! The sections that stand once: listen, store, admin, log, sign_on, throttle.
 
 use super::reader::{FileKind, Reader, Section, resolve};
+use super::relay;
 use super::value::{self, Mistake};
 use crate::app::sign_on::{self, SyncMode};
 use crate::app::throttle;
+use crate::domain::vouching;
+use crate::frontend::{ClientCertificate, Confidentiality, TlsVersion};
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{admin, frontend, store, telemetry};
 use std::net::SocketAddr;
@@ -16,6 +19,8 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let ldap = r.list(&section, "ldap", value::address);
     let ldaps = r.list(&section, "ldaps", value::address);
     let tls = listen_tls(r, &section);
+    let public_url = public_url(r, &section);
+    let confidentiality = confidentiality(r, &section);
     let proxy_protocol = r.list(&section, "proxy_protocol", value::network);
     let max_message_size = r.size(&section, "max_message_size");
     let max_outstanding = r.amount(&section, "max_outstanding");
@@ -23,11 +28,13 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let max_filter_depth = r.amount(&section, "max_filter_depth");
     let max_filter_items = r.amount(&section, "max_filter_items");
     let max_cookies = r.amount(&section, "max_cookies");
+    let max_transaction = r.amount(&section, "max_transaction");
     let max_clients_per_address = r.amount(&section, "max_clients_per_address");
     let max_clients = r.amount(&section, "max_clients");
     let max_unread = r.size(&section, "max_unread");
     let handshake_timeout = r.duration(&section, "handshake_timeout");
     let pre_bind_timeout = r.duration(&section, "pre_bind_timeout");
+    let sasl_step_timeout = r.duration(&section, "sasl_step_timeout");
     let read_timeout = r.duration(&section, "read_timeout");
     let write_timeout = r.duration(&section, "write_timeout");
     let bind_wait_timeout = r.duration(&section, "bind_wait_timeout");
@@ -42,23 +49,31 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         let help = "add [listen.tls] with certificate and private_key, or take the address out";
         r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
     }
-    let (ldap, ldaps, tls) = (ldap?, ldaps?, tls?);
+    if let (Some(ldap), Some(tls), Some(confidentiality)) = (&ldap, &tls, confidentiality) {
+        judge_clear(r, ldap, tls.as_ref(), confidentiality);
+    }
+    let (ldap, ldaps, tls) = (plain(ldap?), plain(ldaps?), tls?);
+    let public_url = public_url?.or_else(|| relay::first_address(&ldap, &ldaps));
     Some(frontend::Config {
-        ldap: plain(ldap),
-        ldaps: plain(ldaps),
+        ldap,
+        ldaps,
+        public_url,
         proxy_protocol: plain(proxy_protocol?),
         tls,
+        confidentiality: confidentiality?,
         max_message_size: max_message_size?,
         max_outstanding: max_outstanding?,
         max_controls: max_controls?,
         max_filter_depth: max_filter_depth?,
         max_filter_items: max_filter_items?,
         max_cookies: max_cookies?,
+        max_transaction: max_transaction?,
         max_clients_per_address: max_clients_per_address?,
         max_clients: max_clients?,
         max_unread: max_unread?,
         handshake_timeout: handshake_timeout?,
         pre_bind_timeout: pre_bind_timeout?,
+        sasl_step_timeout: sasl_step_timeout?,
         read_timeout: read_timeout?,
         write_timeout: write_timeout?,
         bind_wait_timeout: bind_wait_timeout?,
@@ -69,6 +84,34 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     })
 }
 
+/// What becomes of passwords at addresses that can be reached over a network.
+fn judge_clear(
+    r: &mut Reader<'_>,
+    ldap: &[Spanned<SocketAddr>],
+    tls: Option<&frontend::TlsConfig>,
+    confidentiality: Confidentiality,
+) {
+    let is_afar = |address: &&Spanned<SocketAddr>| !address.get_ref().ip().is_loopback();
+    let Some(address) = ldap.iter().find(is_afar) else {
+        return;
+    };
+    if confidentiality == Confidentiality::NotRequired {
+        let help = "`ldaps` or StartTLS, and `require_confidentiality` left out";
+        r.warning(address.span(), "passwords that come here can be read on the way", help);
+    } else if tls.is_none() {
+        let help =
+            "[listen.tls], so that StartTLS is offered; or `require_confidentiality = false`";
+        let message = "binds with a password are refused here: they come in clear";
+        r.warning(address.span(), message, help);
+    }
+}
+
+fn public_url<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<String>> {
+    r.optional(listen, "public_url", |r, section, key| {
+        r.text(section, key, relay::public_url).map(Spanned::into_inner)
+    })
+}
+
 fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<frontend::TlsConfig>> {
     let section = r.section(listen, "listen.tls");
     if !section.is_present() {
@@ -76,7 +119,59 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
     }
     let certificate = r.file(&section, "certificate", FileKind::Certificates);
     let private_key = r.file(&section, "private_key", FileKind::PrivateKey);
-    Some(Some(frontend::TlsConfig { certificate: certificate?, private_key: private_key? }))
+    let versions = [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
+    let minimum_version = r.choice(&section, "minimum_version", &versions);
+    let asked = [
+        ("none", ClientCertificate::None),
+        ("request", ClientCertificate::Request),
+        ("require", ClientCertificate::Require),
+    ];
+    let client_certificate = r.choice(&section, "client_certificate", &asked);
+    let client_ca = r.optional(&section, "client_ca", |r, section, name| {
+        r.file(section, name, FileKind::Certificates)
+    });
+    match (client_certificate, &client_ca) {
+        (Some(ClientCertificate::Request | ClientCertificate::Require), Some(None)) => {
+            let help = "client_ca = a file with the certificates of those who issue them";
+            let message = "certificates of clients are asked for, and nothing verifies them";
+            r.error(section.span(), message, help);
+        }
+        (Some(ClientCertificate::None), Some(Some(_))) => {
+            let help = "client_certificate = \"request\" or \"require\"";
+            r.warning(section.span(), "`client_ca` is not used: no client is asked", help);
+        }
+        _ => {}
+    }
+    let external_name = r.optional(&section, "external_name", |r, section, name| {
+        let help = "for example \"uid={cn},ou=people,dc=example,dc=com\", or \"{subject}\"";
+        let rule = |text: &str| {
+            vouching::Rule::parse(text).map_err(|bad| Mistake::new(bad.to_string(), help))
+        };
+        r.text(section, name, rule)
+    });
+    if let (Some(ClientCertificate::None), Some(Some(rule))) = (client_certificate, &external_name)
+    {
+        let help = "client_certificate = \"request\" or \"require\", and client_ca";
+        r.warning(rule.span(), "`external_name` is not used: no client is asked", help);
+    }
+    let reload_interval = r.duration(&section, "reload_interval");
+    Some(Some(frontend::TlsConfig {
+        certificate: certificate?,
+        private_key: private_key?,
+        minimum_version: minimum_version?,
+        client_ca: client_ca?,
+        client_certificate: client_certificate?,
+        external_name: external_name?.map(Spanned::into_inner),
+        reload_interval: reload_interval?,
+    }))
+}
+
+fn confidentiality<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Confidentiality> {
+    Some(match r.optional(listen, "require_confidentiality", Reader::flag)? {
+        None => Confidentiality::RequiredElsewhere,
+        Some(true) => Confidentiality::Required,
+        Some(false) => Confidentiality::NotRequired,
+    })
 }
 
 fn judge_addresses(
@@ -97,7 +192,7 @@ fn judge_addresses(
     }
 }
 
-fn plain<T>(located: Vec<Spanned<T>>) -> Vec<T> {
+pub(super) fn plain<T>(located: Vec<Spanned<T>>) -> Vec<T> {
     located.into_iter().map(Spanned::into_inner).collect()
 }
 

@@ -88,8 +88,22 @@ pub fn directory_for<'a>(
     directories: impl Iterator<Item = &'a DirectoryPolicy>,
     name: &DistinguishedName,
 ) -> Option<usize> {
-    let mut best: Option<(usize, &DistinguishedName)> = None;
     let mut fallback: Option<(usize, bool)> = None;
+    let noted = directories.enumerate().map(|(at, directory)| {
+        if fallback.is_none_or(|(_, is_default)| directory.is_default && !is_default) {
+            fallback = Some((at, directory.is_default));
+        }
+        directory
+    });
+    holder_of(noted, name).or(fallback.map(|(at, _)| at))
+}
+
+/// The index of the directory whose suffix holds a name; of several, the one with the longest.
+pub fn holder_of<'a>(
+    directories: impl Iterator<Item = &'a DirectoryPolicy>,
+    name: &DistinguishedName,
+) -> Option<usize> {
+    let mut best: Option<(usize, &DistinguishedName)> = None;
     for (at, directory) in directories.enumerate() {
         for suffix in directory.suffixes.iter().filter(|suffix| name.is_within(suffix)) {
             // Suffixes that hold one name lie below one another.
@@ -98,11 +112,8 @@ pub fn directory_for<'a>(
                 best = Some((at, suffix));
             }
         }
-        if fallback.is_none_or(|(_, is_default)| directory.is_default && !is_default) {
-            fallback = Some((at, directory.is_default));
-        }
     }
-    best.map(|(at, _)| at).or(fallback.map(|(at, _)| at))
+    best.map(|(at, _)| at)
 }
 
 /// An id that is text: printable ASCII, of limited length, in lower case.

@@ -3,6 +3,7 @@
 //! Time and new ids are arguments; what is to be done comes back as a value.
 
 pub mod change;
+pub mod channel;
 pub mod csn;
 pub mod digest;
 pub mod identity;
@@ -13,7 +14,11 @@ pub mod paging;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod referral;
+pub mod relay;
 pub mod replication;
+pub mod root_dse;
+pub mod sasl;
 pub mod secret;
 pub mod session;
 pub mod sharing;
@@ -23,4 +28,6 @@ pub mod strategy;
 pub mod throttle;
 mod throttle_names;
 pub mod time;
+pub mod transaction;
+pub mod vouching;
 pub mod walk;

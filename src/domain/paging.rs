@@ -1,9 +1,10 @@
-//! Results in pages (RFC 2696): which of a client's searches have been begun and not finished.
+//! Results in pages (RFC 2696) and virtual list views: which of a client's searches have been begun
+//! and not finished.
 //!
-//! The directory keeps something for each of them. It is known by its cookie, which changes from
-//! page to page and is noted here by a number alone.
+//! The directory keeps something for each of them. It is known by its cookie, or context, which may
+//! change from page to page and is noted here by a number alone.
 
-use crate::proto::ber::{Reader, SEQUENCE};
+use crate::proto::ber::{OCTET_STRING, Reader, SEQUENCE};
 use crate::proto::control::Control;
 use crate::proto::oid;
 use std::collections::VecDeque;
@@ -14,8 +15,9 @@ use std::time::Duration;
 /// content with first pages is not to be refused one day.
 pub const COUNTED_FOR: Duration = Duration::from_secs(600);
 
-/// What the controls of a request or of a response say of pages: the cookie, which is empty in the
-/// request for a first page and with the last one; `None` if they say nothing of pages.
+/// What the controls of a request or of a response say of pages or of a list view: the cookie or
+/// context, which is empty in the first request and with the last page; `None` if they say nothing
+/// of either.
 pub fn cookie(controls: Option<&[u8]>) -> Option<&[u8]> {
     let mut reader = Reader::new(controls?);
     while !reader.is_empty() {
@@ -25,8 +27,31 @@ pub fn cookie(controls: Option<&[u8]>) -> Option<&[u8]> {
             fields.integer().ok()?;
             return fields.octets().ok();
         }
+        if [oid::LIST_VIEW, oid::LIST_VIEW_DONE].contains(&control.oid) {
+            return list_view_context(control.value?);
+        }
     }
     None
+}
+
+/// Whether the controls of a response are about a list view. Its context stays the same for as long
+/// as the view is moved, also by a client that does not come back with it.
+pub fn is_list_view(controls: Option<&[u8]>) -> bool {
+    let mut reader = Reader::new(controls.unwrap_or_default());
+    std::iter::from_fn(|| Control::read(&mut reader).ok())
+        .any(|control| control.oid == oid::LIST_VIEW_DONE)
+}
+
+/// The context is the last field, and the only string there; without one nothing is kept.
+fn list_view_context(value: &[u8]) -> Option<&[u8]> {
+    let mut fields = Reader::new(Reader::new(value).expect(SEQUENCE).ok()?);
+    while !fields.is_empty() {
+        let field = fields.element().ok()?;
+        if field.tag == OCTET_STRING {
+            return Some(field.content);
+        }
+    }
+    Some(&[])
 }
 
 /// The cookies that a client was given and has not come back with. Moments are durations since one
@@ -72,7 +97,7 @@ fn number(cookie: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::ber::{self, INTEGER, OCTET_STRING};
+    use crate::proto::ber::{self, INTEGER};
     use proptest::prelude::*;
 
     fn controls(of: &[(&[u8], Option<&[u8]>)]) -> Vec<u8> {
@@ -103,6 +128,16 @@ mod tests {
         check(&[other], None);
         check(&[(oid::PAGED_RESULTS, None)], None);
         check(&[(oid::PAGED_RESULTS, Some(b"\x30\x03\x02\x01\x05"))], None);
+        // Before 0, after 9, by offset; then a context.
+        let first: &[u8] = b"\x30\x0e\x02\x01\x00\x02\x01\x09\xa0\x06\x02\x01\x01\x02\x01\x00";
+        let next: &[u8] =
+            b"\x30\x12\x02\x01\x00\x02\x01\x09\xa0\x06\x02\x01\x01\x02\x01\x00\x04\x02cx";
+        check(&[(oid::LIST_VIEW, Some(first))], Some(b""));
+        check(&[(oid::LIST_VIEW, Some(next))], Some(b"cx"));
+        let done: &[u8] = b"\x30\x0d\x02\x01\x01\x02\x01\x28\x0a\x01\x00\x04\x02cx";
+        check(&[other, (oid::LIST_VIEW_DONE, Some(done))], Some(b"cx"));
+        assert!(is_list_view(Some(&controls(&[other, (oid::LIST_VIEW_DONE, None)]))));
+        assert!(!is_list_view(Some(&controls(&[other]))) && !is_list_view(None));
         assert_eq!(cookie(None), None);
         assert_eq!(cookie(Some(&[0x30, 0x80, 4])), None);
     }

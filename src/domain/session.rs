@@ -4,6 +4,9 @@
 //! on receipt, before anything is sent (RFC 4513 section 4), so no later fault can leave the old
 //! identity standing. It opens no connection and knows no directory.
 
+use super::channel::{self, CONFIDENTIALITY_REQUIRED, Passwords, StartTls};
+use super::sasl;
+use super::sharing::asks_as_another;
 use crate::proto::ber::{self, Reader, SEQUENCE};
 use crate::proto::bind::{Authentication, BindRequest};
 use crate::proto::control::Control;
@@ -23,15 +26,35 @@ pub enum Session {
     Anonymous,
     /// A bind under this name is under way; whatever follows it waits.
     Binding(BoundName),
+    /// A SASL bind has been answered with a challenge: nobody, until its next step.
+    Negotiating(Negotiation),
     /// The last bind succeeded under this name.
     Bound(BoundName),
+}
+
+/// A SASL bind between two of its steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiation {
+    /// The mechanism, as the client spelled it.
+    pub mechanism: Vec<u8>,
+    /// The name that the client claims; empty if it has claimed none.
+    pub claimed: BoundName,
+}
+
+/// Whether a step of a SASL bind is the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It begins an exchange.
+    First,
+    /// It goes on with the one that is under way.
+    Next,
 }
 
 /// The name of a bind, as the client spelled it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundName(pub Vec<u8>);
 
-/// What kind of simple bind a client asks for.
+/// What kind of bind a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BindKind {
     /// A name and a password: if it succeeds, it may be a sign-on.
@@ -40,6 +63,8 @@ pub enum BindKind {
     Anonymous,
     /// A password without a name: the directory decides; never a sign-on.
     Nameless,
+    /// A step of a SASL bind: who it is, the directory says after it succeeded.
+    Sasl(Step),
 }
 
 /// What is to be done with a request.
@@ -52,6 +77,9 @@ pub enum Action<'a> {
         /// What kind of bind it is.
         kind: BindKind,
     },
+    /// Bind as whom the client's certificate stands for (SASL EXTERNAL); the client asks to be this
+    /// authorisation identity, nobody in particular if it is empty.
+    BindExternal(&'a [u8]),
     /// Relay the request.
     Relay,
     /// Keep the request until the operations before it have ended.
@@ -67,7 +95,7 @@ pub enum Action<'a> {
     Answer(Refusal),
     /// Answer the Who Am I operation (RFC 4532) with this authorisation identity.
     WhoAmI(Vec<u8>),
-    /// Begin TLS on this connection (RFC 4511 section 4.14), if the listener can.
+    /// Answer with success, and begin TLS on this connection (RFC 4511 section 4.14).
     StartTls,
     /// The client is leaving.
     Unbind,
@@ -91,9 +119,29 @@ impl Refusal {
     }
 }
 
-const fn protocol_error(text: &'static str) -> Refusal {
+pub(super) const fn protocol_error(text: &'static str) -> Refusal {
     Refusal::new(ResultCode::PROTOCOL_ERROR, text)
 }
+
+/// A critical control of an operation that is answered here.
+pub const UNKNOWN_CRITICAL: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, "critical control is not recognised");
+
+/// What comes between two steps of a SASL bind and is none; in slapd's words.
+pub const NEGOTIATING: Refusal =
+    Refusal::new(ResultCode::OPERATIONS_ERROR, "SASL bind in progress");
+
+/// A client chose a security layer.
+pub const LAYER_CHOSEN: Refusal = Refusal::new(
+    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+    "the gateway cannot carry a security layer: choose none (maxssf=0)",
+);
+
+/// An extended operation that takes no value bore one.
+pub(super) const NO_DATA_EXPECTED: &str = "no request data expected";
+
+/// The mechanism that goes by the client's certificate (RFC 4422 appendix A).
+const EXTERNAL: &[u8] = b"EXTERNAL";
 
 /// More controls than a message may have.
 pub const TOO_MANY_CONTROLS: Refusal =
@@ -110,6 +158,10 @@ pub const FILTER_TOO_WIDE: Refusal =
 /// What surrounds a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Surroundings {
+    /// Whether TLS can begin.
+    pub start_tls: StartTls,
+    /// Whether passwords may come.
+    pub passwords: Passwords,
     /// How many of the client's operations are outstanding.
     pub outstanding: usize,
     /// The most that may be.
@@ -132,7 +184,15 @@ pub enum BindEnd {
 impl Session {
     /// Takes a request and says what is to be done with it.
     pub fn receive<'a>(self, request: &Envelope<'a>, around: Surroundings) -> (Self, Action<'a>) {
-        if matches!(self, Self::Binding(_)) {
+        let is_binding = matches!(self, Self::Binding(_));
+        let is_negotiating = matches!(self, Self::Negotiating(_));
+        let is_busy = around.outstanding > 0 || is_binding || is_negotiating;
+        if let Some(action) = channel::judge_start_tls(request, around.start_tls, is_busy) {
+            // An identity that was proven in clear does not become one of the channel to come.
+            let session = if action == Action::StartTls { Self::Anonymous } else { self };
+            return (session, action);
+        }
+        if is_binding {
             return (self, Action::Hold);
         }
         // Also one that will be refused: on its receipt the session is anonymous, and what is under
@@ -148,9 +208,14 @@ impl Session {
             // A bind refused for its form is a bind received: the session is anonymous.
             return (if bind { Self::Anonymous } else { self }, action);
         }
+        let answerable = request.operation.final_response().is_some();
         match request.operation {
-            Operation::BindRequest => self.receive_bind(request.content),
+            Operation::BindRequest => self.receive_bind(request.content, around.passwords),
             Operation::UnbindRequest => (self, Action::Unbind),
+            // As slapd has it: it is refused, and the exchange goes on (RFC 4511 section 4.2.1).
+            _ if answerable && matches!(self, Self::Negotiating(_)) => {
+                (self, Action::Answer(NEGOTIATING))
+            }
             Operation::AbandonRequest => {
                 let action = match message_id(request.content) {
                     Some(id) => Action::Abandon(id),
@@ -159,7 +224,7 @@ impl Session {
                 (self, action)
             }
             Operation::ExtendedRequest => {
-                let action = self.receive_extended(request);
+                let action = self.receive_extended(request, around.passwords);
                 (self, action)
             }
             Operation::SearchRequest => {
@@ -179,12 +244,31 @@ impl Session {
         }
     }
 
+    /// The bind that was under way was answered with a challenge.
+    pub fn challenged(self, mechanism: &[u8]) -> Self {
+        match self {
+            Self::Binding(claimed) => {
+                Self::Negotiating(Negotiation { mechanism: mechanism.to_vec(), claimed })
+            }
+            _ => Self::Anonymous,
+        }
+    }
+
+    /// The directory says who the bind that is under way is of.
+    pub fn identified(self, name: &[u8]) -> Self {
+        match self {
+            Self::Binding(_) => Self::Binding(BoundName(name.to_vec())),
+            other => other,
+        }
+    }
+
     /// The name that the session is bound as or that its bind is under way with; empty if there is
     /// none.
     pub fn name(&self) -> &[u8] {
         match self {
             Self::Anonymous => &[],
             Self::Binding(name) | Self::Bound(name) => &name.0,
+            Self::Negotiating(negotiation) => &negotiation.claimed.0,
         }
     }
 
@@ -199,7 +283,7 @@ impl Session {
 
     /// The name's room is kept from one bind to the next: a client that binds again and again costs no
     /// allocation.
-    fn receive_bind(self, content: &[u8]) -> (Self, Action<'_>) {
+    fn receive_bind(self, content: &[u8], passwords: Passwords) -> (Self, Action<'_>) {
         let Ok(bind) = BindRequest::decode(content) else {
             let refusal = protocol_error("bind request is malformed");
             return (Self::Anonymous, Action::Disconnect(refusal));
@@ -208,12 +292,27 @@ impl Session {
             let refusal = protocol_error("requested protocol version not allowed");
             return (Self::Anonymous, Action::Answer(refusal));
         }
-        let Authentication::Simple(password) = bind.authentication else {
-            let refusal = Refusal::new(
-                ResultCode::AUTH_METHOD_NOT_SUPPORTED,
-                "only simple authentication is served",
-            );
-            return (Self::Anonymous, Action::Answer(refusal));
+        let password = match bind.authentication {
+            Authentication::Simple(password) => password,
+            Authentication::Sasl { mechanism: EXTERNAL, credentials } => {
+                let asked = credentials.unwrap_or_default();
+                return (Self::Binding(BoundName(Vec::new())), Action::BindExternal(asked));
+            }
+            Authentication::Sasl { mechanism, .. }
+                if passwords == Passwords::Refused && sasl::sends_secrets(mechanism) =>
+            {
+                return (Self::Anonymous, Action::Answer(CONFIDENTIALITY_REQUIRED));
+            }
+            Authentication::Sasl { mechanism, credentials } => {
+                return self.receive_sasl(bind.name, mechanism, credentials.unwrap_or_default());
+            }
+            Authentication::Unknown(_) => {
+                let refusal = Refusal::new(
+                    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+                    "authentication choice is not supported",
+                );
+                return (Self::Anonymous, Action::Answer(refusal));
+            }
         };
         let kind = match (bind.name.is_empty(), password.is_empty()) {
             (true, true) => BindKind::Anonymous,
@@ -228,27 +327,53 @@ impl Session {
                 return (Self::Anonymous, Action::Answer(refusal));
             }
         };
+        if passwords == Passwords::Refused && kind != BindKind::Anonymous {
+            return (Self::Anonymous, Action::Answer(CONFIDENTIALITY_REQUIRED));
+        }
         let mut name = match self {
             Self::Binding(BoundName(room)) | Self::Bound(BoundName(room)) => room,
-            Self::Anonymous => Vec::new(),
+            Self::Anonymous | Self::Negotiating(_) => Vec::new(),
         };
         name.clear();
         name.extend_from_slice(bind.name);
         (Self::Binding(BoundName(name)), Action::Bind { name: bind.name, kind })
     }
 
-    fn receive_extended<'a>(&self, request: &Envelope<'a>) -> Action<'a> {
+    /// A step of a SASL bind. One of the mechanism that is under way goes on with it; whatever else
+    /// comes between aborts that (RFC 4513 section 5.2.1.2).
+    fn receive_sasl<'a>(
+        self,
+        name: &'a [u8],
+        mechanism: &[u8],
+        credentials: &[u8],
+    ) -> (Self, Action<'a>) {
+        if sasl::chooses_a_layer(mechanism, credentials) {
+            return (Self::Anonymous, Action::Answer(LAYER_CHOSEN));
+        }
+        let (step, earlier) = match self {
+            Self::Negotiating(under_way) if under_way.mechanism == mechanism => {
+                (Step::Next, under_way.claimed.0)
+            }
+            _ => (Step::First, Vec::new()),
+        };
+        let claimed = sasl::claimed_name(mechanism, credentials).map_or(earlier, <[u8]>::to_vec);
+        let session = Self::Binding(BoundName(claimed));
+        (session, Action::Bind { name, kind: BindKind::Sasl(step) })
+    }
+
+    fn receive_extended<'a>(&self, request: &Envelope<'a>, passwords: Passwords) -> Action<'a> {
         let Ok(extended) = ExtendedRequest::decode(request.content) else {
             return Action::Disconnect(protocol_error("extended request is malformed"));
         };
         match extended.name {
-            oid::START_TLS => Action::StartTls,
-            oid::WHO_AM_I if has_critical_control(request) => Action::Answer(Refusal::new(
-                ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
-                "critical control is not recognised",
-            )),
+            // Who that would be, only the directory can say, if the client may ask at all.
+            oid::WHO_AM_I if asks_as_another(request.controls) => Action::Relay,
+            oid::WHO_AM_I if has_critical_control(request) => Action::Answer(UNKNOWN_CRITICAL),
             oid::WHO_AM_I if extended.value.is_some() => {
-                Action::Answer(protocol_error("no request data expected"))
+                Action::Answer(protocol_error(NO_DATA_EXPECTED))
+            }
+            oid::PASSWORD_MODIFY if passwords == Passwords::Refused => {
+                Action::Answer(CONFIDENTIALITY_REQUIRED)
             }
             oid::WHO_AM_I => Action::WhoAmI(self.authorisation_id()),
             oid::CANCEL => match extended.value.and_then(cancelled_id) {
@@ -288,7 +413,8 @@ fn judge_filter<'a>(search: &[u8], limits: FilterLimits) -> Option<Action<'a>> {
     }
 }
 
-fn has_critical_control(request: &Envelope<'_>) -> bool {
+/// Whether a request bears a control without which it must not be done.
+pub fn has_critical_control(request: &Envelope<'_>) -> bool {
     let Some(content) = request.controls else {
         return false;
     };
@@ -311,151 +437,9 @@ fn cancelled_id(value: &[u8]) -> Option<ClientMessageId> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::envelope::write_message;
+#[path = "session_tests.rs"]
+mod tests;
 
-    const AROUND: Surroundings = Surroundings {
-        outstanding: 0,
-        max_outstanding: 8,
-        max_controls: 4,
-        filter: FilterLimits { depth: 2, components: 3 },
-    };
-
-    fn bound() -> Session {
-        Session::Bound(BoundName(b"uid=ann,dc=example,dc=com".to_vec()))
-    }
-
-    fn binding(name: &[u8]) -> Session {
-        Session::Binding(BoundName(name.to_vec()))
-    }
-
-    fn bind(version: i64, name: &[u8], choice: u8, password: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        write_message(&mut out, MessageId::MAX, Operation::BindRequest.tag(), |out| {
-            ber::write_integer(out, ber::INTEGER, version);
-            ber::write_element(out, ber::OCTET_STRING, name);
-            ber::write_element(out, choice, password);
-        });
-        out
-    }
-
-    #[track_caller]
-    fn check(session: Session, pdu: &[u8], around: Surroundings, state: Session, action: &str) {
-        let request = Envelope::parse(pdu).expect("the test's message is well formed");
-        let (next, got) = session.receive(&request, around);
-        let text = match &got {
-            Action::Answer(refusal) => format!("answer {}", refusal.code.0),
-            Action::Disconnect(refusal) => format!("disconnect {}", refusal.code.0),
-            Action::Bind { kind, .. } => format!("bind {kind:?}"),
-            other => format!("{other:?}"),
-        };
-        assert_eq!((next, text.as_str()), (state, action), "{pdu:02x?}");
-    }
-
-    #[test]
-    fn a_bind_makes_the_session_anonymous_before_anything_is_sent() {
-        let named = bind(3, b"uid=ann", 0x80, b"secret");
-        check(bound(), &named, AROUND, binding(b"uid=ann"), "bind Named");
-        assert_eq!(binding(b"uid=ann").bind_ended(BindEnd::Failure), Session::Anonymous);
-    }
-
-    #[test]
-    fn a_bind_is_told_apart_by_name_password_version_and_choice() {
-        let anonymous = Session::Anonymous;
-        for (version, name, choice, password, action) in [
-            (3, &b""[..], 0x80, &b""[..], "bind Anonymous"),
-            (3, b"", 0x80, b"x", "bind Nameless"),
-            (3, b"uid=ann", 0x80, b" ", "bind Named"),
-            (3, b"uid=ann", 0x80, b"\0", "bind Named"),
-        ] {
-            let pdu = bind(version, name, choice, password);
-            check(bound(), &pdu, AROUND, binding(name), action);
-        }
-        for (version, choice, password, action) in [
-            (3, 0x80, &b""[..], "answer 53"),
-            (2, 0x80, b"x", "answer 2"),
-            (3, 0x8a, b"x", "answer 7"),
-            (3, 0xa3, &[4, 5, b'P', b'L', b'A', b'I', b'N'], "answer 7"),
-            (3, 0xa3, b"\x04\x55", "disconnect 2"),
-        ] {
-            let pdu = bind(version, b"uid=ann", choice, password);
-            check(bound(), &pdu, AROUND, anonymous.clone(), action);
-        }
-    }
-
-    #[test]
-    fn whatever_follows_a_bind_waits_for_its_end() {
-        let search = [0x30, 5, 2, 1, 1, 0x63, 0];
-        check(binding(b"uid=ann"), &search, AROUND, binding(b"uid=ann"), "Hold");
-        let busy = Surroundings { outstanding: 1, ..AROUND };
-        check(bound(), &bind(3, b"uid=ann", 0x80, b"x"), busy, bound(), "Hold");
-    }
-
-    /// A bind with too many controls was refused at once although a search was under way: the next
-    /// request left the connection, the search was never answered, and an answer on the new
-    /// connection could be taken for the search's, since messageIDs begin anew there.
-    #[test]
-    fn a_bind_that_will_be_refused_waits_for_the_operations_before_it_too() {
-        let busy = Surroundings { outstanding: 1, max_controls: 0, ..AROUND };
-        let mut pdu = vec![0x30, 11, 2, 1, 1, 0x60, 0, 0xa0, 4];
-        pdu.extend_from_slice(&[0x30, 2, 4, 0]);
-        check(bound(), &pdu, busy, bound(), "Hold");
-        check(
-            bound(),
-            &pdu,
-            Surroundings { outstanding: 0, ..busy },
-            Session::Anonymous,
-            "answer 11",
-        );
-        let full = Surroundings { outstanding: 8, ..AROUND };
-        check(bound(), &bind(3, b"uid=ann", 0x80, b"x"), full, bound(), "Hold");
-    }
-
-    #[test]
-    fn a_request_outside_the_limits_is_refused_or_waits() {
-        check(bound(), &[0x30, 5, 2, 1, 0, 0x63, 0], AROUND, bound(), "disconnect 2");
-        check(bound(), &[0x30, 5, 2, 1, 1, 0x64, 0], AROUND, bound(), "disconnect 2");
-        let full = Surroundings { outstanding: 8, ..AROUND };
-        check(bound(), &[0x30, 5, 2, 1, 1, 0x63, 0], full, bound(), "Stall");
-        let mut controls = vec![0xa0, 20];
-        controls.extend_from_slice(&[0x30, 2, 4, 0].repeat(5));
-        let mut pdu = vec![0x30, 27, 2, 1, 1, 0x63, 0];
-        pdu.extend_from_slice(&controls);
-        check(bound(), &pdu, AROUND, bound(), "answer 11");
-    }
-
-    #[test]
-    fn a_search_whose_filter_is_too_deep_or_too_wide_is_refused_here() {
-        for (filter, action) in [
-            (&[0x87, 1, b'a'][..], "Relay"),
-            (&[0xa0, 3, 0x87, 1, b'a'], "Relay"),
-            (&[0xa2, 4, 0xa2, 2, 0xa0, 0], "answer 11"),
-            (&[0xa1, 9, 0x87, 1, b'a', 0x87, 1, b'b', 0x87, 1, b'c'], "answer 11"),
-            (&[0xa0, 3, 0x87, 2, b'a'], "disconnect 2"),
-            (&[0xa3, 2, 0xff, 0xff], "Relay"),
-        ] {
-            let before = [4, 0, 10, 1, 2, 10, 1, 0, 2, 1, 0, 2, 1, 0, 1, 1, 0];
-            let mut pdu = Vec::new();
-            write_message(&mut pdu, MessageId::MAX, Operation::SearchRequest.tag(), |out| {
-                out.extend_from_slice(&[&before, filter, &[0x30, 0]].concat());
-            });
-            check(bound(), &pdu, AROUND, bound(), action);
-        }
-    }
-
-    #[test]
-    fn who_am_i_is_answered_with_an_authorisation_identity() {
-        assert_eq!(Session::Anonymous.authorisation_id(), b"");
-        assert_eq!(bound().authorisation_id(), b"dn:uid=ann,dc=example,dc=com");
-        let principal = Session::Bound(BoundName(b"ann@example.com".to_vec()));
-        assert_eq!(principal.authorisation_id(), b"u:ann@example.com");
-    }
-
-    #[test]
-    fn an_anonymous_bind_that_succeeds_leaves_the_session_anonymous() {
-        assert_eq!(binding(b"").bind_ended(BindEnd::Success), Session::Anonymous);
-        let name = b"uid=ann,dc=example,dc=com";
-        assert_eq!(binding(name).bind_ended(BindEnd::Success), bound());
-    }
-}
+#[cfg(test)]
+#[path = "session_sasl_tests.rs"]
+mod sasl_tests;

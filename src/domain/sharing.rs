@@ -6,6 +6,7 @@
 use crate::proto::ber::Reader;
 use crate::proto::control::Control;
 use crate::proto::envelope::Envelope;
+use crate::proto::oid;
 use crate::proto::op::Operation;
 
 /// Controls that concern their own request and nothing else.
@@ -52,12 +53,20 @@ pub fn is_stateless(request: &Envelope<'_>) -> bool {
     true
 }
 
+/// Whether controls have their request done as somebody else (RFC 4370). Controls that cannot be
+/// read to their end are refused elsewhere.
+pub fn asks_as_another(controls: Option<&[u8]>) -> bool {
+    let Some(content) = controls else { return false };
+    let mut reader = Reader::new(content);
+    std::iter::from_fn(|| Control::read(&mut reader).ok())
+        .any(|control| oid::is_proxied_authorisation(control.oid))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::proto::ber;
     use crate::proto::envelope::{CONTROLS, MessageId, write_with_body};
-    use crate::proto::oid;
 
     #[track_caller]
     fn check(tag: u8, controls: &[&[u8]], expected: bool) {

@@ -7,6 +7,10 @@
 //! not a success is relayed unchanged. A success that is refused here leaves nothing behind: the
 //! upstream connection is closed.
 
+mod external;
+
+pub(super) use external::Shown;
+
 use super::connection::Connection;
 use super::reply;
 use super::upstream::Standing;
@@ -14,7 +18,8 @@ use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
 use crate::app::sign_on::{Attempt, Gate, Verdict};
 use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
-use crate::domain::session::{BindEnd, BindKind, Refusal, Session};
+use crate::domain::sasl;
+use crate::domain::session::{BindEnd, BindKind, Refusal, Session, Step};
 use crate::domain::source::Source;
 use crate::domain::throttle::Noted;
 use crate::proto::bind::{BindRequest, BindResponse};
@@ -47,6 +52,15 @@ pub(super) struct Binding<P: Ports> {
     watch: Watch,
     /// Of a source that keeps failing: its place among those.
     place: Option<Place>,
+    /// The SASL exchange that it is part of.
+    pub(super) exchange: Option<Exchange>,
+}
+
+/// A SASL exchange under way.
+pub(super) struct Exchange {
+    pub(super) mechanism: Vec<u8>,
+    /// When the client was sent a challenge that it has not answered.
+    pub(super) challenged_at: Option<Instant>,
 }
 
 enum Stage<P: Ports> {
@@ -58,10 +72,14 @@ enum Stage<P: Ports> {
     AwaitsLink,
     /// It was sent under this messageID.
     Sent(UpstreamMessageId),
+    /// The directory said success and is asked, under this messageID, who it is of.
+    Identifying { id: UpstreamMessageId, response: Vec<u8> },
     /// Its connection was found dead before a byte of the answer; it is to be sent again.
     Lost,
     /// The directory said success; the answer waits for the record.
     Gated { gate: Box<Gate<P>>, response: Vec<u8> },
+    /// It is looked at whether the gateway may vouch for the client.
+    Vouching(external::Vouching),
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
     /// connection is to be given back.
     Failed,
@@ -84,6 +102,7 @@ impl<P: Ports> Binding<P> {
             kind: BindKind::Anonymous,
             watch: Watch::Calm,
             place: None,
+            exchange: None,
         }
     }
 
@@ -101,7 +120,7 @@ impl<P: Ports> Binding<P> {
     }
 
     pub(super) fn is_sent(&self) -> bool {
-        matches!(self.stage, Stage::Sent(_))
+        matches!(self.stage, Stage::Sent(_) | Stage::Identifying { .. })
     }
 
     pub(super) fn is_sent_as(&self, id: UpstreamMessageId) -> bool {
@@ -114,7 +133,41 @@ impl<P: Ports> Binding<P> {
             Stage::None | Stage::Failed => None,
             // The turn's wait is bounded too.
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
-            Stage::Sent(_) | Stage::Gated { .. } => Some(self.deadline),
+            Stage::Sent(_) | Stage::Identifying { .. } => Some(self.deadline),
+            Stage::Vouching(_) | Stage::Gated { .. } => Some(self.deadline),
+        }
+    }
+
+    /// When the client was sent a challenge that it has not answered.
+    pub(super) fn challenged_at(&self) -> Option<Instant> {
+        self.exchange.as_ref().and_then(|exchange| exchange.challenged_at)
+    }
+
+    /// The directory is asked who the bind is of; its answer to the bind is kept.
+    pub(super) fn await_identity(
+        &mut self,
+        id: UpstreamMessageId,
+        response: Vec<u8>,
+        deadline: Instant,
+    ) {
+        self.stage = Stage::Identifying { id, response };
+        self.deadline = deadline;
+        // Something of an answer has come.
+        self.retried = true;
+    }
+
+    pub(super) fn asks_who_as(&self, id: UpstreamMessageId) -> bool {
+        matches!(self.stage, Stage::Identifying { id: asked, .. } if asked == id)
+    }
+
+    /// The directory's answer to the bind, once it is known who it is of.
+    pub(super) fn take_response(&mut self) -> Option<Vec<u8>> {
+        match std::mem::replace(&mut self.stage, Stage::None) {
+            Stage::Identifying { response, .. } => Some(response),
+            other => {
+                self.stage = other;
+                None
+            }
         }
     }
 
@@ -156,11 +209,22 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         // Before anything that may wait: a seat that outlived this would do for the new user what
         // the old one may.
         self.leave_seat();
+        let is_next = kind == BindKind::Sasl(Step::Next);
+        if !is_next && self.upstream.as_ref().is_some_and(|upstream| !upstream.takes_a_bind()) {
+            self.part();
+        }
         let current = self.upstream.as_ref().map(|upstream| upstream.directory);
         let directory = match (kind, current) {
-            (BindKind::Anonymous, Some(current)) => current,
+            (BindKind::Anonymous | BindKind::Sasl(Step::Next), Some(current)) => current,
             _ => self.gateway.route(name),
         };
+        match kind {
+            BindKind::Sasl(_) if !self.begin_step(request, directory) => return,
+            BindKind::Sasl(_) => {}
+            BindKind::Named | BindKind::Anonymous | BindKind::Nameless => {
+                self.binding.exchange = None;
+            }
+        }
         self.binding.keep(request.body);
         self.binding.stage = Stage::AwaitsLink;
         self.binding.client = request.id;
@@ -168,15 +232,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.directory = directory;
         // The clock is not read again for what was heard just now.
         self.binding.arrived = self.heard_at;
-        self.binding.retried = false;
+        self.binding.retried = is_next;
         self.binding.kind = kind;
         self.binding.watch = self.gateway.throttle().watch();
-        if self.binding.watch == Watch::Holding && self.waits_for_turn(directory) {
+        // A step that goes on with an exchange has had its turn.
+        if self.binding.watch == Watch::Holding && !is_next && self.waits_for_turn(directory) {
             return;
         }
         self.binding.attempt = match kind {
             BindKind::Named => self.gateway.sign_ons().begin(directory, name).map(Box::new),
-            BindKind::Anonymous | BindKind::Nameless => None,
+            BindKind::Anonymous | BindKind::Nameless | BindKind::Sasl(_) => None,
         };
         if let Some(upstream) = &mut self.upstream {
             upstream.standing = Standing::Stranger;
@@ -219,6 +284,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return;
         };
         upstream.standing = Standing::Stranger;
+        if self.binding.exchange.is_some() {
+            upstream.carries_sasl();
+        }
         let id = upstream.send(&self.binding.body);
         self.binding.stage = Stage::Sent(id);
         let timeout = self.gateway.directory(self.binding.directory).bind_timeout;
@@ -235,22 +303,35 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             // They may say that the session is a restricted one, which proxying would undo.
             self.name_fits = Some(false);
         }
+        if code == ResultCode::SASL_BIND_IN_PROGRESS && self.binding.exchange.is_some() {
+            return self.relay_challenge(response, &answer);
+        }
         if !code.is_success() {
             self.binding.attempt = None;
-            return self.end_bind(code, response.body);
+            let directory = self.binding.directory;
+            return match self.settle_referral(directory, &answer.result, response.body) {
+                Some((body, code)) => self.end_bind(code, &body),
+                None => self.end_bind(code, response.body),
+            };
         }
         if let Some(upstream) = &mut self.upstream {
             upstream.standing = Standing::Bound;
         }
+        if self.binding.exchange.is_some() {
+            return self.identify(response);
+        }
         let attempt = self.binding.attempt.take().or_else(|| self.late_attempt());
         match attempt {
             None => self.end_bind(code, response.body),
-            Some(attempt) => {
-                let gate = Box::new(attempt.succeeded());
-                self.binding.stage = Stage::Gated { gate, response: response.body.to_vec() };
-                self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
-            }
+            Some(attempt) => self.enter_gate(*attempt, response.body),
         }
+    }
+
+    /// The directory's success waits until the record is up to date.
+    pub(super) fn enter_gate(&mut self, attempt: Attempt<P>, response: &[u8]) {
+        let gate = Box::new(attempt.succeeded());
+        self.binding.stage = Stage::Gated { gate, response: response.to_vec() };
+        self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
     }
 
     /// Relays what comes before the answer (RFC 4511 section 4.13).
@@ -272,6 +353,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn poll_gate(&mut self, cx: &mut Context<'_>) -> bool {
         match &mut self.binding.stage {
             Stage::None | Stage::AwaitsLink | Stage::Sent(_) => return false,
+            Stage::Identifying { .. } => return false,
             Stage::Lost => {
                 self.binding.stage = Stage::AwaitsLink;
                 self.lease_fresh(self.binding.directory);
@@ -285,6 +367,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                     self.lease(self.binding.directory, Purpose::Bind);
                 }
                 Poll::Ready(Err(held)) => self.hold_back(held),
+            },
+            Stage::Vouching(wait) => match wait.as_mut().poll(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(vouched) => self.vouched(vouched),
             },
             Stage::Gated { gate, .. } => match Pin::new(gate).poll(cx) {
                 Poll::Pending => return false,
@@ -313,12 +399,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.limit_hit("budget");
                 self.leave_gate(verdict);
             }
-            Stage::Sent(_) => {
+            Stage::Sent(_) | Stage::Identifying { .. } => {
                 if let Some(upstream) = self.upstream.take() {
                     upstream.leave_silent();
                 }
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
+            Stage::Vouching(_) => self.refuse_bind(reply::BIND_TIMED_OUT),
             Stage::None | Stage::Failed => {}
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => {}
         }
@@ -333,12 +420,23 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// of the answer.
     pub(super) fn bind_lost(&mut self) {
         if self.binding.retried {
-            return self.refuse_bind(reply::UPSTREAM_LOST);
+            return self.refuse_bind(self.why_lost());
         }
         self.binding.retried = true;
         self.binding.stage = Stage::Lost;
         let directory = &self.gateway.directory(self.binding.directory).policy.name;
         self.gateway.events().emit(&Event::UpstreamRetried { directory });
+    }
+
+    fn why_lost(&self) -> Refusal {
+        match (&self.binding.stage, &self.binding.exchange) {
+            (Stage::Identifying { .. }, Some(exchange))
+                if sasl::may_leave_a_layer(&exchange.mechanism) =>
+            {
+                reply::LOST_TO_A_LAYER
+            }
+            _ => reply::UPSTREAM_LOST,
+        }
     }
 
     /// Answers the bind with a result of the gateway's own; the connection that may stand bound
@@ -359,7 +457,15 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
-    fn end_bind(&mut self, code: ResultCode, response: &[u8]) {
+    /// Answers a step of a SASL bind with a challenge; the exchange goes on.
+    pub(super) fn step_answered(&mut self, response: &[u8]) {
+        self.answer_bind(ResultCode::SASL_BIND_IN_PROGRESS, response);
+        self.binding.stage = Stage::None;
+        self.binding.body.zeroize();
+        self.held = false;
+    }
+
+    fn answer_bind(&mut self, code: ResultCode, response: &[u8]) {
         self.answer(self.binding.client, response);
         self.heard_at = Instant::now();
         self.moments.is_served = true;
@@ -370,6 +476,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             code,
             elapsed: self.heard_at - self.binding.arrived,
         });
+    }
+
+    pub(super) fn end_bind(&mut self, code: ResultCode, response: &[u8]) {
+        self.answer_bind(code, response);
         let end = match code {
             ResultCode::SUCCESS => BindEnd::Success,
             _ => BindEnd::Failure,
@@ -387,6 +497,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         self.binding.body.zeroize();
         self.binding.attempt = None;
+        if self.binding.exchange.take().is_some() && !code.is_success() {
+            self.part();
+        }
         self.held = false;
         match (self.only_binds, &mut self.upstream) {
             (true, Some(upstream)) => upstream.link().set_recallable(true),
@@ -402,7 +515,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 throttle.failed_as(source, self.session.name(), self.heard_at)
             }
             ResultCode::SUCCESS
-                if self.binding.watch > Watch::Calm && self.binding.kind == BindKind::Named =>
+                if self.binding.watch > Watch::Calm
+                    && matches!(self.binding.kind, BindKind::Named | BindKind::Sasl(_)) =>
             {
                 throttle.succeeded(source, self.session.name(), self.heard_at)
             }
@@ -425,6 +539,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// it is not this session any more.
     pub(super) fn after_refused_bind(&mut self, content: &[u8], code: ResultCode) {
         self.leave_seat();
+        if self.binding.exchange.is_some() {
+            // It is in the middle of an exchange that nobody goes on with.
+            self.part();
+            self.binding.exchange = None;
+        }
         if let Some(upstream) = &mut self.upstream
             && upstream.standing == Standing::Bound
         {

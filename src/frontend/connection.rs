@@ -5,7 +5,7 @@
 //! in `responses`, how a bind goes in `binding`, and what happens when nothing arrives in `timing`.
 
 use super::addresses::Counted;
-use super::binding::Binding;
+use super::binding::{Binding, Shown};
 use super::buffer::{Content, Inbound, Outbound};
 use super::drain::{ClientPermit, Drain, Phase};
 use super::outstanding::Outstanding;
@@ -14,12 +14,15 @@ use super::reply;
 use super::sharing::Seated;
 use super::stall::Stall;
 use super::timing::Moments;
+use super::upgrade::Upgrade;
 use super::upstream::{ENVELOPE_ROOM, Standing, Upstream};
 use super::{Config, scratch};
 use crate::app::events::{Closed, ConnectionId, Event};
 use crate::app::gateway::{Gateway, LinkOf, WaitOf};
 use crate::app::ports::{Events, Leased, Link, LinkError, Links, Ports, Purpose};
+use crate::domain::channel::{Passwords, StartTls};
 use crate::domain::session::{Refusal, Session};
+use crate::domain::transaction::Updates;
 use crate::proto::result::LdapResult;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -38,7 +41,7 @@ const CLOSE_GRACE: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The most bytes that are kept from a client whose earlier request has to end first.
-const HELD_BYTES: usize = 64 * 1024;
+pub(super) const HELD_BYTES: usize = 64 * 1024;
 
 /// How far the connection's end has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,16 @@ pub(super) enum Life {
     Closing(Closed),
     /// Everything was sent; the client's own close is waited for.
     Lingering(Closed),
+    /// The answer to StartTLS goes out, and the handshake begins.
+    StartingTls,
+}
+
+/// How a connection's serving ended.
+pub(super) enum End {
+    /// It is closed.
+    Closed(Closed),
+    /// The client is to shake hands.
+    StartTls,
 }
 
 /// A wait for an upstream connection.
@@ -92,29 +105,42 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) name_fits: Option<bool>,
     /// Its searches in pages that have been begun and not finished.
     pub(super) cookies: Paging,
+    /// The updates of its transaction.
+    pub(super) updates: Updates,
     /// The wait because too many operations are outstanding.
     pub(super) stall: Stall,
     pub(super) requests: u64,
-    stream: S,
+    pub(super) start_tls: StartTls,
+    pub(super) passwords: Passwords,
+    /// Who the client is by its certificate, if there is one and a rule for it.
+    pub(super) external: Option<Box<Shown>>,
+    /// Whether the session is one that the gateway vouches for.
+    pub(super) is_vouched_for: bool,
+    pub(super) stream: S,
     quiet: Quiet,
     pub(super) inbound: Inbound,
     /// How long the message at the start of `inbound` says that it is.
     expected: usize,
-    drain: Drain,
+    pub(super) drain: Drain,
     drained: bool,
     /// When the client last sent something or had an operation answered.
     pub(super) heard_at: Instant,
     pub(super) closing_at: Instant,
     pub(super) moments: Moments,
     pub(super) timer: Option<Pin<Box<Sleep>>>,
-    _permits: (ClientPermit, Counted),
+    pub(super) permits: (ClientPermit, Counted),
 }
 
-/// Who a connection is and what it is counted by.
+/// Who a connection is, what it is counted by, and how its bytes travel.
 pub(super) struct Admission {
     pub(super) id: ConnectionId,
     pub(super) peer: SocketAddr,
     pub(super) permits: (ClientPermit, Counted),
+    pub(super) start_tls: StartTls,
+    pub(super) passwords: Passwords,
+    pub(super) external: Option<Box<Shown>>,
+    /// How many requests it has been answered before.
+    pub(super) requests: u64,
 }
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
@@ -145,8 +171,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             is_offered: false,
             name_fits: None,
             cookies: Paging::new(now),
+            updates: Updates::default(),
             stall: Stall::default(),
-            requests: 0,
+            requests: admission.requests,
+            start_tls: admission.start_tls,
+            passwords: admission.passwords,
+            external: admission.external,
+            is_vouched_for: false,
             stream,
             quiet: Quiet::default(),
             inbound: Inbound::new(Content::Requests),
@@ -157,17 +188,17 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             closing_at: now,
             moments: Moments::new(now),
             timer: None,
-            _permits: admission.permits,
+            permits: admission.permits,
         }
     }
 
-    /// Serves the client to its end.
-    pub(super) async fn serve(mut self) {
+    /// Serves the client to its end, or until it is to shake hands.
+    pub(super) async fn serve(mut self) -> Option<Upgrade<P, S>> {
         let draining = self.drain.reached(Phase::Draining);
         let ending = self.drain.reached(Phase::Ending);
         tokio::pin!(draining, ending);
         let mut registered = false;
-        let reason = poll_fn(|cx| {
+        let end = poll_fn(|cx| {
             // Polled to be woken by; the phase itself is looked at elsewhere. The signal for draining
             // wakes `ending` too, which then has to be polled again to hear its own.
             match self.drain.phase() {
@@ -185,8 +216,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.poll(cx)
         })
         .await;
+        let End::Closed(reason) = end else {
+            return Some(self.hand_over());
+        };
         self.gateway.events().emit(&Event::Disconnected { conn: self.id, reason });
         self.part();
+        None
     }
 
     /// Sends a Notice of Disconnection and closes.
@@ -248,17 +283,19 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Leaves the upstream connection: back to the pool if it is beyond doubt, else closed.
     pub(super) fn part(&mut self) {
         self.cookies.forget();
+        self.updates.forget();
         self.binding.leave_place();
         let Some(mut upstream) = self.upstream.take() else {
             return;
         };
-        if !self.outstanding.is_empty() || self.binding.is_sent() {
+        let is_doubtful = self.binding.is_sent() || self.binding.exchange.is_some();
+        if !self.outstanding.is_empty() || is_doubtful {
             upstream.taint();
         }
         upstream.leave();
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.quiet = Quiet::default();
         loop {
             self.look_at_drain();
@@ -270,7 +307,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 Life::Closing(reason) => match self.outbound.poll_send(cx, &mut self.stream) {
                     Poll::Pending => break,
-                    Poll::Ready(Err(_)) => return Poll::Ready(reason),
+                    Poll::Ready(Err(_)) => return Poll::Ready(End::Closed(reason)),
                     Poll::Ready(Ok(())) => {
                         let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
                         self.life = Life::Lingering(reason);
@@ -281,14 +318,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Life::Lingering(reason) => match self.poll_discard(cx) {
                     // At the very end nobody is waited for.
                     Poll::Pending if self.drain.phase() == Phase::Ending => {
-                        return Poll::Ready(reason);
+                        return Poll::Ready(End::Closed(reason));
                     }
                     Poll::Pending => break,
-                    Poll::Ready(()) => return Poll::Ready(reason),
+                    Poll::Ready(()) => return Poll::Ready(End::Closed(reason)),
+                },
+                Life::StartingTls => match self.poll_before_handshake(cx) {
+                    Poll::Pending => break,
+                    Poll::Ready(end) => return Poll::Ready(end),
                 },
             }
         }
-        self.poll_time(cx)
+        self.poll_time(cx).map(End::Closed)
     }
 
     /// One round of an open connection; whether another one is worth while.
@@ -421,7 +462,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let used = self.receive_requests(&bytes);
         self.inbound.put_back(bytes, used);
         self.stall.moved_on(used, self.inbound.bytes().len());
-        self.look_for_abandons();
+        if self.life == Life::Open {
+            self.look_for_abandons();
+        }
         // Also if none was used: a request may have begun to wait for a connection, and that wait
         // has to be polled. What cannot go on is held or not whole, so this ends.
         true

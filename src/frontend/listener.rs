@@ -4,10 +4,13 @@
 use super::addresses::Counted;
 use super::connection::{Admission, Connection};
 use super::drain::{ClientPermit, Drain, Phase};
-use super::{Config, balancer, reply, tls};
+use super::tls::{self, Tls};
+use super::upgrade::Upgrade;
+use super::{Confidentiality, Config, balancer, reply};
 use crate::app::events::{Closed, ConnectionId, Event};
 use crate::app::gateway::Gateway;
 use crate::app::ports::{Events, Ports};
+use crate::domain::channel::{Passwords, StartTls};
 use crate::domain::session::Refusal;
 use crate::proto::result::LdapResult;
 use socket2::{Domain, Socket, Type};
@@ -19,7 +22,6 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 
 /// How many clients the kernel keeps waiting to be accepted.
 const BACKLOG: i32 = 4096;
@@ -45,27 +47,28 @@ pub enum ListenError {
     Tls(#[from] tls::TlsError),
 }
 
-/// How clients of an address speak.
-#[derive(Clone)]
+/// How clients of an address begin to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Speech {
     Plain,
-    Tls(TlsAcceptor),
+    Tls,
 }
 
 /// The bound addresses of one worker, not yet accepting.
 pub struct Listeners {
     sockets: Vec<(std::net::TcpListener, Speech)>,
+    tls: Option<Tls>,
 }
 
 impl Listeners {
     /// Binds every address once for each of `workers`. Port 0 is settled by the first worker.
     pub fn bind(config: &Config, workers: usize) -> Result<Vec<Self>, ListenError> {
-        let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
         let plain = config.ldap.iter().map(|address| (*address, Speech::Plain));
-        let secure = acceptor.into_iter().flat_map(|acceptor| {
-            config.ldaps.iter().map(move |address| (*address, Speech::Tls(acceptor.clone())))
-        });
-        let mut all: Vec<Self> = (0..workers).map(|_| Self { sockets: Vec::new() }).collect();
+        let secure = config.ldaps.iter().filter(|_| tls.is_some());
+        let secure = secure.map(|address| (*address, Speech::Tls));
+        let mut all: Vec<Self> =
+            (0..workers).map(|_| Self { sockets: Vec::new(), tls: tls.clone() }).collect();
         for (address, speech) in plain.chain(secure) {
             let mut address = address;
             for (index, worker) in all.iter_mut().enumerate() {
@@ -73,7 +76,7 @@ impl Listeners {
                 let socket =
                     bind(address, claim).map_err(|source| ListenError::Bind { address, source })?;
                 address = socket.local_addr().unwrap_or(address);
-                worker.sockets.push((socket, speech.clone()));
+                worker.sockets.push((socket, speech));
             }
         }
         Ok(all)
@@ -82,6 +85,11 @@ impl Listeners {
     /// The addresses that were bound, in the order plain, then LDAPS.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect()
+    }
+
+    /// What clients shake hands with, if there is TLS at all.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     /// Accepts and serves clients until the gateway drains. To be called inside the worker's
@@ -101,6 +109,7 @@ impl Listeners {
                 config: config.clone(),
                 drain: drain.clone(),
                 speech,
+                tls: self.tls.clone(),
             };
             tokio::spawn(Arc::new(door).keep(listener));
         }
@@ -134,6 +143,7 @@ struct Door<P: Ports> {
     config: Arc<Config>,
     drain: Drain,
     speech: Speech,
+    tls: Option<Tls>,
 }
 
 impl<P: Ports> Door<P> {
@@ -156,14 +166,14 @@ impl<P: Ports> Door<P> {
 
     fn open(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let Some(permit) = count_in(&self.gateway, &self.config, &self.drain, peer) else {
-            return turn_away(&stream, &self.speech, reply::TOO_MANY_CLIENTS);
+            return turn_away(&stream, self.speech, reply::TOO_MANY_CLIENTS);
         };
         // A gateway's messages are small and each is waited for.
         let _ = stream.set_nodelay(true);
         if self.config.proxy_protocol.iter().any(|network| network.contains(peer.ip())) {
             tokio::spawn(self.clone().open_to_balancer(stream, peer, permit));
         } else {
-            self.let_in(stream, peer, permit);
+            self.let_in(stream, peer, peer, permit);
         }
     }
 
@@ -181,7 +191,7 @@ impl<P: Ports> Door<P> {
             () = self.drain.reached(Phase::Draining) => Ok(Err(Closed::Shutdown)),
         };
         let reason = match told {
-            Ok(Ok(client)) => return self.let_in(stream, client, permit),
+            Ok(Ok(client)) => return self.let_in(stream, balancer, client, permit),
             Ok(Err(reason)) => reason,
             Err(_) => handshake_timed_out(&self.gateway, balancer),
         };
@@ -189,28 +199,47 @@ impl<P: Ports> Door<P> {
         self.gateway.events().emit(&Event::Disconnected { conn, reason });
     }
 
-    fn let_in(&self, stream: TcpStream, peer: SocketAddr, permit: ClientPermit) {
+    /// Lets a client in that comes from `peer`, itself or behind the balancer `from`.
+    fn let_in(&self, stream: TcpStream, from: SocketAddr, peer: SocketAddr, permit: ClientPermit) {
         let Some(permits) = count_address(&self.gateway, &self.config, &self.drain, peer, permit)
         else {
-            return turn_away(&stream, &self.speech, reply::TOO_MANY_OF_ADDRESS);
+            return turn_away(&stream, self.speech, reply::TOO_MANY_OF_ADDRESS);
         };
-        let id = connected(&self.gateway, peer, self.is_tls());
-        let admission = Admission { id, peer, permits };
+        let admission = Admission {
+            id: connected(&self.gateway, peer, self.is_tls()),
+            peer,
+            permits,
+            start_tls: match (self.speech, &self.tls) {
+                (Speech::Tls, _) => StartTls::On,
+                (Speech::Plain, Some(_)) => StartTls::Offered,
+                (Speech::Plain, None) => StartTls::NotOffered,
+            },
+            passwords: match self.is_tls() {
+                true => Passwords::Welcome,
+                false => passwords_in_clear(self.config.confidentiality, [from, peer]),
+            },
+            external: None,
+            requests: 0,
+        };
         let (gateway, config) = (self.gateway.clone(), self.config.clone());
         let drain = self.drain.clone();
-        match &self.speech {
-            Speech::Plain => {
-                tokio::spawn(Connection::new(stream, admission, gateway, config, drain).serve());
+        let tls = self.tls.clone();
+        match (self.speech, tls) {
+            (Speech::Plain, tls) => {
+                let connection = Connection::new(stream, admission, gateway, config, drain);
+                tokio::spawn(serve(connection, tls));
             }
-            Speech::Tls(acceptor) => {
-                let acceptor = acceptor.clone();
-                tokio::spawn(shake_hands(acceptor, stream, admission, gateway, config, drain));
+            (Speech::Tls, Some(tls)) => {
+                let upgrade = Upgrade { stream, admission, gateway, config, drain };
+                tokio::spawn(shake_hands(tls, upgrade));
             }
+            // Bound only with a certificate.
+            (Speech::Tls, None) => {}
         }
     }
 
     fn is_tls(&self) -> bool {
-        matches!(self.speech, Speech::Tls(_))
+        self.speech == Speech::Tls
     }
 }
 
@@ -256,6 +285,16 @@ fn handshake_timed_out<P: Ports>(gateway: &Gateway<P>, peer: SocketAddr) -> Clos
     Closed::Limit(limit)
 }
 
+/// Whether passwords may come in clear over a way that passes these addresses.
+fn passwords_in_clear(required: Confidentiality, addresses: [SocketAddr; 2]) -> Passwords {
+    let is_local = || addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+    match required {
+        Confidentiality::NotRequired => Passwords::Welcome,
+        Confidentiality::RequiredElsewhere if is_local() => Passwords::Welcome,
+        Confidentiality::RequiredElsewhere | Confidentiality::Required => Passwords::Refused,
+    }
+}
+
 /// Serves one client that arrived in another way than through a listener: over a pipe in memory,
 /// say. Ready when it has left; at once if there are too many clients.
 pub async fn serve_client<P: Ports>(
@@ -268,20 +307,36 @@ pub async fn serve_client<P: Ports>(
     let permits = count_in(&gateway, &config, &drain, peer)
         .and_then(|permit| count_address(&gateway, &config, &drain, peer, permit));
     if let Some(permits) = permits {
-        let admission = Admission { id: connected(&gateway, peer, false), peer, permits };
+        let admission = Admission {
+            id: connected(&gateway, peer, false),
+            peer,
+            permits,
+            start_tls: StartTls::NotOffered,
+            passwords: passwords_in_clear(config.confidentiality, [peer; 2]),
+            external: None,
+            requests: 0,
+        };
         Connection::new(stream, admission, gateway, config, drain).serve().await;
     }
 }
 
-async fn shake_hands<P: Ports>(
-    acceptor: TlsAcceptor,
-    stream: TcpStream,
-    admission: Admission,
-    gateway: Arc<Gateway<P>>,
-    config: Arc<Config>,
-    drain: Drain,
+/// Serves a client to its end, also over TLS if it asks for that.
+async fn serve<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
+    connection: Connection<P, S>,
+    tls: Option<Tls>,
 ) {
-    let handshake = tokio::time::timeout(config.handshake_timeout, acceptor.accept(stream));
+    if let (Some(upgrade), Some(tls)) = (connection.serve().await, tls) {
+        // Boxed: a future is as large as its largest moment, and most clients never ask for this.
+        Box::pin(shake_hands(tls, upgrade)).await;
+    }
+}
+
+async fn shake_hands<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
+    tls: Tls,
+    upgrade: Upgrade<P, S>,
+) {
+    let Upgrade { stream, mut admission, gateway, config, drain } = upgrade;
+    let handshake = tokio::time::timeout(config.handshake_timeout, tls.acceptor().accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
         () = drain.reached(Phase::Draining) => {
@@ -291,6 +346,9 @@ async fn shake_hands<P: Ports>(
     };
     match accepted {
         Ok(Ok(stream)) => {
+            let session = stream.get_ref().1;
+            gateway.events().emit(&tls::established(admission.id, session));
+            admission.external = tls.shown_by(session).map(Box::new);
             // Boxed: TLS state is large, and a future is as large as its largest moment.
             let stream = Box::new(stream);
             Connection::new(stream, admission, gateway, config, drain).serve().await;
@@ -298,7 +356,13 @@ async fn shake_hands<P: Ports>(
         refused => {
             let reason = match refused {
                 Err(_) => handshake_timed_out(&gateway, admission.peer),
-                _ => Closed::Tls,
+                Ok(failed) => {
+                    if let Err(error) = failed {
+                        let (conn, error) = (admission.id, &error.to_string());
+                        gateway.events().emit(&Event::TlsFailed { conn, error });
+                    }
+                    Closed::Tls
+                }
             };
             gateway.events().emit(&Event::Disconnected { conn: admission.id, reason });
         }
@@ -306,8 +370,8 @@ async fn shake_hands<P: Ports>(
 }
 
 /// Says why, as far as that can be said without waiting, and closes.
-fn turn_away(stream: &TcpStream, speech: &Speech, refusal: Refusal) {
-    if let Speech::Plain = speech {
+fn turn_away(stream: &TcpStream, speech: Speech, refusal: Refusal) {
+    if speech == Speech::Plain {
         let mut notice = Vec::new();
         LdapResult::new(refusal.code, refusal.text).write_notice(&mut notice);
         let _ = stream.try_write(&notice);
@@ -323,4 +387,29 @@ fn is_the_clients(error: &io::Error) -> bool {
             | io::ErrorKind::Interrupted
             | io::ErrorKind::WouldBlock
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_come_in_clear_only_where_no_network_lies_between_unless_nobody_minds() {
+        let [local, mapped, six, far] =
+            ["127.0.0.1:1", "[::ffff:127.0.0.9]:1", "[::1]:1", "192.0.2.7:1"]
+                .map(|address| address.parse().expect("it is an address"));
+        for (way, by_default) in [
+            ([local, local], Passwords::Welcome),
+            ([mapped, six], Passwords::Welcome),
+            // A client behind a balancer, and a balancer elsewhere.
+            ([local, far], Passwords::Refused),
+            ([far, local], Passwords::Refused),
+            ([far, far], Passwords::Refused),
+        ] {
+            let at = |required| passwords_in_clear(required, way);
+            assert_eq!(at(Confidentiality::RequiredElsewhere), by_default, "{way:?}");
+            assert_eq!(at(Confidentiality::Required), Passwords::Refused, "{way:?}");
+            assert_eq!(at(Confidentiality::NotRequired), Passwords::Welcome, "{way:?}");
+        }
+    }
 }

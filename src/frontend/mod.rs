@@ -7,34 +7,73 @@ mod buffer;
 mod connection;
 mod drain;
 mod listener;
+mod negotiating;
 mod outstanding;
 mod paging;
+mod referring;
 mod reply;
 mod requests;
 mod responses;
+mod root;
 mod scratch;
 mod sharing;
 mod stall;
 mod timing;
 mod tls;
+mod transactions;
+mod upgrade;
 mod upstream;
 
+pub use crate::app::events::TlsVersion;
 pub use drain::{Drain, Phase};
 pub use listener::{ListenError, Listeners, serve_client};
-pub use tls::TlsError;
+pub use tls::{Reloaded, Tls, TlsError};
 
 use crate::domain::source::Network;
+use crate::domain::vouching;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Certificate and key of the LDAPS listeners.
+/// How clients are served over TLS: the section `[listen.tls]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
     /// The certificate chain, PEM.
     pub certificate: PathBuf,
     /// The private key, PEM.
     pub private_key: PathBuf,
+    /// The oldest version that is spoken (`minimum_version`).
+    pub minimum_version: TlsVersion,
+    /// Who may have issued certificates of clients, PEM (`client_ca`).
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients are asked for certificates (`client_certificate`).
+    pub client_certificate: ClientCertificate,
+    /// How a name is made of a client's certificate, for SASL EXTERNAL (`external_name`).
+    pub external_name: Option<vouching::Rule>,
+    /// How often the files are looked at for a change; zero is never (`reload_interval`).
+    pub reload_interval: Duration,
+}
+
+/// Whether clients are asked for certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// They are not.
+    None,
+    /// They are, and go on without one.
+    Request,
+    /// They are, and who has none is not served over TLS.
+    Require,
+}
+
+/// Where passwords may come in clear (`require_confidentiality`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confidentiality {
+    /// On loopback.
+    RequiredElsewhere,
+    /// Nowhere.
+    Required,
+    /// Everywhere.
+    NotRequired,
 }
 
 /// What the clients' side is configured with: the section `[listen]`.
@@ -46,8 +85,13 @@ pub struct Config {
     pub ldaps: Vec<SocketAddr>,
     /// The networks whose connections begin with a PROXY protocol header (`proxy_protocol`).
     pub proxy_protocol: Vec<Network>,
-    /// The certificate.
+    /// How TLS is served.
     pub tls: Option<TlsConfig>,
+    /// How clients reach this gateway, without a slash at the end (`public_url`); `None` if that is
+    /// not known.
+    pub public_url: Option<String>,
+    /// Where passwords may come in clear (`require_confidentiality`).
+    pub confidentiality: Confidentiality,
     /// The most bytes of one message from a client (`max_message_size`).
     pub max_message_size: usize,
     /// The most operations that a client may have outstanding (`max_outstanding`).
@@ -60,6 +104,8 @@ pub struct Config {
     pub max_filter_items: usize,
     /// The most searches in pages that a client may have begun and not finished (`max_cookies`).
     pub max_cookies: usize,
+    /// The most updates of one transaction (`max_transaction`).
+    pub max_transaction: usize,
     /// The most client connections of one address; 0 is no limit (`max_clients_per_address`).
     pub max_clients_per_address: usize,
     /// The most client connections (`max_clients`).
@@ -69,6 +115,8 @@ pub struct Config {
     /// How long a client may take until it has asked for something and been answered; zero is for
     /// ever, as with those below (`pre_bind_timeout`).
     pub pre_bind_timeout: Duration,
+    /// How long a client may take for the next step of a SASL bind (`sasl_step_timeout`).
+    pub sasl_step_timeout: Duration,
     /// How long one message may take from its first byte to its last (`read_timeout`).
     pub read_timeout: Duration,
     /// How long a client may take not a byte of those that wait for it (`write_timeout`).

@@ -26,6 +26,8 @@ pub(super) struct Relayed {
     pub(super) has_controls: bool,
     /// Whether it asks for a page of a result.
     pub(super) is_paged: bool,
+    /// Whether it ends a transaction.
+    pub(super) ends_transaction: bool,
     /// The request.
     pub(super) operation: Operation,
     /// Its number on the connection.
@@ -42,6 +44,8 @@ pub(super) struct Relayed {
 #[derive(Default)]
 pub(super) struct Outstanding {
     relayed: Vec<Relayed>,
+    /// The reads of the root DSE among them, with what the client asked.
+    roots: Vec<(Way, Vec<u8>)>,
 }
 
 impl Outstanding {
@@ -55,6 +59,16 @@ impl Outstanding {
 
     pub(super) fn push(&mut self, operation: Relayed) {
         self.relayed.push(operation);
+    }
+
+    /// Notes that an operation reads the root DSE by this search.
+    pub(super) fn note_root(&mut self, way: Way, search: &[u8]) {
+        self.roots.push((way, search.to_vec()));
+    }
+
+    /// The search by which an operation reads the root DSE, if it does.
+    pub(super) fn root(&self, way: Way) -> Option<&[u8]> {
+        self.roots.iter().find(|(of, _)| *of == way).map(|(_, search)| &search[..])
     }
 
     /// Notes that an operation of the client cancels another.
@@ -98,17 +112,15 @@ impl Outstanding {
         old
     }
 
-    pub(super) fn finish(&mut self, id: UpstreamMessageId) -> Option<Relayed> {
-        self.finish_way(Way::Own(id))
-    }
-
     pub(super) fn finish_way(&mut self, way: Way) -> Option<Relayed> {
         let index = self.relayed.iter().position(|operation| operation.way == way)?;
+        self.roots.retain(|(of, _)| *of != way);
         Some(self.relayed.swap_remove(index))
     }
 
     /// Takes all operations out, oldest first.
     pub(super) fn drain(&mut self) -> Vec<Relayed> {
+        self.roots.clear();
         let mut relayed = std::mem::take(&mut self.relayed);
         relayed.sort_by_key(|operation| operation.number);
         relayed

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use crate::app::ports::Ports;
-use crate::domain::paging::{Cookies, cookie};
+use crate::domain::paging::{Cookies, cookie, is_list_view};
 use crate::proto::envelope::Envelope;
 use crate::proto::op::Operation;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -30,6 +30,9 @@ impl Paging {
     /// A search for a page has ended.
     pub(super) fn give(&mut self, response: &Envelope<'_>) {
         if let Some(cookie) = cookie(response.controls).filter(|cookie| !cookie.is_empty()) {
+            if is_list_view(response.controls) {
+                self.cookies.returned(cookie);
+            }
             self.cookies.given(cookie, self.start.elapsed());
         }
     }

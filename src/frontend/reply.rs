@@ -42,6 +42,29 @@ pub(super) const TOOK_TOO_LONG: Refusal = Refusal::new(
 pub(super) const NOTHING_ASKED: Refusal =
     Refusal::new(ResultCode::UNAVAILABLE, "no request came in time");
 
+/// A SASL bind whose next step does not come.
+pub(super) const STEP_TOO_SLOW: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "the next step of the bind did not come in time");
+
+/// A SASL mechanism that the gateway does not relay to this directory.
+pub(super) const NOT_CARRIED: Refusal = Refusal::new(
+    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+    "this SASL mechanism does not pass through the gateway",
+);
+
+/// A directory that wants a security layer.
+pub(super) const LAYERS_ONLY: Refusal = Refusal::new(
+    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
+    "the directory asks for a security layer, which the gateway cannot carry",
+);
+
+/// The directory is not to be talked to any more, right behind a success by a mechanism that may
+/// install a security layer.
+pub(super) const LOST_TO_A_LAYER: Refusal = Refusal::new(
+    ResultCode::UNAVAILABLE,
+    "the directory was lost behind the bind; a security layer cannot be carried (maxssf=0)",
+);
+
 /// A message that does not become whole.
 pub(super) const MESSAGE_TOO_SLOW: Refusal =
     Refusal::new(ResultCode::UNAVAILABLE, "a message took too long to arrive");
@@ -58,13 +81,19 @@ pub(super) const MALFORMED: Refusal =
 pub(super) const TOO_LARGE: Refusal =
     Refusal::new(ResultCode::PROTOCOL_ERROR, "message exceeds the size limit");
 
-/// An extended operation that is not served, in slapd's words.
-pub(super) const UNSUPPORTED_EXTENDED: Refusal =
-    Refusal::new(ResultCode::PROTOCOL_ERROR, "unsupported extended operation");
+/// A request to be done as somebody else, of a client that may not ask so (RFC 4370 section 4).
+pub(super) const PROXYING_DENIED: Refusal = Refusal::new(
+    ResultCode::AUTHORIZATION_DENIED,
+    "this client may not ask as somebody else through the gateway",
+);
 
 /// More searches in pages than a client may have begun and not finished.
 pub(super) const TOO_MANY_COOKIES: Refusal =
     Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many paged searches are not finished");
+
+/// More updates in a transaction than it may have.
+pub(super) const TRANSACTION_TOO_LARGE: Refusal =
+    Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many updates in one transaction");
 
 /// An operation that Cancel does not find (RFC 3909 section 2.1).
 pub(super) const NO_SUCH_OPERATION: Refusal =
@@ -87,6 +116,13 @@ pub(super) fn no_link(error: LinkError) -> Refusal {
         LinkError::Closed => SHUTTING_DOWN,
     }
 }
+
+/// What needs a connection of one's own, of a session that was bound by a certificate and can have
+/// none: it would have to be bound again, without a password.
+pub(super) const NOT_BY_PROXY: Refusal = Refusal::new(
+    ResultCode::UNWILLING_TO_PERFORM,
+    "not served to a session that was bound by certificate",
+);
 
 /// A client that was silent for too long.
 pub(super) const IDLE: Refusal = Refusal::new(ResultCode::UNAVAILABLE, "idle for too long");

@@ -3,13 +3,16 @@
 use super::connection::{Connection, Life};
 use super::outstanding::{Relayed, Way};
 use super::reply;
+use super::root;
+use super::transactions;
 use super::upstream::Standing;
 use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Link, Ports, Purpose};
-use crate::domain::session::{self, Action, Refusal, Session, Surroundings};
-use crate::domain::sharing;
+use crate::domain::session::{self, Action, BoundName, Refusal, Session, Surroundings};
+use crate::domain::sharing::{self, asks_as_another};
+use crate::domain::transaction::Role;
 use crate::proto::ber::{self, INTEGER, SEQUENCE};
-use crate::proto::envelope::{ClientMessageId, Envelope, MessageId};
+use crate::proto::envelope::{CONTROLS, ClientMessageId, Envelope, MessageId, write_with_body};
 use crate::proto::extended::{ExtendedRequest, ExtendedResponse};
 use crate::proto::filter::FilterLimits;
 use crate::proto::framing::{Frame, FramingError, frame};
@@ -78,6 +81,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return Taken::Yes;
         }
         let around = Surroundings {
+            start_tls: self.start_tls,
+            passwords: self.passwords,
             outstanding: self.outstanding.len(),
             max_outstanding: self.outstanding_limit().most,
             max_controls: self.config.max_controls,
@@ -101,9 +106,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             Action::Relay => return self.relay(request),
             Action::Bind { name, kind } => self.begin_bind(request, name, kind),
+            Action::BindExternal(asked) => self.begin_external(request, asked),
             Action::Answer(refusal) => self.refuse(request, refusal),
             Action::WhoAmI(identity) => self.answer_who_am_i(request, &identity),
-            Action::StartTls => self.refuse(request, reply::UNSUPPORTED_EXTENDED),
+            Action::StartTls => self.begin_tls(request),
             Action::Abandon(id) => self.abandon(request, id),
             Action::Cancel(id) => return self.cancel(request, id),
             Action::Unbind => self.close(Closed::Unbind),
@@ -161,8 +167,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn relay(&mut self, request: &Envelope<'_>) -> Taken {
+        if asks_as_another(request.controls) && !self.may_proxy(self.directory_of_session()) {
+            self.refuse(request, reply::PROXYING_DENIED);
+            self.requests += 1;
+            return Taken::Yes;
+        }
         if self.begins_too_many_pages(request) {
             self.refuse(request, reply::TOO_MANY_COOKIES);
+            self.requests += 1;
+            return Taken::Yes;
+        }
+        if self.exceeds_transaction(request) {
+            self.refuse(request, reply::TRANSACTION_TOO_LARGE);
             self.requests += 1;
             return Taken::Yes;
         }
@@ -199,6 +215,17 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         Taken::Later
     }
 
+    /// Whether the session may ask as somebody else (RFC 4370): nobody may who was not named.
+    pub(super) fn may_proxy(&self, directory: usize) -> bool {
+        let Session::Bound(BoundName(name)) = &self.session else { return false };
+        self.gateway.directory(directory).relay.may_proxy(name)
+    }
+
+    /// The directory that the session's operations go to.
+    fn directory_of_session(&self) -> usize {
+        self.upstream.as_ref().map_or(self.binding.directory(), |upstream| upstream.directory)
+    }
+
     fn send(&mut self, request: &Envelope<'_>) {
         let Some(upstream) = &mut self.upstream else {
             return;
@@ -210,23 +237,30 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         self.only_binds = false;
         // Controls and extended operations may leave state behind: cookies, transactions.
-        if !sharing::is_stateless(request) {
+        let is_special = !sharing::is_stateless(request);
+        if is_special {
             upstream.taint();
         }
         let is_paged = self.cookies.take(request);
         upstream.skip_ids(|id| self.outstanding.is_upstream(id));
-        let id = upstream.send(request.body);
+        let altered = root::asked(request);
+        let id = upstream.send(altered.as_deref().unwrap_or(request.body));
         self.outstanding.push(Relayed {
             client: ClientMessageId(request.id),
             way: Way::Own(id),
             has_controls: request.controls.is_some(),
             is_paged,
+            ends_transaction: is_special && transactions::role(request) == Some(Role::End),
             operation: request.operation,
             number: self.requests,
             entries: 0,
             cancels: None,
             started: Instant::now(),
         });
+        self.note_root(request, Way::Own(id));
+        if is_special {
+            self.note_transaction(request, id);
+        }
         self.requests += 1;
     }
 
@@ -235,7 +269,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return;
         };
         self.moments.is_served = true;
-        self.abandon_upstream(operation.way, request.controls);
+        // Whose operation it is, is settled: it is abandoned as nobody else.
+        let controls = request.controls.filter(|controls| !asks_as_another(Some(controls)));
+        self.abandon_upstream(operation.way, controls);
     }
 
     fn abandon_upstream(&mut self, way: Way, controls: Option<&[u8]>) {
@@ -250,7 +286,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             let mut body = Vec::with_capacity(controls.map_or(0, <[u8]>::len) + 16);
             ber::write_integer(&mut body, Operation::AbandonRequest.tag(), i64::from(id.0.get()));
             if let Some(controls) = controls {
-                ber::write_element(&mut body, crate::proto::envelope::CONTROLS, controls);
+                ber::write_element(&mut body, CONTROLS, controls);
             }
             upstream.send(&body);
         }
@@ -270,7 +306,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Relays a Cancel with the operation's messageID upstream in the place of the client's.
     fn cancel(&mut self, request: &Envelope<'_>, id: ClientMessageId) -> Taken {
         let Some(operation) = self.outstanding.by_client(id) else {
-            self.refuse(request, reply::NO_SUCH_OPERATION);
+            let is_critical = session::has_critical_control(request);
+            let refusal =
+                if is_critical { session::UNKNOWN_CRITICAL } else { reply::NO_SUCH_OPERATION };
+            self.refuse(request, refusal);
             self.requests += 1;
             return Taken::Yes;
         };
@@ -283,8 +322,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         ber::write_nested(&mut value, SEQUENCE, |out| {
             ber::write_integer(out, INTEGER, i64::from(target.0.get()));
         });
+        // Its controls are the directory's to judge, as with all that is relayed.
+        let mut body = Vec::new();
+        ExtendedRequest { name: oid::CANCEL, value: Some(&value) }.write_body(&mut body);
+        if let Some(controls) = request.controls {
+            ber::write_element(&mut body, CONTROLS, controls);
+        }
         let mut pdu = Vec::new();
-        ExtendedRequest { name: oid::CANCEL, value: Some(&value) }.write(&mut pdu, request.id);
+        write_with_body(request.id, &body, &mut pdu);
         match Envelope::parse(&pdu) {
             Ok(cancel) => {
                 let taken = self.relay(&cancel);
@@ -344,6 +389,7 @@ fn limit_behind(refusal: Refusal) -> Option<&'static str> {
         session::FILTER_TOO_DEEP => Some("max_filter_depth"),
         session::FILTER_TOO_WIDE => Some("max_filter_items"),
         reply::TOO_MANY_COOKIES => Some("max_cookies"),
+        reply::TRANSACTION_TOO_LARGE => Some("max_transaction"),
         _ => None,
     }
 }

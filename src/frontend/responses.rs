@@ -2,11 +2,16 @@
 //! always belong to the one that the session has.
 
 use super::connection::{Connection, Life};
+use super::outstanding::{Relayed, Way};
+use super::referring::Reference;
 use super::reply;
+use super::upstream::Upstream;
 use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Ports};
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
+use crate::proto::extended::ExtendedResponse;
 use crate::proto::framing::{Frame, frame};
+use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::{LdapResult, ResultCode};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -81,6 +86,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 _ => self.upstream_is_odd(),
             };
         }
+        if self.binding.asks_who_as(id) {
+            return match response.operation {
+                Operation::ExtendedResponse => self.identity_answered(&response),
+                Operation::IntermediateResponse => {}
+                Operation::Unknown(_) => self.skip(),
+                _ => self.upstream_is_odd(),
+            };
+        }
         self.relay_response(id, &response);
     }
 
@@ -92,9 +105,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Operation::ExtendedResponse if is_notice_of_disconnection(response) => {
                 self.upstream_lost();
             }
-            Operation::ExtendedResponse => {}
+            Operation::ExtendedResponse => self.take_aborted_transaction(response),
             Operation::Unknown(_) => self.skip(),
             _ => self.upstream_is_odd(),
+        }
+    }
+
+    /// That a transaction was aborted (RFC 5805 section 3.4) is about the client's own, which lives on
+    /// this connection; any other unsolicited notification is ignored.
+    fn take_aborted_transaction(&mut self, response: &Envelope<'_>) {
+        let is_ours = self.upstream.as_ref().is_some_and(Upstream::is_tainted);
+        if is_ours && is_named(response, oid::ABORTED_TRANSACTION) {
+            self.answer(MessageId::UNSOLICITED, response.body);
         }
     }
 
@@ -110,30 +132,76 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return;
         };
         let client = operation.client.0;
+        let directory = self.upstream.as_ref().map_or(0, |upstream| upstream.directory);
         match part(operation.operation, response.operation) {
             Part::Odd => self.upstream_is_odd(),
             Part::Unknown => self.skip(),
             Part::More => {
                 operation.entries += 1;
-                self.answer(client, response.body);
+                let way = operation.way;
+                self.relay_part(way, directory, client, response.body);
             }
             Part::Last => {
-                if operation.is_paged {
-                    self.cookies.give(response);
-                }
-                let code = LdapResult::decode(response.content)
-                    .map_or(ResultCode::OTHER, |result| result.code);
-                if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {
-                    self.cancelled(target);
-                }
-                self.answer(client, response.body);
-                if let Some(ended) = self.outstanding.finish(id) {
-                    self.report(ended.operation, code, ended.entries, ended.started, ended.number);
-                }
-                // A bind may have waited for this.
-                self.held = false;
-                self.offer_lease();
+                let operation = *operation;
+                self.end_own(operation, directory, response);
             }
+        }
+    }
+
+    /// The end of an operation on the session's own connection.
+    fn end_own(&mut self, operation: Relayed, directory: usize, response: &Envelope<'_>) {
+        if operation.is_paged {
+            self.cookies.give(response);
+        }
+        let (content, body) = (response.content, response.body);
+        let code = self.relay_last(&operation, directory, content, body);
+        self.outstanding.finish_way(operation.way);
+        let Relayed { operation, entries, started, number, .. } = operation;
+        self.report(operation, code, entries, started, number);
+        // A bind may have waited for this.
+        self.held = false;
+        self.offer_lease();
+    }
+
+    /// Relays the last response to an operation and gives its result code.
+    pub(super) fn relay_last(
+        &mut self,
+        operation: &Relayed,
+        directory: usize,
+        content: &[u8],
+        body: &[u8],
+    ) -> ResultCode {
+        let result = LdapResult::decode(content);
+        let code = result.map_or(ResultCode::OTHER, |result| result.code);
+        if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {
+            self.cancelled(target);
+        }
+        let settled = result.ok().and_then(|result| self.settle_referral(directory, &result, body));
+        let renumbered = operation.ends_transaction.then(|| self.end_transaction(body)).flatten();
+        let body = renumbered.as_deref().unwrap_or(body);
+        let (body, code) = settled.as_ref().map_or((body, code), |(body, code)| (body, *code));
+        self.answer(operation.client.0, body);
+        code
+    }
+
+    /// Relays an entry, a reference or an intermediate response.
+    pub(super) fn relay_part(
+        &mut self,
+        way: Way,
+        directory: usize,
+        client: MessageId,
+        body: &[u8],
+    ) {
+        if let Some(entry) = self.root_entry(way, directory, body) {
+            if !entry.is_empty() {
+                self.answer(client, &entry);
+            }
+            return;
+        }
+        match self.settle_reference(directory, body) {
+            Reference::Same => self.answer(client, body),
+            Reference::Other(body) => self.answer(client, &body),
+            Reference::Nothing => {}
         }
     }
 
@@ -165,7 +233,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         upstream.leave();
         if self.binding.is_sent() {
             self.bind_lost();
-        } else if !self.only_binds {
+        } else if !self.only_binds || self.binding.challenged_at().is_some() {
             self.refuse_outstanding(reply::UPSTREAM_LOST);
             self.disconnect(reply::UPSTREAM_LOST, Closed::UpstreamLost);
         }
@@ -187,6 +255,9 @@ fn part(request: Operation, response: Operation) -> Part {
 }
 
 fn is_notice_of_disconnection(response: &Envelope<'_>) -> bool {
-    crate::proto::extended::ExtendedResponse::decode(response.content)
-        .is_ok_and(|notice| notice.name == Some(crate::proto::oid::NOTICE_OF_DISCONNECTION))
+    is_named(response, oid::NOTICE_OF_DISCONNECTION)
+}
+
+fn is_named(response: &Envelope<'_>, name: &[u8]) -> bool {
+    ExtendedResponse::decode(response.content).is_ok_and(|notice| notice.name == Some(name))
 }

@@ -8,6 +8,7 @@ use super::connection::{Connection, Life};
 use super::outstanding::{Relayed, Way};
 use super::reply;
 use super::requests::Taken;
+use super::root;
 use super::upstream::Standing;
 use crate::app::events::{Closed, Event};
 use crate::app::gateway::SeatOf;
@@ -100,6 +101,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// A session that was bound and has no connection any more goes on by proxied authorisation,
     /// or ends.
     pub(super) fn relay_proxied(&mut self, request: &Envelope<'_>) -> Taken {
+        if self.is_vouched_for && !sharing::is_stateless(request) {
+            self.refuse(request, reply::NOT_BY_PROXY);
+            self.requests += 1;
+            return Taken::Yes;
+        }
         if !sharing::is_stateless(request) || !self.name_fits() {
             return self.end_for_want_of_a_lease();
         }
@@ -133,13 +139,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return Taken::Later;
         };
         seated.is_promised = false;
-        let sent = seated.seat.send(request.operation, request.body);
+        let altered = root::asked(request);
+        let body = altered.as_deref().unwrap_or(request.body);
+        let sent = seated.seat.send(request.operation, body);
         seated.is_waiting = sent.is_none();
         let Some(id) = sent else {
             return Taken::Later;
         };
         self.only_binds = false;
         self.note_shared(request, request.operation, id);
+        self.note_root(request, Way::Shared(id));
         Taken::Yes
     }
 
@@ -149,6 +158,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             way: Way::Shared(id),
             has_controls: request.controls.is_some(),
             is_paged: false,
+            ends_transaction: false,
             operation,
             number: self.requests,
             entries: 0,
@@ -187,8 +197,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// A bind was received: whoever the seat was for, it is not this session any more.
     pub(super) fn leave_seat(&mut self) {
         self.is_offered = false;
+        self.is_vouched_for = false;
         self.name_fits = None;
         self.cookies.forget();
+        self.updates.forget();
         if self.seat.is_some() {
             self.seat = None;
         }
@@ -244,6 +256,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn receive_shared(&mut self, responses: &Responses) {
+        let directory = self.seat.as_ref().map_or(0, |seated| seated.directory);
         for (id, part, body) in responses.iter() {
             if self.life != Life::Open {
                 return;
@@ -254,11 +267,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             match part {
                 Part::More => {
                     operation.entries += 1;
-                    self.answer(client, body);
+                    let way = operation.way;
+                    self.relay_part(way, directory, client, body);
                 }
                 Part::Last => {
                     let operation = *operation;
-                    self.end_shared(operation, body);
+                    self.end_shared(operation, directory, body);
                 }
                 Part::Lost => {
                     let operation = *operation;
@@ -270,7 +284,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
-    fn end_shared(&mut self, operation: Relayed, body: &[u8]) {
+    fn end_shared(&mut self, operation: Relayed, directory: usize, body: &[u8]) {
         let content = Reader::new(body).element().map_or(&[][..], |response| response.content);
         let code = LdapResult::decode(content).map_or(ResultCode::OTHER, |result| result.code);
         if self.is_denial(&operation, code) {
@@ -278,11 +292,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.end_for_want_of_a_lease();
             return;
         }
-        if let (Some(target), ResultCode::SUCCESS) = (operation.cancels, code) {
-            self.cancelled(target);
-        }
+        let code = self.relay_last(&operation, directory, content, body);
         self.outstanding.finish_way(operation.way);
-        self.answer(operation.client.0, body);
         let Relayed { operation, entries, started, number, .. } = operation;
         self.report(operation, code, entries, started, number);
         // A bind may have waited for this.
@@ -305,7 +316,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let may_go = match &self.session {
             Session::Anonymous => true,
-            Session::Binding(_) => false,
+            Session::Binding(_) | Session::Negotiating(_) => false,
             Session::Bound(_) => {
                 let directory = self.binding.directory();
                 self.gateway.directory(directory).shared.grants_proxying() && self.name_fits()

@@ -71,6 +71,8 @@ enum Due {
     Bind,
     /// The client's reading.
     Write,
+    /// The next step of a SASL bind.
+    Step,
     /// The rest of the client's message.
     Read,
     /// The end of the operations that a bind waits for.
@@ -122,6 +124,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 next.or(oldest, config.operation_timeout, Due::Operation);
             }
         }
+        if let Some(since) = self.binding.challenged_at() {
+            next.or(since, config.sasl_step_timeout, Due::Step);
+        }
         if let Some(since) = moments.partial_since {
             next.or(since, config.read_timeout, Due::Read);
         }
@@ -163,11 +168,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn time_is_up(&mut self, due: Due) -> Option<Closed> {
         match due {
-            Due::End => {
-                if let Life::Closing(reason) | Life::Lingering(reason) = self.life {
-                    return Some(reason);
+            Due::End => match self.life {
+                Life::Closing(reason) | Life::Lingering(reason) => return Some(reason),
+                Life::StartingTls => {
+                    self.limit_hit("handshake_timeout");
+                    return Some(Closed::Limit("handshake_timeout"));
                 }
-            }
+                Life::Open => {}
+            },
             Due::Bind => self.bind_is_overdue(),
             Due::Write => {
                 self.limit_hit("write_timeout");
@@ -175,6 +183,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.leave_unread(Closed::Limit("write_timeout"));
             }
             Due::Read => self.end_for("read_timeout", reply::MESSAGE_TOO_SLOW),
+            Due::Step => self.end_for("sasl_step_timeout", reply::STEP_TOO_SLOW),
             Due::PreBind => self.end_for("pre_bind_timeout", reply::NOTHING_ASKED),
             Due::BindWait => {
                 self.limit_hit("bind_wait_timeout");

@@ -59,6 +59,10 @@ pub(super) struct Upstream<L: Link> {
     pub(super) outbound: Outbound,
     /// Whether this session has sent nothing but binds on it.
     pub(super) only_binds: bool,
+    /// Whether a step of a SASL bind was sent on it. A server may keep something of an exchange:
+    /// slapd 2.5 takes who binds next, by ANONYMOUS, for the one who failed by SCRAM. So it serves
+    /// that exchange and what follows its success, and no other bind.
+    saw_sasl: bool,
     ids: Numbering,
     /// Whether something was sent whose answer may come late, or that leaves state behind.
     tainted: bool,
@@ -75,6 +79,7 @@ impl<L: Link> Upstream<L> {
             inbound: Inbound::new(Content::Responses),
             outbound: Outbound::new(Content::Requests),
             only_binds: true,
+            saw_sasl: false,
             ids,
             tainted: false,
         }
@@ -112,6 +117,17 @@ impl<L: Link> Upstream<L> {
     /// Notes that the connection must not go back to the pool.
     pub(super) fn taint(&mut self) {
         self.tainted = true;
+    }
+
+    /// Notes that a step of a SASL bind is sent on it.
+    pub(super) fn carries_sasl(&mut self) {
+        self.saw_sasl = true;
+        self.tainted = true;
+    }
+
+    /// Whether another bind may be sent on it.
+    pub(super) fn takes_a_bind(&self) -> bool {
+        !self.saw_sasl
     }
 
     /// Whether it must not go back to the pool.

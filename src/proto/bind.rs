@@ -91,10 +91,35 @@ impl<'a> BindResponse<'a> {
     }
 }
 
+/// The body of a bind response, operation and controls, with other SASL credentials.
+pub fn with_credentials(body: &[u8], credentials: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = Reader::new(body);
+    let operation = reader.element().ok()?;
+    let mut fields = Reader::new(operation.content);
+    let result = LdapResult::read(&mut fields).ok()?;
+    fields.optional(SERVER_SASL_CREDENTIALS).ok()?;
+    let mut out = Vec::with_capacity(body.len() + 16);
+    ber::write_nested(&mut out, operation.tag, |out| {
+        result.write_fields(out);
+        ber::write_element(out, SERVER_SASL_CREDENTIALS, credentials);
+        out.extend_from_slice(fields.take_rest());
+    });
+    out.extend_from_slice(reader.take_rest());
+    Some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::proto::envelope::Envelope;
+
+    #[test]
+    fn a_response_with_other_credentials_keeps_the_rest() {
+        let body = [0x61, 12, 10, 1, 14, 4, 0, 4, 0, 0x87, 1, b'x', 0x99, 0, 0xa0, 0];
+        let expected = [0x61, 13, 10, 1, 14, 4, 0, 4, 0, 0x87, 2, b'y', b'z', 0x99, 0, 0xa0, 0];
+        assert_eq!(with_credentials(&body, b"yz"), Some(expected.to_vec()));
+        assert_eq!(with_credentials(&body[..5], b"yz"), None);
+    }
 
     #[test]
     fn a_password_is_written_without_moving_the_buffer() {

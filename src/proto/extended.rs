@@ -30,12 +30,20 @@ impl<'a> ExtendedRequest<'a> {
 
     /// Appends a whole message with this request.
     pub fn write(&self, out: &mut Vec<u8>, id: MessageId) {
-        write_message(out, id, Operation::ExtendedRequest.tag(), |out| {
-            ber::write_element(out, REQUEST_NAME, self.name);
-            if let Some(value) = self.value {
-                ber::write_element(out, REQUEST_VALUE, value);
-            }
-        });
+        write_message(out, id, Operation::ExtendedRequest.tag(), |out| self.write_fields(out));
+    }
+
+    /// Appends this request without an envelope.
+    pub fn write_body(&self, out: &mut Vec<u8>) {
+        let tag = Operation::ExtendedRequest.tag();
+        ber::write_nested(out, tag, |out| self.write_fields(out));
+    }
+
+    fn write_fields(&self, out: &mut Vec<u8>) {
+        ber::write_element(out, REQUEST_NAME, self.name);
+        if let Some(value) = self.value {
+            ber::write_element(out, REQUEST_VALUE, value);
+        }
     }
 }
 
@@ -70,14 +78,17 @@ impl<'a> ExtendedResponse<'a> {
 
     /// Appends a whole message with this response.
     pub fn write(&self, out: &mut Vec<u8>, id: MessageId) {
-        write_message(out, id, Operation::ExtendedResponse.tag(), |out| {
-            self.result.write_fields(out);
-            if let Some(name) = self.name {
-                ber::write_element(out, RESPONSE_NAME, name);
-            }
-            if let Some(value) = self.value {
-                ber::write_element(out, RESPONSE_VALUE, value);
-            }
-        });
+        write_message(out, id, Operation::ExtendedResponse.tag(), |out| self.write_fields(out));
+    }
+
+    /// Appends the fields of this response.
+    pub fn write_fields(&self, out: &mut Vec<u8>) {
+        self.result.write_fields(out);
+        if let Some(name) = self.name {
+            ber::write_element(out, RESPONSE_NAME, name);
+        }
+        if let Some(value) = self.value {
+            ber::write_element(out, RESPONSE_VALUE, value);
+        }
     }
 }

@@ -7,6 +7,7 @@
 pub mod attribute;
 pub mod ber;
 pub mod bind;
+pub mod certificate;
 pub mod control;
 pub mod dn;
 pub mod envelope;
@@ -22,3 +23,4 @@ pub mod result;
 pub mod schema;
 pub mod search;
 pub mod sync;
+pub mod url;

@@ -14,6 +14,22 @@ pub const CANCEL: &[u8] = b"1.3.6.1.1.8";
 pub const PAGED_RESULTS: &[u8] = b"1.2.840.113556.1.4.319";
 /// Proxied authorisation (RFC 4370).
 pub const PROXIED_AUTHORISATION: &[u8] = b"2.16.840.1.113730.3.4.18";
+/// Proxied authorisation as its first draft had it (draft-weltman-ldapv3-proxy-04).
+pub const PROXIED_AUTHORISATION_DRAFT: &[u8] = b"2.16.840.1.113730.3.4.12";
+/// The authorisation identity, on a bind's response (RFC 3829).
+pub const AUTHORISATION_IDENTITY: &[u8] = b"2.16.840.1.113730.3.4.15";
+/// Virtual list view, on a search (draft-ietf-ldapext-ldapv3-vlv).
+pub const LIST_VIEW: &[u8] = b"2.16.840.1.113730.3.4.9";
+/// Virtual list view, on the result.
+pub const LIST_VIEW_DONE: &[u8] = b"2.16.840.1.113730.3.4.10";
+/// Transaction Specification, on an update (RFC 5805).
+pub const TRANSACTION: &[u8] = b"1.3.6.1.1.21.2";
+/// Start Transaction (RFC 5805).
+pub const START_TRANSACTION: &[u8] = b"1.3.6.1.1.21.1";
+/// End Transaction (RFC 5805).
+pub const END_TRANSACTION: &[u8] = b"1.3.6.1.1.21.3";
+/// Aborted Transaction, a notice (RFC 5805).
+pub const ABORTED_TRANSACTION: &[u8] = b"1.3.6.1.1.21.4";
 /// Matched values (RFC 3876).
 pub const MATCHED_VALUES: &[u8] = b"1.2.826.0.1.3344810.2.3";
 /// Sync Request (RFC 4533).
@@ -24,3 +40,8 @@ pub const SYNC_STATE: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.2";
 pub const SYNC_DONE: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.3";
 /// Sync Info, an intermediate response (RFC 4533).
 pub const SYNC_INFO: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.4";
+
+/// Whether a control of that OID has a request done as somebody else.
+pub fn is_proxied_authorisation(oid: &[u8]) -> bool {
+    [PROXIED_AUTHORISATION, PROXIED_AUTHORISATION_DRAFT].contains(&oid)
+}

@@ -1,5 +1,6 @@
 //! The wiring of a gateway: configuration in, a running gateway out. It decides nothing.
 
+mod certificates;
 mod clock;
 mod descriptors;
 mod oversight;
@@ -9,7 +10,7 @@ mod signals;
 pub use clock::SystemClock;
 pub use descriptors::too_few_descriptors;
 pub use running::Running;
-pub use signals::Signals;
+pub use signals::{Hangup, Signals};
 
 use crate::admin::TokenError;
 use crate::config::Config;

@@ -3,7 +3,7 @@
 use super::clock::SystemClock;
 use super::oversight::{Directories, Part};
 use super::signals::Signals;
-use super::{Config, RunError, descriptors};
+use super::{Config, RunError, certificates, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
 use crate::app::barrier::Barrier;
 use crate::app::events::Event;
@@ -65,6 +65,8 @@ pub struct Running {
     followers: Vec<Background>,
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
+    /// Has certificates read again.
+    bell: certificates::Bell,
 }
 
 impl Running {
@@ -104,6 +106,7 @@ impl Running {
             followers: Vec::new(),
             addresses,
             admin: None,
+            bell: certificates::Bell::default(),
         };
         let policies = policies(&config);
         let barriers = running.follow(&config, &policies)?;
@@ -111,6 +114,7 @@ impl Running {
             let oversight = running.oversee(&policies, &barriers);
             running.administer(&config, socket, token, oversight)?;
         }
+        running.watch_certificates(&config, &listeners);
         let throttle = throttle(&config);
         running.keep_up(telemetry.clone(), throttle.clone());
         running.work(&config, (policies, barriers), listeners, &throttle)?;
@@ -131,7 +135,17 @@ impl Running {
     /// Serves until a signal asks for the end.
     pub fn until_signalled(self, mut signals: Signals) -> Result<(), RunError> {
         runtime()?.block_on(async {
-            signals.reached(1).await;
+            let mut hangups = signals.clone();
+            let attend = async {
+                loop {
+                    hangups.hung_up().await;
+                    self.bell.ring();
+                }
+            };
+            tokio::select! {
+                () = signals.reached(1) => {}
+                () = attend => {}
+            }
             self.begin_to_drain();
             tokio::select! {
                 () = self.drained() => {}
@@ -215,6 +229,7 @@ impl Running {
             let directories = directories
                 .map(|((configured, policy), upstream)| Directory {
                     policy: policy.clone(),
+                    relay: Arc::new(configured.relay.clone()),
                     links: upstream.links(index),
                     shared: upstream.shared(index),
                     outstanding: Outstanding {
@@ -358,6 +373,16 @@ impl Running {
                 }
             }
         });
+    }
+
+    fn watch_certificates(&self, config: &Config, listeners: &[Listeners]) {
+        let tls = listeners.first().and_then(Listeners::tls);
+        let (Some(tls), Some(files)) = (tls, &config.listen.tls) else {
+            return;
+        };
+        let (bell, events) = (self.bell.clone(), self.telemetry.clone());
+        let watch = certificates::watch(tls.clone(), files.reload_interval, bell, events);
+        self.control.handle.spawn(watch);
     }
 
     fn say_hello(&self) {

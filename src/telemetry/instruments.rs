@@ -2,8 +2,9 @@
 
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
-use crate::app::events::{Closed, GroupSource, SignOnOutcome};
+use crate::app::events::{Closed, GroupSource, Handshake, SignOnOutcome, TlsVersion, Unidentified};
 use crate::domain::observation::UnknownReason;
+use crate::domain::referral::Settled;
 use crate::domain::replication::Decision;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
@@ -179,6 +180,8 @@ pub(super) struct PerDirectory {
     retries: Counter,
     skipped: Counter,
     odd: Counter,
+    unidentified: [Counter; Unidentified::ALL.len()],
+    referrals: [Counter; Settled::ALL.len()],
     up: Gauge,
     servers_down: Gauge,
     down: Mutex<BTreeSet<Box<str>>>,
@@ -209,6 +212,11 @@ impl PerDirectory {
             retries: counter(recorder, table::UPSTREAM_RETRIES_TOTAL, &[name]),
             skipped: counter(recorder, table::UPSTREAM_SKIPPED_TOTAL, &[name]),
             odd: counter(recorder, table::UPSTREAM_ODD_TOTAL, &[name]),
+            unidentified: Unidentified::ALL.map(|reason| {
+                counter(recorder, table::SIGN_ON_UNIDENTIFIED_TOTAL, &[name, reason.name()])
+            }),
+            referrals: Settled::ALL
+                .map(|settled| counter(recorder, table::REFERRALS_TOTAL, &[name, settled.name()])),
             up: gauge(recorder, table::UPSTREAM_UP, &[name], 1.0),
             servers_down: gauge(recorder, table::UPSTREAM_SERVERS_DOWN, &[name], 0.0),
             down: Mutex::default(),
@@ -257,6 +265,14 @@ impl PerDirectory {
         self.skipped.increment(1);
     }
 
+    pub(super) fn unidentified(&self, reason: Unidentified) {
+        self.unidentified[reason as usize].increment(1);
+    }
+
+    pub(super) fn referred(&self, settled: Settled) {
+        self.referrals[settled as usize].increment(1);
+    }
+
     pub(super) fn odd(&self) {
         self.odd.increment(1);
     }
@@ -284,6 +300,29 @@ impl PerDirectory {
     }
 }
 
+/// The handles of TLS.
+pub(super) struct OfTls {
+    pub(super) handshakes: [[Counter; Handshake::ALL.len()]; TlsVersion::ALL.len()],
+    pub(super) reloaded: Counter,
+    pub(super) refused: Counter,
+}
+
+impl OfTls {
+    fn new(recorder: &PrometheusRecorder) -> Self {
+        let by_handshake = |version: TlsVersion| {
+            Handshake::ALL.map(|handshake| {
+                let labels = [version.name(), handshake.name()];
+                counter(recorder, table::TLS_HANDSHAKES_TOTAL, &labels)
+            })
+        };
+        Self {
+            handshakes: TlsVersion::ALL.map(by_handshake),
+            reloaded: counter(recorder, table::TLS_RELOADS_TOTAL, &["changed"]),
+            refused: counter(recorder, table::TLS_RELOADS_TOTAL, &["refused"]),
+        }
+    }
+}
+
 /// All handles.
 pub(super) struct Instruments {
     pub(super) recorder: PrometheusRecorder,
@@ -306,6 +345,7 @@ pub(super) struct Instruments {
     limits_other: Counter,
     pub(super) throttles: Counter,
     pub(super) throttled: Gauge,
+    pub(super) tls: OfTls,
     pub(super) phase: Gauge,
     pub(super) store_healthy: Gauge,
     pub(super) admin_refused: Counter,
@@ -341,6 +381,7 @@ impl Instruments {
             limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
             throttles: counter(r, table::THROTTLES_TOTAL, &[]),
             throttled: gauge(r, table::THROTTLED_SOURCES, &[], 0.0),
+            tls: OfTls::new(r),
             phase: gauge(r, table::PHASE, &[], 0.0),
             store_healthy: gauge(r, table::STORE_HEALTHY, &[], 1.0),
             admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),

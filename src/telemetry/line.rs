@@ -14,6 +14,8 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self.0 {
             Event::Connected { .. }
+            | Event::TlsEstablished { .. }
+            | Event::TlsFailed { .. }
             | Event::Disconnected { .. }
             | Event::Bind { .. }
             | Event::Answered { .. } => connection(self.0, f),
@@ -28,6 +30,18 @@ fn connection(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::Connected { conn, peer, tls } => {
             let tls = if tls { "yes" } else { "no" };
             write!(f, "conn={} ACCEPT from {peer} tls={tls}", conn.0)
+        }
+        Event::TlsEstablished { conn, version, handshake, certified } => {
+            let (conn, version, handshake) = (conn.0, version.name(), handshake.name());
+            let certificate = if certified { "yes" } else { "no" };
+            write!(
+                f,
+                "conn={conn} TLS established tls_proto={version} handshake={handshake} \
+                 client_certificate={certificate}"
+            )
+        }
+        Event::TlsFailed { conn, error } => {
+            write!(f, "conn={} TLS failed error={}", conn.0, Quoted(error.as_bytes()))
         }
         Event::Disconnected { conn, reason: Closed::Limit(limit) } => {
             write!(f, "conn={} closed (limit {})", conn.0, Word(limit))
@@ -92,6 +106,12 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::UpstreamSkipped { directory } => {
             write!(f, "UPSTREAM directory={} response of an unknown type skipped", Word(directory))
         }
+        Event::SignOnUnidentified { directory, reason } => {
+            write!(f, "SIGNON directory={} unidentified reason={}", Word(directory), reason.name())
+        }
+        Event::ReferralSettled { directory, settled } => {
+            write!(f, "REFERRAL directory={} {}", Word(directory), settled.name())
+        }
         Event::UpstreamOdd { directory } => {
             write!(f, "UPSTREAM directory={} closed: no answer to what was asked", Word(directory))
         }
@@ -107,6 +127,16 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "STORE failed error={}", Quoted(error.as_bytes()))
         }
         Event::StoreRecovered => f.write_str("STORE recovered"),
+        Event::NotVouchedFor { conn, name, why } => {
+            let (conn, name, why) =
+                (conn.0, Quoted(name), Quoted(why.to_string().as_bytes()).to_string());
+            write!(f, "conn={conn} EXTERNAL dn={name} refused reason={why}")
+        }
+        Event::CertificatesReloaded => f.write_str("TLS certificates reloaded"),
+        Event::CertificatesRefused { error } => {
+            let error = Quoted(error.as_bytes());
+            write!(f, "TLS certificates not reloaded, the old ones stay in force error={error}")
+        }
         Event::AdminRefused => f.write_str("ADMIN request without a valid token refused"),
         _ => copy(event, f),
     }
@@ -163,7 +193,7 @@ impl fmt::Display for Etime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::events::{ConnectionId, GroupSource};
+    use crate::app::events::{ConnectionId, GroupSource, Handshake, TlsVersion};
     use crate::domain::observation::UnknownReason;
     use crate::domain::replication::Decision;
     use crate::proto::result::ResultCode;
@@ -179,6 +209,19 @@ mod tests {
     #[test]
     fn a_connection_reads_as_in_slapds_log() {
         let peer = "127.0.0.1:5555".parse().unwrap();
+        check(
+            Event::TlsEstablished {
+                conn: CONN,
+                version: TlsVersion::V1_2,
+                handshake: Handshake::Resumed,
+                certified: true,
+            },
+            "conn=12 TLS established tls_proto=TLSv1.2 handshake=resumed client_certificate=yes",
+        );
+        check(
+            Event::TlsFailed { conn: CONN, error: "no certificate" },
+            r#"conn=12 TLS failed error="no certificate""#,
+        );
         check(
             Event::Connected { conn: CONN, peer, tls: false },
             "conn=12 ACCEPT from 127.0.0.1:5555 tls=no",

@@ -153,6 +153,9 @@ impl Inner {
                 instruments.bound(worker, code, elapsed);
             }
             Event::Answered { operation, code, .. } => instruments.answered(operation, code),
+            Event::TlsEstablished { version, handshake, .. } => {
+                instruments.tls.handshakes[version as usize][handshake as usize].increment(1);
+            }
             _ => return self.count_rare(event),
         }
         Urgency::Line(Level::DEBUG)
@@ -185,6 +188,12 @@ impl Inner {
             | Event::RollbackOver { .. }
             | Event::RollbackAccepted { .. }
             | Event::HeldDecided { .. } => return self.count_copy(event),
+            Event::SignOnUnidentified { directory, reason } => {
+                instruments.directory(directory).unidentified(reason);
+            }
+            Event::ReferralSettled { directory, settled } => {
+                instruments.directory(directory).referred(settled);
+            }
             Event::UpstreamOdd { directory } => {
                 instruments.directory(directory).odd();
                 return Urgency::Joined(Level::WARN, &self.odd);
@@ -214,7 +223,7 @@ impl Inner {
                 instruments.admin_refused.increment(1);
                 return Urgency::Joined(Level::WARN, &self.refusals);
             }
-            _ => {}
+            _ => return self.count_tls(event),
         }
         Urgency::Line(Level::DEBUG)
     }
@@ -248,6 +257,23 @@ impl Inner {
             _ => {}
         }
         Urgency::Line(Level::INFO)
+    }
+
+    fn count_tls(&self, event: &Event<'_>) -> Urgency<'_> {
+        let tls = &self.instruments.tls;
+        Urgency::Line(match *event {
+            // Nobody gets as far as this without a certificate that was verified.
+            Event::NotVouchedFor { .. } => Level::INFO,
+            Event::CertificatesReloaded => {
+                tls.reloaded.increment(1);
+                Level::INFO
+            }
+            Event::CertificatesRefused { .. } => {
+                tls.refused.increment(1);
+                Level::ERROR
+            }
+            _ => Level::DEBUG,
+        })
     }
 
     fn count_sign_on(&self, event: &Event<'_>) -> Urgency<'_> {

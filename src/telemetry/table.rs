@@ -115,6 +115,10 @@ metrics_table! {
         "Responses of an unknown type that were skipped.";
     UPSTREAM_ODD_TOTAL: Counter "bindgate_upstream_odd_total" ["directory"]
         "Clients' connections to the directory that were closed over what is no answer.";
+    SIGN_ON_UNIDENTIFIED_TOTAL: Counter "bindgate_sign_on_unidentified_total" ["directory", "reason"]
+        "SASL binds that succeeded and were not synchronised: the directory names no entry, or does not say who it is.";
+    REFERRALS_TOTAL: Counter "bindgate_referrals_total" ["directory", "outcome"]
+        "References to other servers that a directory gave: stripped, passed, or rewritten to lead here.";
     UPSTREAM_UP: Gauge "bindgate_upstream_up" ["directory"]
         "1 while no server of the directory is known to be down, else 0.";
     UPSTREAM_SERVERS_DOWN: Gauge "bindgate_upstream_servers_down" ["directory"]
@@ -145,6 +149,10 @@ metrics_table! {
         "Sessions that lent their connection and went on by proxied authorisation.";
     UPSTREAM_PROXY_PROBES_TOTAL: Counter "bindgate_upstream_proxy_probes_total" ["directory", "outcome"]
         "Probes whether the directory grants proxied authorisation: granted, refused, or failed.";
+    TLS_HANDSHAKES_TOTAL: Counter "bindgate_tls_handshakes_total" ["version", "handshake"]
+        "TLS handshakes of clients that succeeded: full, or resumed by a ticket.";
+    TLS_RELOADS_TOTAL: Counter "bindgate_tls_reloads_total" ["outcome"]
+        "Changes of the certificate files of [listen.tls]: taken over, or refused so that the old ones stayed.";
     PHASE: Gauge "bindgate_phase" []
         "0 while the gateway serves, 1 while it drains, 2 while it ends.";
     STORE_HEALTHY: Gauge "bindgate_store_healthy" []

@@ -3,9 +3,10 @@
 //! lines out.
 
 use super::*;
-use crate::app::events::{Closed, ConnectionId, GroupSource};
+use crate::app::events::{Closed, ConnectionId, GroupSource, Unidentified};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
+use crate::domain::referral::Settled;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
 use std::io;
@@ -140,6 +141,8 @@ fn the_gateways_own_events_move_their_metrics() {
             Event::UpstreamSkipped { directory: "corp" },
             Event::UpstreamOdd { directory: "corp" },
             Event::ReplicaMissed { directory: "corp" },
+            Event::SignOnUnidentified { directory: "corp", reason: Unidentified::Untold },
+            Event::ReferralSettled { directory: "corp", settled: Settled::Stripped },
             Event::ReplicaGivenUp { directory: "corp" },
             Event::LimitHit { limit: "max_clients", peer: None },
             Event::LimitHit { limit: "max_clients", peer: None },
@@ -152,6 +155,8 @@ fn the_gateways_own_events_move_their_metrics() {
             "bindgate_upstream_retries_total{directory=\"corp\"} 1",
             "bindgate_upstream_skipped_total{directory=\"corp\"} 1",
             "bindgate_upstream_odd_total{directory=\"corp\"} 1",
+            "bindgate_sign_on_unidentified_total{directory=\"corp\",reason=\"untold\"} 1",
+            "bindgate_referrals_total{directory=\"corp\",outcome=\"stripped\"} 1",
             "bindgate_replica_misses_total{directory=\"corp\"} 1",
             "bindgate_replica_given_up{directory=\"corp\"} 1",
             "bindgate_limit_hits_total{limit=\"max_clients\"} 2",

@@ -48,7 +48,8 @@ fn person(dn: &str, name: &str) -> Body {
 
 /// The conversation of a seed.
 pub(crate) fn conversation(seed: u64) -> Conversation {
-    let mut talk = Talk { dice: Dice::new(seed), next_id: 1, respelled: false };
+    let mut talk =
+        Talk { dice: Dice::new(seed), next_id: 1, respelled: false, to_come: Vec::new() };
     let length = 1 + talk.dice.below(MOST);
     let mut held = Conversation::default();
     let mut count = 0;
@@ -65,17 +66,23 @@ struct Talk {
     next_id: i64,
     /// Whether a bind was sent whose name is not spelled as the directory spells it.
     respelled: bool,
+    /// What has to come next, the last one first.
+    to_come: Vec<Operation>,
 }
 
 impl Talk {
     /// The next operations, at most that many.
     fn group(&mut self, most: usize) -> Vec<Operation> {
+        if let Some(next) = self.to_come.pop() {
+            return vec![next];
+        }
         match self.dice.below(20) {
             0..6 => vec![self.bind()],
             6..11 => vec![self.write()],
             11 if self.dice.once_in(2) => vec![self.pages()],
             11 => vec![self.sorted()],
             12 if most >= 3 => self.abandoned(),
+            13 if most >= 3 && self.dice.once_in(2) => self.negotiated(),
             13 if most >= 3 => self.cancelled(),
             14 if self.dice.once_in(2) => {
                 vec![self.operation("unbind", pdu::unbind(), Answers::End)]
@@ -160,6 +167,22 @@ impl Talk {
             ),
             _ => self.operation(what, body, answers),
         }
+    }
+
+    /// A SASL bind with something between its steps, and an end by another bind. The challenges are
+    /// random. Not an abandon in between, which slapd answers by a message that is no LDAP, nor
+    /// another step, whose answer depends on how quickly slapd is asked.
+    fn negotiated(&mut self) -> Vec<Operation> {
+        let mechanism = *self.dice.one_of(&["SCRAM-SHA-1", "SCRAM-SHA-256", "CRAM-MD5"]);
+        let first = mechanism.starts_with("SCRAM").then_some(&b"n,,n=ann,r=0123456789"[..]);
+        let first = pdu::sasl_bind(mechanism, first);
+        let opening = self.operation("a first step", first.clone(), Answers::Challenge);
+        let between = if self.dice.once_in(2) { self.read() } else { self.write() };
+        let wrong = pdu::bind(&format!("uid=ann,{PEOPLE}"), b"wrong");
+        let end = self.operation("a wrong password between steps", wrong, Answers::Equal);
+        // One by one: what is pipelined behind a step, slapd may leave lying for ever.
+        self.to_come = vec![end, between];
+        vec![opening]
     }
 
     fn with_a_control(&mut self, body: Body) -> Body {

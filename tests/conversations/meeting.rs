@@ -95,6 +95,7 @@ fn same(operation: &Operation, direct: &Played, relayed: &Played) -> bool {
             assert!(listed, "{} is no exception", operation.what);
             direct.outline(id) == relayed.outline(id)
         }
+        Answers::Challenge => direct.outline(id) == relayed.outline(id),
         Answers::Settled => direct.settled(id) == relayed.settled(id),
         Answers::Equal | Answers::Never | Answers::End => direct.whole(id) == relayed.whole(id),
         Answers::Pages(_, most) => (id..id + most).all(|id| direct.whole(id) == relayed.whole(id)),

@@ -12,6 +12,8 @@ pub(crate) enum Answers {
     Settled,
     /// With messages of a number and a result code that are equal: the gateway answers itself.
     SameCode,
+    /// With messages of a number and a result code that are equal: the rest is random.
+    Challenge,
     /// With messages that come sooner or later than something else.
     Racing,
     /// Perhaps: it is abandoned.

@@ -348,6 +348,8 @@ impl Events for Seen {
             Event::UpstreamSkipped { .. } => "skipped".to_owned(),
             Event::UpstreamOdd { .. } => "odd".to_owned(),
             Event::LimitHit { limit, .. } => format!("limit {limit}"),
+            Event::SignOnUnidentified { reason, .. } => format!("unidentified {}", reason.name()),
+            Event::ReferralSettled { settled, .. } => format!("referral {}", settled.name()),
             _ => return,
         };
         self.0.lock().unwrap().push(text);

@@ -29,7 +29,9 @@ use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::app::throttle::{self, Throttle, Watch};
 use bindgate::domain::policy::OnUnknown;
-use bindgate::frontend::{Config, Drain, Phase, serve_client};
+use bindgate::domain::referral::Referrals;
+use bindgate::domain::relay::RelayPolicy;
+use bindgate::frontend::{Confidentiality, Config, Drain, Phase, serve_client};
 use bindgate::proto::envelope::MessageId;
 use bindgate::proto::framing::{Frame, frame};
 use std::collections::HashMap;
@@ -84,6 +86,18 @@ impl House {
         granting: Granting,
         proxying: bool,
     ) -> (Self, FarEnds) {
+        let relay = RelayPolicy { referrals: Referrals::Pass, ..RelayPolicy::default() };
+        Self::relaying(on_unknown, granting, proxying, relay)
+    }
+
+    /// A house with a policy of what is relayed.
+    pub(crate) fn relaying(
+        on_unknown: OnUnknown,
+        granting: Granting,
+        proxying: bool,
+        relay: RelayPolicy,
+    ) -> (Self, FarEnds) {
+        let relay = Arc::new(relay);
         let (links, far_ends) = FakeLinks::new(granting);
         let (tree, seen) = (Tree::new(), Seen::default());
         let policies = ["one", "two"].map(|name| Arc::new(policy(name, on_unknown)));
@@ -98,6 +112,7 @@ impl House {
         let sign_ons = SignOns::new(sign_on, &policies, lookups, records, clock, seen.clone());
         let directories = policies.map(|policy| Directory {
             policy,
+            relay: relay.clone(),
             links: links.clone(),
             shared: shared(&links, &seen, proxying),
             outstanding: Outstanding { anonymous: OUTSTANDING, authenticated: OUTSTANDING },
@@ -146,6 +161,8 @@ fn config() -> Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
+        public_url: Some("ldap://gateway".to_owned()),
+        confidentiality: Confidentiality::NotRequired,
         proxy_protocol: Vec::new(),
         max_message_size: 300_000,
         max_outstanding: 3,
@@ -153,11 +170,13 @@ fn config() -> Config {
         max_filter_depth: 64,
         max_filter_items: 10_000,
         max_cookies: 2,
+        max_transaction: 2,
         max_clients_per_address: 0,
         max_clients: 100,
         max_unread: MAX_UNREAD,
         handshake_timeout: Duration::from_secs(10),
         pre_bind_timeout: Duration::from_secs(40),
+        sasl_step_timeout: Duration::from_secs(15),
         read_timeout: Duration::from_secs(20),
         write_timeout: Duration::from_secs(50),
         operation_timeout: Duration::from_secs(200),
@@ -239,6 +258,22 @@ pub(crate) fn check(script: &str) {
 pub(crate) fn play(on_unknown: OnUnknown, script: &str) {
     paused(async {
         let (house, far_ends) = House::new(on_unknown, Granting::Up(usize::MAX));
+        Stage::over(house, far_ends).play(script).await;
+    });
+}
+
+/// Plays a script before directories with a policy of what is relayed.
+#[track_caller]
+pub(crate) fn check_relaying(relay: RelayPolicy, script: &str) {
+    play_relaying(OnUnknown::Keep, relay, script);
+}
+
+/// The same before directories that deny, or keep, what is unknown.
+#[track_caller]
+pub(crate) fn play_relaying(on_unknown: OnUnknown, relay: RelayPolicy, script: &str) {
+    paused(async {
+        let up = Granting::Up(usize::MAX);
+        let (house, far_ends) = House::relaying(on_unknown, up, false, relay);
         Stage::over(house, far_ends).play(script).await;
     });
 }

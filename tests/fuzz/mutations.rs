@@ -29,8 +29,8 @@ macro_rules! bodies {
 }
 
 bodies! {
-    framing 6, envelope 6, message 12, bind 6, bind_response 4, search 9, entry 6, modify 5,
-    compare 4, extended 4, extended_response 4, result 4, controls 4, sync 2, filter 6, filter_text 5,
+    framing 6, envelope 6, message 11, bind 6, bind_response 4, search 9, entry 6, modify 5,
+    compare 4, extended 4, extended_response 4, result 4, controls 4, certificate 1, sync 2, filter 6, filter_text 5,
     dn 5, attribute 2, session 5, connection 1,
 }
 

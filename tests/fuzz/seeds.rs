@@ -94,6 +94,7 @@ pub(crate) fn seeds() -> Seeds {
     for text in ["cn", "2.5.4.3", "OID.2.5.4.3", "cn;lang-de;x-a", "member;range=0-*", "1.2", ";"] {
         add(&mut seeds, "attribute", text, text.as_bytes().to_vec());
     }
+    super::certificate_seeds::add_to(&mut seeds);
     super::sync_seeds::add_to(&mut seeds);
     sessions(&mut seeds);
     connections(&mut seeds);

@@ -146,7 +146,7 @@ fn other_versions_and_ways_to_authenticate_are_refused_and_the_session_goes_on()
     for (body, code) in [
         (pdu::bind_with_version(2, ANN, b"pw-ann"), 2),
         (pdu::bind_with_version(4, ANN, b"pw-ann"), 2),
-        (pdu::sasl_bind("PLAIN", Some(b"\0ann\0pw-ann")), 7),
+        (pdu::sasl_bind("SCRAM-SHA-1-PLUS", Some(b"p=tls-unique,,n=ann,r=x")), 7),
         (pdu::sasl_bind("EXTERNAL", None), 7),
         (unknown_choice, 7),
     ] {

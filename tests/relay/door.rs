@@ -32,6 +32,7 @@ fn header(last: u8) -> Vec<u8> {
 fn behind_a_balancer(slapd: &Slapd, network: &'static str) -> Gateway {
     Gateway::configured(slapd.port(), |settings, _| {
         settings.set("[listen]", "proxy_protocol", format!("[\"{network}\"]"));
+        settings.set("[listen]", "require_confidentiality", "false");
     })
 }
 
@@ -127,6 +128,7 @@ fn an_address_has_only_so_many_clients_also_behind_a_balancer() {
     let gateway = Gateway::configured(slapd.port(), |settings, _| {
         settings.set("[listen]", "proxy_protocol", "[\"127.0.0.1\"]");
         settings.set("[listen]", "max_clients_per_address", "1");
+        settings.set("[listen]", "require_confidentiality", "false");
     });
     let connect = |last| {
         let mut raw = gateway.connect();

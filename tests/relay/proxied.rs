@@ -128,7 +128,6 @@ fn what_cannot_be_asked_by_proxy_ends_the_session_with_a_notice() {
     let control = |oid| pdu::Control { oid, critical: false, value: None };
     for request in [
         pdu::with_controls(own_entry(), &[control("1.2.840.113556.1.4.319")]),
-        pdu::with_controls(own_entry(), &[control("2.16.840.1.113730.3.4.18")]),
         pdu::with_controls(own_entry(), &[control("1.2.3")]),
         pdu::extended("1.3.6.1.4.1.4203.1.11.1", None),
     ] {

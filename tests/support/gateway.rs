@@ -122,6 +122,17 @@ impl Gateway {
         self.process.terminate();
     }
 
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        self.process.hang_up();
+    }
+
+    /// Panics unless the metrics come to hold this line.
+    #[track_caller]
+    pub fn comes_to_count(&self, line: &str) {
+        eventually(line, || self.metrics().lines().any(|found| found == line).then_some(()));
+    }
+
     /// Waits until it has ended by itself.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {

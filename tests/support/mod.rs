@@ -14,6 +14,7 @@ pub mod encodings;
 pub mod folder;
 pub mod gateway;
 pub mod haproxy;
+pub mod kerberos;
 pub mod pdu;
 pub mod process;
 pub mod raw;

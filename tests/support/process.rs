@@ -61,6 +61,13 @@ impl Process {
         assert!(status.is_ok_and(|status| status.success()), "kill {signal} {pid} failed");
     }
 
+    /// Asks it to read its files again.
+    pub fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-HUP", &pid]).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill -HUP {pid} failed");
+    }
+
     /// Whether it has a handler for SIGTERM, as Linux tells of it.
     pub fn catches_term(&self) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));

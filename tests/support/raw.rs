@@ -8,11 +8,17 @@ use bindgate::proto::op::Operation;
 use bindgate::proto::result::LdapResult;
 use bindgate::proto::search::Entry;
 use bindgate::proto::{ber, oid};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 
 /// The largest answer that a test expects.
 const MAX_ANSWER: usize = 16 << 20;
+
+/// The request for TLS.
+pub const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 
 /// A whole message from a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,9 +76,49 @@ impl Pdu {
     }
 }
 
+/// How the bytes travel.
+enum Way {
+    Clear(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Way {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Clear(socket) => socket,
+            Self::Tls(tls) => &tls.sock,
+        }
+    }
+}
+
+impl Read for Way {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Clear(socket) => socket.read(bytes),
+            Self::Tls(tls) => tls.read(bytes),
+        }
+    }
+}
+
+impl Write for Way {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Clear(socket) => socket.write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Clear(socket) => socket.flush(),
+            Self::Tls(tls) => tls.flush(),
+        }
+    }
+}
+
 /// A connection on which bytes are sent as they are.
 pub struct Raw {
-    stream: TcpStream,
+    stream: Way,
     buffer: Vec<u8>,
     next_id: i64,
 }
@@ -103,7 +149,43 @@ impl Raw {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: Vec::new(), next_id: 1 })
+        Ok(Self { stream: Way::Clear(stream), buffer: Vec::new(), next_id: 1 })
+    }
+
+    /// Connects over TLS.
+    pub fn try_connect_over_tls(port: u16, client: &Arc<ClientConfig>) -> std::io::Result<Self> {
+        let mut raw = Self::try_connect(port)?;
+        raw.shake_hands(client)?;
+        Ok(raw)
+    }
+
+    /// Shakes hands with a server that expects that, as 127.0.0.1.
+    pub fn shake_hands(&mut self, client: &Arc<ClientConfig>) -> std::io::Result<()> {
+        assert!(self.buffer.is_empty(), "more came in clear: {:02x?}", self.buffer);
+        let mut socket = self.stream.socket().try_clone()?;
+        let name = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let session = ClientConnection::new(client.clone(), name);
+        let mut session = session.map_err(std::io::Error::other)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut socket)?;
+        }
+        self.stream = Way::Tls(Box::new(StreamOwned::new(session, socket)));
+        Ok(())
+    }
+
+    /// Asks for TLS, which has to be granted, and shakes hands.
+    #[track_caller]
+    pub fn start_tls(&mut self, client: &Arc<ClientConfig>) {
+        assert_eq!(self.code(&pdu::extended(START_TLS, None)), 0, "TLS is granted");
+        self.shake_hands(client).expect("the server shakes hands");
+    }
+
+    /// How the TLS session began; `None` in clear.
+    pub fn handshake(&self) -> Option<HandshakeKind> {
+        match &self.stream {
+            Way::Clear(_) => None,
+            Way::Tls(tls) => tls.conn.handshake_kind(),
+        }
     }
 
     /// Sends bytes.
@@ -120,13 +202,13 @@ impl Raw {
     /// Sends bytes from another thread, so that answers can be read meanwhile.
     #[track_caller]
     pub fn send_meanwhile(&self, bytes: Vec<u8>) -> std::thread::JoinHandle<()> {
-        let mut stream = self.stream.try_clone().expect("a socket can be shared");
+        let mut stream = self.stream.socket().try_clone().expect("a socket can be shared");
         std::thread::spawn(move || stream.write_all(&bytes).expect("the server takes all"))
     }
 
     /// Closes the sending half.
     pub fn finish_sending(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.stream.socket().shutdown(Shutdown::Write);
     }
 
     /// Sends an operation under the next messageID, which it gives.

@@ -63,6 +63,11 @@ impl Settings {
         self.values.push((section, key, value.into()));
     }
 
+    /// Leaves a key out.
+    pub fn unset(&mut self, section: &'static str, key: &'static str) {
+        self.values.retain(|(s, k, _)| (*s, *k) != (section, key));
+    }
+
     /// Sets a key of the user type; the value is TOML.
     pub fn set_user_type(&mut self, key: &'static str, value: impl Into<String>) {
         self.set(USER_TYPE, key, value);
@@ -71,11 +76,16 @@ impl Settings {
     /// Adds an LDAPS listener with this certificate and gives its port.
     pub fn add_ldaps(&mut self, certificate: &Certificate) -> u16 {
         let port = free_port();
-        let path = |path: &std::path::Path| quoted(&path.display().to_string());
         self.set("[listen]", "ldaps", format!("[\"127.0.0.1:{port}\"]"));
+        self.add_start_tls(certificate);
+        port
+    }
+
+    /// Has StartTLS offered with this certificate.
+    pub fn add_start_tls(&mut self, certificate: &Certificate) {
+        let path = |path: &std::path::Path| quoted(&path.display().to_string());
         self.set("[listen.tls]", "certificate", path(&certificate.certificate));
         self.set("[listen.tls]", "private_key", path(&certificate.private_key));
-        port
     }
 
     /// Moves to other ports and keeps the rest.

@@ -28,6 +28,8 @@ pub struct Options {
     pub access_lines: Vec<String>,
     /// Lines for the end of the database's section: more overlays and their settings.
     pub database_lines: Vec<String>,
+    /// What its environment has beside the test's own.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// A running directory.
@@ -134,6 +136,8 @@ fn prepare(options: &Options) -> TestFolder {
     let folder = TestFolder::new("slapd");
     std::fs::create_dir_all(folder.file("db")).expect("the temporary folder can be written");
     folder.write("slapd.conf", configuration(&folder, options));
+    let pairs = options.environment.iter().map(|(name, value)| format!("{name}={value}\n"));
+    folder.write("environment", pairs.collect::<String>());
     load(&folder, &tree::ldif(options.extra));
     folder
 }
@@ -207,9 +211,13 @@ fn load(folder: &TestFolder, ldif: &str) {
 fn launch(folder: &TestFolder, port: u16) -> Option<Process> {
     let config = folder.file("slapd.conf").display().to_string();
     let url = format!("ldap://127.0.0.1:{port}");
-    let args = ["-d", "0", "-h", &url, "-f", &config];
+    let environment = std::fs::read_to_string(folder.file("environment"));
+    let environment = environment.expect("it was written with the configuration");
+    let args = [SLAPD, "-d", "0", "-h", &url, "-f", &config];
+    // `env` takes the program's place, so it is slapd that is killed.
+    let args: Vec<&str> = environment.lines().chain(args).collect();
     let log = folder.file("slapd.log");
-    let mut process = Process::start("slapd", Path::new(SLAPD), &args, &log);
+    let mut process = Process::start("slapd", Path::new("/usr/bin/env"), &args, &log);
     let running = eventually("slapd takes connections", || {
         if process.exited().is_some() {
             return Some(false);

@@ -52,6 +52,12 @@ impl Tools {
         Self { url: format!("ldaps://127.0.0.1:{port}"), environment }
     }
 
+    /// The same with more in their environment.
+    pub fn with(mut self, environment: Vec<(&'static str, String)>) -> Self {
+        self.environment.extend(environment);
+        self
+    }
+
     /// Runs a tool with simple authentication and these arguments.
     #[track_caller]
     pub fn run(&self, tool: &str, args: &[&str]) -> Said {
@@ -73,10 +79,23 @@ impl Tools {
         self.run_with_input(tool, &all, input)
     }
 
+    /// Runs a tool that binds by SASL; `args` say by which mechanism and as whom.
     #[track_caller]
-    fn run_with_input(&self, tool: &str, args: &[&str], input: &str) -> Said {
+    pub fn run_sasl(&self, tool: &str, args: &[&str]) -> Said {
+        self.run_tool(tool, &[], args, "")
+    }
+
+    /// Runs a tool with something to read.
+    #[track_caller]
+    pub fn run_with_input(&self, tool: &str, args: &[&str], input: &str) -> Said {
+        self.run_tool(tool, &["-x"], args, input)
+    }
+
+    #[track_caller]
+    fn run_tool(&self, tool: &str, how: &[&str], args: &[&str], input: &str) -> Said {
         let mut child = Command::new(tool)
-            .args(["-x", "-H", &self.url, "-o", "nettimeout=20"])
+            .args(how)
+            .args(["-H", &self.url, "-o", "nettimeout=20"])
             .args(args)
             .env("LDAPCONF", "/dev/null")
             .env("LDAPRC", "bindgate-tests-have-none")

@@ -3,10 +3,10 @@
 
 use super::source::Source;
 
-/// The traps of sessions and leases.
-const TRAPS: [&str; 23] = [
-    "1", "2", "3", "4", "5", "6", "7", "8", "9", "13", "14", "16", "17", "18", "20", "21", "33",
-    "34", "35", "36", "48", "49", "52",
+/// The traps of sessions and leases, and of TLS.
+const TRAPS: [&str; 26] = [
+    "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "16", "17", "18",
+    "20", "21", "33", "34", "35", "36", "48", "49", "52",
 ];
 
 /// The sections that they stand for.

@@ -5,10 +5,12 @@ use crate::support::raw::{Pdu, Raw};
 use bindgate::proto::control::Control as Received;
 use bindgate::proto::envelope::MessageId;
 use bindgate::proto::op::Operation;
+use bindgate::proto::search::Entry;
 use bindgate::proto::{ber, result};
 use std::fmt;
 
 const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+const PROXIED_AUTHORISATION: &str = "2.16.840.1.113730.3.4.18";
 
 /// Attributes that tell when and under which id something was written: no two servers agree.
 const VOLATILE: [&str; 5] =
@@ -142,6 +144,9 @@ pub(crate) fn settled(pdu: &Pdu) -> Vec<u8> {
         return out;
     }
     let mut entry = pdu.entry();
+    if entry.dn.is_empty() {
+        hide_proxying(&mut entry);
+    }
     for attribute in &mut entry.attributes {
         if VOLATILE.iter().any(|name| attribute.name.eq_ignore_ascii_case(name)) {
             attribute.values.iter_mut().for_each(|value| *value = b"*".to_vec());
@@ -149,4 +154,11 @@ pub(crate) fn settled(pdu: &Pdu) -> Vec<u8> {
     }
     entry.write(&mut out, MessageId::UNSOLICITED);
     out
+}
+
+/// The root DSE offers proxied authorisation to those alone whom the gateway lets ask so.
+fn hide_proxying(root: &mut Entry) {
+    for attribute in &mut root.attributes {
+        attribute.values.retain(|value| value != PROXIED_AUTHORISATION.as_bytes());
+    }
 }

@@ -1,5 +1,6 @@
 //! The script: every operation, its usual and its unusual forms, and what can go wrong with each.
 
+use super::control_steps;
 use super::player::Step::{self, AllPages, Ask as Do, AskLong, AskVolatile, End, Tell};
 use crate::support::pdu::{
     self, Ask, Body, Change, Control, add, all_of, any_of, begins, bind, compare, delete, equal,
@@ -17,9 +18,18 @@ const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
 
 /// The whole script. Sessions change in it; later parts see what earlier ones wrote.
 pub(crate) fn steps() -> Vec<Step> {
-    let parts =
-        [anonymous(), binds(), searches(), controls(), reads(), writes(), as_user(), extensions()];
-    parts.into_iter().flatten().collect()
+    let parts = [
+        anonymous(),
+        binds(),
+        searches(),
+        controls(),
+        reads(),
+        writes(),
+        control_steps::steps(),
+        as_user(),
+        extensions(),
+    ];
+    parts.into_iter().flatten().chain([End("the end", pdu::unbind())]).collect()
 }
 
 fn as_admin(name: &'static str) -> Step {
@@ -265,6 +275,5 @@ fn extensions() -> Vec<Step> {
         Do("an extended operation nobody knows", extended("1.2.3.4.5.6", Some(b"value"))),
         Do("an extended operation that is no oid", extended("no oid", None)),
         Do("a broken password change", extended("1.3.6.1.4.1.4203.1.11.1", Some(b"\x30\x05x"))),
-        End("the end", pdu::unbind()),
     ]
 }

@@ -13,6 +13,7 @@ use crate::domain::observation::{Observed, ObservedEntry};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UserType};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
+use crate::domain::vouching::{self, NotVouched};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::result::ResultCode;
 use flight::Flight;
@@ -200,6 +201,38 @@ impl<P: Ports> SignOns<P> {
         let read = self.needs_entry(barrier).then(|| self.read(directory, &dn));
         let luggage = Luggage { begun, since, dn, read, question };
         Some(Attempt { sign_ons: self.clone(), directory, luggage })
+    }
+
+    /// Whether the gateway may vouch for the user of that name, whom no bind has shown to be in order
+    /// (rule S10.7): the entry has to be there, and its account enabled, unlocked and in its time.
+    /// What was to be shown for it is good until `not_after`, in seconds since 1970.
+    pub fn vouch(
+        &self,
+        directory: usize,
+        name: &DistinguishedName,
+        not_after: i64,
+    ) -> impl Future<Output = Result<(), NotVouched>> + Send + use<P> {
+        let (shared, lookups, name) = (self.shared.clone(), self.lookups.clone(), name.to_string());
+        async move {
+            if shared.clock.now().0.div_euclid(1_000_000) > not_after {
+                return Err(NotVouched::Ended);
+            }
+            let mut attributes = shared.directories[directory].attributes.clone();
+            attributes.extend(vouching::ATTRIBUTES.map(str::to_owned));
+            match observe::entry(&lookups[directory], &name, &attributes).await {
+                Observed::Known(read) => vouching::judge(&read.entry, shared.clock.now()),
+                Observed::Unknown(reason) => Err(NotVouched::Unknown(reason)),
+            }
+        }
+    }
+
+    /// A bind succeeded, and it cannot be told whose entry it is of: nothing is synchronised. It is
+    /// denied where that might be an entry of a user type that says so.
+    pub fn unidentified(&self, directory: usize) -> Verdict {
+        let policy = &self.shared.directories[directory].policy;
+        let denies = |user_type: &UserType| user_type.on_unknown == OnUnknown::Deny;
+        let is_denied = self.shared.config.enabled && policy.user_types.iter().any(denies);
+        if is_denied { UNKNOWN_DENIED } else { Verdict::Admit }
     }
 
     /// Whether the user's entry has to be read whatever comes.

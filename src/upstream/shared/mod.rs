@@ -129,6 +129,14 @@ impl Shared for SharedLinks {
         }
     }
 
+    fn settle_proxying(&self, name: &[u8]) -> impl Future<Output = bool> + Send + use<> {
+        // Heard from before it is asked, so that no answer is missed.
+        let answers = self.common.proxying.answers();
+        self.bound(name);
+        let proxying = self.common.proxying.clone();
+        async move { proxying.settled(answers).await }
+    }
+
     fn denied(&self) {
         self.common.proxying.denied();
     }

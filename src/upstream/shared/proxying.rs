@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long a grant is believed before it is asked for again.
@@ -48,6 +49,9 @@ enum Outcome {
 pub(super) struct Proxying {
     is_granted: AtomicBool,
     is_due: AtomicBool,
+    is_asking: AtomicBool,
+    /// Moves with each answer.
+    answered: watch::Sender<()>,
     patience: Duration,
     counters: ProbeCounters,
 }
@@ -58,6 +62,8 @@ impl Proxying {
         Self {
             is_granted: AtomicBool::new(false),
             is_due: AtomicBool::new(is_wanted),
+            is_asking: AtomicBool::new(false),
+            answered: watch::Sender::new(()),
             patience,
             counters,
         }
@@ -69,6 +75,19 @@ impl Proxying {
 
     pub(super) fn is_due(&self) -> bool {
         self.is_due.load(Relaxed)
+    }
+
+    /// The answers that come from now on.
+    pub(super) fn answers(&self) -> watch::Receiver<()> {
+        self.answered.subscribe()
+    }
+
+    /// Whether it is granted, once what is being asked is answered.
+    pub(super) async fn settled(&self, mut answers: watch::Receiver<()>) -> bool {
+        if !self.is_granted() && self.is_asking.load(Relaxed) {
+            let _ = answers.changed().await;
+        }
+        self.is_granted()
     }
 
     /// A proxied request was refused.
@@ -84,12 +103,16 @@ impl Proxying {
         if !self.is_due.swap(false, Relaxed) {
             return;
         }
+        self.is_asking.store(true, Relaxed);
         let proxying = self.clone();
         runtime.spawn(async move {
             let asked = timeout(proxying.patience, who_am_i(seat)).await;
             let answer = asked.ok().flatten();
             let outcome = answer.map_or(Outcome::Failed, |answer| judge(&answer, &name));
-            tokio::time::sleep(proxying.learn(outcome)).await;
+            let pause = proxying.learn(outcome);
+            proxying.is_asking.store(false, Relaxed);
+            proxying.answered.send_replace(());
+            tokio::time::sleep(pause).await;
             proxying.is_due.store(true, Relaxed);
         });
     }

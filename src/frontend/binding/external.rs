@@ -1,0 +1,113 @@
+//! A bind by the client's certificate: SASL EXTERNAL (RFC 4513 section 5.2.3).
+//!
+//! No password goes to the directory, so no bind there says who the session is, nor whether its
+//! account is in order: the gateway vouches for it (rule S10.7). The session has no connection of
+//! its own and goes on by proxied authorisation, so it is refused where that is not granted.
+
+use super::Stage;
+use crate::app::events::Event;
+use crate::app::ports::{Events, Ports, Shared};
+use crate::domain::session::{BindKind, BoundName, Refusal, Session};
+use crate::domain::vouching::{self, NO_CERTIFICATE, NOT_GRANTED, NOT_VOUCHED_FOR, NotVouched};
+use crate::frontend::connection::Connection;
+use crate::proto::dn::DistinguishedName;
+use crate::proto::envelope::Envelope;
+use crate::proto::op::Operation;
+use crate::proto::result::{LdapResult, ResultCode};
+use std::future::Future;
+use std::pin::Pin;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+/// Who a client is by its certificate and the rule for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::frontend) struct Shown {
+    /// The name that the certificate stands for.
+    pub(in crate::frontend) name: Result<DistinguishedName, NotVouched>,
+    /// Until when the certificate is good, in seconds since 1970.
+    pub(in crate::frontend) not_after: i64,
+}
+
+/// Why a bind by certificate is refused.
+pub(in crate::frontend) enum Withheld {
+    /// The gateway does not vouch for the client.
+    NotVouched(NotVouched),
+    /// Proxied authorisation is not granted.
+    NotGranted,
+}
+
+/// The look whether the gateway may vouch for a client.
+pub(in crate::frontend) type Vouching = Pin<Box<dyn Future<Output = Result<(), Withheld>> + Send>>;
+
+impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
+    /// Begins a bind by certificate; the client asks to be `asked`.
+    pub(in crate::frontend) fn begin_external(&mut self, request: &Envelope<'_>, asked: &[u8]) {
+        self.leave_seat();
+        self.part();
+        let binding = &mut self.binding;
+        binding.exchange = None;
+        binding.client = request.id;
+        binding.number = self.requests;
+        binding.arrived = self.heard_at;
+        binding.kind = BindKind::Named;
+        binding.watch = self.gateway.throttle().watch();
+        let Some(shown) = self.external.clone() else {
+            return self.refuse_bind(NO_CERTIFICATE);
+        };
+        let name = match shown.name {
+            Ok(name) => name,
+            Err(why) => return self.withhold(Withheld::NotVouched(why)),
+        };
+        let bytes = name.as_str().as_bytes();
+        self.session = Session::Binding(BoundName(bytes.to_vec()));
+        if !vouching::may_be(asked, &name) {
+            return self.withhold(Withheld::NotVouched(NotVouched::AnotherName));
+        }
+        let directory = self.gateway.route(bytes);
+        self.binding.directory = directory;
+        let sign_ons = self.gateway.sign_ons();
+        self.binding.attempt = sign_ons.begin(directory, bytes).map(Box::new);
+        let vouched = sign_ons.vouch(directory, &name, shown.not_after);
+        let granted = self.gateway.directory(directory).shared.settle_proxying(bytes);
+        self.binding.deadline = self.heard_at + self.gateway.directory(directory).bind_timeout;
+        self.binding.stage = Stage::Vouching(Box::pin(async move {
+            vouched.await.map_err(Withheld::NotVouched)?;
+            if granted.await { Ok(()) } else { Err(Withheld::NotGranted) }
+        }));
+    }
+
+    pub(super) fn vouched(&mut self, outcome: Result<(), Withheld>) {
+        if let Err(why) = outcome {
+            return self.withhold(why);
+        }
+        self.is_vouched_for = true;
+        let mut pdu = Vec::new();
+        let success = LdapResult::new(ResultCode::SUCCESS, "");
+        success.write(&mut pdu, self.binding.client, Operation::BindResponse);
+        let Ok(response) = Envelope::parse(&pdu) else {
+            return;
+        };
+        match self.binding.attempt.take() {
+            None => self.end_bind(ResultCode::SUCCESS, response.body),
+            Some(attempt) => {
+                let gate = Box::new(attempt.succeeded());
+                self.binding.stage = Stage::Gated { gate, response: response.body.to_vec() };
+                self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
+            }
+        }
+    }
+
+    /// Refuses, with a reason for the log alone where the client is not vouched for.
+    fn withhold(&mut self, why: Withheld) {
+        let refusal: Refusal = match why {
+            Withheld::NotGranted => NOT_GRANTED,
+            Withheld::NotVouched(why) => {
+                let (conn, name) = (self.id, self.session.name());
+                self.gateway.events().emit(&Event::NotVouchedFor { conn, name, why });
+                NOT_VOUCHED_FOR
+            }
+        };
+        self.binding.attempt = None;
+        self.refuse_bind(refusal);
+    }
+}

@@ -1,0 +1,66 @@
+//! The certificates of the clients' side, read again on SIGHUP and when their files change. Clients
+//! that have shaken hands keep their sessions.
+
+use crate::app::events::Event;
+use crate::app::ports::Events;
+use crate::frontend::{Reloaded, Tls};
+use crate::telemetry::Telemetry;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Whoever wants the files to be read at once.
+#[derive(Clone, Default)]
+pub(super) struct Bell(Arc<Notify>);
+
+impl Bell {
+    /// Has the files read.
+    pub(super) fn ring(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Why the files are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// The interval is over.
+    Time,
+    /// Somebody asked.
+    Asked,
+}
+
+/// Looks at the files at every interval, if that is not zero, and whenever the bell is rung. Never
+/// ends.
+pub(super) async fn watch(tls: Tls, interval: Duration, bell: Bell, events: Telemetry) {
+    // What was told already is not told at every interval.
+    let mut told = None;
+    loop {
+        let occasion = tokio::select! {
+            () = bell.0.notified() => Occasion::Asked,
+            () = tokio::time::sleep(interval), if !interval.is_zero() => Occasion::Time,
+        };
+        // Files may lie where reading takes long; what else runs here does not wait for them.
+        let reading = tls.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || reading.reload()).await else {
+            continue;
+        };
+        match read {
+            Ok(Reloaded::Changed) => {
+                told = None;
+                events.emit(&Event::CertificatesReloaded);
+            }
+            Ok(Reloaded::Unchanged) if occasion == Occasion::Asked => {
+                told = None;
+                tracing::info!(target: "bindgate", "TLS certificates read again: unchanged");
+            }
+            Ok(Reloaded::Unchanged) => told = None,
+            Err(error) => {
+                let error = error.to_string();
+                if occasion == Occasion::Asked || told.as_ref() != Some(&error) {
+                    events.emit(&Event::CertificatesRefused { error: &error });
+                }
+                told = Some(error);
+            }
+        }
+    }
+}

@@ -235,7 +235,10 @@ impl Session {
         }
         let password = match bind.authentication {
             Authentication::Simple(password) => password,
-            Authentication::Sasl { mechanism: EXTERNAL, credentials } => {
+            // Servers take mechanisms in any case, and this one is never sent on.
+            Authentication::Sasl { mechanism, credentials }
+                if mechanism.eq_ignore_ascii_case(EXTERNAL) =>
+            {
                 let asked = credentials.unwrap_or_default();
                 return (Self::Binding(BoundName(Vec::new())), Action::BindExternal(asked));
             }
@@ -418,6 +421,17 @@ mod tests {
             let pdu = bind(version, b"uid=ann", choice, password);
             check(bound(), &pdu, AROUND, anonymous.clone(), action);
         }
+    }
+
+    #[test]
+    fn external_is_decided_here_however_it_is_spelled() {
+        for mechanism in [b"EXTERNAL", b"external"] {
+            let choice = [&[4, 8][..], mechanism].concat();
+            let pdu = bind(3, b"", 0xa3, &choice);
+            check(bound(), &pdu, AROUND, binding(b""), "BindExternal([])");
+        }
+        let pdu = bind(3, b"", 0xa3, b"\x04\x08EXTERNAL\x04\x01x");
+        check(bound(), &pdu, AROUND, binding(b""), "BindExternal([120])");
     }
 
     #[test]

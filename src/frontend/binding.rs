@@ -37,7 +37,7 @@ use zeroize::Zeroize;
 pub(super) struct Binding<P: Ports> {
     stage: Stage<P>,
     /// The request's operation and controls: in a buffer of its own, kept for the one retry and
-    /// wiped with the answer.
+    /// wiped with the answer; at the gate, the directory's answer.
     body: Vec<u8>,
     client: MessageId,
     number: u64,
@@ -64,8 +64,9 @@ enum Stage<P: Ports> {
     Sent(UpstreamMessageId),
     /// Its connection was found dead before a byte of the answer; it is to be sent again.
     Lost,
-    /// The directory said success; the answer waits for the record.
-    Gated { gate: Box<Gate<P>>, response: Vec<u8> },
+    /// The directory said success; its answer, which has taken the request's place, waits for the
+    /// record.
+    Gated(Gate<P>),
     /// It is looked at whether the gateway may vouch for the client.
     Vouching(external::Vouching),
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
@@ -120,7 +121,7 @@ impl<P: Ports> Binding<P> {
             Stage::None | Stage::Failed => None,
             // The turn's wait is bounded too.
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
-            Stage::Sent(_) | Stage::Vouching(_) | Stage::Gated { .. } => Some(self.deadline),
+            Stage::Sent(_) | Stage::Vouching(_) | Stage::Gated(_) => Some(self.deadline),
         }
     }
 
@@ -181,7 +182,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return;
         }
         self.binding.attempt = match kind {
-            BindKind::Named => self.gateway.sign_ons().begin(directory, name).map(Box::new),
+            BindKind::Named => self.gateway.sign_ons().begin(directory, name),
             BindKind::Anonymous | BindKind::Nameless => None,
         };
         if let Some(upstream) = &mut self.upstream {
@@ -252,8 +253,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         match attempt {
             None => self.end_bind(code, response.body),
             Some(attempt) => {
-                let gate = Box::new(attempt.succeeded());
-                self.binding.stage = Stage::Gated { gate, response: response.body.to_vec() };
+                self.binding.stage = Stage::Gated(attempt.succeeded());
+                // The request is not sent again.
+                self.binding.keep(response.body);
                 self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
             }
         }
@@ -271,7 +273,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return None;
         }
         let (directory, name) = (self.binding.directory, self.session.name());
-        self.gateway.sign_ons().begin(directory, name).map(Box::new)
+        self.gateway.sign_ons().begin(directory, name)
     }
 
     /// Looks whether the bind can go on: whether its turn has come, or the record is up to date.
@@ -296,7 +298,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Poll::Pending => return false,
                 Poll::Ready(vouched) => self.vouched(vouched),
             },
-            Stage::Gated { gate, .. } => match Pin::new(gate).poll(cx) {
+            Stage::Gated(gate) => match Pin::new(gate).poll(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(verdict) => self.leave_gate(verdict),
             },
@@ -305,12 +307,15 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn leave_gate(&mut self, verdict: Verdict) {
-        let stage = std::mem::replace(&mut self.binding.stage, Stage::None);
-        let Stage::Gated { response, .. } = stage else {
-            return;
-        };
+        self.binding.stage = Stage::None;
         match verdict {
-            Verdict::Admit => self.end_bind(ResultCode::SUCCESS, &response),
+            Verdict::Admit => {
+                let response = std::mem::take(&mut self.binding.body);
+                self.end_bind(ResultCode::SUCCESS, &response);
+                // Its room is for the next bind.
+                self.binding.body = response;
+                self.binding.body.zeroize();
+            }
             Verdict::Refuse(refusal) => self.refuse_bind(refusal),
         }
     }
@@ -318,7 +323,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Too long: the directory's answer, or the record behind it.
     pub(super) fn bind_is_overdue(&mut self) {
         match &self.binding.stage {
-            Stage::Gated { gate, .. } => {
+            Stage::Gated(gate) => {
                 let verdict = gate.overdue();
                 self.limit_hit("budget");
                 self.leave_gate(verdict);

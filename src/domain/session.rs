@@ -294,7 +294,10 @@ impl Session {
         }
         let password = match bind.authentication {
             Authentication::Simple(password) => password,
-            Authentication::Sasl { mechanism: EXTERNAL, credentials } => {
+            // Servers take mechanisms in any case, and this one is never sent on.
+            Authentication::Sasl { mechanism, credentials }
+                if mechanism.eq_ignore_ascii_case(EXTERNAL) =>
+            {
                 let asked = credentials.unwrap_or_default();
                 return (Self::Binding(BoundName(Vec::new())), Action::BindExternal(asked));
             }

@@ -83,6 +83,17 @@ fn a_bind_is_told_apart_by_name_password_version_and_choice() {
 }
 
 #[test]
+fn external_is_decided_here_however_it_is_spelled() {
+    for mechanism in [b"EXTERNAL", b"external"] {
+        let choice = [&[4, 8][..], mechanism].concat();
+        let pdu = bind(3, b"", 0xa3, &choice);
+        check(bound(), &pdu, AROUND, binding(b""), "BindExternal([])");
+    }
+    let pdu = bind(3, b"", 0xa3, b"\x04\x08EXTERNAL\x04\x01x");
+    check(bound(), &pdu, AROUND, binding(b""), "BindExternal([120])");
+}
+
+#[test]
 fn where_passwords_may_not_come_only_binds_without_one_are_sent() {
     let clear = Surroundings { passwords: Passwords::Refused, ..AROUND };
     for (name, password, state, action) in [

@@ -76,8 +76,9 @@ enum Stage<P: Ports> {
     Identifying { id: UpstreamMessageId, response: Vec<u8> },
     /// Its connection was found dead before a byte of the answer; it is to be sent again.
     Lost,
-    /// The directory said success; the answer waits for the record.
-    Gated { gate: Box<Gate<P>>, response: Vec<u8> },
+    /// The directory said success; its answer, which has taken the request's place, waits for the
+    /// record.
+    Gated(Gate<P>),
     /// It is looked at whether the gateway may vouch for the client.
     Vouching(external::Vouching),
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
@@ -134,7 +135,7 @@ impl<P: Ports> Binding<P> {
             // The turn's wait is bounded too.
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
             Stage::Sent(_) | Stage::Identifying { .. } => Some(self.deadline),
-            Stage::Vouching(_) | Stage::Gated { .. } => Some(self.deadline),
+            Stage::Vouching(_) | Stage::Gated(_) => Some(self.deadline),
         }
     }
 
@@ -323,14 +324,15 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let attempt = self.binding.attempt.take().or_else(|| self.late_attempt());
         match attempt {
             None => self.end_bind(code, response.body),
-            Some(attempt) => self.enter_gate(*attempt, response.body),
+            Some(attempt) => self.enter_gate(attempt, response.body),
         }
     }
 
     /// The directory's success waits until the record is up to date.
-    pub(super) fn enter_gate(&mut self, attempt: Attempt<P>, response: &[u8]) {
-        let gate = Box::new(attempt.succeeded());
-        self.binding.stage = Stage::Gated { gate, response: response.to_vec() };
+    pub(super) fn enter_gate(&mut self, attempt: Box<Attempt<P>>, response: &[u8]) {
+        self.binding.stage = Stage::Gated(attempt.succeeded());
+        // The request is not sent again.
+        self.binding.keep(response);
         self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
     }
 
@@ -372,7 +374,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Poll::Pending => return false,
                 Poll::Ready(vouched) => self.vouched(vouched),
             },
-            Stage::Gated { gate, .. } => match Pin::new(gate).poll(cx) {
+            Stage::Gated(gate) => match Pin::new(gate).poll(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(verdict) => self.leave_gate(verdict),
             },
@@ -381,12 +383,15 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn leave_gate(&mut self, verdict: Verdict) {
-        let stage = std::mem::replace(&mut self.binding.stage, Stage::None);
-        let Stage::Gated { response, .. } = stage else {
-            return;
-        };
+        self.binding.stage = Stage::None;
         match verdict {
-            Verdict::Admit => self.end_bind(ResultCode::SUCCESS, &response),
+            Verdict::Admit => {
+                let response = std::mem::take(&mut self.binding.body);
+                self.end_bind(ResultCode::SUCCESS, &response);
+                // Its room is for the next bind.
+                self.binding.body = response;
+                self.binding.body.zeroize();
+            }
             Verdict::Refuse(refusal) => self.refuse_bind(refusal),
         }
     }
@@ -394,7 +399,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Too long: the directory's answer, or the record behind it.
     pub(super) fn bind_is_overdue(&mut self) {
         match &self.binding.stage {
-            Stage::Gated { gate, .. } => {
+            Stage::Gated(gate) => {
                 let verdict = gate.overdue();
                 self.limit_hit("budget");
                 self.leave_gate(verdict);

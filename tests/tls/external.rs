@@ -221,7 +221,7 @@ fn s10_7_a_certificate_that_has_ended_since_it_was_shown_vouches_for_nobody() {
     let slapd = directory("to");
     let scene = Scene::before(&slapd, |_| {});
     let subject = [(DnType::CommonName, "ann")];
-    let lasts = Some(Duration::from_secs(4));
+    let lasts = Some(Duration::from_secs(6));
     let mut raw = scene.with(&Wanted { subject: &subject, lasts, ..Wanted::default() });
     assert_eq!(raw.code(&external("")), 0);
     eventually("its certificate has ended", || {

@@ -87,16 +87,20 @@ fn what_came_in_clear_behind_the_request_is_thrown_away() {
         pdu::message(71, &pdu::extended(WHO_AM_I, None)),
         pdu::message(72, &Ask::entry(ANN).body())[..9].to_vec(),
     ];
-    for behind in [&injected[..1], &injected[1..2], &injected[2..], &injected[..]] {
+    // Whole, and in two pieces of which the second brings the rest.
+    let cuts = [0, 9];
+    let all = [&injected[..1], &injected[1..2], &injected[2..], &injected[..]];
+    for (behind, cut) in all.into_iter().flat_map(|behind| cuts.map(|cut| (behind, cut))) {
         let mut raw = gateway.connect();
-        let request = pdu::message(1, &start_tls());
-        raw.send(&[&[request][..], behind].concat().concat());
+        let sent = [&[pdu::message(1, &start_tls())][..], behind].concat().concat();
+        raw.send(&sent[..cut]);
+        raw.send(&sent[cut..]);
         assert_eq!(raw.answer().code(), 0);
         raw.shake_hands(&client).expect("the handshake is not disturbed");
         assert_eq!(who_am_i(&mut raw), "", "the next answer is to what was asked over TLS");
         assert_eq!(raw.bind(ANN, "pw-ann"), 0);
     }
-    heard_binds(&directory, 4);
+    heard_binds(&directory, 8);
 }
 
 #[test]

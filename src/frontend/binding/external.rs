@@ -66,7 +66,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let directory = self.gateway.route(bytes);
         self.binding.directory = directory;
         let sign_ons = self.gateway.sign_ons();
-        self.binding.attempt = sign_ons.begin(directory, bytes).map(Box::new);
+        self.binding.attempt = sign_ons.begin(directory, bytes);
         let vouched = sign_ons.vouch(directory, &name, shown.not_after);
         let granted = self.gateway.directory(directory).shared.settle_proxying(bytes);
         self.binding.deadline = self.heard_at + self.gateway.directory(directory).bind_timeout;
@@ -90,8 +90,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         match self.binding.attempt.take() {
             None => self.end_bind(ResultCode::SUCCESS, response.body),
             Some(attempt) => {
-                let gate = Box::new(attempt.succeeded());
-                self.binding.stage = Stage::Gated { gate, response: response.body.to_vec() };
+                self.binding.stage = Stage::Gated(attempt.succeeded());
+                self.binding.keep(response.body);
                 self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
             }
         }

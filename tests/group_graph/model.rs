@@ -1,7 +1,7 @@
 //! The model: entries in a list, and everything asked of them by looking at all of them.
 
 use crate::support::dice::Dice;
-use bindgate::domain::membership::graph::{ClosureLimits, Counts, Graph, KnownUser};
+use bindgate::domain::membership::graph::{ClosureLimits, Counts, Graph};
 use bindgate::domain::membership::{GroupEntry, Member, MemberKey, UserEntry};
 use bindgate::domain::observation::{Closure, Observed, ObservedGroup, UnknownReason};
 use bindgate::domain::record::{Group, Route, UpstreamId};
@@ -105,14 +105,10 @@ impl Model {
         self.groups().map(|entry| &entry.group).find(|group| group.id == *id).cloned()
     }
 
-    pub(crate) fn user(&self, dn: &NormalizedDn) -> Option<KnownUser> {
+    pub(crate) fn user(&self, dn: &NormalizedDn) -> Option<&UserEntry> {
         match self.owner(dn)? {
             Entry::Group(_) => None,
-            Entry::User(user) => Some(KnownUser {
-                id: user.id.clone(),
-                digest: user.digest,
-                uids: user.uids.clone(),
-            }),
+            Entry::User(user) => Some(user),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::support::dice::Dice;
 use bindgate::domain::membership::MemberKey;
 use bindgate::domain::membership::graph::{ClosureLimits, Graph, Scratch};
 use bindgate::domain::observation::{Closure, Observed};
+use bindgate::proto::dn::NormalizedDn;
 use std::collections::HashMap;
 
 /// Ids and names, few enough to meet.
@@ -118,8 +119,7 @@ impl Pair {
             assert_eq!(self.graph.group(&id(number)), self.model.group(&id(number)));
         }
         for name in 0..NAMES {
-            let named = dn(name);
-            assert_eq!(self.graph.user(named.normalized()), self.model.user(named.normalized()));
+            self.compare_user(dn(name).normalized());
             self.compare_closures(&[key(name)], dice);
         }
         let uid = MemberKey::Uid(format!("u{}", dice.below(3)));
@@ -128,6 +128,18 @@ impl Pair {
         if self.model.is_settled() {
             self.compare_with_walk(dice);
         }
+    }
+
+    fn compare_user(&mut self, dn: &NormalizedDn) {
+        let (found, expected) = (self.graph.user(dn), self.model.user(dn));
+        assert_eq!(found.is_some(), expected.is_some());
+        let (Some(found), Some(expected)) = (found, expected) else { return };
+        assert_eq!((&found.id, found.digest), (&expected.id, expected.digest));
+        assert_eq!(self.graph.uids(found.at), expected.uids);
+        let uids = expected.uids.iter().filter_map(|uid| MemberKey::uid(uid));
+        let keys: Vec<_> = std::iter::once(MemberKey::Dn(dn.clone())).chain(uids).collect();
+        let by_place = self.graph.fingerprint_at(found.at, WIDE, &mut self.scratch);
+        assert_eq!(by_place, self.graph.fingerprint(&keys, WIDE));
     }
 
     fn compare_closures(&mut self, of: &[MemberKey], dice: &mut Dice) {

@@ -258,7 +258,7 @@ impl Stage {
         stage
     }
 
-    fn bind(&self) -> Attempt<Copied> {
+    fn bind(&self) -> Box<Attempt<Copied>> {
         self.sign_ons.begin(0, ANN.as_bytes()).expect("ann may be a user")
     }
 
@@ -293,7 +293,7 @@ async fn who_is_unchanged_costs_a_share_of_one_question_and_no_flight() {
     let commits = stage.memory.state().commits;
     stage.shut();
     let attempts: Vec<_> = (0..20).map(|_| stage.bind()).collect();
-    let gates: Vec<_> = attempts.into_iter().map(Attempt::succeeded).collect();
+    let gates: Vec<_> = attempts.into_iter().map(|attempt| attempt.succeeded()).collect();
     assert_eq!(stage.sign_ons.under_way(), 0);
     stage.open();
     for gate in gates {

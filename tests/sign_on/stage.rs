@@ -41,7 +41,7 @@ impl Stage {
     }
 
     /// Ann's bind has been received.
-    pub(crate) fn bind(&self) -> Attempt<Fakes> {
+    pub(crate) fn bind(&self) -> Box<Attempt<Fakes>> {
         self.sign_ons.begin(0, ANN.as_bytes()).expect("ann may be a user")
     }
 

@@ -52,7 +52,7 @@ impl Cage {
 pub fn hear_canary_in(graph: &Graph, policy: &GroupPolicy) -> Result<(), UnknownReason> {
     let Some(canary) = &policy.canary else { return Ok(()) };
     let dn = canary.user.normalized();
-    let uids = graph.user(dn).map(|known| known.uids).unwrap_or_default();
+    let uids = graph.user(dn).map(|known| graph.uids(known.at)).unwrap_or_default();
     let closure = graph.closure(&keys(dn, &uids), closure_limits(policy));
     match judge(canary, &closure) {
         Health::Well => Ok(()),

@@ -184,7 +184,7 @@ impl<P: Ports> SignOns<P> {
     /// looks at the password: how far the directory has got, if there is a live copy of it, and the
     /// user's entry unless that copy knows users. `None` if a success would not be a sign-on: synchronisation is off,
     /// the directory has no user types, the name is no DN, or it is the service account's.
-    pub fn begin(&self, directory: usize, name: &[u8]) -> Option<Attempt<P>> {
+    pub fn begin(&self, directory: usize, name: &[u8]) -> Option<Box<Attempt<P>>> {
         let policy = &self.shared.directories.get(directory)?.policy;
         if !self.shared.config.enabled || policy.user_types.is_empty() {
             return None;
@@ -200,7 +200,7 @@ impl<P: Ports> SignOns<P> {
         let question = barrier.and_then(|barrier| barrier.ask(&self.lookups[directory]));
         let read = self.needs_entry(barrier).then(|| self.read(directory, &dn));
         let luggage = Luggage { begun, since, dn, read, question };
-        Some(Attempt { sign_ons: self.clone(), directory, luggage })
+        Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage }))
     }
 
     /// Whether the gateway may vouch for the user of that name, whom no bind has shown to be in order
@@ -290,7 +290,7 @@ impl<P: Ports> Attempt<P> {
     /// The bind succeeded. Where the live copy is expected to say that nothing has changed, it is
     /// looked at as soon as it is known how far the directory had got, and the sign-on is over;
     /// else it joins a flight none of whose reads has been sent yet.
-    pub fn succeeded(self) -> Gate<P> {
+    pub fn succeeded(self: Box<Self>) -> Gate<P> {
         let shared = &self.sign_ons.shared;
         let overdue = unknown_verdict(&shared.directories[self.directory].policy, &self.luggage.dn);
         let read = self.luggage.read.clone();
@@ -327,7 +327,7 @@ impl<P: Ports> Attempt<P> {
 enum Wait<P: Ports> {
     /// For the live copy, of which is expected that it says enough.
     Copy {
-        attempt: Option<Attempt<P>>,
+        attempt: Option<Box<Attempt<P>>>,
         since: Instant,
     },
     Record(Ride<Verdict>),

@@ -10,7 +10,7 @@ use crate::app::events::{Event, GroupSource, SignOnOutcome};
 use crate::app::observe;
 use crate::app::ports::{Clock, Events, Ports, Records, Replica, Stored};
 use crate::app::switches;
-use crate::domain::membership::graph::{Graph, KnownUser, Scratch};
+use crate::domain::membership::graph::{Graph, Scratch, UserPlace};
 use crate::domain::observation::Observed;
 use crate::domain::policy::{DirectoryPolicy, GroupPolicy, GroupSync, Switch, UserType};
 use crate::domain::record::{Mark, Seen, Times, UserKey};
@@ -55,7 +55,7 @@ impl<P: Ports> Shared<P> {
         let asked = asked_for(policy, user_type, true);
         let groups = match asked {
             None => None,
-            Some(groups) => match fingerprint(graph, groups, luggage, &known) {
+            Some(groups) => match fingerprint(graph, groups, known.at) {
                 Observed::Known(fingerprint) => Some(fingerprint),
                 Observed::Unknown(_) => return false,
             },
@@ -126,16 +126,10 @@ pub(super) fn asked_for<'p>(
     policy.groups.as_ref().filter(|_| wanted)
 }
 
-fn fingerprint<P: Ports>(
-    graph: &Graph,
-    policy: &GroupPolicy,
-    luggage: &Luggage<P>,
-    known: &KnownUser,
-) -> Observed<u128> {
-    let keys = observe::keys(luggage.dn.normalized(), &known.uids);
+fn fingerprint(graph: &Graph, policy: &GroupPolicy, user: UserPlace) -> Observed<u128> {
     let limits = observe::closure_limits(policy);
     SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
-        Ok(mut scratch) => graph.fingerprint_in(&keys, limits, &mut scratch),
-        Err(_) => graph.fingerprint(&keys, limits),
+        Ok(mut scratch) => graph.fingerprint_at(user, limits, &mut scratch),
+        Err(_) => graph.fingerprint_at(user, limits, &mut Scratch::default()),
     })
 }

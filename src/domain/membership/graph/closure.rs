@@ -1,8 +1,8 @@
 //! Closures: all groups above some names, level by level.
 
 use super::marks::Marks;
-use super::names::Space;
-use super::{Graph, whole};
+use super::names::{NameNumber, Space};
+use super::{Graph, UserPlace, whole};
 use crate::domain::membership::entry::MemberKey;
 use crate::domain::observation::{Closure, Observed, ObservedGroup, UnknownReason};
 use crate::domain::record::{Route, UpstreamId};
@@ -49,7 +49,7 @@ impl Graph {
                 left.below.cmp(&right.below).then_with(|| self.compare_ids(left.group, right.group))
             });
         };
-        match self.climb(of, limits, &mut scratch, by_way) {
+        match self.climb(self.known(of), limits, &mut scratch, by_way) {
             Ok(()) => Observed::Known(self.materialised(&scratch)),
             Err(reason) => Observed::Unknown(reason),
         }
@@ -63,7 +63,7 @@ impl Graph {
         limits: ClosureLimits,
         scratch: &'s mut Scratch,
     ) -> Observed<&'s [Reached]> {
-        match self.climb(of, limits, scratch, |_| ()) {
+        match self.climb(self.known(of), limits, scratch, |_| ()) {
             Ok(()) => Observed::Known(&scratch.reached),
             Err(reason) => Observed::Unknown(reason),
         }
@@ -82,13 +82,38 @@ impl Graph {
         limits: ClosureLimits,
         scratch: &mut Scratch,
     ) -> Observed<u128> {
-        match self.reach_in(of, limits, scratch) {
-            Observed::Known(reached) => {
-                let parts = reached.iter().map(|step| self.part(step));
+        self.fingerprint_of(self.known(of), limits, scratch)
+    }
+
+    /// The same for a user that was found by name.
+    pub fn fingerprint_at(
+        &self,
+        user: UserPlace,
+        limits: ClosureLimits,
+        scratch: &mut Scratch,
+    ) -> Observed<u128> {
+        let uids = self.uids.get(&user.place).into_iter().flatten();
+        let uids = uids.filter_map(|uid| self.names.find_uid(uid));
+        self.fingerprint_of(std::iter::once(user.name).chain(uids), limits, scratch)
+    }
+
+    fn fingerprint_of(
+        &self,
+        of: impl Iterator<Item = NameNumber>,
+        limits: ClosureLimits,
+        scratch: &mut Scratch,
+    ) -> Observed<u128> {
+        match self.climb(of, limits, scratch, |_| ()) {
+            Ok(()) => {
+                let parts = scratch.reached.iter().map(|step| self.part(step));
                 Observed::Known(parts.fold(0, u128::wrapping_add))
             }
-            Observed::Unknown(reason) => Observed::Unknown(reason),
+            Err(reason) => Observed::Unknown(reason),
         }
+    }
+
+    fn known<'k>(&'k self, of: &'k [MemberKey]) -> impl Iterator<Item = NameNumber> + 'k {
+        of.iter().filter_map(|key| self.names.find(key))
     }
 
     /// The upstream id of a group.
@@ -100,7 +125,7 @@ impl Graph {
     /// matters: then the first way that is found is the one that counts.
     fn climb(
         &self,
-        of: &[MemberKey],
+        of: impl Iterator<Item = NameNumber>,
         limits: ClosureLimits,
         scratch: &mut Scratch,
         order: impl Fn(&mut [Reached]),
@@ -121,7 +146,7 @@ impl Graph {
             let is_within = reached.len() <= limits.max_groups;
             is_within.then_some(()).ok_or(UnknownReason::TooManyGroups)
         };
-        for name in of.iter().filter_map(|key| self.names.find(key)) {
+        for name in of {
             note(reached, self.names.listing(name), 1, None)?;
         }
         let mut level = 0..reached.len();

@@ -43,12 +43,19 @@ pub struct Counts {
 /// A user that the graph knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownUser {
+    /// Where it stands.
+    pub at: UserPlace,
     /// The upstream id.
     pub id: UpstreamId,
     /// The digest that came with the entry.
     pub digest: u128,
-    /// The values of `uid` that groups may name it by.
-    pub uids: Vec<String>,
+}
+
+/// Where a user stands in a graph, until the graph changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserPlace {
+    name: NameNumber,
+    place: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -143,11 +150,17 @@ impl Graph {
 
     /// The user that has a name.
     pub fn user(&self, dn: &NormalizedDn) -> Option<KnownUser> {
-        let Kind::User(at) = self.names.owner(self.names.find_dn(dn)?).kind()? else { return None };
-        let slot = self.users.get(at)?;
-        let uids = self.uids.get(&at).into_iter().flatten();
-        let uids = uids.map(|uid| uid.clone().into_string()).collect();
-        Some(KnownUser { id: slot.id.upstream_id(), digest: whole(slot.digest), uids })
+        let name = self.names.find_dn(dn)?;
+        let Kind::User(place) = self.names.owner(name).kind()? else { return None };
+        let slot = self.users.get(place)?;
+        let at = UserPlace { name, place };
+        Some(KnownUser { at, id: slot.id.upstream_id(), digest: whole(slot.digest) })
+    }
+
+    /// The values of `uid` that groups may name a user by.
+    pub fn uids(&self, user: UserPlace) -> Vec<String> {
+        let uids = self.uids.get(&user.place).into_iter().flatten();
+        uids.map(|uid| uid.clone().into_string()).collect()
     }
 
     /// The group of that id.

@@ -96,6 +96,11 @@ impl Names {
         self.find_hash(self.hash_of_dn(dn))
     }
 
+    /// The number of a uid that is known, as groups may name it.
+    pub(super) fn find_uid(&self, uid: &str) -> Option<NameNumber> {
+        self.find(&MemberKey::uid(uid)?)
+    }
+
     fn find_hash(&self, hash: [u64; 2]) -> Option<NameNumber> {
         let found = self.table.find(hash[0], |at| self.hashes[*at as usize] == hash);
         found.map(|at| NameNumber(*at))

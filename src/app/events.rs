@@ -71,6 +71,8 @@ pub enum SignOnOutcome {
     NotAUser,
     /// The user gets no record.
     NotProvisioned,
+    /// An admin or a policy has shut the user out.
+    Refused,
     /// The entry could not be read, or its groups could not; memberships are untouched.
     Unknown(UnknownReason),
 }
@@ -85,6 +87,7 @@ impl SignOnOutcome {
             Self::SwitchedOff => "switched-off",
             Self::NotAUser => "not-a-user",
             Self::NotProvisioned => "not-provisioned",
+            Self::Refused => "refused",
             Self::Unknown(_) => "unknown",
         }
     }
@@ -180,6 +183,28 @@ pub enum Event<'a> {
         source: GroupSource,
         /// From the flight's start to its end, commit included.
         elapsed: Duration,
+    },
+    /// The gateway looked at a user by itself.
+    Reconciled {
+        /// The directory.
+        directory: &'a str,
+        /// The upstream id.
+        user: &'a str,
+        /// What it did to the record.
+        outcome: SignOnOutcome,
+        /// Memberships that began.
+        added: usize,
+        /// Memberships that ended.
+        removed: usize,
+    },
+    /// A group that the configuration gives to users could not be found.
+    GroupNotGiven {
+        /// The directory.
+        directory: &'a str,
+        /// The group's DN.
+        group: &'a str,
+        /// Why.
+        reason: UnknownReason,
     },
     /// A directory's live copy was not up to date in time, and the directory was asked instead.
     ReplicaMissed {

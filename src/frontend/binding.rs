@@ -12,7 +12,7 @@ use super::reply;
 use super::upstream::Standing;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
-use crate::app::sign_on::{Attempt, Gate, Verdict};
+use crate::app::sign_on::{Attempt, BARRED, Gate, Verdict};
 use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session};
 use crate::domain::source::Source;
@@ -31,7 +31,7 @@ use zeroize::Zeroize;
 
 /// The bind of a connection, if one is under way.
 pub(super) struct Binding<P: Ports> {
-    stage: Stage,
+    stage: Stage<P>,
     /// The request's operation and controls: in a buffer of its own, kept for the one retry and
     /// wiped with the answer.
     body: Vec<u8>,
@@ -49,7 +49,7 @@ pub(super) struct Binding<P: Ports> {
     place: Option<Place>,
 }
 
-enum Stage {
+enum Stage<P: Ports> {
     /// No bind is under way.
     None,
     /// Its source keeps failing: it waits for a turn.
@@ -61,7 +61,7 @@ enum Stage {
     /// Its connection was found dead before a byte of the answer; it is to be sent again.
     Lost,
     /// The directory said success; the answer waits for the record.
-    Gated { gate: Box<Gate>, response: Vec<u8> },
+    Gated { gate: Box<Gate<P>>, response: Vec<u8> },
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
     /// connection is to be given back.
     Failed,
@@ -237,6 +237,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         if !code.is_success() {
             self.binding.attempt = None;
+            if code == ResultCode::INVALID_CREDENTIALS && self.is_barred() {
+                return self.refuse_bind(BARRED);
+            }
             return self.end_bind(code, response.body);
         }
         if let Some(upstream) = &mut self.upstream {
@@ -303,6 +306,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Verdict::Admit => self.end_bind(ResultCode::SUCCESS, &response),
             Verdict::Refuse(refusal) => self.refuse_bind(refusal),
         }
+    }
+
+    /// Whether the user's binds are refused: a wrong password is then answered as a right one is.
+    fn is_barred(&self) -> bool {
+        self.binding.kind == BindKind::Named
+            && self.gateway.sign_ons().is_barred(self.binding.directory, self.session.name())
     }
 
     /// Too long: the directory's answer, or the record behind it.

@@ -197,6 +197,14 @@ impl Memory {
         self.find(&key)
     }
 
+    /// Whether a record of a directory is barred.
+    pub(super) fn has_barred(&self, directory: &str) -> bool {
+        let first = UserKey { directory: Arc::from(directory), upstream_id: UpstreamId::new("") };
+        let index = self.index();
+        let next = index.barred.range(first..).next();
+        next.is_some_and(|key| *key.directory == *directory)
+    }
+
     /// Whose record has this id.
     pub(super) fn key_of(&self, id: &RecordId) -> Option<UserKey> {
         self.index().by_id.get(id).cloned()
@@ -228,6 +236,8 @@ struct Index {
     by_name: Keys<String>,
     by_dn: Keys<NormalizedDn>,
     by_upstream_id: Keys<UpstreamId>,
+    /// Those whose binds are refused: few, as a rule.
+    barred: BTreeSet<UserKey>,
 }
 
 impl Index {
@@ -236,6 +246,9 @@ impl Index {
         self.by_id.insert(record.id.clone(), key.clone());
         self.by_name.entry(record.name.to_lowercase()).or_default().insert(key.clone());
         self.by_upstream_id.entry(key.upstream_id.clone()).or_default().insert(key.clone());
+        if record.is_barred() {
+            self.barred.insert(key.clone());
+        }
         if let Some(dn) = normalized(record) {
             self.by_dn.entry(dn).or_default().insert(key.clone());
         }
@@ -246,6 +259,7 @@ impl Index {
         self.by_id.remove(&record.id);
         take(&mut self.by_name, &record.name.to_lowercase(), key);
         take(&mut self.by_upstream_id, &key.upstream_id, key);
+        self.barred.remove(key);
         if let Some(dn) = normalized(record) {
             take(&mut self.by_dn, &dn, key);
         }

@@ -2,14 +2,21 @@
 //! serves, detached from the client's connection.
 
 mod flight;
+mod gate;
+mod look;
+mod update;
+
+pub use gate::Gate;
 
 use super::barrier::{Barrier, Question};
+use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
-use super::ports::{Clock, Coverage, Ports, Replica};
+use super::ports::{Clock, Coverage, Ports, Records, Replica};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
-use crate::domain::policy::{DirectoryPolicy, OnUnknown, UserType};
+use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
+use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -19,7 +26,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// When the answer to a bind goes out.
@@ -55,6 +61,10 @@ pub enum Verdict {
 
 const UNKNOWN_DENIED: Verdict =
     Verdict::Refuse(Refusal::new(ResultCode::UNAVAILABLE, "the sign-on could not be synchronised"));
+
+/// What a bind of somebody is answered whom an admin or a policy has shut out, whatever the password
+/// (S4.3): as a wrong one is where nothing more is said.
+pub const BARRED: Refusal = Refusal::new(ResultCode::INVALID_CREDENTIALS, "");
 
 type FlightKey = (usize, NormalizedDn);
 
@@ -174,6 +184,28 @@ impl<P: Ports> SignOns<P> {
         Self { shared: self.shared.clone(), lookups: lookups.into() }
     }
 
+    /// Whether the record of that name is one whose binds are refused whatever the password. Costs a
+    /// look into memory, and next to nothing where nobody is shut out.
+    pub fn is_barred(&self, directory: usize, name: &[u8]) -> bool {
+        let Some(directory) = self.shared.directories.get(directory) else { return false };
+        let directory = &directory.policy.name;
+        if !self.shared.config.enabled || !self.shared.records.has_barred(directory) {
+            return false;
+        }
+        let Ok(dn) = DistinguishedName::from_bytes(name) else { return false };
+        let known = self.shared.records.located(directory, dn.normalized());
+        known.iter().any(|stored| stored.record.is_barred())
+    }
+
+    /// Reads the user of a record by upstream id and brings the record up to date, without a
+    /// sign-on (S4.9); what came of it. `None` if the directory is not one of these.
+    pub async fn reconcile(&self, key: UserKey) -> Option<SignOnOutcome> {
+        let directories = &self.shared.directories;
+        let at = directories.iter().position(|directory| directory.policy.name == key.directory)?;
+        let flight = Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at);
+        Some(flight.reconcile(key).await)
+    }
+
     /// How long a bind's answer may wait for the record.
     pub fn budget(&self) -> Duration {
         self.shared.config.budget
@@ -251,52 +283,36 @@ pub struct Attempt<P: Ports> {
 
 impl<P: Ports> Attempt<P> {
     /// The bind succeeded: the sign-on joins a flight none of whose reads has been sent yet.
-    pub fn succeeded(self) -> Gate {
-        let policy = &self.sign_ons.shared.directories[self.key.0].policy;
-        let overdue = unknown_verdict(policy, &self.luggage.dn);
-        let read = self.luggage.read.clone();
+    pub fn succeeded(self) -> Gate<P> {
+        let Luggage { dn, read, .. } = &self.luggage;
+        let (dn, read) = (dn.clone(), read.clone());
+        let directory = self.key.0;
         let flight = self.sign_ons.fly(self.key, self.luggage);
-        let wait = match (self.sign_ons.shared.config.sync, read) {
-            (SyncMode::AfterReply, Some(read)) => Wait::Identity(read),
-            _ => Wait::Record(flight),
-        };
-        Gate { wait, overdue }
+        Gate::new(self.sign_ons, directory, dn, read, flight)
     }
 }
 
-enum Wait {
-    Record(Ride<Verdict>),
-    Identity(Ride<EntryRead>),
-}
-
-/// The wait between the directory's success and the answer to the client.
-pub struct Gate {
-    wait: Wait,
-    overdue: Verdict,
-}
-
-impl Gate {
-    /// The verdict when the budget has run out: the observation is unknown.
-    pub fn overdue(&self) -> Verdict {
-        self.overdue
+/// The verdict while it is not known whose name it is (S9.4): nobody gets in who may be one of those
+/// that are shut out.
+fn open_verdict<P: Ports>(shared: &Shared<P>, directory: usize, dn: &DistinguishedName) -> Verdict {
+    let policy = &shared.directories[directory].policy;
+    let known = shared.records.located(&policy.name, dn.normalized());
+    if known.iter().any(|stored| stored.record.is_barred()) {
+        return Verdict::Refuse(BARRED);
     }
+    let fails_closed = |record: &Record| record.is_suspended() && denies_return(policy, record);
+    if shared.records.has_barred(&policy.name)
+        || known.iter().any(|stored| fails_closed(&stored.record))
+    {
+        return UNKNOWN_DENIED;
+    }
+    unknown_verdict(policy, dn)
 }
 
-impl Future for Gate {
-    type Output = Verdict;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
-        let overdue = self.overdue;
-        match &mut self.wait {
-            Wait::Record(ride) => Pin::new(ride).poll(cx).map(|v| v.unwrap_or(overdue)),
-            Wait::Identity(ride) => Pin::new(ride).poll(cx).map(|read| match read {
-                Some(EntryRead { entry, .. }) if matches!(*entry, Observed::Known(_)) => {
-                    Verdict::Admit
-                }
-                _ => overdue,
-            }),
-        }
-    }
+/// Whether the user type of a record takes nobody back whose groups are unknown.
+fn denies_return(policy: &DirectoryPolicy, record: &Record) -> bool {
+    let user_type = policy.user_types.iter().find(|t| t.name == record.user_type);
+    user_type.is_none_or(|t| t.unknown_reactivation == UnknownReactivation::Deny)
 }
 
 /// What an unknown entry means for the answer: denied if it may belong to a user type that says so.

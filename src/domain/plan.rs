@@ -232,7 +232,7 @@ fn later_sign_on(
     if follows || course == Course::Reactivated {
         match naming::plan_names(&mut plan, question, user_type, record, course) {
             // That an account is not to be used any more counts however it is called.
-            Err(_) if course == Course::Inactive && !plan.changes.is_empty() => return Ok(plan),
+            Err(_) if course == Course::Inactive => return Ok(plan),
             Err(reason) => return Err(reason),
             Ok(()) => {}
         }

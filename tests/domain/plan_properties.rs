@@ -4,11 +4,12 @@ use super::graph::{any_graph, group, id};
 use super::scene::{BEFORE, Held, NOW, Scene, key};
 use bindgate::domain::change::{Change, apply};
 use bindgate::domain::observation::{Closure, Observed, UnknownReason};
-use bindgate::domain::plan::Cause;
+use bindgate::domain::plan::{Cause, Plan};
 use bindgate::domain::policy::{GroupSync, OnReactivateLocal, Switch};
 use bindgate::domain::record::{
     InactiveReason, Membership, MembershipKey, Provenance, Record, Route, UpstreamId,
 };
+use bindgate::domain::time::Timestamp;
 use bindgate::proto::search::{Attribute, Entry};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -278,6 +279,36 @@ proptest! {
             attribute.values.rotate_left(by);
         }
         prop_assert_eq!(turned.plan(), scene.plan());
+    }
+
+    #[test]
+    fn the_spelling_of_a_dn_changes_no_plan(scene in any_scene()) {
+        let mut respelled = scene.clone();
+        respelled.entry.dn = match scene.entry.dn.as_str() {
+            "uid=ann,dc=x" => "0.9.2342.19200300.100.1.1=\\41nn , dc = X".to_owned(),
+            other => other.to_owned(),
+        };
+        let mut plans = [scene.plan(), respelled.plan()];
+        for plan in plans.iter_mut().flatten() {
+            // The record shows the name as the directory spells it.
+            for change in &mut plan.changes {
+                if let Change::Moved(dn) | Change::Created { dn, .. } = change {
+                    *dn = dn.to_lowercase().len().min(1).to_string();
+                }
+            }
+        }
+        prop_assert_eq!(&plans[0], &plans[1]);
+    }
+
+    #[test]
+    fn time_never_runs_back(scene in any_scene(), age in 1_i64..1000) {
+        let last = Timestamp(NOW.0 - 1);
+        if scene.record.is_some() {
+            let older = scene.plan_of(Timestamp(last.0 - age), Some(last), NOW);
+            prop_assert_eq!(older, Ok(Plan::default()));
+        }
+        let same = scene.plan_of(last, Some(last), NOW);
+        prop_assert_eq!(same, scene.plan_of(last, None, NOW), "reads of the same time count");
     }
 
     #[test]

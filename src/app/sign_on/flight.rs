@@ -93,6 +93,8 @@ impl<P: Ports> Flight<P> {
             cause: Cause::SignOn,
         };
         if look.user_type.is_none() && self.shared.records.find(&look.key).is_none() {
+            // Whoever had this name before may be gone all the same.
+            self.make_way(&look, None).await;
             self.emit(None, &entry.entry.dn, &Report::plain(SignOnOutcome::NotAUser));
             return Verdict::Admit;
         }
@@ -160,7 +162,8 @@ impl<P: Ports> Flight<P> {
         let policy = self.policy();
         let key = self.key(&known.id);
         let Some(stored) = self.shared.records.find(&key) else { return false };
-        if !stored.record.is_active() {
+        // Whose name another had may have it by now, whatever the entry shows.
+        if !stored.record.is_active() || stored.record.collision.is_some() {
             return false;
         }
         let is_type = |user_type: &&UserType| user_type.name == stored.record.user_type;

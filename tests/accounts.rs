@@ -15,6 +15,8 @@ mod disabled;
 mod given;
 #[path = "accounts/others.rs"]
 mod others;
+#[path = "accounts/unseen.rs"]
+mod unseen;
 
 use serde_json::Value;
 use support::gateway::Gateway;

@@ -197,6 +197,17 @@ pub enum Event<'a> {
         /// Memberships that ended.
         removed: usize,
     },
+    /// The gateway has gone through all records, and looked at users.
+    ReconcileRound {
+        /// How many records there are.
+        records: usize,
+        /// How many users were looked at.
+        looked_at: usize,
+        /// How many records changed.
+        changed: usize,
+        /// How long it took.
+        elapsed: Duration,
+    },
     /// A group that the configuration gives to users could not be found.
     GroupNotGiven {
         /// The directory.

@@ -6,6 +6,7 @@ pub mod flights;
 pub mod gateway;
 pub mod observe;
 pub mod ports;
+pub mod reconcile;
 pub mod saved;
 pub mod sign_on;
 pub mod switches;

@@ -122,6 +122,10 @@ pub const SECTIONS: &[SectionInfo] = &[
     once("log", "What is written to standard error."),
     once("sign_on", "What happens when somebody binds."),
     once(
+        "reconcile",
+        "How users are looked at who do not sign on, so that changes are seen all the same.",
+    ),
+    once(
         "throttle",
         "What happens to a source, an IPv4 address or a /64 network of IPv6, that keeps failing: most\n\
          of its binds have a wrong password, and there are many of them.",
@@ -261,6 +265,13 @@ pub const KEYS: &[Key] = &[
         "How long the bind's answer may wait for the record; the synchronisation goes on after it."),
     key("sign_on", "barrier_patience", Duration(1, MINUTE), Default("\"50ms\""),
         "How long a sign-on waits for the replica to have what the directory had when it began; then the directory is asked."),
+
+    key("reconcile", "enabled", Flag, Default("true"),
+        "Whether users are looked at who do not sign on."),
+    key("reconcile", "after", Duration(SECOND, 365 * DAY), Default("\"1d\""),
+        "How long a user may be unobserved; what a live copy shows is looked at without delay."),
+    key("reconcile", "per_second", Count(1, 10_000), Default("10"),
+        "How many users are looked at in a second at most."),
 
     key("throttle", "enabled", Flag, Default("true"),
         "Whether a source that keeps failing is held back."),
@@ -496,7 +507,7 @@ mod tests {
     fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
         assert_eq!(
             allowed(""),
-            ["listen", "store", "admin", "log", "sign_on", "throttle", "directory"]
+            ["listen", "store", "admin", "log", "sign_on", "reconcile", "throttle", "directory"]
         );
         assert_eq!(allowed("directory.tls"), ["ca", "start_tls", "server_name"]);
         assert!(allowed("listen").contains(&"tls"));

@@ -90,6 +90,10 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             tell_outcome(outcome, f)?;
             write!(f, " added={added} removed={removed}")
         }
+        Event::ReconcileRound { records, looked_at, changed, elapsed } => {
+            let elapsed = Etime(elapsed);
+            write!(f, "RECONCILE records={records} looked={looked_at} changed={changed} {elapsed}")
+        }
         Event::GroupNotGiven { directory, group, reason } => {
             let (group, reason) = (Quoted(group.as_bytes()), reason.to_string());
             let directory = Word(directory);

@@ -173,6 +173,7 @@ impl Inner {
                 let has_changed = outcome == SignOnOutcome::Changed;
                 return Urgency::Line(if has_changed { Level::INFO } else { Level::DEBUG });
             }
+            Event::ReconcileRound { .. } => return Urgency::Line(Level::INFO),
             Event::GroupNotGiven { .. } => return Urgency::Joined(Level::WARN, &self.not_given),
             Event::UpstreamDown { directory, url, .. }
                 if instruments.directory(directory).server_down(url) =>

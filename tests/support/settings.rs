@@ -6,13 +6,14 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
     "[admin]",
     "[log]",
     "[sign_on]",
+    "[reconcile]",
     "[throttle]",
     "[[directory]]",
     "[directory.groups]",
@@ -43,6 +44,8 @@ impl Settings {
         settings.set("[log]", "level", quoted("debug"));
         // A debug build on a busy machine takes its time; no test wants to see the budget's end.
         settings.set("[sign_on]", "budget", quoted("30s"));
+        // Whether a record follows at a sign-on is seen only if nothing else moves it.
+        settings.set("[reconcile]", "enabled", "false");
         settings.set("[[directory]]", "name", quoted("corp"));
         settings.set("[[directory]]", "urls", format!("[\"ldap://127.0.0.1:{upstream}\"]"));
         settings.set("[[directory]]", "suffixes", format!("[\"{SUFFIX}\"]"));

@@ -149,7 +149,7 @@ impl<P: Ports> Flight<P> {
         }
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Graph) -> T) -> Option<T> {
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Graph) -> T) -> Option<T> {
         let barrier = self.shared.directories[self.directory].barrier.as_ref()?;
         Some(barrier.replica().read(look))
     }

@@ -5,7 +5,7 @@ use super::flight::{Flight, Look};
 use super::update::{Report, Update, is_in_the_way};
 use crate::app::events::{Event, SignOnOutcome};
 use crate::app::observe;
-use crate::app::ports::{Clock, Events, Ports, Records, Stored};
+use crate::app::ports::{Clock, Coverage, Events, Ports, Records, Stored};
 use crate::domain::identity;
 use crate::domain::observation::Observed;
 use crate::domain::plan::{Assigned, Cause, user_name};
@@ -52,6 +52,36 @@ impl<P: Ports> Flight<P> {
         for key in others.into_iter().take(MAX_LOOKS) {
             self.reconcile(key).await;
         }
+    }
+
+    /// Whether the live copy, if it knows users, is not known to show what an active record was
+    /// brought up to date with.
+    pub(super) fn is_outdated(&self, stored: &Stored) -> bool {
+        let here = &self.shared.directories[self.directory];
+        let coverage = here.barrier.as_ref().and_then(|barrier| barrier.coverage());
+        let record = &*stored.record;
+        if coverage != Some(Coverage::GroupsAndUsers) || !record.is_active() {
+            return false;
+        }
+        // After a start it is not known yet, and an admin may have changed the record since.
+        let Some(seen) = stored.mark.seen.filter(|seen| seen.version == record.version) else {
+            return true;
+        };
+        let Ok(dn) = DistinguishedName::parse(&record.dn) else { return false };
+        let known = self.look(|graph| graph.user(dn.normalized())).flatten();
+        let Some(known) = known.filter(|known| known.id == record.key.upstream_id) else {
+            return true;
+        };
+        let fingerprint = || {
+            let groups = here.policy.groups.as_ref()?;
+            let keys = observe::keys(dn.normalized(), &known.uids);
+            let limits = observe::closure_limits(groups);
+            match self.look(|graph| graph.fingerprint(&keys, limits))? {
+                Observed::Known(fingerprint) => Some(fingerprint),
+                Observed::Unknown(_) => None,
+            }
+        };
+        known.digest != seen.entry || seen.groups.is_some() && fingerprint() != seen.groups
     }
 
     /// Reads a user who has a record by upstream id, and brings the record up to date with that.

@@ -12,7 +12,7 @@ use super::barrier::{Barrier, Question};
 use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
-use super::ports::{Clock, Coverage, Ports, Records, Replica};
+use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
@@ -195,6 +195,18 @@ impl<P: Ports> SignOns<P> {
         let Ok(dn) = DistinguishedName::from_bytes(name) else { return false };
         let known = self.shared.records.located(directory, dn.normalized());
         known.iter().any(|stored| stored.record.is_barred())
+    }
+
+    /// Whether the live copy shows another entry or other groups than an active record was brought up
+    /// to date with, or it is not known what that was. `false` where no copy knows users.
+    pub fn is_outdated(&self, stored: &Stored) -> bool {
+        let name = &stored.record.key.directory;
+        let directories = &self.shared.directories;
+        let Some(at) = directories.iter().position(|directory| directory.policy.name == *name)
+        else {
+            return false;
+        };
+        Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at).is_outdated(stored)
     }
 
     /// Reads the user of a record by upstream id and brings the record up to date, without a

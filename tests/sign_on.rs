@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are not exempt as tests are.
 
+#[path = "sign_on/edits.rs"]
+mod edits;
 #[path = "frontend/fakes.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod fakes;

@@ -1,6 +1,7 @@
 //! The use cases, and the ports that the floor above implements.
 
 pub mod barrier;
+pub mod edits;
 pub mod events;
 pub mod flights;
 pub mod gateway;

@@ -23,6 +23,8 @@ const USER_TYPE: &str = "[[directory.user_type]]";
 /// Keys and values by section; values are written as TOML has them.
 pub struct Settings {
     values: Vec<(&'static str, &'static str, String)>,
+    /// What its process finds in its environment beside the test's.
+    pub environment: Vec<(&'static str, String)>,
     /// Where clients connect.
     pub ldap_port: u16,
     /// Where the admin API is.
@@ -35,7 +37,8 @@ impl Settings {
     pub fn new(upstream: u16, folder: &TestFolder) -> Self {
         let (ldap_port, admin_port) = (free_port(), free_port());
         let password_file = folder.write("service.password", format!("{SERVICE_PASSWORD}\n"));
-        let mut settings = Self { values: Vec::new(), ldap_port, admin_port };
+        let (values, environment) = Default::default();
+        let mut settings = Self { values, environment, ldap_port, admin_port };
         settings.set_ports();
         let store = folder.file("store").display().to_string();
         settings.set("[store]", "url", quoted(&format!("file:{store}")));
@@ -64,6 +67,11 @@ impl Settings {
     pub fn set(&mut self, section: &'static str, key: &'static str, value: impl Into<String>) {
         self.values.retain(|(s, k, _)| (*s, *k) != (section, key));
         self.values.push((section, key, value.into()));
+    }
+
+    /// Sets a variable of the environment that the process starts with.
+    pub fn preload(&mut self, name: &'static str, value: String) {
+        self.environment.push((name, value));
     }
 
     /// Sets a key of the user type; the value is TOML.

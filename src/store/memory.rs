@@ -10,6 +10,7 @@ use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The most rows of one page, whatever is asked for.
@@ -24,6 +25,8 @@ pub(super) struct Memory {
     /// There is at most one for each configured user type.
     switches: RwLock<Vec<SwitchRow>>,
     index: RwLock<Index>,
+    /// How many records are barred: as a rule none, and then nobody looks further.
+    barred: AtomicUsize,
     /// Keys whose slot became unsaved, each once for every time that it did.
     unsaved: Mutex<Vec<UserKey>>,
 }
@@ -65,6 +68,7 @@ impl Memory {
             groups: OwnedMap::new(),
             switches: RwLock::default(),
             index: RwLock::default(),
+            barred: AtomicUsize::new(0),
             unsaved: Mutex::default(),
         }
     }
@@ -138,6 +142,7 @@ impl Memory {
             index.remove(&old.stored.record);
         }
         index.insert(&record);
+        self.barred.store(index.barred.len(), Ordering::Release);
     }
 
     /// Takes over a group that is on disk.
@@ -199,6 +204,9 @@ impl Memory {
 
     /// Whether a record of a directory is barred.
     pub(super) fn has_barred(&self, directory: &str) -> bool {
+        if self.barred.load(Ordering::Acquire) == 0 {
+            return false;
+        }
         let first = UserKey { directory: Arc::from(directory), upstream_id: UpstreamId::new("") };
         let index = self.index();
         let next = index.barred.range(first..).next();

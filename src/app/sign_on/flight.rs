@@ -280,9 +280,11 @@ impl<P: Ports> Flight<P> {
         let (source, fingerprint) = (groups.source, groups.fingerprint);
         let given = self.given(look.user_type, stored.as_ref()).await;
         let readable = self.readable(look, switch, stored.as_ref()).await;
-        if look.cause == Cause::SignOn {
-            self.make_way(look, stored.as_ref()).await;
-        }
+        // While somebody is in the way, that is looked at again at the next sign-on.
+        let is_alone = match look.cause {
+            Cause::SignOn => self.make_way(look, stored.as_ref()).await,
+            Cause::Reconciliation => true,
+        };
         let observation = Observation {
             sent_at: look.sent_at,
             user: look.entry.clone(),
@@ -299,7 +301,7 @@ impl<P: Ports> Flight<P> {
         };
         let done = update.bring(&*self.shared, &observation).await;
         if let (Some(record), Some(user_type), true) =
-            (&done.record, look.user_type, given.is_whole)
+            (&done.record, look.user_type, given.is_whole && is_alone)
             && look.passage == Passage::Fresh(Coverage::GroupsAndUsers)
         {
             self.remember(user_type, switch, record, &observation, fingerprint);

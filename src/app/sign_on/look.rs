@@ -31,8 +31,9 @@ pub(super) struct Given {
 
 impl<P: Ports> Flight<P> {
     /// Looks whether those whose name or DN this user bears are still called that: a name is not
-    /// taken over, but whoever is gone or renamed does not keep it (S4.6, S4.11).
-    pub(super) async fn make_way(&self, look: &Look<'_>, stored: Option<&Stored>) {
+    /// taken over, but whoever is gone or renamed does not keep it (S4.6, S4.11). Whether nobody else
+    /// is known by this DN then.
+    pub(super) async fn make_way(&self, look: &Look<'_>, stored: Option<&Stored>) -> bool {
         let records = &self.shared.records;
         let directory = &self.policy().name;
         let mut others: BTreeSet<UserKey> = BTreeSet::new();
@@ -40,18 +41,23 @@ impl<P: Ports> Flight<P> {
             let in_the_way = found.into_iter().filter(|s| is_in_the_way(&s.record, &look.key));
             others.extend(in_the_way.map(|stored| stored.record.key.clone()));
         };
-        if let Ok(dn) = DistinguishedName::parse(&look.entry.entry.dn) {
-            note(records.located(directory, dn.normalized()));
-        }
+        let dn = DistinguishedName::parse(&look.entry.entry.dn).ok();
+        let here = || dn.as_ref().map(|dn| records.located(directory, dn.normalized()));
+        note(here().unwrap_or_default());
         if let Some(user_type) = look.user_type
             && let Ok(wanted) = user_name(user_type, &look.entry.entry)
             && stored.is_none_or(|stored| stored.record.name != wanted)
         {
             note(records.named(directory, &user_type.name, &wanted));
         }
+        if others.is_empty() {
+            return true;
+        }
         for key in others.into_iter().take(MAX_LOOKS) {
             self.reconcile(key).await;
         }
+        let left = here().unwrap_or_default();
+        !left.iter().any(|stored| is_in_the_way(&stored.record, &look.key))
     }
 
     /// Whether the live copy, if it knows users, is not known to show what an active record was

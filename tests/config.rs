@@ -12,6 +12,8 @@ mod groups;
 mod relay;
 #[path = "config/tls.rs"]
 mod tls;
+#[path = "config/user_types.rs"]
+mod user_types;
 
 use bindgate::config::{
     self, Config, KEYS, Paint, Presence, Problem, Problems, SECTIONS, Severity,
@@ -366,7 +368,8 @@ fn keys_of_later_versions_are_refused_by_name() {
     let base = "base = \"ou=groups,dc=example,dc=com\"";
     check(base, &format!("{base}\nresolve = \"token-groups\""), "\"token-groups\"", &words);
     check(base, &format!("{base}\nresolve = \"in-chain\""), "\"in-chain\"", &words);
-    check("name = \"staff\"", "name = \"staff\"\ndefault_groups = []", "default_groups", &words);
+    let interval = "name = \"staff\"\nminimum_interval = \"1s\"";
+    check("name = \"staff\"", interval, "minimum_interval", &words);
 }
 
 #[test]

@@ -13,16 +13,24 @@ mod counts;
 #[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
 mod dice;
 
+#[path = "domain/activation.rs"]
+mod activation;
 #[path = "domain/change.rs"]
 mod change;
 #[path = "domain/graph.rs"]
 mod graph;
 #[path = "domain/identity.rs"]
 mod identity;
+#[path = "domain/lifecycle.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod lifecycle;
 #[path = "domain/membership.rs"]
 mod membership;
 #[path = "domain/plan.rs"]
 mod plan;
+#[path = "domain/plan_policies.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod plan_policies;
 #[path = "domain/plan_properties.rs"]
 mod plan_properties;
 #[path = "domain/record.rs"]

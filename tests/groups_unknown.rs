@@ -214,14 +214,17 @@ fn s3_3_members_of_which_the_last_range_is_missing_hide_no_group() {
 fn s3_3_an_entry_with_another_id_is_another_user_and_leaves_the_first_one_as_it_was() {
     let stage = Stage::new(|_| {});
     stage.expect(&["one", "three", "two"], json!("known"), "ann");
-    let before = stage.gateway.user(&format!("id:{}", IDS[0]));
+    let first = format!("id:{}", IDS[0]);
+    let before = stage.gateway.user(&first);
     stage.set(|world| {
         world.id = 1;
         world.is_cut = true;
     });
     assert_eq!(stage.gateway.sign_on(ANN, "x"), 0);
-    let after = stage.gateway.user(&format!("id:{}", IDS[0]));
-    assert_eq!(after["memberships"], before["memberships"]);
+    let after = stage.gateway.user(&first);
+    assert_eq!(stage.gateway.managed_groups(&first), ["one", "three", "two"]);
     assert_eq!(after["observation"], before["observation"]);
+    // Nobody bears the first id any more: what that user had is suspended, and passed to nobody.
+    assert_eq!(after["state"]["reasons"], json!(["missing"]));
     assert_eq!(stage.gateway.managed_groups(&format!("id:{}", IDS[1])), ["one", "two"]);
 }

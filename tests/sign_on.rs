@@ -5,6 +5,8 @@
 
 #[path = "sign_on/copy.rs"]
 mod copy;
+#[path = "sign_on/edits.rs"]
+mod edits;
 #[path = "frontend/fakes.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod fakes;

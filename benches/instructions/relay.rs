@@ -16,7 +16,7 @@ use bindgate::domain::policy::DirectoryPolicy;
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
 use bindgate::frontend::{Confidentiality, Config, Drain, serve_client};
-use bindgate::proto::dn::DistinguishedName;
+use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
 use bindgate::proto::op::Operation;
 use bindgate::proto::search::{Entry, Search};
 use bindgate::telemetry::Telemetry;
@@ -267,6 +267,18 @@ impl Records for Absent {
 
     fn switch(&self, _: &str, _: &str) -> Option<StoredSwitch> {
         None
+    }
+
+    fn named(&self, _: &str, _: &str, _: &str) -> Vec<Stored> {
+        Vec::new()
+    }
+
+    fn located(&self, _: &str, _: &NormalizedDn) -> Vec<Stored> {
+        Vec::new()
+    }
+
+    fn has_barred(&self, _: &str) -> bool {
+        false
     }
 
     fn mark(&self, _: &UserKey, _: Mark) {}

@@ -21,7 +21,7 @@ pub(super) struct Summary<'a> {
     name: &'a str,
     dn: &'a str,
     display_name: Option<&'a str>,
-    state: State,
+    state: State<'a>,
     last_sign_on: String,
     observed_at: Option<String>,
     observation: Observation,
@@ -49,6 +49,8 @@ impl<'a> Summary<'a> {
             state: State {
                 active: record.is_active(),
                 reasons: record.inactive.iter().map(|reason| reason.name()).collect(),
+                missing_since: record.missing_since.map(rfc3339),
+                collision: record.collision.as_deref(),
             },
             last_sign_on: rfc3339(mark.last_sign_on),
             observed_at: mark.observed_at.map(rfc3339),
@@ -96,9 +98,14 @@ fn by_name(mut memberships: Vec<MembershipJson>) -> Vec<MembershipJson> {
 }
 
 #[derive(Serialize)]
-struct State {
+struct State<'a> {
     active: bool,
     reasons: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_since: Option<String>,
+    /// The user name that the directory gives, while another record has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collision: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -119,6 +126,9 @@ struct MembershipJson {
     group: GroupJson,
     provenance: &'static str,
     effective: bool,
+    /// Whether an admin has to confirm it before it counts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    in_review: bool,
     direct: bool,
     depth: usize,
     path: Vec<String>,
@@ -151,6 +161,7 @@ impl MembershipJson {
             },
             provenance: key.provenance.name(),
             effective: record.is_effective(key),
+            in_review: membership.in_review,
             direct: membership.route.direct,
             depth: membership.route.depth(),
             path: std::iter::once(record.dn.clone())

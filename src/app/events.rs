@@ -118,6 +118,8 @@ pub enum SignOnOutcome {
     NotAUser,
     /// The user gets no record.
     NotProvisioned,
+    /// An admin or a policy has shut the user out.
+    Refused,
     /// The entry could not be read, or its groups could not; memberships are untouched.
     Unknown(UnknownReason),
 }
@@ -132,6 +134,7 @@ impl SignOnOutcome {
             Self::SwitchedOff => "switched-off",
             Self::NotAUser => "not-a-user",
             Self::NotProvisioned => "not-provisioned",
+            Self::Refused => "refused",
             Self::Unknown(_) => "unknown",
         }
     }
@@ -267,6 +270,39 @@ pub enum Event<'a> {
         source: GroupSource,
         /// From the flight's start to its end, commit included.
         elapsed: Duration,
+    },
+    /// The gateway looked at a user by itself.
+    Reconciled {
+        /// The directory.
+        directory: &'a str,
+        /// The upstream id.
+        user: &'a str,
+        /// What it did to the record.
+        outcome: SignOnOutcome,
+        /// Memberships that began.
+        added: usize,
+        /// Memberships that ended.
+        removed: usize,
+    },
+    /// The gateway has gone through all records, and looked at users.
+    ReconcileRound {
+        /// How many records there are.
+        records: usize,
+        /// How many users were looked at.
+        looked_at: usize,
+        /// How many records changed.
+        changed: usize,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A group that the configuration gives to users could not be found.
+    GroupNotGiven {
+        /// The directory.
+        directory: &'a str,
+        /// The group's DN.
+        group: &'a str,
+        /// Why.
+        reason: UnknownReason,
     },
     /// A directory's live copy was not up to date in time, and the directory was asked instead.
     ReplicaMissed {

@@ -74,6 +74,14 @@ impl<T> Clone for Ride<T> {
     }
 }
 
+impl<T: Clone> Ride<T> {
+    /// The outcome, if it is there.
+    pub fn landed(&self) -> Option<T> {
+        let state = self.board.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.outcome.clone().flatten()
+    }
+}
+
 impl<T: Clone> Future for Ride<T> {
     type Output = Option<T>;
 

@@ -2,12 +2,14 @@
 
 pub mod barrier;
 mod boarding;
+pub mod edits;
 pub mod events;
 pub mod flights;
 pub mod gateway;
 pub mod observe;
 pub mod oversight;
 pub mod ports;
+pub mod reconcile;
 pub mod saved;
 pub mod sign_on;
 pub mod switches;

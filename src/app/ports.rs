@@ -13,6 +13,7 @@ use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{Group, Mark, Record, RecordId, Seen, Times, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
+use crate::proto::dn::NormalizedDn;
 use crate::proto::envelope::{MessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
@@ -454,6 +455,12 @@ pub trait Records: Clone + Send + Sync + 'static {
     fn group(&self, directory: &str, id: &UpstreamId) -> Option<Arc<Group>>;
     /// The run-time value of a user type's switch, if one is stored.
     fn switch(&self, directory: &str, user_type: &str) -> Option<StoredSwitch>;
+    /// The records of a directory's user type that have this name, in any case.
+    fn named(&self, directory: &str, user_type: &str, name: &str) -> Vec<Stored>;
+    /// The records of a directory that have this DN, in any spelling.
+    fn located(&self, directory: &str, dn: &NormalizedDn) -> Vec<Stored>;
+    /// Whether an admin or a policy has made any record of a directory inactive.
+    fn has_barred(&self, directory: &str) -> bool;
     /// Moves a mark in memory; it reaches the disk with the next commit or within a bounded time.
     fn mark(&self, key: &UserKey, mark: Mark);
     /// Moves the times of a mark in memory, never back, if what it has seen is this; whether it is.
@@ -481,7 +488,7 @@ pub trait Catalogue: Records {
     /// The records of that name (compared without regard to case), in one user type or in all.
     fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored>;
     /// The records of that DN, in any spelling.
-    fn by_dn(&self, dn: &crate::proto::dn::NormalizedDn) -> Vec<Stored>;
+    fn by_dn(&self, dn: &NormalizedDn) -> Vec<Stored>;
     /// The records of that upstream id, in any directory.
     fn by_upstream_id(&self, id: &str) -> Vec<Stored>;
     /// The record of that id.

@@ -99,6 +99,7 @@ const DN: &str = "a distinguished name (RFC 4514)";
 const NETWORK: &str =
     "an IP address or a network, \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"";
 const FILTER: &str = "a search filter (RFC 4515)";
+const PATTERN: &str = "a group's id, DN or name in any case; `*` stands for any text";
 const NAME: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
 const MECHANISM: &str = "a SASL mechanism (RFC 4422) without channel binding";
 const SASL_MECHANISMS: &str = "[\"SCRAM-SHA-512\", \"SCRAM-SHA-384\", \"SCRAM-SHA-256\", \"SCRAM-SHA-224\", \"SCRAM-SHA-1\", \"DIGEST-MD5\", \"CRAM-MD5\", \"NTLM\", \"PLAIN\", \"LOGIN\", \"ANONYMOUS\", \"OAUTHBEARER\", \"GSSAPI\", \"GSS-SPNEGO\", \"GS2-KRB5\", \"GS2-IAKERB\"]";
@@ -122,6 +123,10 @@ pub const SECTIONS: &[SectionInfo] = &[
     once("admin", "Administration over HTTP: records, switches, health and metrics."),
     once("log", "What is written to standard error."),
     once("sign_on", "What happens when somebody binds."),
+    once(
+        "reconcile",
+        "How users are looked at who do not sign on, so that changes are seen all the same.",
+    ),
     once(
         "throttle",
         "What happens to a source, an IPv4 address or a /64 network of IPv6, that keeps failing: most\n\
@@ -152,7 +157,10 @@ pub const SECTIONS: &[SectionInfo] = &[
     once(
         "directory.user_type.attributes",
         "The attributes that a record keeps: name in the record = \"attribute in the directory\".\n\
-         The names are yours; a section that is written takes the place of this whole list.",
+         The names are yours; a section that is written takes the place of this whole list.\n\
+         Rules of one attribute: phone = { from = \"telephoneNumber\", update = \"overwrite\",\n\
+         absent = \"clear\" }; update is overwrite, fill-if-empty, first-sign-on-only or never, absent is\n\
+         keep or clear (which needs somebody who has the attribute, to show that it may be read).",
     ),
 ];
 
@@ -277,6 +285,13 @@ pub const KEYS: &[Key] = &[
         "How long the bind's answer may wait for the record; the synchronisation goes on after it."),
     key("sign_on", "barrier_patience", Duration(1, MINUTE), Default("\"50ms\""),
         "How long a sign-on waits for the replica to have what the directory had when it began; then the directory is asked."),
+
+    key("reconcile", "enabled", Flag, Default("true"),
+        "Whether users are looked at who do not sign on."),
+    key("reconcile", "after", Duration(SECOND, 365 * DAY), Default("\"1d\""),
+        "How long a user may be unobserved; what a live copy shows is looked at without delay."),
+    key("reconcile", "per_second", Count(1, 10_000), Default("10"),
+        "How many users are looked at in a second at most."),
 
     key("throttle", "enabled", Flag, Default("true"),
         "Whether a source that keeps failing is held back."),
@@ -421,6 +436,26 @@ pub const KEYS: &[Key] = &[
         "What a bind is answered when the directory could not be observed: as it was, or unavailable."),
     key("directory.user_type", "create", Flag, Default("true"),
         "Whether a first sign-on makes a record."),
+    key("directory.user_type", "update_attributes", Flag, Default("true"),
+        "Whether later sign-ons change attributes; each may have a rule of its own beside this."),
+    key("directory.user_type", "add_from_partial", Flag, Default("false"),
+        "Whether groups that were seen are added although not all could be read; none is removed then."),
+    key("directory.user_type", "default_groups", List(DN), Default("[]"),
+        "Groups that a record is given when it is made; of the directory, or names of your own."),
+    key("directory.user_type", "always_groups", List(DN), Default("[]"),
+        "Groups that every sign-on gives, and none takes away; of the directory, or names of your own."),
+    key("directory.user_type", "ignored_groups", List(PATTERN), Default("[]"),
+        "Groups that are neither added nor removed; those above them are found all the same."),
+    key("directory.user_type", "disabled_filter", Text(FILTER), Optional("\"(employeeType=left)\""),
+        "Which entries are disabled, beside those that the directory's own attributes say are."),
+    key("directory.user_type", "on_reactivate_local", Choice(&["keep", "drop", "review"]), Default("\"review\""),
+        "What becomes of local memberships when the directory takes a user back: an admin reviews them."),
+    key("directory.user_type", "on_unknown_reactivation", Choice(&["deny", "without-groups"]), Default("\"deny\""),
+        "What a bind is answered that takes a user back whose groups are unknown: unavailable, or success without any."),
+    key("directory.user_type", "missing_grace", Duration(0, 10 * 365 * DAY), Default("\"30d\""),
+        "How long a user whose entry is gone is only missing."),
+    key("directory.user_type", "parking_group", Text(DN), Optional("\"cn=deprovisioned,ou=gateway,dc=example,dc=com\""),
+        "The group that a user is put into who was missing for longer; of the directory, or a name of your own."),
 
     attribute("common_name", "\"cn\"", "The full name."),
     attribute("display_name", "\"displayName\"", "The name to show."),
@@ -436,16 +471,8 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 
 /// Keys that have their name already and do nothing yet: writing one is an error, so that nobody
 /// relies on a switch that is not there.
-pub(super) const NOT_YET: &[(&str, &str)] = &[
-    ("", "view"),
-    ("directory", "kind"),
-    ("directory.user_type", "add_from_partial"),
-    ("directory.user_type", "always_groups"),
-    ("directory.user_type", "default_groups"),
-    ("directory.user_type", "ignored_groups"),
-    ("directory.user_type", "minimum_interval"),
-    ("directory.user_type", "on_reactivate_local"),
-];
+pub(super) const NOT_YET: &[(&str, &str)] =
+    &[("", "view"), ("directory", "kind"), ("directory.user_type", "minimum_interval")];
 
 /// Words of a choice that have their name already and do nothing yet.
 pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] =
@@ -501,7 +528,7 @@ mod tests {
     fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
         assert_eq!(
             allowed(""),
-            ["listen", "store", "admin", "log", "sign_on", "throttle", "directory"]
+            ["listen", "store", "admin", "log", "sign_on", "reconcile", "throttle", "directory"]
         );
         assert_eq!(allowed("directory.tls"), ["ca", "start_tls", "server_name"]);
         assert!(allowed("listen").contains(&"tls"));

@@ -60,6 +60,8 @@ pub struct Config {
     pub log: crate::telemetry::Config,
     /// Sign-ons.
     pub sign_on: crate::app::sign_on::Config,
+    /// `[reconcile]`.
+    pub reconcile: crate::app::reconcile::Config,
     /// Sources that keep failing.
     pub throttle: crate::app::throttle::Config,
     /// The directories, in the file's order.
@@ -172,6 +174,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
     let admin = sections::admin(&mut reader, &root);
     let log = sections::log(&mut reader, &root);
     let sign_on = sections::sign_on(&mut reader, &root);
+    let reconcile = sections::reconcile(&mut reader, &root);
     let throttle = sections::throttle(&mut reader, &root);
     let directories = directory::directories(&mut reader, &root, Here::of(listen.as_ref()));
     let Reader { problems, files, asked, .. } = reader;
@@ -182,6 +185,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
             admin: admin?,
             log: log?,
             sign_on: sign_on?,
+            reconcile: reconcile?,
             throttle: throttle?,
             directories: directories?,
         })

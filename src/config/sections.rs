@@ -3,6 +3,7 @@
 use super::reader::{FileKind, Reader, Section, resolve};
 use super::relay;
 use super::value::{self, Mistake};
+use crate::app::reconcile;
 use crate::app::sign_on::{self, SyncMode};
 use crate::app::throttle;
 use crate::domain::vouching;
@@ -289,6 +290,15 @@ pub(super) fn sign_on<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<sign
         budget: budget?,
         barrier_patience: patience?,
     })
+}
+
+/// Reads `[reconcile]`.
+pub(super) fn reconcile<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<reconcile::Config> {
+    let section = r.section(root, "reconcile");
+    let enabled = r.flag(&section, "enabled");
+    let after = r.duration(&section, "after");
+    let per_second = r.count(&section, "per_second");
+    Some(reconcile::Config { enabled: enabled?, after: after?, per_second: per_second? })
 }
 
 /// Reads `[throttle]`.

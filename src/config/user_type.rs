@@ -4,13 +4,32 @@ use super::directory::{dn, filter, judge_base};
 use super::keys;
 use super::reader::{Reader, Section};
 use super::value;
-use crate::domain::policy::{AttributeMapping, GroupSync, OnUnknown, Switch, UserType};
+use super::value::Mistake;
+use crate::domain::policy::{
+    Absent, AttributeMapping, AttributeUpdate, GroupPattern, GroupSync, MissingPolicy,
+    OnReactivateLocal, OnUnknown, Switch, UnknownReactivation, UserType,
+};
 use crate::proto::dn::DistinguishedName;
 use std::sync::Arc;
 use toml::Spanned;
+use toml::de::DeValue;
 
 /// The most attributes of one record.
 const MAX_ATTRIBUTES: usize = 256;
+
+/// The most groups of each list that a user type gives: each may cost a read.
+const MAX_GIVEN_GROUPS: usize = 16;
+
+/// When an attribute takes the directory's values.
+const UPDATES: [(&str, AttributeUpdate); 4] = [
+    ("overwrite", AttributeUpdate::Overwrite),
+    ("fill-if-empty", AttributeUpdate::FillIfEmpty),
+    ("first-sign-on-only", AttributeUpdate::FirstSignOn),
+    ("never", AttributeUpdate::Never),
+];
+
+/// What becomes of one that the entry does not have any more.
+const ABSENCES: [(&str, Absent); 2] = [("keep", Absent::Keep), ("clear", Absent::Clear)];
 
 /// Reads the user types of a directory; `takes_groups` says whether it has groups to take over.
 pub(super) fn user_types<'d>(
@@ -71,8 +90,12 @@ fn user_type<'d>(
     let answers = [("keep", OnUnknown::Keep), ("deny", OnUnknown::Deny)];
     let on_unknown = r.choice(section, "on_unknown", &answers);
     let create = r.flag(section, "create");
+    let update_attributes = r.flag(section, "update_attributes");
+    let given = given(r, section);
+    let lifecycle = lifecycle(r, section);
     let base = base?;
     judge_base(r, &base, suffixes);
+    let (given, lifecycle) = (given?, lifecycle?);
     Some(UserType {
         name: Arc::from(name?.into_inner()),
         base: base.into_inner(),
@@ -83,6 +106,93 @@ fn user_type<'d>(
         groups: groups?,
         on_unknown: on_unknown?,
         create: create?,
+        update_attributes: Switch::from_bool(update_attributes?),
+        add_from_partial: given.add_from_partial,
+        default_groups: given.at_first,
+        always_groups: given.always,
+        ignored_groups: given.ignored,
+        disabled: lifecycle.disabled,
+        on_reactivate_local: lifecycle.local,
+        unknown_reactivation: lifecycle.unknown,
+        missing: lifecycle.missing,
+    })
+}
+
+/// What the configuration says of groups.
+struct Given {
+    add_from_partial: bool,
+    at_first: Vec<DistinguishedName>,
+    always: Vec<DistinguishedName>,
+    ignored: Vec<GroupPattern>,
+}
+
+fn given<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Given> {
+    let add_from_partial = r.flag(section, "add_from_partial");
+    let at_first = names(r, section, "default_groups");
+    let always = names(r, section, "always_groups");
+    let ignored = r.list(section, "ignored_groups", pattern);
+    let ignored = ignored?.into_iter().map(Spanned::into_inner).collect();
+    Some(Given {
+        add_from_partial: add_from_partial?,
+        at_first: at_first?,
+        always: always?,
+        ignored,
+    })
+}
+
+/// Groups that are given by name.
+fn names<'d>(
+    r: &mut Reader<'d>,
+    section: &Section<'d>,
+    key: &'static str,
+) -> Option<Vec<DistinguishedName>> {
+    let names = r.list(section, key, dn)?;
+    if let (true, Some(given)) = (names.len() > MAX_GIVEN_GROUPS, section.get(key)) {
+        let message = format!("`{key}` names at most {MAX_GIVEN_GROUPS} groups");
+        r.error(given.span(), message, "put users into one group, and that one into the others");
+        return None;
+    }
+    Some(names.into_iter().map(Spanned::into_inner).collect())
+}
+
+fn pattern(text: &str) -> Result<GroupPattern, Mistake> {
+    if text.chars().all(|c| c == '*' || c.is_whitespace()) {
+        let help = "to take no groups over, write groups = \"never\"";
+        return Err(Mistake::new("this would ignore every group", help));
+    }
+    Ok(GroupPattern::new(text))
+}
+
+/// What the configuration says of accounts that are disabled, gone, or back.
+struct Lifecycle {
+    disabled: Option<crate::proto::filter::Filter>,
+    local: OnReactivateLocal,
+    unknown: UnknownReactivation,
+    missing: MissingPolicy,
+}
+
+fn lifecycle<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Lifecycle> {
+    let disabled =
+        r.optional(section, "disabled_filter", |r, section, name| r.text(section, name, filter));
+    let rules = [
+        ("keep", OnReactivateLocal::Keep),
+        ("drop", OnReactivateLocal::Drop),
+        ("review", OnReactivateLocal::Review),
+    ];
+    let local = r.choice(section, "on_reactivate_local", &rules);
+    let answers = [
+        ("deny", UnknownReactivation::Deny),
+        ("without-groups", UnknownReactivation::WithoutGroups),
+    ];
+    let unknown = r.choice(section, "on_unknown_reactivation", &answers);
+    let grace = r.duration(section, "missing_grace");
+    let parking =
+        r.optional(section, "parking_group", |r, section, name| r.text(section, name, dn));
+    Some(Lifecycle {
+        disabled: disabled?.map(Spanned::into_inner),
+        local: local?,
+        unknown: unknown?,
+        missing: MissingPolicy { grace: grace?, parking: parking?.map(Spanned::into_inner) },
     })
 }
 
@@ -99,8 +209,8 @@ fn attributes<'d>(r: &mut Reader<'d>, user_type: &Section<'d>) -> Option<Vec<Att
             r.mistake(value, mistake);
             sound = false;
         }
-        match r.entry(value, value::attribute) {
-            Some(upstream) => mappings.push(AttributeMapping { local: local.to_owned(), upstream }),
+        match mapping(r, local, value) {
+            Some(mapping) => mappings.push(mapping),
             None => sound = false,
         }
     }
@@ -118,7 +228,48 @@ fn default_attributes<'d>(
     let known = keys::KEYS.iter().filter(|key| key.section == keys::NAMED_BY_THE_FILE);
     let mapped = known.map(|key| {
         let upstream = r.text(section, key.name, value::attribute)?.into_inner();
-        Some(AttributeMapping { local: key.name.to_owned(), upstream })
+        Some(AttributeMapping::new(key.name, &upstream))
     });
     mapped.collect()
+}
+
+/// One attribute: its name in the directory, or a table with that and its rules.
+fn mapping<'d>(
+    r: &mut Reader<'d>,
+    local: &str,
+    value: &Spanned<DeValue<'d>>,
+) -> Option<AttributeMapping> {
+    let Some(table) = value.get_ref().as_table() else {
+        let upstream = r.entry(value, value::attribute)?;
+        return Some(AttributeMapping::new(local, &upstream));
+    };
+    let mut mapping = AttributeMapping::new(local, "");
+    let mut sound = true;
+    for (key, part) in table {
+        let taken = match &**key.get_ref() {
+            "from" => r.entry(part, value::attribute).map(|from| mapping.upstream = from),
+            "update" => r.entry(part, |text| word(text, &UPDATES)).map(|to| mapping.update = to),
+            "absent" => r.entry(part, |text| word(text, &ABSENCES)).map(|to| mapping.absent = to),
+            other => {
+                let message = format!("`{other}` is no key of an attribute");
+                r.error(key.span(), message, "known here: from, update, absent");
+                None
+            }
+        };
+        sound &= taken.is_some();
+    }
+    if sound && mapping.upstream.is_empty() {
+        let help = "for example { from = \"mail\", update = \"fill-if-empty\" }";
+        r.error(value.span(), "`from` is missing: the attribute's name in the directory", help);
+        return None;
+    }
+    sound.then_some(mapping)
+}
+
+fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Mistake> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        Mistake::new(format!("this cannot be \"{text}\""), known.join(" or "))
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! What a change says of itself never holds an attribute's value: it goes into the audit.
 
-use super::record::{Membership, MembershipKey, Record, RecordId, Route, UserKey};
+use super::record::{InactiveReason, Membership, MembershipKey, Record, RecordId, Route, UserKey};
 use super::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -61,6 +61,24 @@ pub enum Change {
         /// Which.
         key: MembershipKey,
     },
+    /// A membership does not count until an admin confirms it, or was confirmed.
+    MembershipReview {
+        /// Which.
+        key: MembershipKey,
+        /// Whether it is in review now.
+        in_review: bool,
+    },
+    /// Something makes the record inactive, beside what already does.
+    Deactivated {
+        /// What.
+        reason: InactiveReason,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// What made the record inactive does not hold any more; other reasons may.
+    ReasonLifted(InactiveReason),
+    /// The user name that the directory gives is another record's; `None` if it is not any more.
+    Collided(Option<String>),
 }
 
 /// A change that does not fit the record: a fault of ours, never of a peer.
@@ -102,6 +120,12 @@ impl fmt::Display for Change {
                 write!(f, "another way to {key}, at depth {}", route.depth())
             }
             Self::MembershipRemoved { key } => write!(f, "removed from {key}"),
+            Self::MembershipReview { key, in_review: true } => write!(f, "in review: {key}"),
+            Self::MembershipReview { key, in_review: false } => write!(f, "confirmed: {key}"),
+            Self::Deactivated { reason, .. } => write!(f, "inactive by {}", reason.name()),
+            Self::ReasonLifted(reason) => write!(f, "no longer inactive by {}", reason.name()),
+            Self::Collided(Some(name)) => write!(f, "name {name:?} is another record's"),
+            Self::Collided(None) => f.write_str("no collision of names any more"),
         }
     }
 }
@@ -135,6 +159,13 @@ fn apply_one(record: Option<Record>, change: &Change) -> Result<Option<Record>, 
         Change::MembershipRemoved { key } => {
             record.memberships.remove(key).ok_or(Misfit("no membership to remove"))?;
         }
+        Change::MembershipReview { key, in_review } => {
+            let membership = record.memberships.get_mut(key);
+            membership.ok_or(Misfit("no membership to review"))?.in_review = *in_review;
+        }
+        Change::Deactivated { reason, at } => deactivate(&mut record, *reason, *at)?,
+        Change::ReasonLifted(reason) => lift(&mut record, *reason)?,
+        Change::Collided(name) => record.collision.clone_from(name),
     }
     Ok(Some(record))
 }
@@ -153,10 +184,31 @@ fn create(change: &Change) -> Result<Record, Misfit> {
         attributes: BTreeMap::new(),
         inactive: BTreeSet::new(),
         missing_since: None,
+        collision: None,
         memberships: BTreeMap::new(),
         created_at: *at,
         version: 0,
     })
+}
+
+fn deactivate(record: &mut Record, reason: InactiveReason, at: Timestamp) -> Result<(), Misfit> {
+    if !record.inactive.insert(reason) {
+        return Err(Misfit("the reason is there already"));
+    }
+    if reason == InactiveReason::Missing {
+        record.missing_since = Some(at);
+    }
+    Ok(())
+}
+
+fn lift(record: &mut Record, reason: InactiveReason) -> Result<(), Misfit> {
+    if !record.inactive.remove(&reason) {
+        return Err(Misfit("no reason to lift"));
+    }
+    if reason == InactiveReason::Missing {
+        record.missing_since = None;
+    }
+    Ok(())
 }
 
 fn set_attribute(record: &mut Record, name: &str, values: &[Vec<u8>]) -> Result<(), Misfit> {

@@ -1,11 +1,13 @@
 //! Who somebody is: which user type takes an entry, and which of its attributes say so.
 
+use super::activation;
 use super::matching::{self, Truth};
 use super::membership::MemberRule;
 use super::observation::UnknownReason;
 use super::policy::{DirectoryPolicy, GroupPolicy, UserType};
 use super::record::UpstreamId;
 use crate::proto::dn::DistinguishedName;
+use crate::proto::filter::Filter;
 use crate::proto::search::Entry;
 use std::collections::BTreeSet;
 
@@ -36,6 +38,17 @@ pub fn upstream_id(entry: &Entry) -> Result<UpstreamId, UnknownReason> {
     text.map(|text| UpstreamId::new(&text)).ok_or(UnknownReason::NoUpstreamId)
 }
 
+/// What finds the entry that bears an upstream id.
+pub fn bears_id(id: &UpstreamId) -> Filter {
+    let of = |name: &&str| match *name {
+        OBJECT_GUID => {
+            guid_value(id.as_str()).map(|value| Filter::Equal((*name).to_owned(), value))
+        }
+        name => Some(Filter::equal(name, id.as_str())),
+    };
+    Filter::Or(ID_ATTRIBUTES.iter().filter_map(of).collect())
+}
+
 /// The first user type that takes an entry, by base and filter. A filter that cannot be decided
 /// does not take it, and neither the service account nor an entry whose DN cannot be read is a
 /// user.
@@ -50,13 +63,16 @@ pub fn user_type<'a>(directory: &'a DirectoryPolicy, entry: &Entry) -> Option<&'
 }
 
 /// Every attribute that has to be read to decide about a user of this directory: upstream ids,
-/// objectClass, those that filters mention, user names, mapped attributes, and what groups name
-/// users by; each once, without regard to case.
+/// objectClass, those that say whether an account may be used, those that filters mention, user
+/// names, mapped attributes, and what groups name users by; each once, without regard to case.
 pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
     let mut names: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
     names.push("objectClass".to_owned());
+    names.extend(activation::ATTRIBUTES.map(str::to_owned));
     for user_type in &directory.user_types {
-        names.extend(user_type.filter.attributes().into_iter().map(str::to_owned));
+        let filters = std::iter::once(&user_type.filter).chain(&user_type.disabled);
+        let mentioned = filters.flat_map(|filter| filter.attributes());
+        names.extend(mentioned.into_iter().map(str::to_owned));
         names.push(user_type.username.clone());
         names.extend(user_type.attributes.iter().map(|mapping| mapping.upstream.clone()));
     }
@@ -121,6 +137,19 @@ fn id_text(value: &[u8]) -> Option<String> {
     let is_text = (1..=MAX_ID_LENGTH).contains(&value.len());
     let text = std::str::from_utf8(value).ok().filter(|_| is_text)?;
     text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| text.to_ascii_lowercase())
+}
+
+/// The bytes of an objectGUID that is written as text.
+fn guid_value(text: &str) -> Option<Vec<u8>> {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let bytes = pairs
+        .iter()
+        .map(|[high, low]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok())
+        .collect::<Option<Vec<u8>>>()?;
+    let [a, b, c, d, e, f, g, h, rest @ ..]: [u8; 16] = bytes.try_into().ok()?;
+    Some([&[d, c, b, a, f, e, h, g][..], &rest].concat())
 }
 
 /// An objectGUID as text: 16 bytes whose first three groups come least significant byte first.

@@ -175,4 +175,8 @@ pub struct Observation {
     pub user: ObservedEntry,
     /// The closure of the user's groups.
     pub groups: Observed<Closure>,
+    /// Groups of the user that were seen although the closure is unknown.
+    pub seen: Closure,
+    /// Attributes of which it was seen that the service account may read them: in lower case.
+    pub readable: BTreeSet<String>,
 }

@@ -1,41 +1,68 @@
 //! Observation, record, policy and time in; the changes that bring the record up to date out.
 //!
 //! What a plan never does: it never removes because of something unknown (S3.2), never changes a
-//! membership that is not managed (S7.2), and never takes an attribute away because the entry did
-//! not return it (S3.4, `keep`). Applied, it leaves nothing to plan for the same observation
-//! (S3.7). It depends on no order that LDAP gives no meaning to: values of an attribute are a set
-//! (RFC 4511 section 4.1.7).
+//! membership that is neither managed nor given by the configuration (S7.2), never takes a user back
+//! whose groups are unknown (S4.4), and never goes back to what was seen before the record was
+//! brought up to date last. Applied, it leaves nothing to plan for the same observation (S3.7). It
+//! depends on no order that LDAP gives no meaning to: values of an attribute are a set (RFC 4511
+//! section 4.1.7).
 //!
 //! The caller has settled the identity: the question's key is the observed entry's, and the
 //! record, if there is one, is that key's. Another upstream id is another user, whatever the names
 //! say (S4.6, S7.4).
 
+mod attributes;
+mod groups;
+mod lifecycle;
+mod naming;
+
 use super::change::Change;
-use super::observation::{Closure, Observation, Observed};
-use super::policy::{AttributeMapping, GroupSync, Switch, UserType};
-use super::record::{
-    Group, Membership, MembershipKey, Provenance, Record, RecordId, UpstreamId, UserKey,
-};
+use super::observation::{Observation, UnknownReason};
+use super::policy::{GroupSync, Switch, UserType};
+use super::record::{Group, Record, RecordId, UpstreamId, UserKey};
 use super::time::Timestamp;
-use crate::proto::dn::DistinguishedName;
-use crate::proto::search::Entry;
-use std::collections::BTreeMap;
+use groups::Extent;
+use lifecycle::Course;
+
+pub use attributes::doubtful;
+pub use lifecycle::missing;
+pub use naming::user_name;
 
 /// The most changes that [`Plan::describe`] tells one by one; the rest is counted.
 pub const MAX_DESCRIBED: usize = 200;
-
-/// The local name of the attribute that is shown as the name for people.
-const DISPLAY_NAME: &str = "display_name";
-
-/// The attribute that stands in for it.
-const COMMON_NAME: &str = "cn";
 
 /// What the gateway already keeps of the directory's groups.
 pub trait KnownGroups {
     /// Whether exactly this group, with this DN and name, is kept.
     fn holds(&self, group: &Group) -> bool;
-    /// Whether a group of this id is kept, whatever its name.
-    fn contains(&self, id: &UpstreamId) -> bool;
+    /// The group of this id that is kept, whatever its name.
+    fn group(&self, id: &UpstreamId) -> Option<Group>;
+}
+
+/// Whose the user names of a user type are.
+pub trait Names {
+    /// Whether the record of another user, who is not missing, has this name.
+    fn is_taken(&self, name: &str) -> bool;
+}
+
+/// Groups that the configuration gives, as far as they were found.
+#[derive(Debug, Clone, Default)]
+pub struct Assigned {
+    /// To records that are made.
+    pub at_first: Vec<Group>,
+    /// At every sign-on.
+    pub always: Vec<Group>,
+    /// To those that were missing for too long.
+    pub parking: Option<Group>,
+}
+
+/// Why the directory was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The user signed on.
+    SignOn,
+    /// The gateway looked by itself: nobody showed that the account can be used.
+    Reconciliation,
 }
 
 /// All that a plan depends on.
@@ -46,16 +73,45 @@ pub struct Question<'a> {
     pub key: &'a UserKey,
     /// What was learnt.
     pub observation: &'a Observation,
-    /// The user type that takes the entry.
-    pub user_type: &'a UserType,
+    /// When the reads were sent that the record was brought up to date with last.
+    pub observed_at: Option<Timestamp>,
+    /// The user type that takes the entry, if one does.
+    pub user_type: Option<&'a UserType>,
     /// The switch as it stands now: run-time value over file.
     pub update_on_sign_on: Switch,
     /// The groups that are kept already.
     pub groups: &'a dyn KnownGroups,
+    /// The names of other users.
+    pub names: &'a dyn Names,
+    /// What the configuration gives.
+    pub assigned: &'a Assigned,
+    /// Why the directory was read.
+    pub cause: Cause,
     /// The id to give to a new record.
     pub new_id: &'a RecordId,
     /// Now.
     pub now: Timestamp,
+}
+
+impl Question<'_> {
+    /// Whether the record knows younger reads than these. A time that is still to come is none: the
+    /// clock was set back, and nothing would be believed until it has caught up.
+    fn is_stale(&self) -> bool {
+        let sent_at = self.observation.sent_at;
+        self.observed_at.is_some_and(|last| sent_at < last && last <= self.now)
+    }
+}
+
+/// Whether the directory takes a user back whom it had let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reactivation {
+    /// There is nothing to take back, or it is not taken back.
+    #[default]
+    None,
+    /// It does.
+    Done,
+    /// It does, but something that has to be known for it is not.
+    Held(UnknownReason),
 }
 
 /// What is to be written.
@@ -65,6 +121,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Groups that are new, renamed or moved.
     pub groups: Vec<Group>,
+    /// Whether the user is taken back.
+    pub reactivation: Reactivation,
 }
 
 impl Plan {
@@ -106,173 +164,94 @@ pub enum NoPlan {
     /// `create` is off and there is no record.
     #[error("records are not made for this user type")]
     NotCreated,
+    /// No user type takes the entry, and there is no record.
+    #[error("the entry is no user's")]
+    NotAUser,
 }
 
 /// The changes that bring the record up to date: a total, pure function.
 ///
-/// With the switch off a record is left alone, also one whose groups were unknown when it was made:
-/// off means that nothing is learnt later (S5.2). Likewise `first-sign-on` takes groups over when
-/// the record is made or not at all (S5.4).
+/// With the switch off nothing is learnt after the first sign-on but whether the user is active
+/// (S5.2), also by a record whose groups were unknown when it was made. Likewise `first-sign-on`
+/// takes groups over when the record is made or not at all (S5.4). A user who is taken back keeps,
+/// either way, only those groups that the directory confirms (S4.4).
 pub fn plan(question: &Question<'_>) -> Result<Plan, NoPlan> {
-    match question.record {
-        None => first_sign_on(question),
-        Some(_) if !question.update_on_sign_on.is_on() => Ok(Plan::default()),
-        Some(record) => later_sign_on(question, record),
+    match (question.record, question.user_type) {
+        (None, None) => Err(NoPlan::NotAUser),
+        (None, Some(user_type)) => first_sign_on(question, user_type),
+        (Some(_), _) if question.is_stale() => Ok(Plan::default()),
+        (Some(record), None) => Ok(out_of_scope(question, record)),
+        (Some(record), Some(user_type)) => later_sign_on(question, user_type, record),
     }
 }
 
-fn first_sign_on(question: &Question<'_>) -> Result<Plan, NoPlan> {
-    if !question.user_type.create {
+fn first_sign_on(question: &Question<'_>, user_type: &UserType) -> Result<Plan, NoPlan> {
+    if !user_type.create || question.cause == Cause::Reconciliation {
         return Err(NoPlan::NotCreated);
     }
     let entry = &question.observation.user.entry;
     let mut plan = Plan::default();
+    let wanted = naming::user_name(user_type, entry)?;
+    let (name, collision) = naming::first(question, wanted);
     plan.changes.push(Change::Created {
         id: question.new_id.clone(),
         key: question.key.clone(),
-        user_type: question.user_type.name.clone(),
-        name: user_name(question.user_type, entry)?,
+        user_type: user_type.name.clone(),
+        name,
         dn: entry.dn.clone(),
         at: question.now,
     });
-    plan_attributes(&mut plan, &question.user_type.attributes, entry, None);
-    if question.user_type.groups != GroupSync::Never {
-        plan_groups(&mut plan, question, None);
+    plan.changes.extend(collision.map(|wanted| Change::Collided(Some(wanted))));
+    let course = lifecycle::plan_reasons(&mut plan, question, None);
+    attributes::plan_attributes(&mut plan, user_type, question.observation, None);
+    if user_type.groups != GroupSync::Never && course == Course::Active {
+        groups::plan_managed(&mut plan, question, user_type, Extent::Whole);
     }
+    groups::plan_assigned(&mut plan, question);
     Ok(plan)
 }
 
-fn later_sign_on(question: &Question<'_>, record: &Record) -> Result<Plan, NoPlan> {
-    let entry = &question.observation.user.entry;
-    let name = user_name(question.user_type, entry)?;
+/// The entry is there, but no user type takes it any more (S4.7).
+fn out_of_scope(question: &Question<'_>, record: &Record) -> Plan {
     let mut plan = Plan::default();
-    if record.user_type != question.user_type.name {
-        plan.changes.push(Change::TypeChanged(question.user_type.name.clone()));
+    lifecycle::plan_reasons(&mut plan, question, Some(record));
+    if question.update_on_sign_on.is_on() {
+        naming::plan_dn(&mut plan, question, record);
     }
-    if record.name != name {
-        plan.changes.push(Change::Renamed(name));
+    plan
+}
+
+fn later_sign_on(
+    question: &Question<'_>,
+    user_type: &UserType,
+    record: &Record,
+) -> Result<Plan, NoPlan> {
+    let mut plan = Plan::default();
+    let course = lifecycle::plan_reasons(&mut plan, question, Some(record));
+    let follows = question.update_on_sign_on.is_on();
+    if follows || course == Course::Reactivated {
+        match naming::plan_names(&mut plan, question, user_type, record, course) {
+            // That an account is not to be used any more counts however it is called.
+            Err(_) if course == Course::Inactive => return Ok(plan),
+            Err(reason) => return Err(reason),
+            Ok(()) => {}
+        }
     }
-    if !is_same_dn(&record.dn, &entry.dn) {
-        plan.changes.push(Change::Moved(entry.dn.clone()));
+    if follows && user_type.update_attributes.is_on() {
+        attributes::plan_attributes(&mut plan, user_type, question.observation, Some(record));
     }
-    plan_attributes(&mut plan, &question.user_type.attributes, entry, Some(record));
-    if question.user_type.groups == GroupSync::Always {
-        plan_groups(&mut plan, question, Some(record));
+    let is_followed = follows && user_type.groups == GroupSync::Always;
+    match (course, is_followed) {
+        (Course::Active | Course::Reactivated, true) => {
+            groups::plan_managed(&mut plan, question, user_type, Extent::Whole);
+        }
+        (Course::Reactivated, false) => {
+            groups::plan_managed(&mut plan, question, user_type, Extent::Removals);
+        }
+        (Course::Active | Course::Inactive, _) => {}
     }
+    groups::plan_assigned(&mut plan, question);
     Ok(plan)
-}
-
-/// The user name (S5.7): exactly one value, which is text and not blank.
-fn user_name(user_type: &UserType, entry: &Entry) -> Result<String, NoPlan> {
-    let [value] = entry.values(&user_type.username) else {
-        return Err(NoPlan::NoUserName);
-    };
-    let name = std::str::from_utf8(value).map_err(|_| NoPlan::NoUserName)?;
-    if name.trim().is_empty() { Err(NoPlan::NoUserName) } else { Ok(name.to_owned()) }
-}
-
-/// Another spelling of the same name is no move; text that is no DN is compared as text.
-fn is_same_dn(kept: &str, seen: &str) -> bool {
-    let same = |kept, seen| {
-        Some(DistinguishedName::parse(kept).ok()? == DistinguishedName::parse(seen).ok()?)
-    };
-    kept == seen || same(kept, seen).unwrap_or(false)
-}
-
-fn plan_attributes(
-    plan: &mut Plan,
-    mappings: &[AttributeMapping],
-    entry: &Entry,
-    record: Option<&Record>,
-) {
-    let mut attributes = record.map(|record| record.attributes.clone()).unwrap_or_default();
-    for (name, values) in returned(mappings, entry) {
-        if attributes.get(name).is_none_or(|kept| sorted(kept) != values) {
-            attributes.insert(name.to_owned(), values.clone());
-            plan.changes.push(Change::AttributeSet { name: name.to_owned(), values });
-        }
-    }
-    let name = display_name(mappings, &attributes);
-    if record.and_then(|record| record.display_name.as_ref()) != name.as_ref() {
-        plan.changes.push(Change::DisplayNamed(name));
-    }
-}
-
-/// The mapped attributes that the entry returned. Of two mappings to one local name the first whose
-/// attribute is there counts.
-fn returned<'a>(
-    mappings: &'a [AttributeMapping],
-    entry: &Entry,
-) -> BTreeMap<&'a str, Vec<Vec<u8>>> {
-    let mut found = BTreeMap::new();
-    for mapping in mappings {
-        let values = entry.values(&mapping.upstream);
-        if !values.is_empty() {
-            found.entry(mapping.local.as_str()).or_insert_with(|| sorted(values));
-        }
-    }
-    found
-}
-
-/// The name for people, from what the record will hold. Of several values the least: any other
-/// choice would have to trust an order that the directory need not repeat.
-fn display_name(
-    mappings: &[AttributeMapping],
-    attributes: &BTreeMap<String, Vec<Vec<u8>>>,
-) -> Option<String> {
-    let named = mappings.iter().filter(|mapping| mapping.local == DISPLAY_NAME);
-    let common =
-        mappings.iter().filter(|mapping| mapping.upstream.eq_ignore_ascii_case(COMMON_NAME));
-    named.chain(common).find_map(|mapping| {
-        let values = attributes.get(&mapping.local)?.iter();
-        let texts = values.filter_map(|value| std::str::from_utf8(value).ok());
-        texts.filter(|text| !text.trim().is_empty()).min().map(str::to_owned)
-    })
-}
-
-fn sorted(values: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable();
-    sorted
-}
-
-/// Makes the managed memberships exactly the closure, if that is known.
-fn plan_groups(plan: &mut Plan, question: &Question<'_>, record: Option<&Record>) {
-    let Observed::Known(closure) = &question.observation.groups else {
-        return;
-    };
-    let kept: BTreeMap<&UpstreamId, &Membership> =
-        record.into_iter().flat_map(Record::managed_memberships).collect();
-    let gone = kept.keys().filter(|id| !closure.contains_key(**id));
-    plan.changes.extend(gone.map(|id| Change::MembershipRemoved { key: managed(id) }));
-    plan.changes.extend(arrivals(closure, &kept, question.now));
-    let groups = closure.values().map(|seen| &seen.group);
-    plan.groups = groups.filter(|group| !question.groups.holds(group)).cloned().collect();
-}
-
-/// Memberships that begin, and those that hold in another way than before.
-fn arrivals<'a>(
-    closure: &'a Closure,
-    kept: &'a BTreeMap<&UpstreamId, &Membership>,
-    now: Timestamp,
-) -> impl Iterator<Item = Change> + 'a {
-    closure.iter().filter_map(move |(id, seen)| {
-        let route = seen.route.clone();
-        match kept.get(id) {
-            None => {
-                let membership = Membership { route, since: now };
-                Some(Change::MembershipAdded { key: managed(id), membership })
-            }
-            Some(membership) if membership.route != route => {
-                Some(Change::MembershipRerouted { key: managed(id), route })
-            }
-            Some(_) => None,
-        }
-    })
-}
-
-fn managed(group: &UpstreamId) -> MembershipKey {
-    MembershipKey { group: group.clone(), provenance: Provenance::Managed }
 }
 
 fn describe_group(group: &Group) -> String {

@@ -1,9 +1,13 @@
 //! What the configuration says about the users of a directory.
 
 use super::membership::MemberAttribute;
+use super::record::Group;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use std::sync::Arc;
+
+/// How long a record is only missing, unless the configuration says otherwise.
+const DEFAULT_GRACE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
 /// When the directory's groups are taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,28 @@ impl Switch {
     }
 }
 
+/// When an attribute of a record takes the directory's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttributeUpdate {
+    /// At every sign-on.
+    Overwrite,
+    /// At a sign-on that finds the record without it.
+    FillIfEmpty,
+    /// When the record is made, and not later.
+    FirstSignOn,
+    /// Not at all.
+    Never,
+}
+
+/// What becomes of an attribute that the entry does not have any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// It stays.
+    Keep,
+    /// It goes, where the service account is seen to be able to read it.
+    Clear,
+}
+
 /// An attribute that a record keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributeMapping {
@@ -68,6 +94,89 @@ pub struct AttributeMapping {
     pub local: String,
     /// The attribute description in the directory.
     pub upstream: String,
+    /// When it takes the directory's values.
+    pub update: AttributeUpdate,
+    /// What becomes of it when the directory has none.
+    pub absent: Absent,
+}
+
+impl AttributeMapping {
+    /// One that is overwritten at every sign-on, and stays when the entry does not have it.
+    pub fn new(local: &str, upstream: &str) -> Self {
+        Self {
+            local: local.to_owned(),
+            upstream: upstream.to_owned(),
+            update: AttributeUpdate::Overwrite,
+            absent: Absent::Keep,
+        }
+    }
+}
+
+/// What becomes of memberships that an admin gave, when the directory takes a user back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnReactivateLocal {
+    /// They count again.
+    Keep,
+    /// They end.
+    Drop,
+    /// They do not count until an admin confirms them.
+    Review,
+}
+
+/// What a bind is answered that takes a user back whose groups are unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownReactivation {
+    /// Unavailable.
+    Deny,
+    /// Success; the record stays inactive, so it has no groups.
+    WithoutGroups,
+}
+
+/// What becomes of a record whose entry is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingPolicy {
+    /// How long it is only missing.
+    pub grace: std::time::Duration,
+    /// The group of deprovisioned users that it is put into then, if any.
+    pub parking: Option<DistinguishedName>,
+}
+
+/// Names a group that is left alone: by its id, DN or name, without regard to case; `*` stands for
+/// any text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPattern {
+    parts: Vec<String>,
+    dn: Option<DistinguishedName>,
+}
+
+impl GroupPattern {
+    /// The pattern of that text.
+    pub fn new(text: &str) -> Self {
+        let dn = DistinguishedName::parse(text).ok().filter(|_| !text.contains('*'));
+        Self { parts: text.to_lowercase().split('*').map(str::to_owned).collect(), dn }
+    }
+
+    /// Whether it names this group.
+    pub fn names(&self, group: &Group) -> bool {
+        let same_dn = || {
+            let dn = self.dn.as_ref()?;
+            Some(*dn == DistinguishedName::parse(&group.dn).ok()?)
+        };
+        let texts = [group.id.as_str(), &group.dn, &group.name];
+        texts.into_iter().any(|text| self.fits(&text.to_lowercase())) || same_dn() == Some(true)
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        let [first, middle @ .., last] = self.parts.as_slice() else {
+            return self.parts.iter().all(|part| part == text);
+        };
+        let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
+        for part in middle {
+            let Some(at) = rest.find(part.as_str()) else { return false };
+            rest = &rest[at + part.len()..];
+        }
+        rest.ends_with(last.as_str())
+    }
 }
 
 /// Which entries are users of one kind, and what applies to them.
@@ -91,6 +200,55 @@ pub struct UserType {
     pub on_unknown: OnUnknown,
     /// Whether a first sign-on makes a record.
     pub create: bool,
+    /// Whether later sign-ons change attributes.
+    pub update_attributes: Switch,
+    /// Whether groups that were seen are added although not all could be read.
+    pub add_from_partial: bool,
+    /// Groups that a record is given when it is made.
+    pub default_groups: Vec<DistinguishedName>,
+    /// Groups that a record has after every sign-on.
+    pub always_groups: Vec<DistinguishedName>,
+    /// Groups that are neither added nor removed.
+    pub ignored_groups: Vec<GroupPattern>,
+    /// Which entries are disabled, beside what the directory's own attributes say.
+    pub disabled: Option<Filter>,
+    /// What becomes of local memberships when the directory takes a user back.
+    pub on_reactivate_local: OnReactivateLocal,
+    /// What a bind is answered that takes a user back whose groups are unknown.
+    pub unknown_reactivation: UnknownReactivation,
+    /// What becomes of a record whose entry is gone.
+    pub missing: MissingPolicy,
+}
+
+impl UserType {
+    /// A user type of that name with everything else as it is by default and no attributes.
+    pub fn new(name: &str, base: DistinguishedName) -> Self {
+        Self {
+            name: Arc::from(name),
+            base,
+            filter: Filter::any_entry(),
+            username: "uid".to_owned(),
+            attributes: Vec::new(),
+            update_on_sign_on: Switch::On,
+            groups: GroupSync::Always,
+            on_unknown: OnUnknown::Keep,
+            create: true,
+            update_attributes: Switch::On,
+            add_from_partial: false,
+            default_groups: Vec::new(),
+            always_groups: Vec::new(),
+            ignored_groups: Vec::new(),
+            disabled: None,
+            on_reactivate_local: OnReactivateLocal::Review,
+            unknown_reactivation: UnknownReactivation::Deny,
+            missing: MissingPolicy { grace: DEFAULT_GRACE, parking: None },
+        }
+    }
+
+    /// Whether a group is left alone.
+    pub fn ignores(&self, group: &Group) -> bool {
+        self.ignored_groups.iter().any(|pattern| pattern.names(group))
+    }
 }
 
 /// What a live copy of a directory holds, if there is one.

@@ -123,6 +123,15 @@ pub struct Membership {
     pub route: Route,
     /// Since when the gateway knows it.
     pub since: Timestamp,
+    /// Whether an admin has to confirm it before it counts (S4.5).
+    pub in_review: bool,
+}
+
+impl Membership {
+    /// One that counts.
+    pub fn new(route: Route, since: Timestamp) -> Self {
+        Self { route, since, in_review: false }
+    }
 }
 
 /// Why a record is not active. Reasons add up, and only who set one lifts it.
@@ -144,6 +153,14 @@ impl InactiveReason {
     /// Every reason.
     pub const ALL: [Self; 5] =
         [Self::Upstream, Self::Admin, Self::Policy, Self::Scope, Self::Missing];
+
+    /// Whether what is read in the directory sets and lifts it.
+    pub fn is_observed(self) -> bool {
+        match self {
+            Self::Upstream | Self::Scope | Self::Missing => true,
+            Self::Admin | Self::Policy => false,
+        }
+    }
 
     /// The name in JSON and in the store.
     pub fn name(self) -> &'static str {
@@ -191,7 +208,7 @@ impl Mark {
         let is_it = self.seen.as_ref() == Some(seen);
         if is_it {
             self.last_sign_on = self.last_sign_on.max(times.last_sign_on);
-            self.observed_at = self.observed_at.max(Some(times.observed_at));
+            self.observed_at = self.observed_at.max(times.observed_at);
         }
         is_it
     }
@@ -202,8 +219,8 @@ impl Mark {
 pub struct Times {
     /// Its instant.
     pub last_sign_on: Timestamp,
-    /// All that it asked was asked at this time or later.
-    pub observed_at: Timestamp,
+    /// All that it asked was asked at this time or later; `None` if it asked nothing that counts.
+    pub observed_at: Option<Timestamp>,
 }
 
 /// What a record was brought up to date with: while all of it is the same, there is nothing to do.
@@ -238,6 +255,8 @@ pub struct Record {
     pub inactive: BTreeSet<InactiveReason>,
     /// Since when the entry is gone.
     pub missing_since: Option<Timestamp>,
+    /// The user name that the directory gives, while another record has it (S4.11).
+    pub collision: Option<String>,
     /// The memberships.
     pub memberships: BTreeMap<MembershipKey, Membership>,
     /// When the record was made.
@@ -252,13 +271,24 @@ impl Record {
         self.inactive.is_empty()
     }
 
-    /// Whether this membership counts: the record is active and has it, the row is no denial, and
-    /// no denial of the same group stands beside it.
+    /// Whether the gateway refuses this user's binds: only an admin or a policy of the gateway does.
+    pub fn is_barred(&self) -> bool {
+        self.inactive.contains(&InactiveReason::Admin)
+            || self.inactive.contains(&InactiveReason::Policy)
+    }
+
+    /// Whether the record is inactive for a reason that what is read in the directory sets and lifts.
+    pub fn is_suspended(&self) -> bool {
+        self.inactive.iter().any(|reason| reason.is_observed())
+    }
+
+    /// Whether this membership counts: the record is active and has it, the row is no denial and
+    /// not in review, and no denial of the same group stands beside it.
     pub fn is_effective(&self, key: &MembershipKey) -> bool {
         let denial = MembershipKey { group: key.group.clone(), provenance: Provenance::PinDeny };
         self.is_active()
             && key.provenance != Provenance::PinDeny
-            && self.memberships.contains_key(key)
+            && self.memberships.get(key).is_some_and(|membership| !membership.in_review)
             && !self.memberships.contains_key(&denial)
     }
 

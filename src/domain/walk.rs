@@ -149,6 +149,15 @@ impl Walk {
         self.outcome = Some(Observed::Unknown(reason));
     }
 
+    /// The groups that were found so far: all of them hold the user, and there may be more. None
+    /// if the answers contradicted each other.
+    pub fn seen(self) -> Closure {
+        match self.outcome {
+            Some(Observed::Unknown(UnknownReason::Inconsistent)) => Closure::new(),
+            _ => self.closure.into_iter().chain(self.fresh).collect(),
+        }
+    }
+
     /// Chooses whom to ask for next, or ends the walk.
     fn choose(&mut self) {
         if let Some(node) = self.singles.pop() {

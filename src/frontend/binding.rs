@@ -16,7 +16,7 @@ use super::reply;
 use super::upstream::Standing;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
-use crate::app::sign_on::{Attempt, Gate, Verdict};
+use crate::app::sign_on::{Attempt, BARRED, Gate, Verdict};
 use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
 use crate::domain::sasl;
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session, Step};
@@ -309,6 +309,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         if !code.is_success() {
             self.binding.attempt = None;
+            if code == ResultCode::INVALID_CREDENTIALS && self.is_barred() {
+                return self.refuse_bind(BARRED);
+            }
             let directory = self.binding.directory;
             return match self.settle_referral(directory, &answer.result, response.body) {
                 Some((body, code)) => self.end_bind(code, &body),
@@ -394,6 +397,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             Verdict::Refuse(refusal) => self.refuse_bind(refusal),
         }
+    }
+
+    /// Whether the user's binds are refused: a wrong password is then answered as a right one is.
+    fn is_barred(&self) -> bool {
+        self.binding.kind == BindKind::Named
+            && self.gateway.sign_ons().is_barred(self.binding.directory, self.session.name())
     }
 
     /// Too long: the directory's answer, or the record behind it.

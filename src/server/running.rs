@@ -10,6 +10,7 @@ use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::oversight::Oversight;
 use crate::app::ports::{Catalogue, Events, Ports};
+use crate::app::reconcile;
 use crate::app::saved::{ReplicaStore, SeenMarker};
 use crate::app::sign_on::{BarrierOf, SignOns};
 use crate::app::throttle::Throttle;
@@ -248,6 +249,8 @@ impl Running {
                 upstreams: self.upstreams.clone(),
                 listen: listen.clone(),
                 drain: self.drain.clone(),
+                reconciliation: (index == 0)
+                    .then(|| reconciliation(config, &self.store, &telemetry)),
             };
             let thread = std::thread::Builder::new().name(format!("worker-{index}"));
             let thread = thread
@@ -464,12 +467,31 @@ struct Worker {
     upstreams: Vec<Upstream>,
     listen: Arc<frontend::Config>,
     drain: Drain,
+    /// On one worker: what looks at users who do not sign on.
+    reconciliation: Option<Reconciliation>,
+}
+
+/// What is handed to the reconciliation beside the worker's connections.
+struct Reconciliation {
+    config: reconcile::Config,
+    records: Records,
+    events: Telemetry,
+}
+
+fn reconciliation(config: &Config, store: &Records, telemetry: &Telemetry) -> Reconciliation {
+    let enabled = config.reconcile.enabled && config.sign_on.enabled;
+    let config = reconcile::Config { enabled, ..config.reconcile };
+    Reconciliation { config, records: store.clone(), events: telemetry.clone() }
 }
 
 impl Worker {
-    async fn serve(self) {
+    async fn serve(mut self) {
         for upstream in &self.upstreams {
             upstream.start(self.index);
+        }
+        if let Some(Reconciliation { config, records, events }) = self.reconciliation.take() {
+            let (sign_ons, clock) = (self.gateway.sign_ons().clone(), SystemClock::default());
+            tokio::spawn(reconcile::run(sign_ons, records, clock, events, config));
         }
         if let Err(error) = self.listeners.serve(self.gateway, self.listen, self.drain.clone()) {
             tracing::error!(target: "bindgate", "worker {}: {error}", self.index);

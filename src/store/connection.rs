@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What leads from each version of the schema to the next, the first from an empty file.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
 /// The newest version of the schema that is known here.
 const SUPPORTED: u32 = MIGRATIONS.len() as u32;
 /// How long a foreign tool that holds the file may keep a commit waiting.

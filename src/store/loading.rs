@@ -105,7 +105,7 @@ fn load_records(connection: &Connection, texts: &mut Texts, memory: &Memory) -> 
     let mut statement = connection.prepare(
         "SELECT record_id, directory, upstream_id, user_type, name, dn, display_name, attributes,
                 inactive_reasons, missing_since, created_at, version,
-                last_sign_on, observed_at, groups_outcome
+                last_sign_on, observed_at, groups_outcome, collision
          FROM users",
     )?;
     let mut rows = statement.query([])?;
@@ -141,6 +141,7 @@ fn read_record(
         inactive: encoding::reasons_from_text(&row.get::<_, String>(8)?)
             .ok_or_else(|| bad("inactive_reasons"))?,
         missing_since: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+        collision: row.get(15)?,
         memberships,
         created_at: Timestamp(row.get(10)?),
         version: u64::try_from(row.get::<_, i64>(11)?).map_err(|_| bad("version"))?,
@@ -163,8 +164,9 @@ fn load_memberships(
     texts: &mut Texts,
 ) -> Result<HashMap<String, Memberships>, Fault> {
     let mut of_records: HashMap<String, Memberships> = HashMap::new();
-    let mut statement = connection
-        .prepare("SELECT record_id, group_id, provenance, direct, path, since FROM memberships")?;
+    let mut statement = connection.prepare(
+        "SELECT record_id, group_id, provenance, direct, path, since, in_review FROM memberships",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let record_id: String = row.get(0)?;
@@ -178,7 +180,8 @@ fn load_memberships(
         let path = path.ok_or_else(|| bad("path"))?;
         let path = path.iter().map(|id| UpstreamId(texts.shared(id))).collect();
         let route = Route { path, direct: row.get(3)? };
-        let membership = Membership { route, since: Timestamp(row.get(5)?) };
+        let since = Timestamp(row.get(5)?);
+        let membership = Membership { route, since, in_review: row.get(6)? };
         of_records.entry(record_id).or_default().insert(key, membership);
     }
     Ok(of_records)

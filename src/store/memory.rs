@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
@@ -28,6 +29,8 @@ pub(super) struct Memory {
     /// There is at most one for each configured user type.
     switches: RwLock<Vec<SwitchRow>>,
     index: RwLock<Index>,
+    /// How many records are barred: as a rule none, and then nobody looks further.
+    barred: AtomicUsize,
     /// Keys whose slot became unsaved, each once for every time that it did.
     unsaved: Mutex<Vec<UserKey>>,
     /// How far directories were seen to have got, as it is on disk.
@@ -82,6 +85,7 @@ impl Memory {
             groups: OwnedMap::new(),
             switches: RwLock::default(),
             index: RwLock::default(),
+            barred: AtomicUsize::new(0),
             unsaved: Mutex::default(),
             markers: Mutex::default(),
             watched: OnceLock::new(),
@@ -207,6 +211,7 @@ impl Memory {
             index.remove(&old.stored.record);
         }
         index.insert(&record);
+        self.barred.store(index.barred.len(), Ordering::Release);
     }
 
     /// Takes over a group that is on disk.
@@ -266,6 +271,17 @@ impl Memory {
         self.find(&key)
     }
 
+    /// Whether a record of a directory is barred.
+    pub(super) fn has_barred(&self, directory: &str) -> bool {
+        if self.barred.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        let first = UserKey { directory: Arc::from(directory), upstream_id: UpstreamId::new("") };
+        let index = self.index();
+        let next = index.barred.range(first..).next();
+        next.is_some_and(|key| *key.directory == *directory)
+    }
+
     /// Whose record has this id.
     pub(super) fn key_of(&self, id: &RecordId) -> Option<UserKey> {
         self.index().by_id.get(id).cloned()
@@ -297,6 +313,8 @@ struct Index {
     by_name: Keys<String>,
     by_dn: Keys<NormalizedDn>,
     by_upstream_id: Keys<UpstreamId>,
+    /// Those whose binds are refused: few, as a rule.
+    barred: BTreeSet<UserKey>,
 }
 
 impl Index {
@@ -305,6 +323,9 @@ impl Index {
         self.by_id.insert(record.id.clone(), key.clone());
         self.by_name.entry(record.name.to_lowercase()).or_default().insert(key.clone());
         self.by_upstream_id.entry(key.upstream_id.clone()).or_default().insert(key.clone());
+        if record.is_barred() {
+            self.barred.insert(key.clone());
+        }
         if let Some(dn) = normalized(record) {
             self.by_dn.entry(dn).or_default().insert(key.clone());
         }
@@ -315,6 +336,7 @@ impl Index {
         self.by_id.remove(&record.id);
         take(&mut self.by_name, &record.name.to_lowercase(), key);
         take(&mut self.by_upstream_id, &key.upstream_id, key);
+        self.barred.remove(key);
         if let Some(dn) = normalized(record) {
             take(&mut self.by_dn, &dn, key);
         }

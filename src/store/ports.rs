@@ -25,6 +25,22 @@ impl<E: Events> Records for Store<E> {
         self.memory().switch(directory, user_type)
     }
 
+    fn named(&self, directory: &str, user_type: &str, name: &str) -> Vec<Stored> {
+        let mut found = self.memory().by_name(Some(user_type), name);
+        found.retain(|stored| *stored.record.key.directory == *directory);
+        found
+    }
+
+    fn located(&self, directory: &str, dn: &NormalizedDn) -> Vec<Stored> {
+        let mut found = self.memory().by_dn(dn);
+        found.retain(|stored| *stored.record.key.directory == *directory);
+        found
+    }
+
+    fn has_barred(&self, directory: &str) -> bool {
+        self.memory().has_barred(directory)
+    }
+
     fn mark(&self, key: &UserKey, mark: Mark) {
         self.memory().mark(key, mark);
     }

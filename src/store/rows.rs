@@ -34,15 +34,16 @@ fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()>
     let mut statement = connection.prepare_cached(
         "INSERT INTO users (record_id, directory, upstream_id, user_type, name, dn, display_name,
              attributes, inactive_reasons, missing_since, created_at, version,
-             last_sign_on, observed_at, groups_outcome)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             last_sign_on, observed_at, groups_outcome, collision)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (record_id) DO UPDATE SET
              user_type = excluded.user_type, name = excluded.name, dn = excluded.dn,
              display_name = excluded.display_name, attributes = excluded.attributes,
              inactive_reasons = excluded.inactive_reasons,
              missing_since = excluded.missing_since, created_at = excluded.created_at,
              version = excluded.version, last_sign_on = excluded.last_sign_on,
-             observed_at = excluded.observed_at, groups_outcome = excluded.groups_outcome",
+             observed_at = excluded.observed_at, groups_outcome = excluded.groups_outcome,
+             collision = excluded.collision",
     )?;
     statement.execute(params![
         &*record.id.0,
@@ -60,6 +61,7 @@ fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()>
         mark.last_sign_on.0,
         mark.observed_at.map(|at| at.0),
         encoding::outcome_to_text(&mark.groups),
+        record.collision,
     ])?;
     Ok(())
 }
@@ -72,8 +74,8 @@ fn put_membership(
 ) -> Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO memberships
-             (record_id, group_id, provenance, direct, depth, path, since)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             (record_id, group_id, provenance, direct, depth, path, since, in_review)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     statement.execute(params![
         &*record.id.0,
@@ -83,6 +85,7 @@ fn put_membership(
         whole(membership.route.depth() as u64),
         encoding::path_to_text(&membership.route.path),
         membership.since.0,
+        membership.in_review,
     ])?;
     Ok(())
 }

@@ -67,15 +67,21 @@ const CLOSED: [Closed; 9] = [
     Closed::Shutdown,
 ];
 
-const OUTCOMES: [SignOnOutcome; 7] = [
+const OUTCOMES: [SignOnOutcome; 8] = [
     SignOnOutcome::Unchanged,
     SignOnOutcome::Created,
     SignOnOutcome::Changed,
     SignOnOutcome::SwitchedOff,
     SignOnOutcome::NotAUser,
     SignOnOutcome::NotProvisioned,
+    SignOnOutcome::Refused,
     SignOnOutcome::Unknown(UnknownReason::Timeout),
 ];
+
+fn outcome_index(outcome: SignOnOutcome) -> Option<usize> {
+    let kind = std::mem::discriminant(&outcome);
+    OUTCOMES.iter().position(|known| std::mem::discriminant(known) == kind)
+}
 
 /// Every reason of an unknown observation.
 pub(super) const REASONS: [UnknownReason; UnknownReason::ALL.len()] = UnknownReason::ALL;
@@ -225,10 +231,7 @@ impl PerDirectory {
 
     pub(super) fn signed_on(&self, outcome: SignOnOutcome, source: GroupSource) {
         self.sources[source as usize].increment(1);
-        let same = |known: &SignOnOutcome| {
-            std::mem::discriminant(known) == std::mem::discriminant(&outcome)
-        };
-        if let Some(index) = OUTCOMES.iter().position(same) {
+        if let Some(index) = outcome_index(outcome) {
             self.sign_ons[index].increment(1);
         }
     }
@@ -341,6 +344,7 @@ pub(super) struct Instruments {
     pub(super) added: Counter,
     pub(super) removed: Counter,
     pub(super) switch_changes: Counter,
+    reconciled: [Counter; OUTCOMES.len()],
     limits: RwLock<Vec<(&'static str, Counter)>>,
     limits_other: Counter,
     pub(super) throttles: Counter,
@@ -377,6 +381,8 @@ impl Instruments {
             added: counter(r, table::MEMBERSHIPS_ADDED_TOTAL, &[]),
             removed: counter(r, table::MEMBERSHIPS_REMOVED_TOTAL, &[]),
             switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
+            reconciled: OUTCOMES
+                .map(|outcome| counter(r, table::RECONCILED_TOTAL, &[outcome.name()])),
             limits: RwLock::default(),
             limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
             throttles: counter(r, table::THROTTLES_TOTAL, &[]),
@@ -387,6 +393,15 @@ impl Instruments {
             admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),
             recorder,
         }
+    }
+
+    /// A look of the gateway's own at a user.
+    pub(super) fn looked_at(&self, outcome: SignOnOutcome, added: usize, removed: usize) {
+        if let Some(index) = outcome_index(outcome) {
+            self.reconciled[index].increment(1);
+        }
+        self.added.increment(added as u64);
+        self.removed.increment(removed as u64);
     }
 
     pub(super) fn closed(&self, reason: Closed) {

@@ -74,12 +74,18 @@ fn sign_on(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let Some(user_type) = user_type {
         write!(f, " type={}", Word(user_type))?;
     }
-    write!(f, " user={} outcome={}", Quoted(user.as_bytes()), outcome.name())?;
-    if let SignOnOutcome::Unknown(reason) = outcome {
-        write!(f, " reason={}", Word(&reason.to_string()))?;
-    }
+    write!(f, " user={}", Quoted(user.as_bytes()))?;
+    tell_outcome(outcome, f)?;
     let source = source.name();
     write!(f, " added={added} removed={removed} groups={source} {}", Etime(elapsed))
+}
+
+fn tell_outcome(outcome: SignOnOutcome, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, " outcome={}", outcome.name())?;
+    match outcome {
+        SignOnOutcome::Unknown(reason) => write!(f, " reason={}", Word(&reason.to_string())),
+        _ => Ok(()),
+    }
 }
 
 fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,6 +99,20 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             on_off(old),
             Quoted(who.as_bytes())
         ),
+        Event::Reconciled { directory, user, outcome, added, removed } => {
+            write!(f, "RECONCILE directory={} user={}", Word(directory), Quoted(user.as_bytes()))?;
+            tell_outcome(outcome, f)?;
+            write!(f, " added={added} removed={removed}")
+        }
+        Event::ReconcileRound { records, looked_at, changed, elapsed } => {
+            let elapsed = Etime(elapsed);
+            write!(f, "RECONCILE records={records} looked={looked_at} changed={changed} {elapsed}")
+        }
+        Event::GroupNotGiven { directory, group, reason } => {
+            let (group, reason) = (Quoted(group.as_bytes()), reason.to_string());
+            let directory = Word(directory);
+            write!(f, "GROUP directory={directory} dn={group} not given reason={}", Word(&reason))
+        }
         Event::UpstreamDown { directory, url, error } => {
             let (url, error) = (Quoted(url.as_bytes()), Quoted(error.as_bytes()));
             write!(f, "UPSTREAM directory={} url={url} down error={error}", Word(directory))

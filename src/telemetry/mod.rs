@@ -77,6 +77,7 @@ struct Inner {
     unknown: Vec<[Joined; REASONS.len()]>,
     limits: Joined,
     refusals: Joined,
+    not_given: Joined,
     odd: Joined,
 }
 
@@ -87,9 +88,10 @@ impl Telemetry {
         let handle = recorder.handle();
         let instruments = Instruments::new(recorder, directories);
         let unknown = (0..=directories.len()).map(|_| Default::default()).collect();
-        let (limits, refusals, odd) = Default::default();
+        let (limits, refusals, not_given, odd) = Default::default();
         let started = Instant::now();
-        let inner = Inner { instruments, handle, started, unknown, limits, refusals, odd };
+        let inner =
+            Inner { instruments, handle, started, unknown, limits, refusals, not_given, odd };
         Self { inner: Arc::new(inner), worker: 0 }
     }
 
@@ -169,6 +171,13 @@ impl Inner {
                 instruments.switch_changes.increment(1);
                 return Urgency::Line(Level::INFO);
             }
+            Event::Reconciled { outcome, added, removed, .. } => {
+                instruments.looked_at(outcome, added, removed);
+                let has_changed = outcome == SignOnOutcome::Changed;
+                return Urgency::Line(if has_changed { Level::INFO } else { Level::DEBUG });
+            }
+            Event::ReconcileRound { .. } => return Urgency::Line(Level::INFO),
+            Event::GroupNotGiven { .. } => return Urgency::Joined(Level::WARN, &self.not_given),
             Event::UpstreamDown { directory, url, .. }
                 if instruments.directory(directory).server_down(url) =>
             {

@@ -101,6 +101,8 @@ metrics_table! {
         "Memberships that began.";
     MEMBERSHIPS_REMOVED_TOTAL: Counter "bindgate_memberships_removed_total" []
         "Memberships that ended.";
+    RECONCILED_TOTAL: Counter "bindgate_reconciled_total" ["outcome"]
+        "Looks at users that did not sign on, by what they did to the record.";
     SWITCH_CHANGES_TOTAL: Counter "bindgate_switch_changes_total" []
         "Changes of a switch at run time.";
     LIMIT_HITS_TOTAL: Counter "bindgate_limit_hits_total" ["limit"]

@@ -7,7 +7,7 @@ use bindgate::app::events::{AuditEntry, Event};
 use bindgate::app::ports::{
     Catalogue, Clock, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
 };
-use bindgate::domain::policy::{DirectoryPolicy, GroupSync, OnUnknown, Switch, UserType};
+use bindgate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -66,6 +66,18 @@ impl Records for FakeCatalogue {
     fn switch(&self, directory: &str, user_type: &str) -> Option<StoredSwitch> {
         let key = (directory.to_owned(), user_type.to_owned());
         self.0.switches.lock().unwrap().get(&key).copied()
+    }
+
+    fn named(&self, _: &str, _: &str, _: &str) -> Vec<Stored> {
+        Vec::new()
+    }
+
+    fn located(&self, _: &str, _: &NormalizedDn) -> Vec<Stored> {
+        Vec::new()
+    }
+
+    fn has_barred(&self, _: &str) -> bool {
+        false
     }
 
     fn mark(&self, _key: &UserKey, _mark: Mark) {}
@@ -205,15 +217,9 @@ pub(crate) fn dn(text: &str) -> DistinguishedName {
 
 fn user_type(name: &str, update_on_sign_on: Switch) -> UserType {
     UserType {
-        name: name.into(),
-        base: dn("ou=people,dc=example,dc=com"),
         filter: Filter::Present("uid".into()),
-        username: "uid".into(),
-        attributes: Vec::new(),
         update_on_sign_on,
-        groups: GroupSync::Always,
-        on_unknown: OnUnknown::Keep,
-        create: true,
+        ..UserType::new(name, dn("ou=people,dc=example,dc=com"))
     }
 }
 

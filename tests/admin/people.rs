@@ -23,6 +23,7 @@ pub(crate) fn person(id: &str, directory: &str, user_type: &str, name: &str) -> 
         attributes: Default::default(),
         inactive: Default::default(),
         missing_since: None,
+        collision: None,
         memberships: Default::default(),
         created_at: NEW_YEAR,
         version: 1,
@@ -47,7 +48,7 @@ pub(crate) fn membership(record: &mut Record, provenance: Provenance, path: &[&s
     let path: Vec<_> = path.iter().map(|name| UpstreamId::new(&format!("id-{name}"))).collect();
     let group = path.last().unwrap().clone();
     let direct = path.len() == 1;
-    let membership = Membership { route: Route { path, direct }, since: NEW_YEAR };
+    let membership = Membership::new(Route { path, direct }, NEW_YEAR);
     record.memberships.insert(MembershipKey { group, provenance }, membership);
 }
 

@@ -2,6 +2,7 @@
 
 use super::graph::dn;
 use super::scene::{ANN, staff};
+use bindgate::domain::activation;
 use bindgate::domain::identity::{
     ID_ATTRIBUTES, MAX_ID_LENGTH, attributes_to_read, directory_for, upstream_id, user_type,
 };
@@ -114,14 +115,16 @@ fn the_service_account_and_a_dn_that_cannot_be_read_are_no_users() {
 #[test]
 fn every_attribute_that_decides_is_read_once() {
     let mut first = named("first", "dc=com", "(&(Title=x)(!(MAIL=*))(objectclass=person))");
-    first.attributes =
-        vec![AttributeMapping { local: "m".to_owned(), upstream: "mail".to_owned() }];
+    first.attributes = vec![AttributeMapping::new("m", "mail")];
     let second = UserType { username: "UID".to_owned(), ..named("second", "dc=com", "(l=x)") };
     let names = attributes_to_read(&directory(&["dc=com"], vec![first, second]));
     let mut lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
     lower.sort_unstable();
-    let mut expected: Vec<String> =
-        ID_ATTRIBUTES.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let mut expected: Vec<String> = ID_ATTRIBUTES
+        .iter()
+        .chain(&activation::ATTRIBUTES)
+        .map(|n| n.to_ascii_lowercase())
+        .collect();
     expected.extend(
         ["cn", "displayname", "l", "mail", "objectclass", "title", "uid"].map(str::to_owned),
     );

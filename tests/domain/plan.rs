@@ -143,7 +143,7 @@ fn an_attribute_is_found_without_regard_to_case() {
 #[test]
 fn of_two_mappings_to_one_name_the_first_that_is_there_counts() {
     let mut scene = Scene::first();
-    let second = AttributeMapping { local: "mail".to_owned(), upstream: "uid".to_owned() };
+    let second = AttributeMapping::new("mail", "uid");
     scene.user_type.attributes.push(second);
     assert_eq!(after(&scene).attributes["mail"], [b"ann@example.com"]);
     scene.set("mail", &[]);

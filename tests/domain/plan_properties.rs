@@ -4,13 +4,19 @@ use super::graph::{any_graph, group, id};
 use super::scene::{BEFORE, Held, NOW, Scene, key};
 use bindgate::domain::change::{Change, apply};
 use bindgate::domain::observation::{Closure, Observed, UnknownReason};
-use bindgate::domain::policy::{GroupSync, Switch};
-use bindgate::domain::record::{Membership, Provenance, Record, Route};
+use bindgate::domain::plan::{Cause, Plan};
+use bindgate::domain::policy::{GroupSync, OnReactivateLocal, Switch};
+use bindgate::domain::record::{
+    InactiveReason, Membership, MembershipKey, Provenance, Record, Route, UpstreamId,
+};
+use bindgate::domain::time::Timestamp;
 use bindgate::proto::search::{Attribute, Entry};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 const POOL: usize = 8;
+const LOCAL: [OnReactivateLocal; 3] =
+    [OnReactivateLocal::Keep, OnReactivateLocal::Drop, OnReactivateLocal::Review];
 
 fn any_entry() -> impl Strategy<Value = Entry> {
     let value = prop::sample::select(vec!["", "ann", "Ann", "ann@x", "b", "\u{fc}"]);
@@ -19,8 +25,10 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     let dns = ["uid=ann,dc=x", "UID=Ann, DC=X", "uid=bob,dc=x", "no dn"];
     let uid = prop_oneof![9 => Just(vec!["ann"]), 1 => values.clone()];
     let others = prop::collection::vec(values, names.len());
-    (prop::sample::select(dns.to_vec()), uid, others).prop_map(move |(dn, uid, others)| {
-        let lists = names.into_iter().zip(others).chain([("uid", uid)]);
+    let lock = prop::sample::select(vec![vec![], vec![], vec![], vec!["true"], vec!["odd"]]);
+    let parts = (prop::sample::select(dns.to_vec()), uid, others, lock);
+    parts.prop_map(move |(dn, uid, others, lock)| {
+        let lists = names.into_iter().zip(others).chain([("uid", uid), ("nsAccountLock", lock)]);
         let attributes = lists.filter(|(_, values)| !values.is_empty()).map(|(name, values)| {
             let values = values.iter().map(|value| value.as_bytes().to_vec()).collect();
             Attribute { name: name.to_owned(), values }
@@ -42,16 +50,20 @@ fn any_record() -> impl Strategy<Value = Option<Record>> {
     let path = prop::collection::vec((0..POOL).prop_map(id), 1..3);
     let row = (0..POOL, provenance, path, any::<bool>());
     let row = row.prop_map(|(number, provenance, path, direct)| {
-        (key(number, provenance), Membership { route: Route { path, direct }, since: BEFORE })
+        (key(number, provenance), Membership::new(Route { path, direct }, BEFORE))
     });
     let rows = prop::collection::vec(row, 0..8);
     let local = prop::sample::select(vec!["cn", "mail", "phone"]);
     let values = prop::collection::vec(Just(b"ann".to_vec()), 1..3);
     let attributes = prop::collection::btree_map(local.prop_map(str::to_owned), values, 0..3);
     let display_name = prop::option::of(Just("Ann".to_owned()));
-    prop::option::of((rows, attributes, display_name, 0_u64..9)).prop_map(|parts| {
-        let (rows, attributes, display_name, version) = parts?;
+    let reasons = prop::sample::subsequence(InactiveReason::ALL.to_vec(), 0..3);
+    let reasons = prop_oneof![2 => Just(vec![]), 1 => reasons];
+    prop::option::of((rows, attributes, display_name, 0_u64..9, reasons)).prop_map(|parts| {
+        let (rows, attributes, display_name, version, reasons) = parts?;
         let mut record = Scene::later(&[]).record?;
+        record.missing_since = reasons.contains(&InactiveReason::Missing).then_some(BEFORE);
+        record.inactive = reasons.into_iter().collect();
         record.memberships = rows.into_iter().collect();
         (record.attributes, record.display_name) = (attributes, display_name);
         record.version = version;
@@ -67,9 +79,19 @@ fn any_scene() -> impl Strategy<Value = Scene> {
         GroupSync::Never,
     ]);
     let held = prop::collection::vec((0..POOL, any::<bool>()), 0..POOL);
-    (any_record(), any_entry(), any_groups(), policy, any::<bool>(), held).prop_map(
-        |(record, entry, groups, policy, is_on, held)| {
+    let scope = prop::sample::select(vec![true, true, true, false]);
+    let cause = prop::sample::select(vec![Cause::SignOn, Cause::SignOn, Cause::Reconciliation]);
+    let rules = (scope, cause, any::<bool>(), any_groups(), prop::sample::select(LOCAL.to_vec()));
+    (any_record(), any_entry(), any_groups(), policy, any::<bool>(), held, rules).prop_map(
+        |(record, entry, groups, policy, is_on, held, rules)| {
             let mut scene = Scene { record, entry, groups, ..Scene::first() };
+            let (in_scope, cause, from_partial, seen, local) = rules;
+            (scene.in_scope, scene.cause) = (in_scope, cause);
+            scene.user_type.add_from_partial = from_partial;
+            scene.user_type.on_reactivate_local = local;
+            if let (Observed::Known(seen), Observed::Unknown(_)) = (seen, &scene.groups) {
+                scene.seen = seen;
+            }
             scene.user_type.groups = policy;
             scene.switch = Switch::from_bool(is_on);
             scene.held = Held(
@@ -84,6 +106,11 @@ fn any_scene() -> impl Strategy<Value = Scene> {
             scene
         },
     )
+}
+
+/// Whether the record is inactive after it for what the directory said.
+fn is_let_go(settled: &Scene) -> bool {
+    settled.record.as_ref().is_some_and(Record::is_suspended)
 }
 
 /// Whether the groups of this sign-on are taken over.
@@ -101,6 +128,11 @@ fn settled(scene: &Scene) -> Option<Scene> {
     let mut scene = scene.clone();
     scene.settle(NOW);
     Some(scene)
+}
+
+/// How [`rows`] names a managed membership.
+fn managed(id: &UpstreamId) -> String {
+    MembershipKey { group: id.clone(), provenance: Provenance::Managed }.to_string()
 }
 
 fn rows(record: Option<&Record>, managed: bool) -> BTreeMap<String, Membership> {
@@ -126,7 +158,11 @@ proptest! {
             return Ok(());
         };
         let record = settled.record.as_ref().expect("a plan leaves a record");
-        if takes_groups(&scene) {
+        let is_taken_back = scene.record.as_ref().is_some_and(Record::is_suspended);
+        if is_taken_back && !takes_groups(&scene) && !is_let_go(&settled) {
+            let confirmed = |id: &UpstreamId| closure.contains_key(id);
+            prop_assert!(record.managed_memberships().all(|(id, _)| confirmed(id)));
+        } else if takes_groups(&scene) && !is_let_go(&settled) {
             let routes: Vec<_> = record.managed_memberships().map(|(id, m)| (id, &m.route)).collect();
             let expected: Vec<_> = closure.iter().map(|(id, seen)| (id, &seen.route)).collect();
             prop_assert_eq!(routes, expected);
@@ -149,8 +185,40 @@ proptest! {
     }
 
     #[test]
-    fn s3_2_unknown_never_adds_or_removes_a_membership(scene in any_scene()) {
+    fn s3_2_unknown_never_removes_and_adds_only_what_was_seen(scene in any_scene()) {
         let scene = Scene { groups: Observed::Unknown(UnknownReason::Disconnected), ..scene };
+        if let Some(settled) = settled(&scene) {
+            let (before, after) =
+                (rows(scene.record.as_ref(), true), rows(settled.record.as_ref(), true));
+            prop_assert!(before.iter().all(|(key, row)| after.get(key) == Some(row)));
+            let added = settled.record.iter().flat_map(Record::managed_memberships);
+            let mut added = added.filter(|(id, _)| !before.contains_key(&managed(id)));
+            prop_assert!(added.all(|(id, _)| scene.seen.contains_key(id)));
+        }
+    }
+
+    #[test]
+    fn s4_4_nobody_is_taken_back_without_known_groups(scene in any_scene()) {
+        let scene = Scene { groups: Observed::Unknown(UnknownReason::Disconnected), ..scene };
+        if let (Some(settled), Some(before)) = (settled(&scene), &scene.record) {
+            prop_assert!(!before.is_suspended() || is_let_go(&settled));
+        }
+    }
+
+    #[test]
+    fn s4_1_no_plan_sets_or_lifts_what_an_admin_or_a_policy_set(scene in any_scene()) {
+        if let (Some(settled), Some(before)) = (settled(&scene), &scene.record) {
+            let of_others = |record: &Record| -> Vec<InactiveReason> {
+                record.inactive.iter().copied().filter(|reason| !reason.is_observed()).collect()
+            };
+            prop_assert_eq!(settled.record.as_ref().map(of_others), Some(of_others(before)));
+        }
+    }
+
+    #[test]
+    fn s3_2_unknown_never_adds_or_removes_a_membership(scene in any_scene()) {
+        let mut scene = Scene { groups: Observed::Unknown(UnknownReason::Disconnected), ..scene };
+        scene.user_type.add_from_partial = false;
         if let Some(settled) = settled(&scene) {
             prop_assert_eq!(rows(settled.record.as_ref(), true), rows(scene.record.as_ref(), true));
             prop_assert_eq!(settled.held.0, scene.held.0);
@@ -159,13 +227,15 @@ proptest! {
 
     #[test]
     fn s7_2_only_managed_memberships_ever_change(scene in any_scene()) {
+        let mut scene = scene;
+        scene.user_type.on_reactivate_local = OnReactivateLocal::Keep;
         if let Some(settled) = settled(&scene) {
             prop_assert_eq!(rows(settled.record.as_ref(), false), rows(scene.record.as_ref(), false));
         }
     }
 
     #[test]
-    fn s3_4_no_attribute_ever_goes_and_no_plan_touches_id_state_or_version(scene in any_scene()) {
+    fn s3_4_no_attribute_ever_goes_and_no_plan_touches_id_or_version(scene in any_scene()) {
         let Some(settled) = settled(&scene) else { return Ok(()) };
         let after = settled.record.expect("a plan leaves a record");
         if let Some(before) = &scene.record {
@@ -173,7 +243,6 @@ proptest! {
             prop_assert_eq!((&after.id, &after.key), (&before.id, &before.key));
             prop_assert_eq!(after.version, before.version);
             prop_assert_eq!(after.created_at, before.created_at);
-            prop_assert_eq!(&after.inactive, &before.inactive);
         }
     }
 
@@ -190,10 +259,15 @@ proptest! {
 
     #[test]
     fn s5_2_with_the_switch_off_no_record_is_ever_changed(scene in any_scene()) {
-        let scene = Scene { switch: Switch::Off, ..scene };
-        if scene.record.is_some() {
-            prop_assert!(scene.plan().expect("there is a plan").is_empty());
+        let scene = Scene { switch: Switch::Off, in_scope: true, ..scene };
+        let Some(before) = scene.record.clone() else { return Ok(()) };
+        if before.is_suspended() {
+            return Ok(());
         }
+        let after = settled(&scene).expect("there is a plan").record.expect("there is a record");
+        let inactive = after.inactive.clone();
+        prop_assert_eq!(&Record { inactive: before.inactive.clone(), ..after }, &before);
+        prop_assert!(inactive.is_superset(&before.inactive), "it says only who is let go");
     }
 
     #[test]
@@ -208,15 +282,46 @@ proptest! {
     }
 
     #[test]
+    fn the_spelling_of_a_dn_changes_no_plan(scene in any_scene()) {
+        let mut respelled = scene.clone();
+        respelled.entry.dn = match scene.entry.dn.as_str() {
+            "uid=ann,dc=x" => "0.9.2342.19200300.100.1.1=\\41nn , dc = X".to_owned(),
+            other => other.to_owned(),
+        };
+        let mut plans = [scene.plan(), respelled.plan()];
+        for plan in plans.iter_mut().flatten() {
+            // The record shows the name as the directory spells it.
+            for change in &mut plan.changes {
+                if let Change::Moved(dn) | Change::Created { dn, .. } = change {
+                    *dn = dn.to_lowercase().len().min(1).to_string();
+                }
+            }
+        }
+        prop_assert_eq!(&plans[0], &plans[1]);
+    }
+
+    #[test]
+    fn time_never_runs_back(scene in any_scene(), age in 1_i64..1000) {
+        let last = Timestamp(NOW.0 - 1);
+        if scene.record.is_some() {
+            let older = scene.plan_of(Timestamp(last.0 - age), Some(last), NOW);
+            prop_assert_eq!(older, Ok(Plan::default()));
+        }
+        let same = scene.plan_of(last, Some(last), NOW);
+        prop_assert_eq!(same, scene.plan_of(last, None, NOW), "reads of the same time count");
+    }
+
+    #[test]
     fn a_plan_is_counted_and_told_as_it_is(scene in any_scene()) {
         let Ok(plan) = scene.plan() else { return Ok(()) };
         let is_added = |change: &&Change| matches!(change, Change::MembershipAdded { .. });
-        let before = rows(scene.record.as_ref(), true).len();
+        let all = |record: Option<&Record>| record.map_or(0, |record| record.memberships.len());
+        let before = all(scene.record.as_ref());
         prop_assert_eq!(plan.added(), plan.changes.iter().filter(is_added).count());
         let lines = plan.describe().lines().count();
         prop_assert_eq!(lines, plan.changes.len() + plan.groups.len());
         let settled = settled(&scene).expect("there is a plan");
-        let after = rows(settled.record.as_ref(), true).len();
+        let after = all(settled.record.as_ref());
         prop_assert_eq!(before + plan.added(), after + plan.removed());
     }
 }

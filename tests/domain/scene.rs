@@ -3,15 +3,14 @@
 use super::graph::{dn, group, id};
 use bindgate::domain::change::{Change, apply};
 use bindgate::domain::observation::{Closure, Observation, Observed, ObservedEntry, ObservedGroup};
-use bindgate::domain::plan::{KnownGroups, NoPlan, Plan, Question, plan};
-use bindgate::domain::policy::{AttributeMapping, GroupSync, OnUnknown, Switch, UserType};
+use bindgate::domain::plan::{Assigned, Cause, KnownGroups, Names, NoPlan, Plan, Question, plan};
+use bindgate::domain::policy::{AttributeMapping, Switch, UserType};
 use bindgate::domain::record::{
     Group, Membership, MembershipKey, Provenance, Record, RecordId, Route, UpstreamId, UserKey,
 };
 use bindgate::domain::time::Timestamp;
-use bindgate::proto::filter::Filter;
 use bindgate::proto::search::{Attribute, Entry};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) const BEFORE: Timestamp = Timestamp(1_000);
@@ -26,6 +25,24 @@ pub(crate) struct Scene {
     pub(crate) user_type: UserType,
     pub(crate) switch: Switch,
     pub(crate) held: Held,
+    /// Whether a user type takes the entry.
+    pub(crate) in_scope: bool,
+    pub(crate) seen: Closure,
+    pub(crate) readable: BTreeSet<String>,
+    pub(crate) assigned: Assigned,
+    pub(crate) cause: Cause,
+    pub(crate) taken: Taken,
+    pub(crate) observed_at: Option<Timestamp>,
+}
+
+/// The names that others have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Taken(pub(crate) BTreeSet<String>);
+
+impl Names for Taken {
+    fn is_taken(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
 }
 
 /// The groups that are kept already.
@@ -37,8 +54,8 @@ impl KnownGroups for Held {
         self.0.get(&group.id) == Some(group)
     }
 
-    fn contains(&self, id: &UpstreamId) -> bool {
-        self.0.contains_key(id)
+    fn group(&self, id: &UpstreamId) -> Option<Group> {
+        self.0.get(id).cloned()
     }
 }
 
@@ -53,6 +70,13 @@ impl Scene {
             user_type: staff(),
             switch: Switch::On,
             held: Held::default(),
+            in_scope: true,
+            seen: Closure::new(),
+            readable: BTreeSet::new(),
+            assigned: Assigned::default(),
+            cause: Cause::SignOn,
+            taken: Taken::default(),
+            observed_at: None,
         }
     }
 
@@ -90,16 +114,36 @@ impl Scene {
     }
 
     fn plan_at(&self, now: Timestamp) -> Result<Plan, NoPlan> {
+        self.plan_of(now, self.observed_at, now)
+    }
+
+    /// The plan of reads that were sent at one time, made at another.
+    pub(crate) fn plan_of(
+        &self,
+        sent_at: Timestamp,
+        observed_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Plan, NoPlan> {
         let key = ann();
         let user =
             ObservedEntry { upstream_id: key.upstream_id.clone(), entry: self.entry.clone() };
         plan(&Question {
             record: self.record.as_ref(),
             key: &key,
-            observation: &Observation { sent_at: now, user, groups: self.groups.clone() },
-            user_type: &self.user_type,
+            observation: &Observation {
+                sent_at,
+                user,
+                groups: self.groups.clone(),
+                seen: self.seen.clone(),
+                readable: self.readable.clone(),
+            },
+            observed_at,
+            user_type: self.in_scope.then_some(&self.user_type),
             update_on_sign_on: self.switch,
             groups: &self.held,
+            names: &self.taken,
+            assigned: &self.assigned,
+            cause: self.cause,
             new_id: &RecordId(Arc::from("rec-1")),
             now,
         })
@@ -111,22 +155,12 @@ pub(crate) fn ann() -> UserKey {
 }
 
 pub(crate) fn staff() -> UserType {
-    let mapping = |(local, upstream): (&str, &str)| AttributeMapping {
-        local: local.to_owned(),
-        upstream: upstream.to_owned(),
-    };
+    let mapping = |(local, upstream): (&str, &str)| AttributeMapping::new(local, upstream);
     UserType {
-        name: Arc::from("staff"),
-        base: dn("ou=people,dc=example,dc=com"),
-        filter: Filter::any_entry(),
-        username: "uid".to_owned(),
         attributes: [("cn", "cn"), ("display_name", "displayName"), ("mail", "mail")]
             .map(mapping)
             .into(),
-        update_on_sign_on: Switch::On,
-        groups: GroupSync::Always,
-        on_unknown: OnUnknown::Keep,
-        create: true,
+        ..UserType::new("staff", dn("ou=people,dc=example,dc=com"))
     }
 }
 
@@ -144,7 +178,7 @@ pub(crate) fn key(number: usize, provenance: Provenance) -> MembershipKey {
 }
 
 pub(crate) fn membership(number: usize) -> Membership {
-    Membership { route: Route { path: vec![id(number)], direct: true }, since: BEFORE }
+    Membership::new(Route { path: vec![id(number)], direct: true }, BEFORE)
 }
 
 fn single((name, value): (&str, &str)) -> Attribute {

@@ -9,11 +9,11 @@ use bindgate::app::ports::{
 use bindgate::domain::change::apply;
 use bindgate::domain::membership::MemberAttribute;
 use bindgate::domain::policy::{
-    DirectoryPolicy, Flatten, GroupPolicy, GroupSync, OnUnknown, Resolve, Switch, UserType,
+    AttributeMapping, DirectoryPolicy, Flatten, GroupPolicy, OnUnknown, Resolve, Switch, UserType,
 };
 use bindgate::domain::record::{self, Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
-use bindgate::proto::dn::DistinguishedName;
+use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
 use bindgate::proto::filter::Filter;
 use bindgate::proto::search::{Attribute, Entry, Scope, Search};
 use bindgate::upstream::{Kind, SharedCommon, SharedLimits, SharedLinks, Told};
@@ -223,6 +223,22 @@ impl Memory {
         self.0.lock().unwrap()
     }
 
+    fn filter(&self, wanted: impl Fn(&Record) -> bool) -> Vec<Stored> {
+        let state = self.state();
+        state.records.values().filter(|stored| wanted(&stored.record)).cloned().collect()
+    }
+
+    /// Changes a user's record behind the gateway's back.
+    pub(crate) fn edit(&self, uid: &str, change: impl FnOnce(&mut Record)) {
+        let mut state = self.state();
+        let id = UpstreamId::new(&format!("id-{uid}"));
+        let stored = state.records.values_mut().find(|s| s.record.key.upstream_id == id).unwrap();
+        let mut record = (*stored.record).clone();
+        change(&mut record);
+        record.version += 1;
+        stored.record = Arc::new(record);
+    }
+
     /// A user's record.
     pub(crate) fn record(&self, uid: &str) -> Option<Arc<Record>> {
         let key =
@@ -249,6 +265,24 @@ impl Records for Memory {
 
     fn switch(&self, _directory: &str, _user_type: &str) -> Option<StoredSwitch> {
         self.state().switch.map(|value| StoredSwitch { value, set_at: Timestamp(0) })
+    }
+
+    fn named(&self, directory: &str, user_type: &str, name: &str) -> Vec<Stored> {
+        self.filter(|record| {
+            (&*record.key.directory, &*record.user_type) == (directory, user_type)
+                && record.name.eq_ignore_ascii_case(name)
+        })
+    }
+
+    fn located(&self, directory: &str, at: &NormalizedDn) -> Vec<Stored> {
+        self.filter(|record| {
+            *record.key.directory == *directory && dn(&record.dn).normalized() == at
+        })
+    }
+
+    fn has_barred(&self, directory: &str) -> bool {
+        let barred = |record: &Record| *record.key.directory == *directory && record.is_barred();
+        !self.filter(barred).is_empty()
     }
 
     fn mark(&self, key: &UserKey, mark: Mark) {
@@ -363,18 +397,9 @@ pub(crate) fn dn(text: &str) -> DistinguishedName {
 /// A directory of that name with the suffix `dc=NAME`, whose people are users.
 pub(crate) fn policy(name: &str, on_unknown: OnUnknown) -> DirectoryPolicy {
     let staff = UserType {
-        name: "staff".into(),
-        base: dn(&format!("dc={name}")),
-        filter: Filter::any_entry(),
-        username: "uid".to_owned(),
-        attributes: vec![bindgate::domain::policy::AttributeMapping {
-            local: "cn".to_owned(),
-            upstream: "cn".to_owned(),
-        }],
-        update_on_sign_on: Switch::On,
-        groups: GroupSync::Always,
+        attributes: vec![AttributeMapping::new("cn", "cn")],
         on_unknown,
-        create: true,
+        ..UserType::new("staff", dn(&format!("dc={name}")))
     };
     let groups = GroupPolicy {
         base: dn(&format!("ou=groups,dc={name}")),

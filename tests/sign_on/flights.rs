@@ -107,7 +107,7 @@ async fn nothing_changed_is_nothing_written() {
 
 #[tokio::test]
 async fn after_reply_waits_for_the_identity_alone() {
-    let stage = Stage::with(SyncMode::AfterReply, |staff| staff.on_unknown = OnUnknown::Deny);
+    let stage = Stage::with(SyncMode::AfterReply, |_| {});
     stage.tree.group("a", &[ANN]);
     let attempt = stage.bind();
     stage.settle().await;
@@ -118,8 +118,19 @@ async fn after_reply_waits_for_the_identity_alone() {
     stage.tree.open();
     stage.settle().await;
     assert_eq!(stage.groups(), "a", "the flight goes on");
-    stage.tree.state().faults.push((At::Entry, Fault::Error(LookupError::Timeout)));
-    assert!(matches!(stage.sign_on().await, Verdict::Refuse(_)));
+}
+
+/// Until the groups are known nobody gets in where an unknown observation denies, in any mode.
+#[tokio::test]
+async fn s9_4_after_reply_waits_for_the_record_where_unknown_denies() {
+    let stage = Stage::with(SyncMode::AfterReply, |staff| staff.on_unknown = OnUnknown::Deny);
+    stage.tree.group("a", &[ANN]);
+    assert_eq!(stage.sign_on().await, Verdict::Admit);
+    assert_eq!(stage.groups(), "a", "the answer came after the record");
+    for at in [At::Entry, At::Level(1)] {
+        stage.tree.state().faults = vec![(at, Fault::Error(LookupError::Timeout))];
+        assert!(matches!(stage.sign_on().await, Verdict::Refuse(_)), "{at:?}");
+    }
 }
 
 /// The flight is not the client's: who leaves does not stop it.

@@ -168,7 +168,7 @@ pub(crate) fn addition(id: &str) -> Change {
     let path = vec![UpstreamId::new("below"), UpstreamId::new(id)];
     Change::MembershipAdded {
         key: MembershipKey { group: UpstreamId::new(id), provenance: Provenance::Managed },
-        membership: Membership { route: Route { path, direct: false }, since: Timestamp(3) },
+        membership: Membership::new(Route { path, direct: false }, Timestamp(3)),
     }
 }
 

@@ -30,6 +30,10 @@ fn route() -> impl Strategy<Value = Route> {
     })
 }
 
+fn reason() -> impl Strategy<Value = InactiveReason> {
+    proptest::sample::select(InactiveReason::ALL.to_vec())
+}
+
 /// Any change; one that does not fit is refused, and that is no fault here.
 fn any_change() -> impl Strategy<Value = Change> {
     let values = vec(vec(any::<u8>(), 0..6), 0..3);
@@ -41,11 +45,17 @@ fn any_change() -> impl Strategy<Value = Change> {
         ("[a-c]", values).prop_map(|(name, values)| Change::AttributeSet { name, values }),
         (membership_key(), route(), any::<i64>()).prop_map(|(key, route, since)| {
             let since = Timestamp(since);
-            Change::MembershipAdded { key, membership: Membership { route, since } }
+            Change::MembershipAdded { key, membership: Membership::new(route, since) }
         }),
         (membership_key(), route())
             .prop_map(|(key, route)| Change::MembershipRerouted { key, route }),
         membership_key().prop_map(|key| Change::MembershipRemoved { key }),
+        (membership_key(), any::<bool>())
+            .prop_map(|(key, in_review)| Change::MembershipReview { key, in_review }),
+        (reason(), any::<i64>())
+            .prop_map(|(reason, at)| Change::Deactivated { reason, at: Timestamp(at) }),
+        reason().prop_map(Change::ReasonLifted),
+        option::of(any::<String>()).prop_map(Change::Collided),
     ]
 }
 

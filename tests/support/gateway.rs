@@ -263,7 +263,8 @@ pub fn run_until_end(folder: &TestFolder, file: &str, settings: &Settings) -> Sa
 fn launch(folder: &TestFolder, settings: &Settings) -> Process {
     let config = folder.write("bindgate.toml", settings.text()).display().to_string();
     let log = folder.file("gateway.log");
-    Process::start("bindgate", Path::new(BINDGATE), &["run", "--config", &config], &log)
+    let args = ["run", "--config", &config];
+    Process::start_with("bindgate", Path::new(BINDGATE), &args, &settings.environment, &log)
 }
 
 /// Status and body of a GET; `None` if nobody answers.

@@ -18,12 +18,24 @@ pub struct Process {
 impl Process {
     /// Starts `program`; both outputs are appended to `log`.
     pub fn start(name: &'static str, program: &Path, args: &[&str], log: &Path) -> Self {
+        Self::start_with(name, program, args, &[], log)
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn start_with(
+        name: &'static str,
+        program: &Path,
+        args: &[&str],
+        environment: &[(&'static str, String)],
+        log: &Path,
+    ) -> Self {
         let out = File::options().create(true).append(true).open(log).expect("log can be opened");
         let err = out.try_clone().expect("a file handle can be copied");
         let child = mortal(program)
             .args(args)
             .env_remove("BINDGATE_CONFIG")
             .env_remove("LDAPCONF")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)

@@ -6,13 +6,14 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
     "[admin]",
     "[log]",
     "[sign_on]",
+    "[reconcile]",
     "[throttle]",
     "[[directory]]",
     "[directory.groups]",
@@ -22,6 +23,8 @@ const USER_TYPE: &str = "[[directory.user_type]]";
 /// Keys and values by section; values are written as TOML has them.
 pub struct Settings {
     values: Vec<(&'static str, &'static str, String)>,
+    /// What its process finds in its environment beside the test's.
+    pub environment: Vec<(&'static str, String)>,
     /// Where clients connect.
     pub ldap_port: u16,
     /// Where the admin API is.
@@ -34,7 +37,8 @@ impl Settings {
     pub fn new(upstream: u16, folder: &TestFolder) -> Self {
         let (ldap_port, admin_port) = (free_port(), free_port());
         let password_file = folder.write("service.password", format!("{SERVICE_PASSWORD}\n"));
-        let mut settings = Self { values: Vec::new(), ldap_port, admin_port };
+        let (values, environment) = Default::default();
+        let mut settings = Self { values, environment, ldap_port, admin_port };
         settings.set_ports();
         let store = folder.file("store").display().to_string();
         settings.set("[store]", "url", quoted(&format!("file:{store}")));
@@ -43,6 +47,8 @@ impl Settings {
         settings.set("[log]", "level", quoted("debug"));
         // A debug build on a busy machine takes its time; no test wants to see the budget's end.
         settings.set("[sign_on]", "budget", quoted("30s"));
+        // Whether a record follows at a sign-on is seen only if nothing else moves it.
+        settings.set("[reconcile]", "enabled", "false");
         settings.set("[[directory]]", "name", quoted("corp"));
         settings.set("[[directory]]", "urls", format!("[\"ldap://127.0.0.1:{upstream}\"]"));
         settings.set("[[directory]]", "suffixes", format!("[\"{SUFFIX}\"]"));
@@ -66,6 +72,11 @@ impl Settings {
     /// Leaves a key out.
     pub fn unset(&mut self, section: &'static str, key: &'static str) {
         self.values.retain(|(s, k, _)| (*s, *k) != (section, key));
+    }
+
+    /// Sets a variable of the environment that the process starts with.
+    pub fn preload(&mut self, name: &'static str, value: String) {
+        self.environment.push((name, value));
     }
 
     /// Sets a key of the user type; the value is TOML.

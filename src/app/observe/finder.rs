@@ -1,7 +1,7 @@
 //! Finds a user's groups by the strategy of the directory, and believes what it found or not.
 
 use super::canary::Cage;
-use super::{base_search, groups_visible, member_of, probe, walk};
+use super::{Found, base_search, groups_visible, member_of, probe, walk};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::identity;
 use crate::domain::membership::{Member, MemberRule};
@@ -35,14 +35,12 @@ impl Finder {
         policy: &GroupPolicy,
         user: &Member,
         held: &BTreeSet<UpstreamId>,
-    ) -> Observed<Closure> {
-        let closure = match self.find(lookups, policy, user, held).await {
-            Observed::Known(closure) => closure,
-            unknown => return unknown,
-        };
-        match self.believe(lookups, policy, &closure, held).await {
-            Ok(()) => Observed::Known(closure),
-            Err(reason) => Observed::Unknown(reason),
+    ) -> Found {
+        let found = self.find(lookups, policy, user, held).await;
+        let Observed::Known(closure) = &found.closure else { return found };
+        match self.believe(lookups, policy, closure, held).await {
+            Ok(()) => found,
+            Err(reason) => Found::unknown(reason),
         }
     }
 
@@ -54,11 +52,11 @@ impl Finder {
         policy: &GroupPolicy,
         user: &Member,
         held: &BTreeSet<UpstreamId>,
-    ) -> Observed<Closure> {
+    ) -> Found {
         let by_uid_alone = policy.member_attributes.iter().all(|a| a.rule == MemberRule::Uid);
         if by_uid_alone && user.uids.is_empty() {
             // Nothing could be asked, and so nothing was learnt.
-            return Observed::Unknown(UnknownReason::Visibility);
+            return Found::unknown(UnknownReason::Visibility);
         }
         let listed = match self.strategy(lookups, policy).await {
             Strategy::Replica | Strategy::MemberWalk => return walk(lookups, policy, user).await,
@@ -71,7 +69,7 @@ impl Finder {
             {
                 walk(lookups, policy, user).await
             }
-            other => other,
+            other => other.into(),
         }
     }
 
@@ -141,6 +139,6 @@ impl Finder {
         };
         let uids = identity::uids(policy, entry);
         let member = Member { uids, ..Member::by_dn(user.clone()) };
-        self.find(lookups, policy, &member, &BTreeSet::new()).await
+        self.find(lookups, policy, &member, &BTreeSet::new()).await.closure
     }
 }

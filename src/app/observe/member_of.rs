@@ -77,7 +77,7 @@ async fn walk_with_hint<L: Lookups>(
     // A group that does not say whom it holds can be placed by a walk alone.
     let is_placed = |group: &FoundGroup| group.members.iter().any(|key| keys.contains(key));
     if !found.iter().all(is_placed) {
-        return Ok(super::walk(lookups, policy, user).await);
+        return Ok(super::walk(lookups, policy, user).await.closure);
     }
     let mut walk = Walk::new(user, limits(policy));
     loop {

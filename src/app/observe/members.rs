@@ -1,5 +1,6 @@
 //! The member walk's questions: every group that names one of these.
 
+use super::base_search;
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::identity::{self, ID_ATTRIBUTES};
 use crate::domain::membership::{self, Member, MemberAttribute, MemberRule};
@@ -30,6 +31,20 @@ pub(super) async fn holding<L: Lookups>(
         })
     });
     found.collect()
+}
+
+/// The group of that name, if there is exactly one and it may be read.
+pub async fn group_at<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    name: &DistinguishedName,
+) -> Result<Group, UnknownReason> {
+    let search = base_search(name.as_str(), policy.filter.clone(), naming_attributes(policy));
+    let entries = lookups.search(search).await.map_err(LookupError::reason)?;
+    match entries.as_slice() {
+        [entry] => Ok(found_group(policy, entry)?.group),
+        _ => Err(UnknownReason::NotOneEntry),
+    }
 }
 
 /// A group as an entry shows it.

@@ -7,10 +7,13 @@ mod members;
 mod probe;
 #[cfg(test)]
 mod tests;
+mod user;
 
 pub use canary::hear_canary_in;
 pub use finder::Finder;
+pub use members::group_at;
 pub use probe::{facts, naming_context, vendor};
+pub use user::{is_readable, user_of_id};
 
 use super::ports::{LookupError, Lookups};
 use crate::domain::identity;
@@ -88,21 +91,40 @@ pub fn keys(dn: &NormalizedDn, uids: &[String]) -> Vec<MemberKey> {
     std::iter::once(MemberKey::Dn(dn.clone())).chain(uids).collect()
 }
 
+/// A user's groups as a look found them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// All of them, or why they are not all there.
+    pub closure: Observed<Closure>,
+    /// If they are not: those that were seen all the same.
+    pub seen: Closure,
+}
+
+impl Found {
+    /// Nothing was seen, for this reason.
+    pub fn unknown(reason: UnknownReason) -> Self {
+        Self { closure: Observed::Unknown(reason), seen: Closure::new() }
+    }
+}
+
+impl From<Observed<Closure>> for Found {
+    fn from(closure: Observed<Closure>) -> Self {
+        Self { closure, seen: Closure::new() }
+    }
+}
+
 /// Finds all groups of a user, direct and nested, by the member walk: one search a level and batch.
-pub async fn walk<L: Lookups>(
-    lookups: &L,
-    policy: &GroupPolicy,
-    user: &Member,
-) -> Observed<Closure> {
+pub async fn walk<L: Lookups>(lookups: &L, policy: &GroupPolicy, user: &Member) -> Found {
     let mut walk = Walk::new(user, limits(policy));
     loop {
         let asked = match walk.step() {
             Step::Ask(asked) => asked,
-            Step::Done(closure) => return closure,
+            Step::Done(Observed::Known(closure)) => return Observed::Known(closure).into(),
+            Step::Done(unknown) => return Found { closure: unknown, seen: walk.seen() },
         };
         match members::holding(lookups, policy, &asked).await {
             Ok(found) => walk.feed(found),
-            Err(reason) => return Observed::Unknown(reason),
+            Err(reason) => walk.fail(reason),
         }
     }
 }

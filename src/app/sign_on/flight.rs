@@ -5,56 +5,53 @@
 //! done, and the directory was asked for nothing but how far it has got.
 
 use super::unchanged::asked_for;
+use super::update::{Report, Update};
 use super::{
-    BarrierOf, EntryRead, Luggage, Shared, UNKNOWN_DENIED, Verdict, read_entry, unknown_verdict,
+    BARRED, BarrierOf, EntryRead, Luggage, QuestionOf, Shared, UNKNOWN_DENIED, Verdict,
+    open_verdict, read_entry,
 };
 use crate::app::barrier::{Difference, Passage};
-use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
+use crate::app::events::{GroupSource, SignOnOutcome};
 use crate::app::observe;
-use crate::app::ports::{Clock, Commit, Coverage, Ports, Records, StoreError, Stored};
+use crate::app::ports::{Clock, Coverage, Ports, Records, Stored};
 use crate::app::switches;
+use crate::domain::activation::{Standing, standing};
 use crate::domain::digest::digest;
 use crate::domain::identity;
 use crate::domain::membership::Member;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::{Closure, Observation, Observed, ObservedEntry, UnknownReason};
-use crate::domain::plan::{KnownGroups, Plan, Question, plan};
-use crate::domain::policy::{DirectoryPolicy, OnUnknown, Switch, UserType};
-use crate::domain::record::{Group, GroupsOutcome, Mark, Record, Seen, UpstreamId, UserKey};
+use crate::domain::plan::{Cause, Reactivation, doubtful};
+use crate::domain::policy::{DirectoryPolicy, OnUnknown, Switch, UnknownReactivation, UserType};
+use crate::domain::record::{Mark, Record, Seen, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::dn::DistinguishedName;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How often a commit that met a newer record is planned anew.
-const MAX_REPLANS: usize = 3;
-
 /// One flight: it serves every sign-on that joined before its first read.
 pub(super) struct Flight<P: Ports> {
-    shared: Arc<Shared<P>>,
-    lookups: Arc<[P::Lookups]>,
-    directory: usize,
+    pub(super) shared: Arc<Shared<P>>,
+    pub(super) lookups: Arc<[P::Lookups]>,
+    pub(super) directory: usize,
     started: Instant,
 }
 
-/// What a sign-on did.
-pub(super) struct Report {
-    pub(super) outcome: SignOnOutcome,
-    pub(super) added: usize,
-    pub(super) removed: usize,
-    pub(super) source: GroupSource,
-}
-
-impl Report {
-    pub(super) fn plain(outcome: SignOnOutcome) -> Self {
-        Self { outcome, added: 0, removed: 0, source: GroupSource::Nowhere }
-    }
+/// An entry that was read, and what it was read for.
+pub(super) struct Look<'a> {
+    pub(super) key: UserKey,
+    /// The user type that takes it.
+    pub(super) user_type: Option<&'a UserType>,
+    pub(super) sent_at: Timestamp,
+    pub(super) entry: &'a ObservedEntry,
+    pub(super) passage: Passage,
+    pub(super) cause: Cause,
 }
 
 /// A user's groups as one look found them.
 struct Groups {
-    closure: Observed<Closure>,
+    found: observe::Found,
     source: GroupSource,
     /// The fingerprint of the closure in the live copy, if they were read there.
     fingerprint: Option<u128>,
@@ -62,8 +59,8 @@ struct Groups {
 
 impl Groups {
     fn unknown(reason: UnknownReason) -> Self {
-        let closure = Observed::Unknown(reason);
-        Self { closure, source: GroupSource::Nowhere, fingerprint: None }
+        let found = observe::Found::unknown(reason);
+        Self { found, source: GroupSource::Nowhere, fingerprint: None }
     }
 }
 
@@ -77,7 +74,7 @@ impl<P: Ports> Flight<P> {
     }
 
     pub(super) async fn run(self, mut luggage: Luggage<P>) -> Verdict {
-        let passage = self.pass(&mut luggage).await;
+        let passage = self.pass(luggage.question.as_mut()).await;
         if passage == Passage::Fresh(Coverage::GroupsAndUsers)
             && self.shared.is_up_to_date(self.directory, &luggage, self.started)
         {
@@ -85,26 +82,59 @@ impl<P: Ports> Flight<P> {
         }
         let (sent_at, entry) = match self.settle_entry(&luggage).await {
             Ok(settled) => settled,
-            // No user type could take it, whatever a read would show: the directory's root DN,
-            // which has no entry, or an account elsewhere that the service account may not see.
-            Err(_) if !self.may_be_a_user(&luggage.dn) => {
-                self.emit(None, luggage.dn.as_str(), &Report::plain(SignOnOutcome::NotAUser));
-                return Verdict::Admit;
-            }
-            Err(reason) => {
-                let report = Report::plain(SignOnOutcome::Unknown(reason));
-                self.emit(None, luggage.dn.as_str(), &report);
-                return unknown_verdict(self.policy(), &luggage.dn);
-            }
+            Err(reason) => return self.without_entry(&luggage, reason),
         };
         let policy = self.policy().clone();
-        let Some(user_type) = identity::user_type(&policy, &entry.entry) else {
+        let look = Look {
+            key: self.key(&entry.upstream_id),
+            user_type: identity::user_type(&policy, &entry.entry),
+            sent_at: sent_at.min(luggage.since),
+            entry: &entry,
+            passage,
+            cause: Cause::SignOn,
+        };
+        if look.user_type.is_none() && self.shared.records.find(&look.key).is_none() {
+            // Whoever had this name before may be gone all the same.
+            self.make_way(&look, None).await;
             self.emit(None, &entry.entry.dn, &Report::plain(SignOnOutcome::NotAUser));
             return Verdict::Admit;
+        }
+        let (mut report, reactivation) = self.synchronise(&look).await;
+        let verdict = self.verdict(&look, &mut report, reactivation);
+        self.emit(look.user_type, &entry.entry.dn, &report);
+        verdict
+    }
+
+    /// Who this is could not be read.
+    fn without_entry(&self, luggage: &Luggage<P>, reason: UnknownReason) -> Verdict {
+        let verdict = open_verdict::<P>(&self.shared, self.directory, &luggage.dn);
+        // No user type could take it, whatever a read would show: the directory's root DN, which
+        // has no entry, or an account elsewhere that the service account may not see.
+        let is_nobody = !self.may_be_a_user(&luggage.dn)
+            && self.shared.records.located(&self.policy().name, luggage.dn.normalized()).is_empty();
+        let (outcome, verdict) = match is_nobody {
+            true => (SignOnOutcome::NotAUser, Verdict::Admit),
+            false => (SignOnOutcome::Unknown(reason), verdict),
         };
-        let sent_at = sent_at.min(luggage.since);
-        let report = self.synchronise(user_type, sent_at, &entry, passage).await;
-        self.emit(Some(user_type), &entry.entry.dn, &report);
+        self.emit(None, luggage.dn.as_str(), &Report::plain(outcome));
+        verdict
+    }
+
+    /// What the record says to the bind's success (S4.3, S4.4, S9.4).
+    fn verdict(&self, look: &Look<'_>, report: &mut Report, reactivation: Reactivation) -> Verdict {
+        let record = self.shared.records.find(&look.key).map(|stored| stored.record);
+        if record.as_ref().is_some_and(|record| record.is_barred()) {
+            report.outcome = SignOnOutcome::Refused;
+            return Verdict::Refuse(BARRED);
+        }
+        let Some(user_type) = look.user_type else { return Verdict::Admit };
+        let is_suspended = record.is_some_and(|record| record.is_suspended());
+        let is_unstored = report.outcome == SignOnOutcome::Unknown(UnknownReason::Store);
+        let is_held = matches!(reactivation, Reactivation::Held(_));
+        let fails_closed = is_suspended && (is_held || is_unstored);
+        if fails_closed && user_type.unknown_reactivation == UnknownReactivation::Deny {
+            return UNKNOWN_DENIED;
+        }
         match (report.outcome, user_type.on_unknown) {
             (SignOnOutcome::Unknown(_), OnUnknown::Deny) => UNKNOWN_DENIED,
             _ => Verdict::Admit,
@@ -112,8 +142,8 @@ impl<P: Ports> Flight<P> {
     }
 
     /// Waits for the live copy, if there is one, to be as young as the sign-on.
-    async fn pass(&self, luggage: &mut Luggage<P>) -> Passage {
-        match (self.barrier(), &mut luggage.question) {
+    pub(super) async fn pass(&self, question: Option<&mut QuestionOf<P>>) -> Passage {
+        match (self.barrier(), question) {
             (Some(barrier), Some(question)) => {
                 barrier.pass(&self.lookups[self.directory], question).await
             }
@@ -124,6 +154,10 @@ impl<P: Ports> Flight<P> {
 
     fn barrier(&self) -> Option<&BarrierOf<P>> {
         self.shared.directories[self.directory].barrier.as_ref()
+    }
+
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Graph) -> T) -> Option<T> {
+        self.shared.look(self.directory, look)
     }
 
     /// The entry that was read while the bind was under way; if that read contradicts the bind's
@@ -137,13 +171,26 @@ impl<P: Ports> Flight<P> {
             None => None,
         };
         let read = match first {
-            Some(read) if matches!(*read.entry, Observed::Known(_)) => read,
+            Some(read) if self.agrees(&read.entry, &luggage.dn) => read,
             _ => self.read_entry(luggage).await,
         };
         match (*read.entry).clone() {
             Observed::Known(entry) => Ok((read.sent_at, entry)),
             Observed::Unknown(reason) => Err(reason),
         }
+    }
+
+    /// Whether an entry that was read while its bind was under way can be that of an account that
+    /// may bind, and of whom the name was before (S4.8).
+    fn agrees(&self, entry: &Observed<ObservedEntry>, dn: &DistinguishedName) -> bool {
+        let Observed::Known(ObservedEntry { upstream_id, entry }) = entry else { return false };
+        let user_type = identity::user_type(self.policy(), entry);
+        let filter = user_type.and_then(|user_type| user_type.disabled.as_ref());
+        let standing = standing(entry, filter, self.shared.clock.now());
+        let known = self.shared.records.located(&self.policy().name, dn.normalized());
+        let is_another = !known.is_empty()
+            && known.iter().all(|stored| stored.record.key.upstream_id != *upstream_id);
+        standing == Observed::Known(Standing::Enabled) && !is_another
     }
 
     async fn read_entry(&self, luggage: &Luggage<P>) -> EntryRead {
@@ -157,46 +204,94 @@ impl<P: Ports> Flight<P> {
         self.policy().user_types.iter().any(|user_type| dn.is_within(&user_type.base))
     }
 
-    fn policy(&self) -> &Arc<DirectoryPolicy> {
+    pub(super) fn policy(&self) -> &Arc<DirectoryPolicy> {
         &self.shared.directories[self.directory].policy
     }
 
-    async fn synchronise(
-        &self,
-        user_type: &UserType,
-        sent_at: Timestamp,
-        entry: &ObservedEntry,
-        passage: Passage,
-    ) -> Report {
+    pub(super) fn key(&self, id: &UpstreamId) -> UserKey {
+        UserKey { directory: self.policy().name.clone(), upstream_id: id.clone() }
+    }
+
+    /// The switch of a look: of the type that takes the entry, else of the one that took it last.
+    fn switch(&self, look: &Look<'_>, stored: Option<&Stored>) -> Switch {
         let policy = self.policy();
-        let key =
-            UserKey { directory: policy.name.clone(), upstream_id: entry.upstream_id.clone() };
-        let switch = switches::effective(&self.shared.records, &policy.name, user_type);
-        let stored = self.shared.records.find(&key);
-        if let (Some(stored), Switch::Off) = (&stored, switch) {
-            let mark = Mark { last_sign_on: self.shared.clock.now(), ..stored.mark.clone() };
-            self.shared.records.mark(&key, mark);
-            return Report::plain(SignOnOutcome::SwitchedOff);
-        }
-        let groups = self.observe_groups(user_type, stored.as_ref(), entry, passage).await;
+        let last = || {
+            let name = &stored?.record.user_type;
+            policy.user_types.iter().find(|user_type| user_type.name == *name)
+        };
+        look.user_type.or_else(last).map_or(Switch::On, |user_type| {
+            switches::effective(&self.shared.records, &policy.name, user_type)
+        })
+    }
+
+    /// Observes, plans and commits.
+    pub(super) async fn synchronise(&self, look: &Look<'_>) -> (Report, Reactivation) {
+        let stored = self.shared.records.find(&look.key);
+        let switch = self.switch(look, stored.as_ref());
+        let groups = self.observe_groups(look, switch, stored.as_ref()).await;
         let (source, fingerprint) = (groups.source, groups.fingerprint);
-        let observation = Observation { sent_at, user: entry.clone(), groups: groups.closure };
-        let (report, record) = self.bring_up_to_date(user_type, switch, &key, &observation).await;
-        if let (Some(record), Passage::Fresh(Coverage::GroupsAndUsers)) = (record, passage) {
-            self.remember(user_type, &record, &observation, fingerprint);
+        let given = self.given(look.user_type, stored.as_ref()).await;
+        let readable = self.readable(look, switch, stored.as_ref()).await;
+        // While somebody is in the way, that is looked at again at the next sign-on.
+        let is_alone = match look.cause {
+            Cause::SignOn => self.make_way(look, stored.as_ref()).await,
+            Cause::Reconciliation => true,
+        };
+        let observation = Observation {
+            sent_at: look.sent_at,
+            user: look.entry.clone(),
+            groups: groups.found.closure,
+            seen: groups.found.seen,
+            readable,
+        };
+        let update = Update {
+            key: &look.key,
+            user_type: look.user_type,
+            switch,
+            assigned: &given.assigned,
+            cause: look.cause,
+        };
+        let done = update.bring(&*self.shared, &observation).await;
+        if let (Some(record), Some(user_type), true) =
+            (&done.record, look.user_type, given.is_whole && is_alone)
+            && look.passage == Passage::Fresh(Coverage::GroupsAndUsers)
+        {
+            self.remember(user_type, switch, record, &observation, fingerprint);
         }
-        Report { source, ..report }
+        (Report { source, ..done.report }, done.reactivation)
+    }
+
+    /// The attributes of which it is seen that they may be read, of those for which that counts.
+    async fn readable(
+        &self,
+        look: &Look<'_>,
+        switch: Switch,
+        stored: Option<&Stored>,
+    ) -> BTreeSet<String> {
+        let mut readable = BTreeSet::new();
+        let (Some(user_type), Some(stored), Switch::On) = (look.user_type, stored, switch) else {
+            return readable;
+        };
+        for name in doubtful(&user_type.attributes, &look.entry.entry, &stored.record) {
+            if observe::is_readable(&self.lookups[self.directory], user_type, name).await {
+                readable.insert(name.to_ascii_lowercase());
+            }
+        }
+        readable
     }
 
     /// Notes what the record was brought up to date with.
     fn remember(
         &self,
         user_type: &UserType,
+        switch: Switch,
         record: &Record,
         observation: &Observation,
         fingerprint: Option<u128>,
     ) {
-        let is_whole = asked_for(self.policy(), user_type, true).is_none() || fingerprint.is_some();
+        let asked = asked_for(self.policy(), user_type, switch, Some(record));
+        let is_whole = asked.is_none() || fingerprint.is_some();
+        let fingerprint = fingerprint.filter(|_| asked.is_some());
         let Some(stored) = self.shared.records.find(&record.key).filter(|_| is_whole) else {
             return;
         };
@@ -208,12 +303,19 @@ impl<P: Ports> Flight<P> {
 
     async fn observe_groups(
         &self,
-        user_type: &UserType,
+        look: &Look<'_>,
+        switch: Switch,
         stored: Option<&Stored>,
-        entry: &ObservedEntry,
-        passage: Passage,
     ) -> Groups {
-        let Some(policy) = asked_for(self.policy(), user_type, stored.is_some()) else {
+        let (entry, passage) = (look.entry, look.passage);
+        let Some(user_type) = look.user_type else {
+            return Groups::unknown(UnknownReason::NotAsked);
+        };
+        let told = standing(&entry.entry, user_type.disabled.as_ref(), self.shared.clock.now());
+        let is_disabled = matches!(told, Observed::Known(standing) if standing.is_disabled());
+        let record = stored.map(|stored| &*stored.record);
+        let asked = asked_for(self.policy(), user_type, switch, record).filter(|_| !is_disabled);
+        let Some(policy) = asked else {
             return Groups::unknown(UnknownReason::NotAsked);
         };
         let Ok(dn) = DistinguishedName::parse(&entry.entry.dn) else {
@@ -239,128 +341,24 @@ impl<P: Ports> Flight<P> {
                 Observed::Known(fingerprint) => Some(fingerprint),
                 Observed::Unknown(_) => None,
             };
-            return Groups { closure, source: GroupSource::Replica, fingerprint };
+            return Groups { found: closure.into(), source: GroupSource::Replica, fingerprint };
         }
-        let held = stored.map(|stored| managed(&stored.record)).unwrap_or_default();
+        let held = record.map(managed).unwrap_or_default();
         let finder = &self.shared.directories[self.directory].finder;
         let lookups = &self.lookups[self.directory];
-        let closure = finder.groups(lookups, policy, &user, &held).await;
-        if let (Observed::Known(closure), Some(barrier)) = (&closure, self.barrier())
+        let found = finder.groups(lookups, policy, &user, &held).await;
+        if let (Observed::Known(closure), Some(barrier)) = (&found.closure, self.barrier())
             && let Some(difference) = difference(closure, &held).filter(|_| stored.is_some())
             && let Err(reason) = barrier.vouch(lookups, difference).await
         {
             return Groups::unknown(reason);
         }
-        Groups { closure, source: GroupSource::Directory, fingerprint: None }
-    }
-
-    /// Plans and commits; gives the record as it is then, unless that failed.
-    async fn bring_up_to_date(
-        &self,
-        user_type: &UserType,
-        switch: Switch,
-        key: &UserKey,
-        observation: &Observation,
-    ) -> (Report, Option<Arc<Record>>) {
-        let new_id = self.shared.clock.new_record_id();
-        for _ in 0..=MAX_REPLANS {
-            let stored = self.shared.records.find(key);
-            let now = self.shared.clock.now();
-            let planned = plan(&Question {
-                record: stored.as_ref().map(|stored| &*stored.record),
-                key,
-                observation,
-                user_type,
-                update_on_sign_on: switch,
-                groups: &KeptGroups { records: &self.shared.records, directory: &key.directory },
-                new_id: &new_id,
-                now,
-            });
-            let Ok(plan) = planned else {
-                return (Report::plain(SignOnOutcome::NotProvisioned), None);
-            };
-            let mark = mark(stored.as_ref(), observation, now);
-            if plan.is_empty() {
-                self.shared.records.mark(key, mark);
-                let report = Report::plain(settled(observation, SignOnOutcome::Unchanged));
-                return (report, stored.map(|stored| stored.record));
-            }
-            let (added, removed) = (plan.added(), plan.removed());
-            match self.commit(key, stored.as_ref(), plan, mark).await {
-                Ok((made, record)) => {
-                    let plain = Report::plain(settled(observation, made));
-                    return (Report { added, removed, ..plain }, Some(record));
-                }
-                Err(StoreError::Conflict) => {}
-                Err(_) => break,
-            }
-        }
-        (Report::plain(SignOnOutcome::Unknown(UnknownReason::Store)), None)
-    }
-
-    async fn commit(
-        &self,
-        key: &UserKey,
-        stored: Option<&Stored>,
-        plan: Plan,
-        mark: Mark,
-    ) -> Result<(SignOnOutcome, Arc<Record>), StoreError> {
-        let (action, made) = match stored {
-            None => ("created", SignOnOutcome::Created),
-            Some(_) => ("changed", SignOnOutcome::Changed),
-        };
-        let audit = AuditEntry {
-            sequence: 0,
-            at: mark.last_sign_on,
-            cause: "sign-on",
-            actor: String::new(),
-            action,
-            user: Some(key.clone()),
-            detail: plan.describe(),
-        };
-        let commit = Commit {
-            key: key.clone(),
-            base_version: stored.map(|stored| stored.record.version),
-            changes: plan.changes,
-            groups: plan.groups,
-            mark,
-            audit,
-        };
-        self.shared.records.commit(commit).await.map(|record| (made, record))
-    }
-
-    fn look<T>(&self, look: impl FnOnce(&Graph) -> T) -> Option<T> {
-        self.shared.look(self.directory, look)
+        Groups { found, source: GroupSource::Directory, fingerprint: None }
     }
 
     fn emit(&self, user_type: Option<&UserType>, user: &str, report: &Report) {
         self.shared.emit(self.directory, user_type, user, report, self.started);
     }
-}
-
-/// An observation whose groups were asked for and are unknown is reported as such, whatever else
-/// was written.
-fn settled(observation: &Observation, otherwise: SignOnOutcome) -> SignOnOutcome {
-    match observation.groups {
-        Observed::Unknown(UnknownReason::NotAsked) | Observed::Known(_) => otherwise,
-        Observed::Unknown(reason) => SignOnOutcome::Unknown(reason),
-    }
-}
-
-fn mark(stored: Option<&Stored>, observation: &Observation, now: Timestamp) -> Mark {
-    let before = stored.map(|stored| stored.mark.clone());
-    let (observed_at, groups) = match observation.groups {
-        Observed::Known(_) => (Some(observation.sent_at), GroupsOutcome::Known),
-        Observed::Unknown(UnknownReason::NotAsked) => {
-            let unasked = GroupsOutcome::Unknown(UnknownReason::NotAsked);
-            (Some(observation.sent_at), before.map_or(unasked, |mark| mark.groups))
-        }
-        Observed::Unknown(reason) => {
-            let observed_at = before.and_then(|mark| mark.observed_at);
-            (observed_at, GroupsOutcome::Unknown(reason))
-        }
-    };
-    Mark { last_sign_on: now, observed_at, groups, seen: None }
 }
 
 /// What was found that a record does not have, or not any more.
@@ -374,19 +372,4 @@ fn difference(closure: &Closure, held: &BTreeSet<UpstreamId>) -> Option<Differen
 /// The groups that a record has from the directory.
 fn managed(record: &Record) -> BTreeSet<UpstreamId> {
     record.managed_memberships().map(|(id, _)| id.clone()).collect()
-}
-
-struct KeptGroups<'a, R> {
-    records: &'a R,
-    directory: &'a str,
-}
-
-impl<R: Records> KnownGroups for KeptGroups<'_, R> {
-    fn holds(&self, group: &Group) -> bool {
-        self.records.group(self.directory, &group.id).is_some_and(|kept| *kept == *group)
-    }
-
-    fn contains(&self, id: &UpstreamId) -> bool {
-        self.records.group(self.directory, id).is_some()
-    }
 }

@@ -2,15 +2,22 @@
 //! serves, detached from the client's connection.
 
 mod flight;
+mod gate;
+mod look;
 mod unchanged;
+mod update;
+
+pub use gate::Gate;
 
 use super::barrier::{Barrier, Question};
+use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
-use super::ports::{Clock, Coverage, Ports, Replica};
+use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
-use crate::domain::policy::{DirectoryPolicy, OnUnknown, UserType};
+use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
+use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
 use crate::domain::vouching::{self, NotVouched};
@@ -21,8 +28,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// When the answer to a bind goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +63,10 @@ pub enum Verdict {
 
 const UNKNOWN_DENIED: Verdict =
     Verdict::Refuse(Refusal::new(ResultCode::UNAVAILABLE, "the sign-on could not be synchronised"));
+
+/// What a bind of somebody is answered whom an admin or a policy has shut out, whatever the password
+/// (S4.3): as a wrong one is where nothing more is said.
+pub const BARRED: Refusal = Refusal::new(ResultCode::INVALID_CREDENTIALS, "");
 
 type FlightKey = (usize, NormalizedDn);
 
@@ -175,6 +185,40 @@ impl<P: Ports> SignOns<P> {
         Self { shared: self.shared.clone(), lookups: lookups.into() }
     }
 
+    /// Whether the record of that name is one whose binds are refused whatever the password. Costs a
+    /// look into memory, and next to nothing where nobody is shut out.
+    pub fn is_barred(&self, directory: usize, name: &[u8]) -> bool {
+        let Some(directory) = self.shared.directories.get(directory) else { return false };
+        let directory = &directory.policy.name;
+        if !self.shared.config.enabled || !self.shared.records.has_barred(directory) {
+            return false;
+        }
+        let Ok(dn) = DistinguishedName::from_bytes(name) else { return false };
+        let known = self.shared.records.located(directory, dn.normalized());
+        known.iter().any(|stored| stored.record.is_barred())
+    }
+
+    /// Whether the live copy shows another entry or other groups than an active record was brought up
+    /// to date with, or it is not known what that was. `false` where no copy knows users.
+    pub fn is_outdated(&self, stored: &Stored) -> bool {
+        let name = &stored.record.key.directory;
+        let directories = &self.shared.directories;
+        let Some(at) = directories.iter().position(|directory| directory.policy.name == *name)
+        else {
+            return false;
+        };
+        Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at).is_outdated(stored)
+    }
+
+    /// Reads the user of a record by upstream id and brings the record up to date, without a
+    /// sign-on (S4.9); what came of it. `None` if the directory is not one of these.
+    pub async fn reconcile(&self, key: UserKey) -> Option<SignOnOutcome> {
+        let directories = &self.shared.directories;
+        let at = directories.iter().position(|directory| directory.policy.name == key.directory)?;
+        let flight = Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at);
+        Some(flight.reconcile(key).await)
+    }
+
     /// How long a bind's answer may wait for the record.
     pub fn budget(&self) -> Duration {
         self.shared.config.budget
@@ -231,8 +275,10 @@ impl<P: Ports> SignOns<P> {
     pub fn unidentified(&self, directory: usize) -> Verdict {
         let policy = &self.shared.directories[directory].policy;
         let denies = |user_type: &UserType| user_type.on_unknown == OnUnknown::Deny;
-        let is_denied = self.shared.config.enabled && policy.user_types.iter().any(denies);
-        if is_denied { UNKNOWN_DENIED } else { Verdict::Admit }
+        // One of those that are shut out may have come by another name (S9.4).
+        let is_denied =
+            policy.user_types.iter().any(denies) || self.shared.records.has_barred(&policy.name);
+        if self.shared.config.enabled && is_denied { UNKNOWN_DENIED } else { Verdict::Admit }
     }
 
     /// Whether the user's entry has to be read whatever comes.
@@ -291,98 +337,31 @@ impl<P: Ports> Attempt<P> {
     /// looked at as soon as it is known how far the directory had got, and the sign-on is over;
     /// else it joins a flight none of whose reads has been sent yet.
     pub fn succeeded(self: Box<Self>) -> Gate<P> {
-        let shared = &self.sign_ons.shared;
-        let overdue = unknown_verdict(&shared.directories[self.directory].policy, &self.luggage.dn);
-        let read = self.luggage.read.clone();
-        let wait = match (shared.config.sync, read) {
-            (SyncMode::AfterReply, Some(read)) => {
-                self.fly();
-                Wait::Identity(read)
-            }
-            (_, None) if self.luggage.question.is_some() => {
-                Wait::Copy { attempt: Some(self), since: Instant::now() }
-            }
-            _ => Wait::Record(self.fly()),
-        };
-        Gate { wait, overdue }
-    }
-
-    fn fly(self) -> Ride<Verdict> {
-        self.sign_ons.fly(self.directory, self.luggage)
-    }
-
-    /// Whether the copy is young enough and shows the user as her record is; `None` if that
-    /// cannot be said yet.
-    fn poll_unchanged(&mut self, since: Instant, cx: &mut Context<'_>) -> Poll<bool> {
-        let Some(question) = &mut self.luggage.question else { return Poll::Ready(false) };
-        let answer = std::task::ready!(Pin::new(question).poll(cx));
-        let shared = &self.sign_ons.shared;
-        let barrier = shared.directories[self.directory].barrier.as_ref();
-        let coverage = barrier.and_then(|barrier| barrier.glance(answer.as_ref()));
-        let is_young = coverage == Some(Coverage::GroupsAndUsers);
-        Poll::Ready(is_young && shared.is_up_to_date(self.directory, &self.luggage, since))
+        Gate::new(self)
     }
 }
 
-enum Wait<P: Ports> {
-    /// For the live copy, of which is expected that it says enough.
-    Copy {
-        attempt: Option<Box<Attempt<P>>>,
-        since: Instant,
-    },
-    Record(Ride<Verdict>),
-    Identity(Ride<EntryRead>),
-}
-
-/// The wait between the directory's success and the answer to the client. Dropping it gives the
-/// wait up, not the sign-on.
-pub struct Gate<P: Ports> {
-    wait: Wait<P>,
-    overdue: Verdict,
-}
-
-impl<P: Ports> Gate<P> {
-    /// The verdict when the budget has run out: the observation is unknown.
-    pub fn overdue(&self) -> Verdict {
-        self.overdue
+/// The verdict while it is not known whose name it is (S9.4): nobody gets in who may be one of those
+/// that are shut out.
+fn open_verdict<P: Ports>(shared: &Shared<P>, directory: usize, dn: &DistinguishedName) -> Verdict {
+    let policy = &shared.directories[directory].policy;
+    let known = shared.records.located(&policy.name, dn.normalized());
+    if known.iter().any(|stored| stored.record.is_barred()) {
+        return Verdict::Refuse(BARRED);
     }
+    let fails_closed = |record: &Record| record.is_suspended() && denies_return(policy, record);
+    if shared.records.has_barred(&policy.name)
+        || known.iter().any(|stored| fails_closed(&stored.record))
+    {
+        return UNKNOWN_DENIED;
+    }
+    unknown_verdict(policy, dn)
 }
 
-impl<P: Ports> Future for Gate<P> {
-    type Output = Verdict;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
-        let overdue = self.overdue;
-        if let Wait::Copy { attempt, since } = &mut self.wait {
-            let Some(asking) = attempt else { return Poll::Ready(overdue) };
-            let is_unchanged = std::task::ready!(asking.poll_unchanged(*since, cx));
-            let asked = attempt.take();
-            match asked.filter(|_| !is_unchanged) {
-                None => return Poll::Ready(Verdict::Admit),
-                Some(asked) => self.wait = Wait::Record(asked.fly()),
-            }
-        }
-        match &mut self.wait {
-            Wait::Copy { .. } => Poll::Ready(overdue),
-            Wait::Record(ride) => Pin::new(ride).poll(cx).map(|v| v.unwrap_or(overdue)),
-            Wait::Identity(ride) => Pin::new(ride).poll(cx).map(|read| match read {
-                Some(EntryRead { entry, .. }) if matches!(*entry, Observed::Known(_)) => {
-                    Verdict::Admit
-                }
-                _ => overdue,
-            }),
-        }
-    }
-}
-
-impl<P: Ports> Drop for Gate<P> {
-    fn drop(&mut self) {
-        if let Wait::Copy { attempt, .. } = &mut self.wait
-            && let Some(attempt) = attempt.take()
-        {
-            attempt.fly();
-        }
-    }
+/// Whether the user type of a record takes nobody back whose groups are unknown.
+fn denies_return(policy: &DirectoryPolicy, record: &Record) -> bool {
+    let user_type = policy.user_types.iter().find(|t| t.name == record.user_type);
+    user_type.is_none_or(|t| t.unknown_reactivation == UnknownReactivation::Deny)
 }
 
 /// What an unknown entry means for the answer: denied if it may belong to a user type that says so.

@@ -4,16 +4,16 @@
 //! nothing is to be done, and the directory is asked for nothing but how far it has got. This runs
 //! within the client's own task, once for each bind.
 
-use super::flight::Report;
+use super::update::Report;
 use super::{Luggage, Shared};
 use crate::app::events::{Event, GroupSource, SignOnOutcome};
 use crate::app::observe;
-use crate::app::ports::{Clock, Events, Ports, Records, Replica, Stored};
+use crate::app::ports::{Clock, Events, Ports, Records, Replica};
 use crate::app::switches;
 use crate::domain::membership::graph::{Graph, Scratch, UserPlace};
 use crate::domain::observation::Observed;
 use crate::domain::policy::{DirectoryPolicy, GroupPolicy, GroupSync, Switch, UserType};
-use crate::domain::record::{Mark, Seen, Times, UserKey};
+use crate::domain::record::{Record, Seen, Times, UserKey};
 use std::cell::RefCell;
 use std::time::Instant;
 
@@ -46,13 +46,14 @@ impl<P: Ports> Shared<P> {
         let Some(known) = graph.user(luggage.dn.normalized()) else { return false };
         let key = UserKey { directory: policy.name.clone(), upstream_id: known.id.clone() };
         let Some(stored) = self.records.find(&key) else { return false };
+        // Whose name another had may have it by now, whatever the entry shows.
+        if !stored.record.is_active() || stored.record.collision.is_some() {
+            return false;
+        }
         let is_type = |user_type: &&UserType| user_type.name == stored.record.user_type;
         let Some(user_type) = policy.user_types.iter().find(is_type) else { return false };
-        if switches::effective(&self.records, &policy.name, user_type) == Switch::Off {
-            self.leave_alone(directory, user_type, &key, &stored, since);
-            return true;
-        }
-        let asked = asked_for(policy, user_type, true);
+        let switch = switches::effective(&self.records, &policy.name, user_type);
+        let asked = asked_for(policy, user_type, switch, Some(&stored.record));
         let groups = match asked {
             None => None,
             Some(groups) => match fingerprint(graph, groups, known.at) {
@@ -61,29 +62,18 @@ impl<P: Ports> Shared<P> {
             },
         };
         let seen = Seen { entry: known.digest, groups, version: stored.record.version };
-        let times = Times { last_sign_on: self.clock.now(), observed_at: luggage.since };
+        let (outcome, observed_at) = match switch {
+            Switch::On => (SignOnOutcome::Unchanged, Some(luggage.since)),
+            Switch::Off => (SignOnOutcome::SwitchedOff, None),
+        };
+        let times = Times { last_sign_on: self.clock.now(), observed_at };
         if !self.records.renew(&key, &seen, times) {
             return false;
         }
         let source = asked.map_or(GroupSource::Nowhere, |_| GroupSource::Replica);
-        let report = Report { source, ..Report::plain(SignOnOutcome::Unchanged) };
+        let report = Report { source, ..Report::plain(outcome) };
         self.emit(directory, Some(user_type), &stored.record.dn, &report, since);
         true
-    }
-
-    /// The switch is off: nothing but the last sign-on is noted.
-    fn leave_alone(
-        &self,
-        directory: usize,
-        user_type: &UserType,
-        key: &UserKey,
-        stored: &Stored,
-        since: Instant,
-    ) {
-        let mark = Mark { last_sign_on: self.clock.now(), ..stored.mark.clone() };
-        self.records.mark(key, mark);
-        let report = Report::plain(SignOnOutcome::SwitchedOff);
-        self.emit(directory, Some(user_type), &stored.record.dn, &report, since);
     }
 
     pub(super) fn look<T>(&self, directory: usize, look: impl FnOnce(&Graph) -> T) -> Option<T> {
@@ -112,18 +102,23 @@ impl<P: Ports> Shared<P> {
     }
 }
 
-/// How the user's groups are to be found, if they are asked for.
+/// How the user's groups are to be found, if they are asked for: whoever may be taken back is asked
+/// for whatever the record follows otherwise.
 pub(super) fn asked_for<'p>(
     policy: &'p DirectoryPolicy,
     user_type: &UserType,
-    has_record: bool,
+    switch: Switch,
+    record: Option<&Record>,
 ) -> Option<&'p GroupPolicy> {
-    let wanted = match user_type.groups {
-        GroupSync::Always => true,
-        GroupSync::FirstSignOn => !has_record,
-        GroupSync::Never => false,
+    let follows = match (user_type.groups, record) {
+        (GroupSync::Always, Some(_)) => switch.is_on(),
+        (GroupSync::Always | GroupSync::FirstSignOn, None) => true,
+        (GroupSync::FirstSignOn, Some(_)) | (GroupSync::Never, _) => false,
     };
-    policy.groups.as_ref().filter(|_| wanted)
+    let may_return =
+        |record: &Record| record.is_suspended() && record.managed_memberships().next().is_some();
+    let is_asked = follows || record.is_some_and(may_return);
+    policy.groups.as_ref().filter(|_| is_asked)
 }
 
 fn fingerprint(graph: &Graph, policy: &GroupPolicy, user: UserPlace) -> Observed<u128> {

@@ -1,0 +1,88 @@
+//! The whole life of accounts against a model small enough to read.
+//!
+//! Goal: whatever happens in the directory, at the gateway and at its admin's hands, in whatever
+//! order, with reads and writes that fail in between and restarts, every record and every answer is
+//! what the rules of section 4 say. Method: random histories are played to the real sign-ons, with
+//! a directory and a store in memory, and to the model; after each step all records are compared. A
+//! history that differs is made as short as it gets before it is shown. 500 histories as a rule,
+//! 10 000 in a soak (`make soak`); `BINDGATE_SEED` replays a run.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are not exempt as tests are.
+
+#[path = "histories/copy.rs"]
+mod copy;
+#[path = "support/counts.rs"]
+#[allow(unreachable_pub, reason = "shared with the end-to-end tests")]
+mod counts;
+#[path = "support/dice.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the end-to-end tests")]
+mod dice;
+#[path = "histories/directory.rs"]
+mod directory;
+#[path = "frontend/fakes.rs"]
+#[allow(dead_code, reason = "shared with the tests of the clients' side")]
+mod fakes;
+#[path = "frontend/links.rs"]
+#[allow(dead_code, reason = "shared with the tests of the clients' side")]
+mod links;
+#[path = "histories/model.rs"]
+mod model;
+#[path = "histories/play.rs"]
+mod play;
+#[path = "histories/reread.rs"]
+mod reread;
+#[path = "histories/step.rs"]
+mod step;
+
+use dice::Dice;
+use model::SIGHTS;
+use play::{Copied, play};
+use std::collections::BTreeSet;
+use step::{NAMES, Step};
+
+/// How long a history is at most.
+const STEPS: usize = 100;
+
+/// The shortest history that still differs, found by leaving steps out one by one.
+fn shortest(mut history: Vec<Step>, copy: Copied) -> Vec<Step> {
+    let mut at = 0;
+    while at < history.len() {
+        let mut shorter = history.clone();
+        shorter.remove(at);
+        if play(&shorter, copy).is_err() {
+            history = shorter;
+            at = 0;
+        } else {
+            at += 1;
+        }
+    }
+    history
+}
+
+#[test]
+fn s4_1_every_history_ends_as_the_model_says() {
+    let seed = counts::seed();
+    let rounds = counts::counted(500, 10_000);
+    let mut seen = BTreeSet::new();
+    for round in 0..rounds {
+        let mut dice = Dice::new(seed.wrapping_add(round));
+        let length = 1 + dice.below(STEPS);
+        let people = NAMES.into_iter().map(Step::Make);
+        let history: Vec<Step> = people.chain((0..length).map(|_| Step::any(&mut dice))).collect();
+        // Every other gateway has a live copy of the directory.
+        let copy = if round % 2 == 0 { Copied::No } else { Copied::Yes };
+        match play(&history, copy) {
+            Ok(sights) => seen.extend(sights),
+            Err(_) => {
+                let history = shortest(history, copy);
+                let told = play(&history, copy).expect_err("it still differs");
+                panic!("round {round} of seed {seed}, live copy: {copy:?}\n{history:#?}\n{told}");
+            }
+        }
+        if counts::is_soak() && round % 1000 == 999 {
+            println!("{} of {rounds} histories", round + 1);
+        }
+    }
+    // A run in which nobody was ever held back, say, would have shown nothing about that.
+    assert!(rounds < 100 || SIGHTS.iter().all(|sight| seen.contains(sight)), "only {seen:?}");
+}

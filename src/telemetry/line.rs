@@ -99,20 +99,6 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             on_off(old),
             Quoted(who.as_bytes())
         ),
-        Event::Reconciled { directory, user, outcome, added, removed } => {
-            write!(f, "RECONCILE directory={} user={}", Word(directory), Quoted(user.as_bytes()))?;
-            tell_outcome(outcome, f)?;
-            write!(f, " added={added} removed={removed}")
-        }
-        Event::ReconcileRound { records, looked_at, changed, elapsed } => {
-            let elapsed = Etime(elapsed);
-            write!(f, "RECONCILE records={records} looked={looked_at} changed={changed} {elapsed}")
-        }
-        Event::GroupNotGiven { directory, group, reason } => {
-            let (group, reason) = (Quoted(group.as_bytes()), reason.to_string());
-            let directory = Word(directory);
-            write!(f, "GROUP directory={directory} dn={group} not given reason={}", Word(&reason))
-        }
         Event::UpstreamDown { directory, url, error } => {
             let (url, error) = (Quoted(url.as_bytes()), Quoted(error.as_bytes()));
             write!(f, "UPSTREAM directory={} url={url} down error={error}", Word(directory))
@@ -147,6 +133,28 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "STORE failed error={}", Quoted(error.as_bytes()))
         }
         Event::StoreRecovered => f.write_str("STORE recovered"),
+        Event::AdminRefused => f.write_str("ADMIN request without a valid token refused"),
+        _ => account(event, f),
+    }
+}
+
+/// What happens to accounts without a sign-on, and to those that TLS vouches for.
+fn account(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match *event {
+        Event::Reconciled { directory, user, outcome, added, removed } => {
+            write!(f, "RECONCILE directory={} user={}", Word(directory), Quoted(user.as_bytes()))?;
+            tell_outcome(outcome, f)?;
+            write!(f, " added={added} removed={removed}")
+        }
+        Event::ReconcileRound { records, looked_at, changed, elapsed } => {
+            let elapsed = Etime(elapsed);
+            write!(f, "RECONCILE records={records} looked={looked_at} changed={changed} {elapsed}")
+        }
+        Event::GroupNotGiven { directory, group, reason } => {
+            let (group, reason) = (Quoted(group.as_bytes()), reason.to_string());
+            let directory = Word(directory);
+            write!(f, "GROUP directory={directory} dn={group} not given reason={}", Word(&reason))
+        }
         Event::NotVouchedFor { conn, name, why } => {
             let (conn, name, why) =
                 (conn.0, Quoted(name), Quoted(why.to_string().as_bytes()).to_string());
@@ -157,7 +165,6 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             let error = Quoted(error.as_bytes());
             write!(f, "TLS certificates not reloaded, the old ones stay in force error={error}")
         }
-        Event::AdminRefused => f.write_str("ADMIN request without a valid token refused"),
         _ => copy(event, f),
     }
 }

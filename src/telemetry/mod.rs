@@ -171,13 +171,9 @@ impl Inner {
                 instruments.switch_changes.increment(1);
                 return Urgency::Line(Level::INFO);
             }
-            Event::Reconciled { outcome, added, removed, .. } => {
-                instruments.looked_at(outcome, added, removed);
-                let has_changed = outcome == SignOnOutcome::Changed;
-                return Urgency::Line(if has_changed { Level::INFO } else { Level::DEBUG });
-            }
-            Event::ReconcileRound { .. } => return Urgency::Line(Level::INFO),
-            Event::GroupNotGiven { .. } => return Urgency::Joined(Level::WARN, &self.not_given),
+            Event::Reconciled { .. }
+            | Event::ReconcileRound { .. }
+            | Event::GroupNotGiven { .. } => return self.count_reconciled(event),
             Event::UpstreamDown { directory, url, .. }
                 if instruments.directory(directory).server_down(url) =>
             {
@@ -235,6 +231,20 @@ impl Inner {
             _ => return self.count_tls(event),
         }
         Urgency::Line(Level::DEBUG)
+    }
+
+    /// What is done to accounts without a sign-on.
+    fn count_reconciled(&self, event: &Event<'_>) -> Urgency<'_> {
+        let instruments = &self.instruments;
+        match *event {
+            Event::Reconciled { outcome, added, removed, .. } => {
+                instruments.looked_at(outcome, added, removed);
+                let has_changed = outcome == SignOnOutcome::Changed;
+                Urgency::Line(if has_changed { Level::INFO } else { Level::DEBUG })
+            }
+            Event::GroupNotGiven { .. } => Urgency::Joined(Level::WARN, &self.not_given),
+            _ => Urgency::Line(Level::INFO),
+        }
     }
 
     /// What happens to a directory's live copy, and how far the directory has got.

@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// HAProxy's threads; one a core if it is left out, as HAProxy itself has it
     #[arg(long)]
     pub(crate) haproxy_threads: Option<u16>,
+    /// The directory has a password policy (pwdMaxFailure 5) and notes every sign-on (lastbind)
+    #[arg(long)]
+    pub(crate) policy: bool,
     /// Name the rows, and end
     #[arg(long)]
     pub(crate) list: bool,

@@ -42,7 +42,7 @@ impl<'a> Bench<'a> {
         let descriptors = limits::raise_open_files();
         let ground = Ground::create()?;
         Ok(Self {
-            directory: openldap::slapd(&ground, arguments.users)?,
+            directory: openldap::slapd(&ground, arguments.users, arguments.policy)?,
             arguments,
             ground,
             started: Vec::new(),

@@ -21,12 +21,31 @@ const HINT: &str = "apt-get install slapd (make bench does)";
 const SCHEMAS: [&str; 2] = ["/etc/ldap/schema", "/etc/openldap/schema"];
 const MODULES: [&str; 3] = ["/usr/lib/ldap", "/usr/lib/openldap", "/usr/lib64/openldap"];
 
-/// The directory itself, with `users` users.
-pub(crate) fn slapd(ground: &Ground, users: u32) -> Result<Peer, BenchError> {
+/// What a directory has to write down at binds: that each succeeded, and how often in a row one
+/// failed, up to a lock.
+const POLICY: &str = "overlay ppolicy\nppolicy_default \"cn=policy,@SUFFIX@\"\nlastbind on";
+const POLICY_ENTRY: &str = "\
+dn: cn=policy,@SUFFIX@
+objectClass: organizationalRole
+objectClass: pwdPolicy
+cn: policy
+pwdAttribute: userPassword
+pwdMaxFailure: 5
+pwdLockout: TRUE
+pwdLockoutDuration: 60
+";
+
+/// The directory itself, with `users` users; with a password policy, if that is asked for.
+pub(crate) fn slapd(ground: &Ground, users: u32, policy: bool) -> Result<Peer, BenchError> {
     let slapadd = installed("slapadd", HINT)?;
     let folder = ground.folder_of("slapd")?;
-    let config = configure(&folder, SLAPD, None, ground)?;
-    fill(&slapadd, &config, &folder, users)?;
+    let (module, policy, entry) = match policy {
+        true => ("moduleload ppolicy", POLICY, POLICY_ENTRY),
+        false => ("", "", ""),
+    };
+    let template = SLAPD.replace("@POLICY_MODULE@", module).replace("@POLICY@", policy);
+    let config = configure(&folder, &template, None, ground)?;
+    fill(&slapadd, &config, &folder, users, entry)?;
     let (address, tls) = (free_address()?, free_address()?);
     let urls = format!("ldap://{address}/ ldaps://{tls}/");
     let process = start("slapd", installed("slapd", HINT)?, &folder, &urls, address)?;
@@ -113,10 +132,18 @@ fn start(
     Process::start(name, &mut command, folder, address)
 }
 
-fn fill(slapadd: &Path, config: &Path, folder: &Path, users: u32) -> Result<(), BenchError> {
+fn fill(
+    slapadd: &Path,
+    config: &Path,
+    folder: &Path,
+    users: u32,
+    more: &str,
+) -> Result<(), BenchError> {
     let ldif = folder.join("company.ldif");
     let mut file = BufWriter::new(File::create(&ldif).map_err(BenchError::file(&ldif))?);
     company::write_ldif(&mut file, users).map_err(BenchError::file(&ldif))?;
+    let more = render(more, &[("SUFFIX", &SUFFIX)]);
+    write!(file, "\n{more}").map_err(BenchError::file(&ldif))?;
     file.flush().map_err(BenchError::file(&ldif))?;
     let mut command = Command::new(slapadd);
     command.arg("-q").arg("-f").arg(config).arg("-l").arg(&ldif);

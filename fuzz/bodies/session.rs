@@ -128,8 +128,16 @@ impl Driver {
                     Authentication::Unknown(_) => false,
                 };
                 assert!(proves, "a bind that proves nothing is sent");
-                let bears_none = name.is_empty()
-                    && matches!(bind.authentication, Authentication::Simple(password) if password.is_empty());
+                let bears_none = match bind.authentication {
+                    Authentication::Simple(password) => name.is_empty() && password.is_empty(),
+                    // These send what proves the client as it is.
+                    Authentication::Sasl { mechanism, .. } => {
+                        ![&b"PLAIN"[..], b"LOGIN", b"OAUTHBEARER"]
+                            .iter()
+                            .any(|secret| mechanism.eq_ignore_ascii_case(secret))
+                    }
+                    Authentication::Unknown(_) => false,
+                };
                 assert!(self.passwords == Passwords::Welcome || bears_none, "a password in clear");
                 self.name = name.to_vec();
             }

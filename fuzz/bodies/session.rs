@@ -3,7 +3,7 @@
 //! is relayed while a bind is under way, and a name is held only after a success under it.
 
 use bindgate::domain::channel::{Passwords, StartTls};
-use bindgate::domain::session::{Action, BindEnd, Session, Surroundings};
+use bindgate::domain::session::{Action, BindEnd, BindKind, Session, Surroundings};
 use bindgate::proto::bind::{Authentication, BindRequest};
 use bindgate::proto::envelope::{Envelope, MessageId};
 use bindgate::proto::extended::ExtendedRequest;
@@ -118,7 +118,7 @@ impl Driver {
     /// Whether an action fits the request; whether the connection is still there.
     fn judge(&mut self, request: &Envelope<'_>, action: &Action<'_>) -> bool {
         match action {
-            Action::Bind { name, .. } => {
+            Action::Bind { name, kind } => {
                 let bind = BindRequest::decode(request.content).expect("it was understood");
                 assert_eq!(bind.name, *name);
                 assert_eq!(bind.version, 3);
@@ -139,7 +139,11 @@ impl Driver {
                     Authentication::Unknown(_) => false,
                 };
                 assert!(self.passwords == Passwords::Welcome || bears_none, "a password in clear");
-                self.name = name.to_vec();
+                // By SASL the session is whom the credentials claim, until the directory says who.
+                self.name = match (kind, &self.session) {
+                    (BindKind::Sasl(_), Session::Binding(claimed)) => claimed.0.clone(),
+                    _ => name.to_vec(),
+                };
             }
             Action::BindExternal(_) => self.name.clear(),
             Action::Relay => {

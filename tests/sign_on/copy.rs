@@ -4,14 +4,15 @@
 use super::fakes::{ANN, Memory, Seen, Ticks, Tree, dn, group_dn, policy};
 use super::links::FakeLinks;
 use bindgate::app::barrier::Barrier;
+use bindgate::app::edits::{Edit, edit};
 use bindgate::app::ports::{Coverage, Gone, LookupError, Lookups, Marker, Ports, Replica};
-use bindgate::app::sign_on::{Attempt, Config, SignOns, SyncMode, Verdict};
+use bindgate::app::sign_on::{Attempt, BARRED, Config, SignOns, SyncMode, Verdict};
 use bindgate::domain::digest::digest;
 use bindgate::domain::membership::graph::Graph;
 use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use bindgate::domain::observation::UnknownReason;
 use bindgate::domain::policy::OnUnknown;
-use bindgate::domain::record::{Group, UpstreamId};
+use bindgate::domain::record::{Group, UpstreamId, UserKey};
 use bindgate::proto::filter::Filter;
 use bindgate::proto::search::{Attribute, Entry, Scope, Search};
 use bindgate::upstream::SharedLinks;
@@ -384,4 +385,14 @@ async fn a_bind_that_fails_signs_nobody_on() {
     stage.settle().await;
     assert_eq!(stage.groups(), "a");
     assert_eq!(stage.seen.all().len(), events);
+}
+
+#[tokio::test]
+async fn s9_4_who_is_shut_out_is_refused_beside_a_copy_and_past_the_budget() {
+    let stage = Stage::with_a_known_user().await;
+    let ann = UserKey { directory: "one".into(), upstream_id: UpstreamId::new("id-ann") };
+    edit(&stage.memory, &Ticks::default(), &ann, &Edit::Disable, "alice").await.unwrap();
+    assert_eq!(stage.bind().succeeded().await, Verdict::Refuse(BARRED));
+    stage.shut();
+    assert_eq!(stage.bind().succeeded().overdue(), Verdict::Refuse(BARRED));
 }

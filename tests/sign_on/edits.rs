@@ -25,7 +25,10 @@ async fn s4_1_who_is_disabled_by_an_admin_is_refused_until_an_admin_enables_them
     assert_eq!(make(&stage, Edit::Disable).await, Err(EditError::NotFound));
     stage.tree.group("a", &[ANN]);
     assert_eq!(stage.sign_on().await, Verdict::Admit);
+    assert_eq!(stage.sign_ons.unidentified(0), Verdict::Admit);
     assert_eq!(make(&stage, Edit::Disable).await, Ok(vec![InactiveReason::Admin]));
+    let whoever = stage.sign_ons.unidentified(0);
+    assert!(matches!(whoever, Verdict::Refuse(_)), "it may be ann, by another name");
     let commits = stage.memory.state().commits;
     assert_eq!(make(&stage, Edit::Disable).await, Ok(vec![InactiveReason::Admin]));
     assert_eq!(stage.memory.state().commits, commits, "the same again is not written");

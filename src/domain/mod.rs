@@ -11,6 +11,7 @@ pub mod identity;
 pub mod matching;
 pub mod membership;
 pub mod observation;
+pub mod offer;
 pub mod paging;
 pub mod plan;
 pub mod policy;

@@ -178,6 +178,19 @@ impl Lookups for Tree {
     }
 }
 
+/// A search that reads the entry of that name.
+pub(crate) fn read_of(base: &str) -> Search {
+    Search {
+        base: base.to_owned(),
+        scope: Scope::Base,
+        filter: Filter::any_entry(),
+        attributes: Vec::new(),
+        size_limit: 0,
+        time_limit: 0,
+        controls: Vec::new(),
+    }
+}
+
 pub(crate) fn group_dn(name: &str) -> String {
     format!("cn={name},ou=groups,dc=one")
 }

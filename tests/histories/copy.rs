@@ -1,7 +1,7 @@
 //! A live copy that is always as young as the directory, while that can be read at all.
 
 use crate::directory::{Directory, dn, members, person};
-use crate::fakes::group_dn;
+use crate::fakes::{group_dn, read_of};
 use crate::model::Lost;
 use crate::step::GROUPS;
 use bindgate::app::ports::{Coverage, Gone, Lookups, Marker, Replica};
@@ -11,8 +11,7 @@ use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use bindgate::domain::observation::UnknownReason;
 use bindgate::domain::record::{Group, UpstreamId};
 use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
-use bindgate::proto::filter::Filter;
-use bindgate::proto::search::{Entry, Scope, Search};
+use bindgate::proto::search::{Entry, Search};
 
 const SEED: (u64, u64) = (1, 2);
 
@@ -79,15 +78,7 @@ impl Replica for Copy {
     }
 
     fn question(&self) -> Option<Search> {
-        Some(Search {
-            base: QUESTION.to_owned(),
-            scope: Scope::Base,
-            filter: Filter::any_entry(),
-            attributes: Vec::new(),
-            size_limit: 0,
-            time_limit: 0,
-            controls: Vec::new(),
-        })
+        Some(read_of(QUESTION))
     }
 
     fn marker(&self, _: &[Entry]) -> Option<Now> {

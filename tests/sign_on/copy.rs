@@ -1,7 +1,7 @@
 //! Sign-ons beside a live copy: who is unchanged is admitted by what the copy shows, and by nothing
 //! that is older than the bind.
 
-use super::fakes::{ANN, Memory, Seen, Ticks, Tree, dn, group_dn, policy};
+use super::fakes::{ANN, Memory, Seen, Ticks, Tree, dn, group_dn, policy, read_of};
 use super::links::FakeLinks;
 use bindgate::app::barrier::Barrier;
 use bindgate::app::edits::{Edit, edit};
@@ -13,8 +13,7 @@ use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use bindgate::domain::observation::UnknownReason;
 use bindgate::domain::policy::OnUnknown;
 use bindgate::domain::record::{Group, UpstreamId, UserKey};
-use bindgate::proto::filter::Filter;
-use bindgate::proto::search::{Attribute, Entry, Scope, Search};
+use bindgate::proto::search::{Attribute, Entry, Search};
 use bindgate::upstream::SharedLinks;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, RwLock};
@@ -167,15 +166,7 @@ impl Replica for Directory {
     }
 
     fn question(&self) -> Option<Search> {
-        Some(Search {
-            base: QUESTION.to_owned(),
-            scope: Scope::Base,
-            filter: Filter::any_entry(),
-            attributes: Vec::new(),
-            size_limit: 0,
-            time_limit: 0,
-            controls: Vec::new(),
-        })
+        Some(read_of(QUESTION))
     }
 
     async fn find_question<L: Lookups>(&self, _: &L) -> Result<Option<Search>, UnknownReason> {

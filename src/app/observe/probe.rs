@@ -9,6 +9,7 @@ use super::{base_search, read};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::membership::{self, Member, MemberAttribute, MemberKey, MemberRule};
 use crate::domain::observation::UnknownReason;
+use crate::domain::offer;
 use crate::domain::policy::GroupPolicy;
 use crate::domain::strategy::{Facts, MemberOf, attribute_names};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -80,7 +81,7 @@ async fn schema<L: Lookups>(lookups: &L, root: &Entry) -> Option<BTreeSet<String
 
 /// Whether the naming context that holds the groups says how far the directory has got.
 async fn has_marker<L: Lookups>(lookups: &L, policy: &GroupPolicy, root: &Entry) -> bool {
-    let Some(context) = context_of(root, &policy.base) else { return false };
+    let Some(context) = offer::naming_context(root, &policy.base) else { return false };
     let entry = read(lookups, context.as_str(), vec!["contextCSN".to_owned()]).await;
     entry.is_ok_and(|entry| !entry.values("contextCSN").is_empty())
 }
@@ -91,15 +92,7 @@ pub async fn naming_context<L: Lookups>(
     name: &DistinguishedName,
 ) -> Result<Option<DistinguishedName>, UnknownReason> {
     let root = read(lookups, "", vec!["namingContexts".to_owned()]).await?;
-    Ok(context_of(&root, name))
-}
-
-/// The deepest of the naming contexts that hold a name.
-fn context_of(root: &Entry, name: &DistinguishedName) -> Option<DistinguishedName> {
-    let contexts = texts(root, "namingContexts");
-    let contexts = contexts.iter().filter_map(|text| DistinguishedName::parse(text).ok());
-    let holding = contexts.filter(|context| name.is_within(context));
-    holding.max_by_key(|context| context.as_str().len())
+    Ok(offer::naming_context(&root, name))
 }
 
 fn has_bits(policy: &GroupPolicy, group: &Entry) -> bool {

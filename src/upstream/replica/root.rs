@@ -4,6 +4,7 @@
 use super::follower::Stop;
 use super::wire::Wire;
 use crate::app::ports::LookupError;
+use crate::domain::offer;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::envelope::{Envelope, MessageId};
 use crate::proto::extended::ExtendedResponse;
@@ -26,17 +27,13 @@ pub(super) async fn naming_context(
     base: &str,
     patience: Duration,
 ) -> Result<String, Stop> {
-    let root = read(wire, "", &["supportedControl", "namingContexts"], patience).await?;
-    let offers = |oid: &[u8]| root.values("supportedControl").iter().any(|known| known == oid);
-    if !offers(oid::SYNC_REQUEST) {
+    let root = read(wire, "", &offer::ATTRIBUTES, patience).await?;
+    if !offer::has_control(&root, oid::SYNC_REQUEST) {
         return Err(Stop::NotOffered);
     }
     let base = DistinguishedName::parse(base).map_err(|_| Stop::NotOffered)?;
-    let contexts = root.values("namingContexts").iter();
-    let contexts = contexts.filter_map(|value| DistinguishedName::from_bytes(value).ok());
-    let holding = contexts.filter(|context| base.is_within(context));
-    let deepest = holding.max_by_key(|context| context.as_str().len());
-    deepest.map(|context| context.as_str().to_owned()).ok_or(Stop::NotOffered)
+    let context = offer::naming_context(&root, &base).ok_or(Stop::NotOffered)?;
+    Ok(context.as_str().to_owned())
 }
 
 /// Which entry a base is.

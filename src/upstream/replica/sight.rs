@@ -5,6 +5,7 @@ use super::root::{read, unasked};
 use super::wire::Wire;
 use crate::app::ports::LookupError;
 use crate::domain::csn::{CsnSet, server_in_cookie};
+use crate::domain::offer;
 use crate::domain::sighting::Sighting;
 use crate::proto::control::Control;
 use crate::proto::dn::DistinguishedName;
@@ -31,31 +32,23 @@ pub(in crate::upstream) async fn sight(
 ) -> Result<Sighting, LookupError> {
     let (stream, last_id) = login.open(User::Gateway).await?;
     let mut wire = Wire::new(stream, last_id, limit);
-    let asked: Vec<&str> =
-        NAMES.into_iter().chain(["supportedControl", "namingContexts"]).collect();
+    let asked: Vec<&str> = NAMES.into_iter().chain(offer::ATTRIBUTES).collect();
     let root = read(&mut wire, "", &asked, patience).await?;
     let names = NAMES
         .into_iter()
         .filter_map(|name| root.values(name).first().map(|value| (name.to_owned(), value.clone())));
     let mut sighting = Sighting { names: names.collect(), ..Sighting::default() };
-    let offers = |oid: &[u8]| root.values("supportedControl").iter().any(|known| known == oid);
-    let Some(context) = holding(root.values("namingContexts"), base) else { return Ok(sighting) };
-    let entry = read(&mut wire, &context, &[CONTEXT_CSN], patience).await?;
+    let base = DistinguishedName::parse(base).map_err(|_| LookupError::Malformed)?;
+    let Some(context) = offer::naming_context(&root, &base) else { return Ok(sighting) };
+    let context = context.as_str();
+    let entry = read(&mut wire, context, &[CONTEXT_CSN], patience).await?;
     let values = entry.values(CONTEXT_CSN).iter().map(Vec::as_slice);
     sighting.marker = CsnSet::from_values(values);
-    if offers(oid::SYNC_REQUEST) {
-        let server = timeout(patience, server_id(&mut wire, &context)).await;
+    if offer::has_control(&root, oid::SYNC_REQUEST) {
+        let server = timeout(patience, server_id(&mut wire, context)).await;
         sighting.server = server.unwrap_or(Err(LookupError::Timeout))?;
     }
     Ok(sighting)
-}
-
-fn holding(contexts: &[Vec<u8>], base: &str) -> Option<String> {
-    let base = DistinguishedName::parse(base).ok()?;
-    let contexts = contexts.iter().filter_map(|value| DistinguishedName::from_bytes(value).ok());
-    let holding = contexts.filter(|context| base.is_within(context));
-    let deepest = holding.max_by_key(|context| context.as_str().len())?;
-    Some(deepest.as_str().to_owned())
 }
 
 /// The server's id, as the cookie of a synchronisation of nothing has it.

@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "relay/apart.rs"]
+mod apart;
 #[path = "relay/balancer.rs"]
 mod balancer;
 #[path = "relay/binds.rs"]

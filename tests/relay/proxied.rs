@@ -12,7 +12,7 @@ use crate::support::{eventually, tree};
 
 const UIDS: [&str; 3] = ["ann", "bob", "carol"];
 
-fn directory(policy: &str) -> Slapd {
+pub(crate) fn directory(policy: &str) -> Slapd {
     let people = tree::PEOPLE;
     let service = tree::SERVICE;
     let slapd = Slapd::with(&Options {
@@ -37,7 +37,7 @@ fn gateway(slapd: &Slapd, proxying: bool) -> Gateway {
 }
 
 #[track_caller]
-fn counted(gateway: &Gateway, line: &str, least: u64) {
+pub(crate) fn counted(gateway: &Gateway, line: &str, least: u64) {
     eventually(line, || {
         let metrics = gateway.metrics();
         let found = metrics.lines().find_map(|text| text.strip_prefix(line))?;
@@ -45,11 +45,11 @@ fn counted(gateway: &Gateway, line: &str, least: u64) {
     });
 }
 
-fn probes(outcome: &str) -> String {
+pub(crate) fn probes(outcome: &str) -> String {
     format!("bindgate_upstream_proxy_probes_total{{directory=\"corp\",outcome=\"{outcome}\"}}")
 }
 
-fn sessions() -> &'static str {
+pub(crate) fn sessions() -> &'static str {
     "bindgate_upstream_proxied_sessions_total{directory=\"corp\"}"
 }
 
@@ -68,7 +68,7 @@ fn expect_own(raw: &mut Raw, uid: &str) {
 }
 
 #[track_caller]
-fn bound(gateway: &Gateway, uid: &str) -> Raw {
+pub(crate) fn bound(gateway: &Gateway, uid: &str) -> Raw {
     let mut raw = gateway.connect();
     assert_eq!(raw.bind(&tree::person(uid), tree::password(uid)), 0);
     raw

@@ -39,8 +39,8 @@ struct Recorder {
 
 impl Recorder {
     fn before(upstream: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("it listens").port();
         let sent: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
         let kept = sent.clone();
         std::thread::spawn(move || {
@@ -53,20 +53,29 @@ impl Recorder {
 
     /// Who has sent requests on each connection.
     fn senders(&self) -> Vec<BTreeSet<Sender>> {
-        self.sent.lock().unwrap().iter().map(|bytes| senders(bytes)).collect()
+        self.sent
+            .lock()
+            .expect("nobody panics with it")
+            .iter()
+            .map(|bytes| senders(bytes))
+            .collect()
     }
 }
 
 fn record(client: TcpStream, upstream: u16, kept: &Arc<Mutex<Vec<Vec<u8>>>>) {
-    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, upstream)).unwrap();
+    let server =
+        TcpStream::connect((Ipv4Addr::LOCALHOST, upstream)).expect("the directory listens");
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let (mut back, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    let (mut back, mut to) = (
+        server.try_clone().expect("there are descriptors"),
+        client.try_clone().expect("there are descriptors"),
+    );
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut back, &mut to);
         let _ = to.shutdown(Shutdown::Both);
     });
     let kept = kept.clone();
-    let mut all = kept.lock().unwrap();
+    let mut all = kept.lock().expect("nobody panics with it");
     let number = all.len();
     all.push(Vec::new());
     drop(all);
@@ -74,7 +83,7 @@ fn record(client: TcpStream, upstream: u16, kept: &Arc<Mutex<Vec<Vec<u8>>>>) {
         let (mut client, mut server) = (client, server);
         let mut buffer = [0; 16 * 1024];
         while let Ok(count @ 1..) = client.read(&mut buffer) {
-            kept.lock().unwrap()[number].extend_from_slice(&buffer[..count]);
+            kept.lock().expect("nobody panics with it")[number].extend_from_slice(&buffer[..count]);
             if server.write_all(&buffer[..count]).is_err() {
                 break;
             }

@@ -13,6 +13,8 @@ mod barred;
 mod disabled;
 #[path = "accounts/given.rs"]
 mod given;
+#[path = "accounts/mass.rs"]
+mod mass;
 #[path = "accounts/others.rs"]
 mod others;
 #[path = "accounts/unseen.rs"]

@@ -2,6 +2,7 @@
 //!
 //! No event holds a password or an attribute's value.
 
+use super::oversight::HeldKind;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::UserKey;
@@ -295,6 +296,11 @@ pub enum Event<'a> {
         /// How long it took.
         elapsed: Duration,
     },
+    /// So many users wait to be looked at by the gateway itself.
+    ReconcileWaiting {
+        /// How many.
+        waiting: usize,
+    },
     /// A group that the configuration gives to users could not be found.
     GroupNotGiven {
         /// The directory.
@@ -335,6 +341,31 @@ pub enum Event<'a> {
         directory: &'a str,
         /// Who did it: a token's name.
         who: &'a str,
+    },
+    /// A loss of groups is held until somebody confirms or rejects it, or it passes (S3.8).
+    ChangeHeld {
+        /// The directory.
+        directory: &'a str,
+        /// The item.
+        id: &'a str,
+        /// What it is.
+        kind: HeldKind,
+        /// How many users were seen since the first of them lost groups.
+        seen: usize,
+    },
+    /// What was held has passed: the directory shows the groups again.
+    HeldPassed {
+        /// The directory.
+        directory: &'a str,
+        /// The item.
+        id: &'a str,
+    },
+    /// So many users of a directory have groups that are held.
+    UsersHeld {
+        /// The directory.
+        directory: &'a str,
+        /// How many.
+        users: usize,
     },
     /// Somebody said what a loss of groups is that is held.
     HeldDecided {

@@ -32,13 +32,22 @@ fn said(answer: &Value, meaning: &str, format: Format) -> String {
     match format {
         Format::Json => pretty(answer),
         Format::Text => format!(
-            "{}: {}, {} of {} groups of {} are gone; {meaning}\n",
+            "{}: {}, {} of {}; {meaning}\n",
             text(&answer["id"]),
             text(&answer["decision"]),
-            text(&answer["gone"]),
-            text(&answer["of"]),
+            what(answer),
             text(&answer["directory"])
         ),
+    }
+}
+
+/// What would be lost.
+fn what(held: &Value) -> String {
+    let (gone, of) = (text(&held["gone"]), text(&held["of"]));
+    match held["kind"].as_str() {
+        Some("mass-change") => format!("groups of {gone} users"),
+        Some("last-groups") => "all groups of one user".to_owned(),
+        _ => format!("{gone} of {of} groups"),
     }
 }
 
@@ -51,7 +60,7 @@ fn listing(answer: &Value) -> String {
             text(&held["directory"]),
             text(&held["since"]),
             text(&held["decision"]),
-            format!("{} of {} groups", text(&held["gone"]), text(&held["of"])),
+            what(held),
             examples.map(text).collect::<Vec<_>>().join("\n"),
         ]);
     }

@@ -150,6 +150,10 @@ pub const SECTIONS: &[SectionInfo] = &[
         "directory.serve",
         "What is added to entries that pass through; takes effect with a later version.",
     ),
+    once(
+        "directory.mass_change",
+        "When losses of groups are held until somebody confirms or rejects them (`bindgate held`).",
+    ),
     often(
         "directory.user_type",
         "Which entries are users of one kind, and what applies to them. The first that fits wins.",
@@ -292,6 +296,8 @@ pub const KEYS: &[Key] = &[
         "How long a user may be unobserved; what a live copy shows is looked at without delay."),
     key("reconcile", "per_second", Count(1, 10_000), Default("10"),
         "How many users are looked at in a second at most."),
+    key("reconcile", "max_waiting", Count(1, 10_000_000), Default("10000"),
+        "The most users that wait to be looked at; others are found again in the next round."),
 
     key("throttle", "enabled", Flag, Default("true"),
         "Whether a source that keeps failing is held back."),
@@ -414,6 +420,19 @@ pub const KEYS: &[Key] = &[
         "Groups that this user has to be in, direct or nested; without any, one group is enough."),
     key("directory.groups.canary", "interval", Duration(SECOND, DAY), Default("\"30s\""),
         "How long one look counts."),
+
+    key("directory.mass_change", "enabled", Flag, Default("true"),
+        "Whether losses are held that come to many users at once."),
+    key("directory.mass_change", "window", Duration(SECOND, 30 * DAY), Default("\"10m\""),
+        "How long losses are counted together."),
+    key("directory.mass_change", "share", Count(1, 100), Default("30"),
+        "More than this share of the users who have signed on meanwhile, in per cent, lose groups."),
+    key("directory.mass_change", "least_users", Count(2, 1_000_000), Default("20"),
+        "At least so many users lose groups; those before have lost them already."),
+    key("directory.mass_change", "groups", Count(1, 1_000_000), Default("1"),
+        "From so many groups on that a user loses at once the user is counted."),
+    key("directory.mass_change", "last_groups", Count(0, 1_000_000), Default("0"),
+        "A single user who has at least so many groups and would lose them all is held too; 0 holds nobody."),
 
     key("directory.serve", "member_of", Flag, Default("true"),
         "Whether memberOf is added to users; takes effect with a later version."),

@@ -131,6 +131,7 @@ enum Staged {
     Record { record: Arc<Record>, commit: Box<Commit>, reply: Reply<Arc<Record>> },
     Switch { change: SwitchChange, reply: Reply<()> },
     Note { forgotten: Option<String>, reply: Reply<()> },
+    Held { directory: String, text: Option<String>, reply: Reply<()> },
     Refused { write: Write, error: StoreError },
 }
 
@@ -170,6 +171,10 @@ impl Staged {
                 }
                 let _ = reply.send(Ok(()));
             }
+            Self::Held { directory, text, reply } => {
+                memory.install_held(&directory, text);
+                let _ = reply.send(Ok(()));
+            }
             Self::Refused { write, error } => write.refuse(error),
         }
     }
@@ -178,7 +183,7 @@ impl Staged {
         let error = StoreError::Failed(reason.to_owned());
         match self {
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
-            Self::Switch { reply, .. } | Self::Note { reply, .. } => {
+            Self::Switch { reply, .. } | Self::Note { reply, .. } | Self::Held { reply, .. } => {
                 drop(reply.send(Err(error)));
             }
             Self::Refused { write, .. } => write.refuse(error),
@@ -236,6 +241,13 @@ impl Group<'_> {
                 match self.apart(|connection| rows::put_audit(connection, &audit)) {
                     Ok(()) => (Staged::Note { forgotten, reply }, None),
                     Err(fault) => refused(Write::Note(forgotten, audit, reply), fault),
+                }
+            }
+            Write::Held(directory, text, reply) => {
+                let put = |c: &Connection| rows::put_held(c, &directory, text.as_deref());
+                match self.apart(put) {
+                    Ok(()) => (Staged::Held { directory, text, reply }, None),
+                    Err(fault) => refused(Write::Held(directory, text, reply), fault),
                 }
             }
         }

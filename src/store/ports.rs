@@ -4,11 +4,14 @@ use super::Store;
 use super::group::SwitchChange;
 use super::writer::{Job, Write};
 use crate::app::events::AuditEntry;
+use crate::app::oversight::Boxed;
 use crate::app::ports::{
     Catalogue, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
 };
+use crate::app::saved::HeldChanges;
 use crate::domain::policy::Switch;
 use crate::domain::record::{Group, Mark, Record, Seen, Times, UpstreamId, UserKey};
+use crate::domain::time::Timestamp;
 use crate::proto::dn::NormalizedDn;
 use std::sync::Arc;
 
@@ -51,6 +54,34 @@ impl<E: Events> Records for Store<E> {
 
     async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {
         self.ask(|reply| Job::Write(Write::Commit(Box::new(commit), reply))).await
+    }
+}
+
+impl<E: Events> HeldChanges for Store<E> {
+    fn kept(&self, directory: &str) -> Option<String> {
+        self.memory().held(directory)
+    }
+
+    fn keep<'a>(
+        &'a self,
+        directory: &'a str,
+        text: Option<String>,
+    ) -> Boxed<'a, Result<(), StoreError>> {
+        let directory = directory.to_owned();
+        Box::pin(self.ask(|reply| Job::Write(Write::Held(directory, text, reply))))
+    }
+
+    fn held_users(&self, directory: &str) -> Vec<UpstreamId> {
+        self.memory().held_users(directory)
+    }
+
+    fn signed_on_since(&self, directory: &str, since: Timestamp, enough: usize) -> usize {
+        self.memory().signed_on_since(directory, since, enough)
+    }
+
+    fn name_of(&self, directory: &str, user: &UpstreamId) -> Option<String> {
+        let key = UserKey { directory: Arc::from(directory), upstream_id: user.clone() };
+        self.memory().find(&key).map(|stored| stored.record.name.clone())
     }
 }
 

@@ -161,6 +161,22 @@ pub(super) fn delete_marker(connection: &Connection, directory: &str) -> Result<
     connection.execute("DELETE FROM meta WHERE key = ?1", [key]).map(drop)
 }
 
+/// What stands before a directory's name in the key of what is held there.
+pub(super) const HELD_PREFIX: &str = "held/";
+
+/// Writes what is held of a directory, or that nothing is.
+pub(super) fn put_held(connection: &Connection, directory: &str, text: Option<&str>) -> Result<()> {
+    let key = format!("{HELD_PREFIX}{directory}");
+    match text {
+        None => connection.execute("DELETE FROM meta WHERE key = ?1", [key]),
+        Some(text) => {
+            let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
+            connection.prepare_cached(sql)?.execute([key.as_str(), text])
+        }
+    }
+    .map(drop)
+}
+
 /// Adds a row to the audit; the database numbers it.
 pub(super) fn put_audit(connection: &Connection, entry: &AuditEntry) -> Result<()> {
     let mut statement = connection.prepare_cached(

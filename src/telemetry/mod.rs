@@ -136,6 +136,8 @@ impl Events for Telemetry {
 enum Urgency<'a> {
     Line(Level),
     Joined(Level, &'a Joined),
+    /// It is a number, and the metrics tell it.
+    Silent,
 }
 
 impl Inner {
@@ -173,6 +175,7 @@ impl Inner {
             }
             Event::Reconciled { .. }
             | Event::ReconcileRound { .. }
+            | Event::ReconcileWaiting { .. }
             | Event::GroupNotGiven { .. } => return self.count_reconciled(event),
             Event::UpstreamDown { directory, url, .. }
                 if instruments.directory(directory).server_down(url) =>
@@ -192,7 +195,10 @@ impl Inner {
             | Event::RollbackSeen { .. }
             | Event::RollbackOver { .. }
             | Event::RollbackAccepted { .. }
-            | Event::HeldDecided { .. } => return self.count_copy(event),
+            | Event::HeldDecided { .. }
+            | Event::ChangeHeld { .. }
+            | Event::HeldPassed { .. }
+            | Event::UsersHeld { .. } => return self.count_copy(event),
             Event::SignOnUnidentified { directory, reason } => {
                 instruments.directory(directory).unidentified(reason);
             }
@@ -242,6 +248,14 @@ impl Inner {
                 let has_changed = outcome == SignOnOutcome::Changed;
                 Urgency::Line(if has_changed { Level::INFO } else { Level::DEBUG })
             }
+            Event::ReconcileWaiting { waiting } => {
+                instruments.waits(waiting);
+                Urgency::Silent
+            }
+            Event::ReconcileRound { records, .. } => {
+                instruments.gone_through(records);
+                Urgency::Line(Level::INFO)
+            }
             Event::GroupNotGiven { .. } => Urgency::Joined(Level::WARN, &self.not_given),
             _ => Urgency::Line(Level::INFO),
         }
@@ -273,9 +287,25 @@ impl Inner {
             Event::HeldDecided { directory, decision, .. } => {
                 instruments.directory(directory).decided(decision);
             }
-            _ => {}
+            _ => return self.count_held(event),
         }
         Urgency::Line(Level::INFO)
+    }
+
+    /// Losses of groups of many users at once.
+    fn count_held(&self, event: &Event<'_>) -> Urgency<'_> {
+        let instruments = &self.instruments;
+        match *event {
+            Event::ChangeHeld { directory, kind, .. } => {
+                instruments.directory(directory).change_held(kind);
+                Urgency::Line(Level::WARN)
+            }
+            Event::UsersHeld { directory, users } => {
+                instruments.directory(directory).users_held(users);
+                Urgency::Silent
+            }
+            _ => Urgency::Line(Level::INFO),
+        }
     }
 
     fn count_tls(&self, event: &Event<'_>) -> Urgency<'_> {
@@ -318,6 +348,7 @@ impl Inner {
 
     fn write(&self, event: &Event<'_>, urgency: Urgency<'_>) {
         match urgency {
+            Urgency::Silent => {}
             Urgency::Line(level) => log(level, &Line(event)),
             Urgency::Joined(level, joined) => {
                 match joined.admit(self.started.elapsed().as_secs()) {

@@ -10,10 +10,12 @@ mod update;
 pub use gate::Gate;
 
 use super::barrier::{Barrier, Question};
+use super::breaker::Breaker;
 use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
 use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
+use super::reconcile::Changes;
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
@@ -29,6 +31,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// When the answer to a bind goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +116,7 @@ struct Directory<P: Ports> {
     attributes: Vec<String>,
     barrier: Option<BarrierOf<P>>,
     finder: observe::Finder,
+    breaker: Option<Breaker<P::Events>>,
 }
 
 struct Shared<P: Ports> {
@@ -161,6 +165,7 @@ impl<P: Ports> SignOns<P> {
                 policy: policy.clone(),
                 barrier: None,
                 finder: observe::Finder::default(),
+                breaker: None,
             })
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
@@ -175,6 +180,17 @@ impl<P: Ports> SignOns<P> {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             for (directory, barrier) in shared.directories.iter_mut().zip(barriers) {
                 directory.barrier = barrier;
+            }
+        }
+        self
+    }
+
+    /// The same with what holds losses of many users at once, for those directories that have it.
+    /// Nobody may use them yet.
+    pub fn with_breakers(mut self, breakers: Vec<Option<Breaker<P::Events>>>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            for (directory, breaker) in shared.directories.iter_mut().zip(breakers) {
+                directory.breaker = breaker;
             }
         }
         self
@@ -208,6 +224,53 @@ impl<P: Ports> SignOns<P> {
             return false;
         };
         Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at).is_outdated(stored)
+    }
+
+    /// What changes in the live copies of directories, by their names, from now on until nobody
+    /// listens any more.
+    pub fn changes(&self) -> mpsc::Receiver<(Arc<str>, Changes)> {
+        let (told, changes) = mpsc::channel(1);
+        for directory in &self.shared.directories {
+            let Some(replica) = directory.barrier.as_ref().map(|b| b.replica().clone()) else {
+                continue;
+            };
+            let (told, name) = (told.clone(), directory.policy.name.clone());
+            spawn(Box::pin(async move {
+                loop {
+                    let changed = tokio::select! {
+                        changed = replica.changed() => changed,
+                        () = told.closed() => return,
+                    };
+                    if told.send((name.clone(), changed)).await.is_err() {
+                        return;
+                    }
+                }
+            }));
+        }
+        changes
+    }
+
+    /// Users whose losses of groups were held and are not any more; each is told once.
+    pub fn take_released(&self) -> Vec<UserKey> {
+        let of = |directory: &Directory<P>| {
+            let released = directory.breaker.as_ref().map(Breaker::take_released);
+            let name = directory.policy.name.clone();
+            let key = move |upstream_id| UserKey { directory: name.clone(), upstream_id };
+            released.unwrap_or_default().into_iter().map(key)
+        };
+        self.shared.directories.iter().flat_map(of).collect()
+    }
+
+    /// So many of so many records of a directory are not up to date, as its live copy shows.
+    pub fn outdated(&self, directory: &str, outdated: u64, of: u64) {
+        let mut directories = self.shared.directories.iter();
+        let here = directories.find(|here| *here.policy.name == *directory);
+        let Some(Directory { breaker: Some(breaker), barrier, .. }) = here else { return };
+        match barrier.as_ref().and_then(Barrier::coverage) {
+            Some(Coverage::GroupsAndUsers) => breaker.outdated(outdated, of),
+            // Whoever is looked at without a copy is so for the time that has passed.
+            _ => breaker.outdated(1, 1),
+        }
     }
 
     /// Reads the user of a record by upstream id and brings the record up to date, without a

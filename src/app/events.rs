@@ -113,6 +113,8 @@ pub enum SignOnOutcome {
     Created,
     /// It was changed.
     Changed,
+    /// It was brought up to date so lately that it was left alone (`minimum_interval`).
+    Recent,
     /// The switch is off: it was left alone.
     SwitchedOff,
     /// The entry belongs to no user type.
@@ -132,6 +134,7 @@ impl SignOnOutcome {
             Self::Unchanged => "unchanged",
             Self::Created => "created",
             Self::Changed => "changed",
+            Self::Recent => "recent",
             Self::SwitchedOff => "switched-off",
             Self::NotAUser => "not-a-user",
             Self::NotProvisioned => "not-provisioned",

@@ -457,6 +457,8 @@ pub const KEYS: &[Key] = &[
         "Whether a first sign-on makes a record."),
     key("directory.user_type", "update_attributes", Flag, Default("true"),
         "Whether later sign-ons change attributes; each may have a rule of its own beside this."),
+    key("directory.user_type", "minimum_interval", Duration(0, DAY), Default("\"0s\""),
+        "How long a record that was brought up to date is left as it is, whatever has changed meanwhile; the first sign-on after that applies it. 0 leaves none."),
     key("directory.user_type", "add_from_partial", Flag, Default("false"),
         "Whether groups that were seen are added although not all could be read; none is removed then."),
     key("directory.user_type", "default_groups", List(DN), Default("[]"),

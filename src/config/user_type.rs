@@ -91,6 +91,7 @@ fn user_type<'d>(
     let on_unknown = r.choice(section, "on_unknown", &answers);
     let create = r.flag(section, "create");
     let update_attributes = r.flag(section, "update_attributes");
+    let minimum_interval = r.duration(section, "minimum_interval");
     let given = given(r, section);
     let lifecycle = lifecycle(r, section);
     let base = base?;
@@ -115,6 +116,7 @@ fn user_type<'d>(
         on_reactivate_local: lifecycle.local,
         unknown_reactivation: lifecycle.unknown,
         missing: lifecycle.missing,
+        minimum_interval: minimum_interval?,
     })
 }
 

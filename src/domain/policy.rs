@@ -218,6 +218,9 @@ pub struct UserType {
     pub unknown_reactivation: UnknownReactivation,
     /// What becomes of a record whose entry is gone.
     pub missing: MissingPolicy,
+    /// How long a record that was brought up to date is left as it is at further sign-ons; zero for
+    /// not at all.
+    pub minimum_interval: std::time::Duration,
 }
 
 impl UserType {
@@ -242,6 +245,7 @@ impl UserType {
             on_reactivate_local: OnReactivateLocal::Review,
             unknown_reactivation: UnknownReactivation::Deny,
             missing: MissingPolicy { grace: DEFAULT_GRACE, parking: None },
+            minimum_interval: std::time::Duration::ZERO,
         }
     }
 

@@ -68,10 +68,11 @@ const CLOSED: [Closed; 9] = [
     Closed::Shutdown,
 ];
 
-const OUTCOMES: [SignOnOutcome; 8] = [
+const OUTCOMES: [SignOnOutcome; 9] = [
     SignOnOutcome::Unchanged,
     SignOnOutcome::Created,
     SignOnOutcome::Changed,
+    SignOnOutcome::Recent,
     SignOnOutcome::SwitchedOff,
     SignOnOutcome::NotAUser,
     SignOnOutcome::NotProvisioned,

@@ -189,16 +189,6 @@ impl Inner {
             }
             Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
             Event::UpstreamSkipped { directory } => instruments.directory(directory).skipped(),
-            Event::ReplicaMissed { .. }
-            | Event::ReplicaGivenUp { .. }
-            | Event::ReplicaCaughtUp { .. }
-            | Event::RollbackSeen { .. }
-            | Event::RollbackOver { .. }
-            | Event::RollbackAccepted { .. }
-            | Event::HeldDecided { .. }
-            | Event::ChangeHeld { .. }
-            | Event::HeldPassed { .. }
-            | Event::UsersHeld { .. } => return self.count_copy(event),
             Event::SignOnUnidentified { directory, reason } => {
                 instruments.directory(directory).unidentified(reason);
             }
@@ -234,7 +224,7 @@ impl Inner {
                 instruments.admin_refused.increment(1);
                 return Urgency::Joined(Level::WARN, &self.refusals);
             }
-            _ => return self.count_tls(event),
+            _ => return self.count_copy(event),
         }
         Urgency::Line(Level::DEBUG)
     }
@@ -304,7 +294,8 @@ impl Inner {
                 instruments.directory(directory).users_held(users);
                 Urgency::Silent
             }
-            _ => Urgency::Line(Level::INFO),
+            Event::HeldPassed { .. } => Urgency::Line(Level::INFO),
+            _ => self.count_tls(event),
         }
     }
 

@@ -4,6 +4,7 @@
 mod flight;
 mod gate;
 mod look;
+mod recent;
 mod unchanged;
 mod update;
 
@@ -30,7 +31,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// When the answer to a bind goes out.
@@ -117,6 +118,8 @@ struct Directory<P: Ports> {
     barrier: Option<BarrierOf<P>>,
     finder: observe::Finder,
     breaker: Option<Breaker<P::Events>>,
+    /// Whether any user type has a `minimum_interval`.
+    has_intervals: bool,
 }
 
 struct Shared<P: Ports> {
@@ -166,6 +169,7 @@ impl<P: Ports> SignOns<P> {
                 barrier: None,
                 finder: observe::Finder::default(),
                 breaker: None,
+                has_intervals: policy.user_types.iter().any(|t| !t.minimum_interval.is_zero()),
             })
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
@@ -303,11 +307,16 @@ impl<P: Ports> SignOns<P> {
         // Numbered before anything is asked for: see `Luggage::begun`.
         let begun = self.shared.begun.fetch_add(1, Ordering::SeqCst);
         let since = self.shared.clock.now();
+        if let Some(recent) = self.shared.recent(directory, &dn, since) {
+            let luggage = Luggage { begun, since, dn, read: None, question: None };
+            let recent = Some((recent, Instant::now()));
+            return Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent }));
+        }
         let barrier = self.shared.directories[directory].barrier.as_ref();
         let question = barrier.and_then(|barrier| barrier.ask(&self.lookups[directory]));
         let read = self.needs_entry(barrier).then(|| self.read(directory, &dn));
         let luggage = Luggage { begun, since, dn, read, question };
-        Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage }))
+        Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent: None }))
     }
 
     /// Whether the gateway may vouch for the user of that name, whom no bind has shown to be in order
@@ -393,6 +402,8 @@ pub struct Attempt<P: Ports> {
     sign_ons: SignOns<P>,
     directory: usize,
     luggage: Luggage<P>,
+    /// Who it is, if her record is to be left as it is.
+    recent: Option<(UserKey, Instant)>,
 }
 
 impl<P: Ports> Attempt<P> {

@@ -299,6 +299,13 @@ pub enum Event<'a> {
         /// How long it took.
         elapsed: Duration,
     },
+    /// The record of a user who was missing for too long was deleted.
+    RecordDeleted {
+        /// The directory.
+        directory: &'a str,
+        /// The upstream id.
+        user: &'a str,
+    },
     /// So many users wait to be looked at by the gateway itself.
     ReconcileWaiting {
         /// How many.
@@ -496,7 +503,7 @@ pub struct AuditEntry {
     pub cause: &'static str,
     /// Who: a token's name; empty for a sign-on.
     pub actor: String,
-    /// What happened: `created`, `changed`, `switch-changed`, `rollback-accepted`,
+    /// What happened: `created`, `changed`, `deleted`, `switch-changed`, `rollback-accepted`,
     /// `confirmed`, `rejected`.
     pub action: &'static str,
     /// Whose record it is about, if it is about one.

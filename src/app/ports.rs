@@ -508,6 +508,13 @@ pub trait Catalogue: Records {
         value: Option<Switch>,
         audit: AuditEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Deletes a record that is at this version; the answer comes once that is on disk.
+    fn delete(
+        &self,
+        key: &UserKey,
+        version: u64,
+        audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Adds a row to the audit, and, if a directory is named, forgets with it how far that was seen
     /// to have got; the answer comes once it is on disk.
     fn note(

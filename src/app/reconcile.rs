@@ -10,10 +10,10 @@
 mod queue;
 mod round;
 
-use super::events::Event;
+use super::events::{AuditEntry, Event, SignOnOutcome};
 use super::ports::{Catalogue, Clock, Events, Ports, Records, Stored};
 use super::sign_on::SignOns;
-use crate::domain::record::{UpstreamId, UserKey};
+use crate::domain::record::{Record, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use queue::Queue;
 use round::Round;
@@ -158,10 +158,38 @@ where
         let Some(key) = self.queue.pop() else { return };
         let outcome = self.sign_ons.reconcile(key.clone()).await;
         let found = self.records.find(&key);
+        // Whoever could not be read is not seen to be gone.
+        let is_known = outcome.is_some_and(|o| !matches!(o, SignOnOutcome::Unknown(_)));
+        if let Some(stored) = found.as_ref().filter(|stored| is_known && self.is_over(stored)) {
+            self.delete(stored).await;
+        }
         let is_settled = found.is_none_or(|stored| !self.sign_ons.is_outdated(&stored));
         self.round.looked(outcome);
         self.queue.note(key, outcome, is_settled);
         self.tell();
+    }
+
+    fn is_over(&self, stored: &Stored) -> bool {
+        self.sign_ons.is_to_be_deleted(stored)
+    }
+
+    /// Deletes the record of somebody who is gone, unless it has changed meanwhile: then the next
+    /// look decides.
+    async fn delete(&self, stored: &Stored) {
+        let Record { key, version, name, dn, .. } = &*stored.record;
+        let audit = AuditEntry {
+            sequence: 0,
+            at: self.clock.now(),
+            cause: "reconcile",
+            actor: String::new(),
+            action: "deleted",
+            user: Some(key.clone()),
+            detail: format!("missing for too long: name {name:?}, dn {dn:?}"),
+        };
+        if self.records.delete(key, *version, audit).await.is_ok() {
+            let (directory, user) = (&*key.directory, key.upstream_id.as_str());
+            self.events.emit(&Event::RecordDeleted { directory, user });
+        }
     }
 
     fn enqueue(&mut self, key: UserKey) {

@@ -475,6 +475,8 @@ pub const KEYS: &[Key] = &[
         "What a bind is answered that takes a user back whose groups are unknown: unavailable, or success without any."),
     key("directory.user_type", "missing_grace", Duration(0, 10 * 365 * DAY), Default("\"30d\""),
         "How long a user whose entry is gone is only missing."),
+    key("directory.user_type", "after_grace", Choice(&["keep", "delete"]), Default("\"keep\""),
+        "What becomes of a record whose user is missing for longer than missing_grace: it stays, or is deleted; one that an admin has shut out stays."),
     key("directory.user_type", "parking_group", Text(DN), Optional("\"cn=deprovisioned,ou=gateway,dc=example,dc=com\""),
         "The group that a user is put into who was missing for longer; of the directory, or a name of your own."),
 

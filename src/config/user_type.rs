@@ -6,7 +6,7 @@ use super::reader::{Reader, Section};
 use super::value;
 use super::value::Mistake;
 use crate::domain::policy::{
-    Absent, AttributeMapping, AttributeUpdate, GroupPattern, GroupSync, MissingPolicy,
+    Absent, AfterGrace, AttributeMapping, AttributeUpdate, GroupPattern, GroupSync, MissingPolicy,
     OnReactivateLocal, OnUnknown, Switch, UnknownReactivation, UserType,
 };
 use crate::proto::dn::DistinguishedName;
@@ -188,13 +188,19 @@ fn lifecycle<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Lifecycle>
     ];
     let unknown = r.choice(section, "on_unknown_reactivation", &answers);
     let grace = r.duration(section, "missing_grace");
+    let ends = [("keep", AfterGrace::Keep), ("delete", AfterGrace::Delete)];
+    let then = r.choice(section, "after_grace", &ends);
     let parking =
         r.optional(section, "parking_group", |r, section, name| r.text(section, name, dn));
     Some(Lifecycle {
         disabled: disabled?.map(Spanned::into_inner),
         local: local?,
         unknown: unknown?,
-        missing: MissingPolicy { grace: grace?, parking: parking?.map(Spanned::into_inner) },
+        missing: MissingPolicy {
+            grace: grace?,
+            parking: parking?.map(Spanned::into_inner),
+            then: then?,
+        },
     })
 }
 

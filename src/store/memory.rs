@@ -221,6 +221,15 @@ impl Memory {
         self.barred.store(index.barred.len(), Ordering::Release);
     }
 
+    /// Forgets a record that is not on disk any more.
+    pub(super) fn uninstall(&self, key: &UserKey) {
+        let mut index = self.index_for_writing();
+        if let Some(old) = self.records.remove(key) {
+            index.remove(&old.stored.record);
+        }
+        self.barred.store(index.barred.len(), Ordering::Release);
+    }
+
     /// Takes over a group that is on disk.
     pub(super) fn install_group(&self, directory: &Arc<str>, group: Arc<Group>) {
         self.groups.upsert(group.id.clone(), |groups| {

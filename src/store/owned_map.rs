@@ -38,6 +38,11 @@ impl<K: Eq + Hash, V: Clone> OwnedMap<K, V> {
         self.map.iter().filter_map(|guard| pick(guard.value())).collect()
     }
 
+    /// Takes a value out.
+    pub(super) fn remove(&self, key: &K) -> Option<V> {
+        self.map.remove(key).map(|(_, value)| value)
+    }
+
     /// What `change` says after changing the value under `key`, if there is one; it must not
     /// touch this map.
     pub(super) fn update<T>(&self, key: &K, change: impl FnOnce(&mut V) -> T) -> Option<T> {

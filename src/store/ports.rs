@@ -122,6 +122,16 @@ impl<E: Events> Catalogue for Store<E> {
         self.ask(|reply| Job::Write(Write::Switch(change, reply))).await
     }
 
+    async fn delete(
+        &self,
+        key: &UserKey,
+        version: u64,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(|reply| Job::Write(Write::Delete(key, version, audit, reply))).await
+    }
+
     async fn note(&self, forgotten: Option<&str>, audit: AuditEntry) -> Result<(), StoreError> {
         let forgotten = forgotten.map(str::to_owned);
         self.ask(|reply| Job::Write(Write::Note(forgotten, audit, reply))).await

@@ -98,6 +98,16 @@ fn delete_membership(connection: &Connection, record: &Record, key: &MembershipK
     Ok(())
 }
 
+/// Deletes a record and its memberships.
+pub(super) fn delete_user(connection: &Connection, record: &Record) -> Result<()> {
+    for sql in
+        ["DELETE FROM memberships WHERE record_id = ?1", "DELETE FROM users WHERE record_id = ?1"]
+    {
+        connection.prepare_cached(sql)?.execute([&*record.id.0])?;
+    }
+    Ok(())
+}
+
 /// Writes a group under its id.
 pub(super) fn put_group(connection: &Connection, directory: &str, group: &Group) -> Result<()> {
     let mut statement = connection.prepare_cached(

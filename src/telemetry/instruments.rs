@@ -375,6 +375,7 @@ pub(super) struct Instruments {
     pub(super) removed: Counter,
     pub(super) switch_changes: Counter,
     reconciled: [Counter; OUTCOMES.len()],
+    pub(super) deleted: Counter,
     waiting: Gauge,
     gone_through: Counter,
     limits: RwLock<Vec<(&'static str, Counter)>>,
@@ -415,6 +416,7 @@ impl Instruments {
             switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
             reconciled: OUTCOMES
                 .map(|outcome| counter(r, table::RECONCILED_TOTAL, &[outcome.name()])),
+            deleted: counter(r, table::RECORDS_DELETED_TOTAL, &[]),
             waiting: gauge(r, table::RECONCILE_WAITING, &[], 0.0),
             gone_through: counter(r, table::RECONCILE_RECORDS_TOTAL, &[]),
             limits: RwLock::default(),

@@ -146,6 +146,10 @@ fn account(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             tell_outcome(outcome, f)?;
             write!(f, " added={added} removed={removed}")
         }
+        Event::RecordDeleted { directory, user } => {
+            let user = Quoted(user.as_bytes());
+            write!(f, "RECONCILE directory={} user={user} deleted", Word(directory))
+        }
         Event::ReconcileRound { records, looked_at, changed, elapsed } => {
             let elapsed = Etime(elapsed);
             write!(f, "RECONCILE records={records} looked={looked_at} changed={changed} {elapsed}")

@@ -176,6 +176,7 @@ impl Inner {
             Event::Reconciled { .. }
             | Event::ReconcileRound { .. }
             | Event::ReconcileWaiting { .. }
+            | Event::RecordDeleted { .. }
             | Event::GroupNotGiven { .. } => return self.count_reconciled(event),
             Event::UpstreamDown { directory, url, .. }
                 if instruments.directory(directory).server_down(url) =>
@@ -237,6 +238,10 @@ impl Inner {
                 instruments.looked_at(outcome, added, removed);
                 let has_changed = outcome == SignOnOutcome::Changed;
                 Urgency::Line(if has_changed { Level::INFO } else { Level::DEBUG })
+            }
+            Event::RecordDeleted { .. } => {
+                instruments.deleted.increment(1);
+                Urgency::Line(Level::INFO)
             }
             Event::ReconcileWaiting { waiting } => {
                 instruments.waits(waiting);

@@ -107,6 +107,8 @@ metrics_table! {
         "Memberships that ended.";
     RECONCILED_TOTAL: Counter "bindgate_reconciled_total" ["outcome"]
         "Looks at users that did not sign on, by what they did to the record.";
+    RECORDS_DELETED_TOTAL: Counter "bindgate_records_deleted_total" []
+        "Records that were deleted because their users were missing for too long.";
     RECONCILE_WAITING: Gauge "bindgate_reconcile_waiting" []
         "Users who wait to be looked at by the gateway itself.";
     RECONCILE_RECORDS_TOTAL: Counter "bindgate_reconcile_records_total" []

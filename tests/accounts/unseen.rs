@@ -68,6 +68,31 @@ fn s4_4_what_the_live_copy_shows_moves_a_record_without_a_sign_on() {
 }
 
 #[test]
+fn s4_6_who_is_missing_for_too_long_is_deleted_where_that_is_configured() {
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[reconcile]", "enabled", "true");
+        settings.set("[reconcile]", "after", "\"1s\"");
+        settings.set("[directory.groups]", "replica", "\"none\"");
+        settings.set_user_type("missing_grace", "\"1s\"");
+        settings.set_user_type("after_grace", "\"delete\"");
+    });
+    for uid in ["ann", "bob"] {
+        assert_eq!(gateway.sign_on(&tree::person(uid), tree::password(uid)), 0);
+    }
+    assert_eq!(slapd.admin().code(&pdu::delete(ANN)), 0);
+    eventually("her record is deleted", || (!gateway.knows("ann")).then_some(()));
+    gateway.comes_to_count("bindgate_records_deleted_total 1");
+    let rows = gateway.audit();
+    let deleted = rows.iter().find(|row| row["action"] == "deleted").expect("it is audited");
+    assert_eq!((&deleted["cause"], &deleted["actor"]), (&"reconcile".into(), &"".into()));
+    gateway.stop();
+    gateway.restart(|_| {});
+    assert!(!gateway.knows("ann") && gateway.knows("bob"));
+    expect(&gateway, "bob", &[], &["loop-one", "loop-two"]);
+}
+
+#[test]
 fn s4_6_who_is_missing_for_too_long_is_parked() {
     let slapd = Slapd::start();
     let gateway = gateway(&slapd, "1s", "none");

@@ -19,6 +19,7 @@ use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
 use super::reconcile::Changes;
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
+use crate::domain::plan::is_to_be_deleted;
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
 use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
@@ -275,6 +276,17 @@ impl<P: Ports> SignOns<P> {
             // Whoever is looked at without a copy is so for the time that has passed.
             _ => breaker.outdated(1, 1),
         }
+    }
+
+    /// Whether the record of somebody who was just seen to be gone is to be deleted.
+    pub fn is_to_be_deleted(&self, stored: &Stored) -> bool {
+        let Stored { record, .. } = stored;
+        let mut directories = self.shared.directories.iter();
+        let here = directories.find(|here| here.policy.name == record.key.directory);
+        let mut types = here.into_iter().flat_map(|here| &here.policy.user_types);
+        let user_type = types.find(|user_type| user_type.name == record.user_type);
+        let now = self.shared.clock.now();
+        user_type.is_some_and(|user_type| is_to_be_deleted(record, user_type, now))
     }
 
     /// Reads the user of a record by upstream id and brings the record up to date, without a

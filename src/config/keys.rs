@@ -494,8 +494,7 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 
 /// Keys that have their name already and do nothing yet: writing one is an error, so that nobody
 /// relies on a switch that is not there.
-pub(super) const NOT_YET: &[(&str, &str)] =
-    &[("", "view"), ("directory", "kind"), ("directory.user_type", "minimum_interval")];
+pub(super) const NOT_YET: &[(&str, &str)] = &[("", "view"), ("directory", "kind")];
 
 /// Words of a choice that have their name already and do nothing yet.
 pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] =

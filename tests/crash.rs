@@ -10,6 +10,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 use support::counts;
+use support::eventually;
 use support::gateway::Gateway;
 use support::pdu::Change;
 use support::raw::Raw;
@@ -118,6 +119,38 @@ fn no_answered_sign_on_is_lost_in_many_rounds_of_sigkill() {
         }
     }
     assert!(answered_in_all >= rounds, "only {answered_in_all} sign-ons were answered");
+}
+
+/// It is asked to end at ever later moments of its start.
+#[test]
+fn a_stop_in_the_middle_of_a_start_ends_it_and_leaves_the_store_whole() {
+    use std::os::unix::process::ExitStatusExt;
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::before(slapd.port());
+    assert_eq!(gateway.sign_on(&tree::person("ann"), "pw-ann"), 0);
+    let ann = gateway.user("ann");
+    gateway.stop();
+    type Moment = fn(&support::process::Process) -> bool;
+    let moments: [Moment; 5] = [
+        |_| true,
+        |process| process.catches_term(),
+        |process| process.has_thread("control"),
+        |process| process.has_thread("store-writer"),
+        |process| process.has_thread("worker-0"),
+    ];
+    for (at, has_come) in moments.into_iter().enumerate() {
+        let mut process = gateway.begin_to_start();
+        eventually("it gets as far", || has_come(&process).then_some(()));
+        let caught = process.catches_term();
+        process.terminate();
+        let status = process.wait();
+        // Before it has a handler the signal itself is the end.
+        let is_killed = status.signal() == Some(15) && (at == 0 || !caught);
+        assert!(status.code() == Some(0) || is_killed, "moment {at}: {status}");
+    }
+    gateway.restart(|_| {});
+    assert_eq!(gateway.user("ann"), ann);
+    assert_eq!(gateway.sign_on(&tree::person("ann"), "pw-ann"), 0);
 }
 
 #[test]

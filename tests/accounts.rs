@@ -17,6 +17,8 @@ mod given;
 mod mass;
 #[path = "accounts/others.rs"]
 mod others;
+#[path = "accounts/restricted.rs"]
+mod restricted;
 #[path = "accounts/unseen.rs"]
 mod unseen;
 

@@ -26,6 +26,8 @@ use tokio::time::{MissedTickBehavior, interval};
 const TICK: Duration = Duration::from_millis(100);
 /// How many records are gone through then.
 const PAGE: usize = 100;
+/// How many are in a hurry before clients of the same worker have their turn.
+const HURRIED_PAGE: usize = 25;
 
 /// How users are looked at who do not sign on: the section `[reconcile]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +135,8 @@ where
             self.queue.wake(&key);
             self.enqueue(key);
         }
-        let page = self.records.list(self.round.cursor.as_deref(), PAGE);
+        let size = if self.round.sweeps() { HURRIED_PAGE } else { PAGE };
+        let page = self.records.list(self.round.cursor.as_deref(), size);
         for stored in &page.items {
             let is_outdated = self.sign_ons.is_outdated(stored);
             self.round.pass(&stored.record.key.directory, is_outdated);

@@ -22,7 +22,7 @@ pub const MAX_GROUPS: usize = 1_000;
 /// The most users at a time who are held because they would lose all groups.
 pub const MAX_ITEMS: usize = 1_000;
 /// The most confirmations that are remembered; the oldest makes room.
-pub const MAX_CONFIRMED: usize = 1_000;
+pub const MAX_CONFIRMED: usize = 200;
 
 /// What is too much at once: the section `[directory.mass_change]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

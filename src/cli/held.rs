@@ -31,13 +31,19 @@ pub(super) fn reject(client: &Client, id: &str, format: Format) -> Result<String
 fn said(answer: &Value, meaning: &str, format: Format) -> String {
     match format {
         Format::Json => pretty(answer),
-        Format::Text => format!(
-            "{}: {}, {} of {}; {meaning}\n",
-            text(&answer["id"]),
-            text(&answer["decision"]),
-            what(answer),
-            text(&answer["directory"])
-        ),
+        Format::Text => {
+            let (id, decision) = (text(&answer["id"]), text(&answer["decision"]));
+            format!("{id}: {decision}, {}; {meaning}\n", what_of(answer))
+        }
+    }
+}
+
+/// What would be lost, and where.
+fn what_of(held: &Value) -> String {
+    let (what, directory) = (what(held), text(&held["directory"]));
+    match held["kind"].as_str() {
+        Some("mass-change" | "last-groups") => format!("{what} of {directory} would go"),
+        _ => format!("{what} of {directory} are gone"),
     }
 }
 

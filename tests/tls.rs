@@ -8,6 +8,8 @@
 
 mod support;
 
+#[path = "tls/apart.rs"]
+mod apart;
 #[path = "tls/clients.rs"]
 mod clients;
 #[path = "tls/confidentiality.rs"]

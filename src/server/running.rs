@@ -488,6 +488,9 @@ impl Worker {
     async fn serve(mut self) {
         for upstream in &self.upstreams {
             upstream.start(self.index);
+            if self.listen.bind_only && self.index == 0 {
+                upstream.seek_fast_binds(self.index);
+            }
         }
         if let Some(Reconciliation { config, records, events }) = self.reconciliation.take() {
             let (sign_ons, clock) = (self.gateway.sign_ons().clone(), SystemClock::default());

@@ -234,6 +234,8 @@ fn the_tools_of_openldap_are_told_the_same_with_every_mechanism_and_over_every_c
             let external = ["ldapsearch", "-Q", "-Y", "EXTERNAL", "-LLL", "-b", PEOPLE];
             check(&["ldapwhoami", "-Q", "-Y", "EXTERNAL"]);
             check(&[&external[..], &["(uid=*)", "uid"]].concat());
+            let paged = ["-E", "!pr=3/noprompt", "(uid=*)", "uid"];
+            assert_eq!(check(&[&external[..], &paged].concat()), 0);
         }
         for extension in ["!pr=3/noprompt", "!sss=-entryUUID", "!deref=member:uid"] {
             let search = ["-b", "dc=example,dc=com", "-E", extension, "(cn=*)", "cn"];

@@ -48,6 +48,7 @@ pub struct Directory {
     shared: Vec<SharedLinks>,
     fast_binds: FastBinds,
     counters: Arc<Counters>,
+    tls: Option<Arc<tls::Client>>,
     /// The most bytes of a message, and how long its wait may be, where a server is looked at.
     looking: (usize, Duration),
     tasks: Mutex<Vec<AbortHandle>>,
@@ -66,7 +67,8 @@ impl Directory {
         }
         let workers = workers.max(1);
         let counters = Arc::new(Counters::new(&config.name));
-        let connector = Connector::new(config, tls::client(config)?);
+        let tls = tls::client(config)?;
+        let connector = Connector::new(config, tls.clone());
         let servers = Servers::new(
             &config.name,
             (&config.urls, config.server_choice),
@@ -97,6 +99,7 @@ impl Directory {
             shared,
             fast_binds,
             counters,
+            tls,
             looking,
             tasks,
         })
@@ -134,6 +137,12 @@ impl Directory {
         let look = Look::new(self.lookups(worker), &self.fast_binds, self.counters.clone());
         let task = tokio::spawn(look.go_on());
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+    }
+
+    /// Reads the certificates to trust (`ca`) again; whether they have changed. They apply to
+    /// connections that are made from then on; such as cannot be used leave the old ones in force.
+    pub fn reload_trust(&self) -> Result<bool, TlsError> {
+        self.tls.as_ref().map_or(Ok(false), |tls| tls.reload())
     }
 
     /// Keeps a live copy up to date, until it is dropped.

@@ -22,6 +22,8 @@ mod directory;
 #[path = "frontend/fakes.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod fakes;
+#[path = "histories/foresight.rs"]
+mod foresight;
 #[path = "frontend/links.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod links;
@@ -36,7 +38,7 @@ mod step;
 
 use dice::Dice;
 use model::SIGHTS;
-use play::{Copied, play};
+use play::{Copied, play, play_foretold};
 use std::collections::BTreeSet;
 use step::{NAMES, Step};
 
@@ -85,4 +87,25 @@ fn s4_1_every_history_ends_as_the_model_says() {
     }
     // A run in which nobody was ever held back, say, would have shown nothing about that.
     assert!(rounds < 100 || SIGHTS.iter().all(|sight| seen.contains(sight)), "only {seen:?}");
+}
+
+#[test]
+fn a_preview_is_what_the_next_sign_on_then_does_in_a_thousand_random_cases() {
+    let seed = counts::seed();
+    let (wanted, mut compared) = (counts::counted(1_000, 20_000) as usize, 0);
+    for round in 0_u64.. {
+        if compared >= wanted {
+            break;
+        }
+        assert!(round < 20 * wanted as u64, "only {compared} sign-ons were compared");
+        let mut dice = Dice::new(seed.wrapping_add(round));
+        let length = 1 + dice.below(STEPS);
+        let people = NAMES.into_iter().map(Step::Make);
+        let history: Vec<Step> = people.chain((0..length).map(|_| Step::any(&mut dice))).collect();
+        let copy = if round % 2 == 0 { Copied::No } else { Copied::Yes };
+        match play_foretold(&history, copy) {
+            Ok(more) => compared += more,
+            Err(told) => panic!("round {round} of seed {seed}, live copy: {copy:?}\n{told}"),
+        }
+    }
 }

@@ -3,11 +3,12 @@
 use super::clock::SystemClock;
 use super::oversight::{Directories, Part};
 use super::signals::Signals;
-use super::{Config, RunError, certificates, descriptors};
+use super::{Config, RunError, certificates, descriptors, pins};
 use crate::admin::{self, PartState, ReadyPart};
 use crate::app::barrier::Barrier;
 use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
+use crate::app::live::Live;
 use crate::app::oversight::Oversight;
 use crate::app::ports::{Catalogue, Events, Ports};
 use crate::app::reconcile;
@@ -111,14 +112,18 @@ impl Running {
         };
         let policies = policies(&config);
         let barriers = running.follow(&config, &policies)?;
+        let sign_ons = running.sign_ons(&config, &policies, &barriers);
         if let Some((socket, token)) = admin_socket {
             let oversight = running.oversee(&policies, &barriers);
-            running.administer(&config, socket, token, oversight)?;
+            let live = Arc::new(running.over_worker(&sign_ons, 0));
+            running.administer(&config, socket, token, (oversight, live))?;
         }
         running.watch_certificates(&config, &listeners);
         let throttle = throttle(&config);
         running.keep_up(telemetry.clone(), throttle.clone());
-        running.work(&config, (policies, barriers), listeners, &throttle)?;
+        let ending = running.drain.reached(Phase::Ending);
+        running.control.handle.spawn(pins::end(running.store.clone(), ending));
+        running.work(&config, (policies, sign_ons), listeners, &throttle)?;
         running.say_hello();
         Ok(running)
     }
@@ -203,29 +208,36 @@ impl Running {
         closed
     }
 
+    fn sign_ons(
+        &self,
+        config: &Config,
+        policies: &[Arc<DirectoryPolicy>],
+        barriers: &[Option<BarrierOf<Wiring>>],
+    ) -> SignOns<Wiring> {
+        let (store, telemetry) = (self.store.clone(), self.telemetry.clone());
+        let (clock, lookups) = (SystemClock::default(), Vec::new());
+        let sign_ons = SignOns::new(config.sign_on, policies, lookups, store, clock, telemetry);
+        sign_ons.with_barriers(barriers.to_vec())
+    }
+
+    /// The sign-ons over a worker's connections.
+    fn over_worker(&self, sign_ons: &SignOns<Wiring>, index: usize) -> SignOns<Wiring> {
+        sign_ons.over(self.upstreams.iter().map(|upstream| upstream.lookups(index)).collect())
+    }
+
     fn work(
         &mut self,
         config: &Config,
-        (policies, barriers): (Vec<Arc<DirectoryPolicy>>, Vec<Option<BarrierOf<Wiring>>>),
+        (policies, sign_ons): (Vec<Arc<DirectoryPolicy>>, SignOns<Wiring>),
         listeners: Vec<Listeners>,
         throttle: &Arc<Throttle>,
     ) -> Result<(), RunError> {
         let telemetry = self.telemetry.clone();
-        let sign_ons = SignOns::<Wiring>::new(
-            config.sign_on,
-            &policies,
-            Vec::new(),
-            self.store.clone(),
-            SystemClock::default(),
-            telemetry.clone(),
-        );
-        let sign_ons = sign_ons.with_barriers(barriers);
         self.sign_ons = Some(sign_ons.clone());
         let listen = Arc::new(config.listen.clone());
         for (index, listeners) in listeners.into_iter().enumerate() {
             let runtime = runtime()?;
-            let lookups = self.upstreams.iter().map(|upstream| upstream.lookups(index)).collect();
-            let sign_ons = sign_ons.over(lookups);
+            let sign_ons = self.over_worker(&sign_ons, index);
             let directories = config.directories.iter().zip(&policies).zip(&self.upstreams);
             let directories = directories
                 .map(|((configured, policy), upstream)| Directory {
@@ -324,7 +336,7 @@ impl Running {
         config: &Config,
         socket: std::net::TcpListener,
         token: admin::Token,
-        oversight: Arc<dyn Oversight>,
+        (oversight, live): (Arc<dyn Oversight>, Arc<dyn Live>),
     ) -> Result<(), RunError> {
         let telemetry = &self.telemetry;
         let internal = |error: std::io::Error| RunError::Internal(error.to_string());
@@ -339,6 +351,8 @@ impl Running {
             events: telemetry.clone(),
             directories: policies,
             oversight,
+            live,
+            read_policies: Arc::new(read_policies),
             readiness: Arc::new(move || readiness(&store, &names, &upstreams, &drain)),
             render_metrics: Arc::new(move || metrics.render()),
             token,
@@ -399,6 +413,12 @@ impl Running {
             self.workers.len(),
         );
     }
+}
+
+/// The directories of a configuration that is not in force; the files that it names need not be here.
+fn read_policies(text: &str) -> Result<Vec<Arc<DirectoryPolicy>>, String> {
+    let config = crate::config::parse(text, "configuration").map_err(|all| all.render())?;
+    Ok(policies(&config))
 }
 
 /// The runtime of administration, on a thread of its own: nothing there delays a client.

@@ -2,15 +2,15 @@
 //! all that were written reach the disk together, or none does.
 
 use super::memory::Memory;
-use super::rows;
 use super::writer::{Reply, Write};
+use super::{audit_rows, rows};
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Commit, StoreError, StoredSwitch};
 use crate::domain::change::{Change, Misfit, apply};
 use crate::domain::policy::Switch;
-use crate::domain::record::{Record, RecordId, UserKey};
+use crate::domain::record::{Group as KeptGroup, Record, RecordId, UpstreamId, UserKey};
 use rusqlite::{Connection, ErrorCode};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What sets or clears a switch.
@@ -26,6 +26,15 @@ impl SwitchChange {
     fn stored(&self) -> Option<StoredSwitch> {
         self.value.map(|value| StoredSwitch { value, set_at: self.audit.at })
     }
+}
+
+/// What keeps a group, or takes it away.
+#[derive(Debug)]
+pub(super) struct GroupChange {
+    pub(super) directory: String,
+    pub(super) id: UpstreamId,
+    pub(super) group: Option<KeptGroup>,
+    pub(super) audit: AuditEntry,
 }
 
 /// What became of a group of writes.
@@ -47,7 +56,7 @@ pub(super) fn write(
     writes: Vec<Write>,
     max_audit_rows: u64,
 ) -> (Outcome, Answers) {
-    let mut group = Group { connection, memory, records: HashMap::new(), ids: HashMap::new() };
+    let mut group = Group::new(connection, memory);
     let mut staged = Vec::with_capacity(writes.len());
     let mut rest = writes.into_iter();
     // Every record that is written here was read from a directory that had got no farther.
@@ -67,7 +76,7 @@ pub(super) fn write(
         for directory in staged.iter().filter_map(Staged::forgotten) {
             rows::delete_marker(connection, directory)?;
         }
-        rows::prune_audit(connection, max_audit_rows)?;
+        audit_rows::prune(connection, max_audit_rows)?;
         connection.execute_batch("COMMIT")?;
         Ok(Outcome::Written)
     });
@@ -75,6 +84,9 @@ pub(super) fn write(
         Ok(outcome) => {
             if outcome == Outcome::Written {
                 install_markers(memory, markers);
+                if let Ok(newest) = audit_rows::newest(connection) {
+                    memory.audited(newest);
+                }
             }
             (outcome, Answers { staged, failed: None })
         }
@@ -131,6 +143,9 @@ enum Staged {
     Record { record: Arc<Record>, commit: Box<Commit>, reply: Reply<Arc<Record>> },
     Switch { change: SwitchChange, reply: Reply<()> },
     Note { forgotten: Option<String>, reply: Reply<()> },
+    Remark,
+    Forgotten { key: UserKey, reply: Reply<()> },
+    Group { change: GroupChange, reply: Reply<()> },
     Refused { write: Write, error: StoreError },
 }
 
@@ -170,6 +185,20 @@ impl Staged {
                 }
                 let _ = reply.send(Ok(()));
             }
+            Self::Remark => {}
+            Self::Forgotten { key, reply } => {
+                memory.remove(&key);
+                let _ = reply.send(Ok(()));
+            }
+            Self::Group { change, reply } => {
+                match change.group {
+                    Some(group) => {
+                        memory.install_group(&Arc::from(change.directory), Arc::new(group));
+                    }
+                    None => memory.remove_group(&change.directory, &change.id),
+                }
+                let _ = reply.send(Ok(()));
+            }
             Self::Refused { write, error } => write.refuse(error),
         }
     }
@@ -178,9 +207,11 @@ impl Staged {
         let error = StoreError::Failed(reason.to_owned());
         match self {
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
-            Self::Switch { reply, .. } | Self::Note { reply, .. } => {
-                drop(reply.send(Err(error)));
-            }
+            Self::Switch { reply, .. }
+            | Self::Note { reply, .. }
+            | Self::Forgotten { reply, .. }
+            | Self::Group { reply, .. } => drop(reply.send(Err(error))),
+            Self::Remark => {}
             Self::Refused { write, .. } => write.refuse(error),
         }
     }
@@ -218,12 +249,32 @@ struct Group<'a> {
     memory: &'a Memory,
     records: HashMap<UserKey, Arc<Record>>,
     ids: HashMap<RecordId, UserKey>,
+    /// Records that are erased in it.
+    forgotten: HashSet<UserKey>,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    fn new(connection: &'a Connection, memory: &'a Memory) -> Self {
+        let (records, ids, forgotten) = Default::default();
+        Self { connection, memory, records, ids, forgotten }
+    }
     /// Stages one write; with the fault that ends the transaction, if there is one.
     fn stage(&mut self, write: Write) -> (Staged, Option<rusqlite::Error>) {
         match write {
+            Write::Remark(audit) => {
+                match self.apart(|connection| audit_rows::put(connection, &audit)) {
+                    Ok(()) => (Staged::Remark, None),
+                    Err(fault) => refused(Write::Remark(audit), fault),
+                }
+            }
+            Write::Forget(key, audit, reply) => match self.forget(&key, &audit) {
+                Ok(()) => (Staged::Forgotten { key, reply }, None),
+                Err(fault) => refused(Write::Forget(key, audit, reply), fault),
+            },
+            Write::Group(change, reply) => match self.group(&change) {
+                Ok(()) => (Staged::Group { change, reply }, None),
+                Err(fault) => refused(Write::Group(change, reply), fault),
+            },
             Write::Commit(commit, reply) => match self.commit(&commit) {
                 Ok(record) => (Staged::Record { record, commit, reply }, None),
                 Err(fault) => refused(Write::Commit(commit, reply), fault),
@@ -233,7 +284,7 @@ impl Group<'_> {
                 Err(fault) => refused(Write::Switch(change, reply), fault),
             },
             Write::Note(forgotten, audit, reply) => {
-                match self.apart(|connection| rows::put_audit(connection, &audit)) {
+                match self.apart(|connection| audit_rows::put(connection, &audit)) {
                     Ok(()) => (Staged::Note { forgotten, reply }, None),
                     Err(fault) => refused(Write::Note(forgotten, audit, reply), fault),
                 }
@@ -249,7 +300,7 @@ impl Group<'_> {
                 rows::put_group(connection, &commit.key.directory, group)?;
             }
             rows::put_record(connection, old.as_deref(), &new, &commit.mark)?;
-            rows::put_audit(connection, &commit.audit)
+            audit_rows::put(connection, &commit.audit)
         })?;
         self.records.insert(commit.key.clone(), new.clone());
         self.ids.insert(new.id.clone(), commit.key.clone());
@@ -260,13 +311,39 @@ impl Group<'_> {
         self.apart(|connection| {
             let SwitchChange { directory, user_type, audit, .. } = change;
             rows::put_switch(connection, directory, user_type, change.stored())?;
-            rows::put_audit(connection, audit)
+            audit_rows::put(connection, audit)
+        })
+    }
+
+    /// Erases a record; one that was written in this very transaction has to wait for the next, since
+    /// memory is settled in order.
+    fn forget(&mut self, key: &UserKey, audit: &AuditEntry) -> Result<(), Fault> {
+        if self.records.contains_key(key) {
+            return Err(StoreError::Conflict.into());
+        }
+        let old = self.current(key).ok_or(Misfit("there is no record"))?;
+        self.apart(|connection| {
+            rows::delete_record(connection, &old)?;
+            audit_rows::put(connection, audit)
+        })?;
+        self.forgotten.insert(key.clone());
+        Ok(())
+    }
+
+    fn group(&self, change: &GroupChange) -> Result<(), Fault> {
+        self.apart(|connection| {
+            match &change.group {
+                Some(group) => rows::put_group(connection, &change.directory, group)?,
+                None => rows::delete_group(connection, &change.directory, &change.id)?,
+            }
+            audit_rows::put(connection, &change.audit)
         })
     }
 
     fn current(&self, key: &UserKey) -> Option<Arc<Record>> {
         let staged = self.records.get(key).cloned();
-        staged.or_else(|| self.memory.find(key).map(|stored| stored.record))
+        let kept = || self.memory.find(key).filter(|_| !self.forgotten.contains(key));
+        staged.or_else(|| kept().map(|stored| stored.record))
     }
 
     /// The record after the commit, if the commit was made for the record as it is.

@@ -2,9 +2,10 @@
 //! between.
 
 use super::folder::Folder;
-use super::group::{self, Outcome, SwitchChange};
+use super::group::{self, GroupChange, Outcome, SwitchChange};
 use super::memory::Memory;
-use super::{Config, Room, rows};
+use super::{Config, Room, audit_rows, rows};
+use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::{AuditEntry, Event};
 use crate::app::ports::{Commit, Events, Page, StoreError};
 use crate::domain::record::{Mark, Record, UserKey};
@@ -31,7 +32,7 @@ pub(super) enum Job {
     /// To write.
     Write(Write),
     /// To read a page of the audit.
-    Audit { cursor: Option<i64>, limit: usize, reply: Reply<Page<AuditEntry>> },
+    Audit { filter: AuditFilter, order: AuditOrder, limit: usize, reply: Reply<Page<AuditEntry>> },
     /// To let the file grow or not.
     Room(Room, Reply<()>),
     /// To end.
@@ -45,6 +46,12 @@ pub(super) enum Write {
     Switch(SwitchChange, Reply<()>),
     /// A row of the audit, and the directory of which it is forgotten how far it had got.
     Note(Option<String>, AuditEntry, Reply<()>),
+    /// A row of the audit that nobody waits for.
+    Remark(AuditEntry),
+    /// Erases a record.
+    Forget(UserKey, AuditEntry, Reply<()>),
+    /// Keeps a group, or takes it away.
+    Group(GroupChange, Reply<()>),
 }
 
 impl Write {
@@ -52,7 +59,11 @@ impl Write {
     pub(super) fn refuse(self, error: StoreError) {
         match self {
             Self::Commit(_, reply) => drop(reply.send(Err(error))),
-            Self::Switch(_, reply) | Self::Note(_, _, reply) => drop(reply.send(Err(error))),
+            Self::Switch(_, reply)
+            | Self::Note(_, _, reply)
+            | Self::Forget(_, _, reply)
+            | Self::Group(_, reply) => drop(reply.send(Err(error))),
+            Self::Remark(_) => {}
         }
     }
 }
@@ -66,6 +77,7 @@ pub(super) struct Writer<E: Events> {
     jobs: Receiver<Job>,
     max_group: usize,
     max_audit_rows: u64,
+    max_audit_age: Duration,
     mark_interval: Duration,
     next_marks: Instant,
 }
@@ -95,6 +107,7 @@ impl<E: Events> Writer<E> {
             jobs,
             max_group: config.max_waiting.max(1),
             max_audit_rows: config.max_audit_rows,
+            max_audit_age: config.max_audit_age,
             mark_interval,
             next_marks: Instant::now() + mark_interval,
         }
@@ -137,21 +150,31 @@ impl<E: Events> Writer<E> {
             }
         }
         if !writes.is_empty() {
+            let is_forgotten = writes.iter().any(|write| matches!(write, Write::Forget(..)));
             let (outcome, answers) =
                 group::write(&self.connection, &self.memory, writes, self.max_audit_rows);
             self.health.note(outcome);
+            if is_forgotten {
+                self.fold();
+            }
             answers.give(&self.memory);
         }
         others.into_iter().for_each(|job| self.do_other(job));
         course
     }
 
+    /// Folds the log into the file and cuts it off, so that what was erased is nowhere. Somebody else
+    /// who reads the file may be in the way; then it is done with the next fold.
+    fn fold(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
     fn do_other(&self, job: Job) {
         let failed = |error: rusqlite::Error| StoreError::Failed(error.to_string());
         // An answer that nobody waits for any more is no fault.
         match job {
-            Job::Audit { cursor, limit, reply } => {
-                let page = rows::read_audit(&self.connection, cursor, limit);
+            Job::Audit { filter, order, limit, reply } => {
+                let page = audit_rows::read(&self.connection, &filter, order, limit);
                 let _ = reply.send(page.map_err(failed));
             }
             Job::Room(room, reply) => {
@@ -170,7 +193,17 @@ impl<E: Events> Writer<E> {
             let probed = write_probe(&self.connection);
             self.note(probed);
         }
+        if !more {
+            self.prune_old();
+        }
         self.next_marks = Instant::now() + if more { Duration::ZERO } else { self.mark_interval };
+    }
+
+    /// Takes rows of the audit away that are older than they may be; what fails is tried again.
+    fn prune_old(&self) {
+        let now = jiff::Timestamp::now().as_microsecond();
+        let age = i64::try_from(self.max_audit_age.as_micros()).unwrap_or(i64::MAX);
+        let _ = audit_rows::prune_before(&self.connection, now.saturating_sub(age));
     }
 
     /// Saves up to a batch of marks, and how far directories have got; how many marks it took.

@@ -344,6 +344,8 @@ pub(super) struct Instruments {
     pub(super) added: Counter,
     pub(super) removed: Counter,
     pub(super) switch_changes: Counter,
+    pub(super) changes_held: Counter,
+    pub(super) groups_skipped: Counter,
     reconciled: [Counter; OUTCOMES.len()],
     limits: RwLock<Vec<(&'static str, Counter)>>,
     limits_other: Counter,
@@ -381,6 +383,8 @@ impl Instruments {
             added: counter(r, table::MEMBERSHIPS_ADDED_TOTAL, &[]),
             removed: counter(r, table::MEMBERSHIPS_REMOVED_TOTAL, &[]),
             switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
+            groups_skipped: counter(r, table::GROUPS_SKIPPED_TOTAL, &[]),
+            changes_held: counter(r, table::CHANGES_HELD_TOTAL, &[]),
             reconciled: OUTCOMES
                 .map(|outcome| counter(r, table::RECONCILED_TOTAL, &[outcome.name()])),
             limits: RwLock::default(),

@@ -103,6 +103,10 @@ metrics_table! {
         "Memberships that ended.";
     RECONCILED_TOTAL: Counter "bindgate_reconciled_total" ["outcome"]
         "Looks at users that did not sign on, by what they did to the record.";
+    CHANGES_HELD_TOTAL: Counter "bindgate_changes_held_total" []
+        "Groups that a sign-on would have left without anybody, though they are protected.";
+    GROUPS_SKIPPED_TOTAL: Counter "bindgate_groups_skipped_total" []
+        "Groups that sign-ons left out since they are not kept and none is to be made.";
     SWITCH_CHANGES_TOTAL: Counter "bindgate_switch_changes_total" []
         "Changes of a switch at run time.";
     LIMIT_HITS_TOTAL: Counter "bindgate_limit_hits_total" ["limit"]

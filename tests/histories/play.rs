@@ -3,6 +3,7 @@
 use crate::copy;
 use crate::directory::{Directory, Parts, dn};
 use crate::fakes::{Memory, Seen, Ticks, policy};
+use crate::foresight;
 use crate::model::{Account, Model, Record, SUCCESS};
 use crate::step::Step;
 use bindgate::app::barrier::Barrier;
@@ -25,6 +26,13 @@ pub(crate) enum Copied {
     Yes,
 }
 
+/// Whether each sign-on is foretold first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Foresight {
+    Off,
+    On,
+}
+
 /// A gateway, and the model of what it should keep.
 pub(crate) struct Stage {
     model: Arc<Mutex<Model>>,
@@ -32,6 +40,9 @@ pub(crate) struct Stage {
     clock: Ticks,
     sign_ons: SignOns<Parts>,
     copied: Copied,
+    foresight: Foresight,
+    differs: Option<String>,
+    compared: usize,
 }
 
 /// Plays a history; what was seen on the way, or what differs, and after which step.
@@ -47,12 +58,28 @@ pub(crate) fn play(history: &[Step], copy: Copied) -> Result<BTreeSet<&'static s
     })
 }
 
+/// Plays a history in which each sign-on is foretold first; how many were compared.
+pub(crate) fn play_foretold(history: &[Step], copy: Copied) -> Result<usize, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut stage = Stage { foresight: Foresight::On, ..Stage::new(copy) };
+        for (at, step) in history.iter().enumerate() {
+            stage.step(*step).await.map_err(|told| format!("step {at}, {step:?}: {told}"))?;
+            if let Some(told) = stage.differs.take() {
+                return Err(format!("step {at}, {step:?}: {told}"));
+            }
+        }
+        Ok(stage.compared)
+    })
+}
+
 impl Stage {
     pub(crate) fn new(copied: Copied) -> Self {
         let model = Arc::new(Mutex::new(Model::new()));
         let (memory, clock) = (Memory::default(), Ticks::default());
         let sign_ons = start(&model, &memory, &clock, copied);
-        Self { model, memory, clock, sign_ons, copied }
+        let (foresight, differs, compared) = (Foresight::Off, None, 0);
+        Self { model, memory, clock, sign_ons, copied, foresight, differs, compared }
     }
 
     /// The gateway goes first: until then the directory is as the model has it before the step.
@@ -79,12 +106,34 @@ impl Stage {
         self.sign_ons.begin(0, dn(name).as_bytes()).expect("it may be a user's")
     }
 
+    /// A sign-on that is foretold first, and compared unless the store is to fail.
+    async fn foreseen(&mut self, name: &str, id: usize) -> Verdict {
+        let key = key(id);
+        let preview = foresight::foresee(&self.sign_ons, name, &key).await;
+        let (before, will_fail) = {
+            let state = self.memory.state();
+            let before = state.records.get(&key).map(|stored| (*stored.record).clone());
+            (before, !state.faults.is_empty())
+        };
+        let verdict = self.begin(name).succeeded().await;
+        if !will_fail {
+            self.compared += usize::from(preview.is_ok());
+            let compared = foresight::compare(&preview, before, &self.memory, &key, verdict);
+            self.differs = compared.err();
+        }
+        verdict
+    }
+
     async fn do_to_gateway(&mut self, step: Step) -> Option<u32> {
         match step {
             Step::SignOn(name) => {
                 // The directory answers the bind itself: nobody is there whom it does not know.
-                self.model.lock().unwrap().at(name)?;
-                return Some(match self.begin(name).succeeded().await {
+                let id = self.model.lock().unwrap().at(name)?;
+                let verdict = match self.foresight {
+                    Foresight::Off => self.begin(name).succeeded().await,
+                    Foresight::On => self.foreseen(name, id).await,
+                };
+                return Some(match verdict {
                     Verdict::Admit => SUCCESS,
                     Verdict::Refuse(refusal) => refusal.code.0,
                 });

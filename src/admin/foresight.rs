@@ -4,7 +4,7 @@
 use super::answer::Refusal;
 use super::desk::Desk;
 use super::told;
-use crate::app::groups;
+use crate::app::groups::{self, Ways};
 use crate::app::ports::{Catalogue, Clock};
 use crate::app::sign_on::{Foreseen, Who};
 use crate::domain::explain::{Explanation, Question, explain};
@@ -91,12 +91,16 @@ async fn explained<C: Catalogue, K: Clock>(
     for group in groups {
         let ways = match &query.group {
             Some(_) => groups::ways(&desk.catalogue, &record.key, &group.id).await?,
-            None => Vec::new(),
+            None => Ways::default(),
         };
-        let explanation = explain_one(&desk, &foreseen, record, &group, &ways);
+        let explanation = explain_one(&desk, &foreseen, record, &group, &ways.all);
         let seen = foreseen.as_ref().ok();
         let name = |id: &UpstreamId| group_of(&desk, &record.key.directory, seen, id);
-        items.push(told::explanation(&record.dn, &group, &explanation, &name));
+        let mut item = told::explanation(&record.dn, &group, &explanation, &name);
+        if let Some(left) = ways.left.filter(|_| !explanation.is_member) {
+            item["left"] = told::left(&record.dn, &left, &name);
+        }
+        items.push(item);
     }
     let observed = match &foreseen {
         Ok(foreseen) => told::groups(foreseen),

@@ -1,6 +1,7 @@
 //! Explanations and previews as JSON.
 
 use super::json::rfc3339;
+use crate::app::groups::Left;
 use crate::app::sign_on::{Foreseen, Verdict};
 use crate::domain::change::Change;
 use crate::domain::explain::{Cut, Explanation, Ground, Miss, NotFollowed, Today};
@@ -61,6 +62,13 @@ fn ground(user: &str, ground: &Ground, name: Naming<'_>) -> Value {
         "until": ground.until.map(rfc3339),
         "directory_says": today,
         "cut": cut.map(|cut| cut_json(user, cut, name)),
+    })
+}
+
+/// When a user was in a group last.
+pub(super) fn left(user: &str, left: &Left, name: Naming<'_>) -> Value {
+    json!({
+        "at": rfc3339(left.at), "cause": left.cause, "path": path(user, &left.way, name),
     })
 }
 

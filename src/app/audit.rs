@@ -9,7 +9,7 @@ use crate::domain::observation::{Observed, UnknownReason};
 use crate::domain::record::{Record, UserKey};
 use crate::domain::step::{self, Step};
 use crate::domain::time::Timestamp;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// The most steps of one row; what is beyond stands in its detail as a number.
@@ -146,23 +146,44 @@ pub enum AuditOrder {
     After(i64),
 }
 
-/// Whether a row was written already that stands for the next one.
+/// Which rows were written lately, each of which stands for its likes of the same minute.
 #[derive(Debug, Default)]
 pub struct Joined {
-    minute: Mutex<(i64, HashSet<(UserKey, String)>)>,
+    rows: Mutex<HashMap<(UserKey, String), Lately>>,
+}
+
+/// The last row of a kind.
+#[derive(Debug, Clone, Copy)]
+struct Lately {
+    minute: i64,
+    /// How many like it were left out since.
+    left_out: u64,
 }
 
 impl Joined {
-    /// Whether this is the first of its kind in the minute; from here on it is not.
-    pub fn admits(&self, user: &UserKey, reason: &str, now: Timestamp) -> bool {
-        let mut guard = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
-        let (minute, written) = &mut *guard;
-        let current = now.0.div_euclid(MINUTE);
-        if *minute != current {
-            *minute = current;
-            written.clear();
+    /// How many like it were left out since the last one, if this is the first of its kind in the
+    /// minute; `None` if it is not to be written.
+    pub fn admit(&self, user: &UserKey, kind: &str, now: Timestamp) -> Option<u64> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute = now.0.div_euclid(MINUTE);
+        let key = (user.clone(), kind.to_owned());
+        if let Some(last) = rows.get_mut(&key) {
+            if last.minute == minute {
+                last.left_out += 1;
+                return None;
+            }
+            let left_out = last.left_out;
+            *last = Lately { minute, left_out: 0 };
+            return Some(left_out);
         }
-        written.len() < MAX_JOINED && written.insert((user.clone(), reason.to_owned()))
+        if rows.len() >= MAX_JOINED {
+            rows.retain(|_, last| last.minute == minute);
+        }
+        if rows.len() >= MAX_JOINED {
+            return None;
+        }
+        rows.insert(key, Lately { minute, left_out: 0 });
+        Some(0)
     }
 }
 
@@ -177,14 +198,16 @@ mod tests {
         let key = |id| UserKey { directory: "corp".into(), upstream_id: UpstreamId::new(id) };
         let check = |id, reason, second: i64, admitted| {
             let at = Timestamp(second * 1_000_000);
-            assert_eq!(joined.admits(&key(id), reason, at), admitted, "{id} {reason} {second}");
+            assert_eq!(joined.admit(&key(id), reason, at), admitted, "{id} {reason} {second}");
         };
-        check("ann", "timeout", 0, true);
-        check("ann", "timeout", 59, false);
-        check("bob", "timeout", 59, true);
-        check("ann", "busy", 59, true);
-        check("ann", "timeout", 60, true);
-        check("ann", "timeout", 61, false);
+        check("ann", "timeout", 0, Some(0));
+        check("ann", "timeout", 1, None);
+        check("ann", "timeout", 59, None);
+        check("bob", "timeout", 59, Some(0));
+        check("ann", "busy", 59, Some(0));
+        check("ann", "timeout", 60, Some(2));
+        check("ann", "timeout", 61, None);
+        check("bob", "timeout", 600, Some(0));
     }
 
     #[test]
@@ -194,8 +217,10 @@ mod tests {
             directory: "corp".into(),
             upstream_id: UpstreamId::new(&id.to_string()),
         };
-        let admitted = (0..MAX_JOINED + 5).filter(|id| joined.admits(&key(*id), "x", Timestamp(0)));
+        let all = 0..MAX_JOINED + 5;
+        let admitted = all.filter_map(|id| joined.admit(&key(id), "x", Timestamp(0)));
         assert_eq!(admitted.count(), MAX_JOINED);
-        assert!(joined.admits(&key(0), "x", Timestamp(MINUTE)));
+        let late = MAX_JOINED + 1;
+        assert_eq!(joined.admit(&key(late), "x", Timestamp(MINUTE)), Some(0));
     }
 }

@@ -4,6 +4,7 @@
 use super::audit::{AuditEntry, AuditFilter, AuditOrder};
 use super::ports::{Catalogue, Clock, StoreError, Stored};
 use crate::domain::record::{Group, MembershipKey, Provenance, Record, UpstreamId, UserKey};
+use crate::domain::time::Timestamp;
 use crate::proto::dn::DistinguishedName;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -150,17 +151,40 @@ fn rows_of(record: &Record, directory: &str, group: &UpstreamId) -> Vec<Membersh
     keys.filter(|key| record.memberships.contains_key(key)).collect()
 }
 
+/// When a user was in a group last, by what the directory said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// When that ended.
+    pub at: Timestamp,
+    /// Why: the cause of the row.
+    pub cause: &'static str,
+    /// The way that led there.
+    pub way: Vec<UpstreamId>,
+}
+
+/// What is known of how one comes into a group.
+#[derive(Debug, Clone, Default)]
+pub struct Ways {
+    /// When the user was in it last.
+    pub left: Option<Left>,
+    /// Ways that lead there, the user's own first.
+    pub all: Vec<Vec<UpstreamId>>,
+}
+
 /// Ways by which somebody is in a group from the directory, or by which this user once was.
 pub async fn ways(
     catalogue: &impl Catalogue,
     user: &UserKey,
     group: &UpstreamId,
-) -> Result<Vec<Vec<UpstreamId>>, StoreError> {
+) -> Result<Ways, StoreError> {
     let mut ways = BTreeSet::new();
     let filter = AuditFilter { user: Some(user.clone()), ..AuditFilter::default() };
     let rows = catalogue.audit_rows(filter, AuditOrder::Before(None), MAX_ROWS).await?;
-    let ended = rows.items.iter().flat_map(|row| row.steps.iter().rev());
-    let own: Vec<_> = ended.filter_map(|step| step.ended(group)).take(1).collect();
+    let left = rows.items.iter().find_map(|row| {
+        let way = row.steps.iter().rev().find_map(|step| step.ended(group))?;
+        Some(Left { at: row.at, cause: row.cause, way })
+    });
+    let own: Vec<_> = left.iter().map(|left| left.way.clone()).collect();
     let managed = MembershipKey { group: group.clone(), provenance: Provenance::Managed };
     let mut cursor: Option<String> = None;
     loop {
@@ -175,7 +199,8 @@ pub async fn ways(
         }
         cursor = page.next;
         if cursor.is_none() || ways.len() >= MAX_WAYS {
-            return Ok(own.into_iter().chain(ways).take(MAX_WAYS).collect());
+            let all = own.into_iter().chain(ways).take(MAX_WAYS).collect();
+            return Ok(Ways { left, all });
         }
         tokio::task::yield_now().await;
     }

@@ -55,6 +55,11 @@ fn explained(answer: &Value) -> String {
                 let _ = writeln!(out, "    the way: {}", path.join(" -> "));
             }
         }
+        let left = &item["left"];
+        if left.is_object() {
+            let (at, cause) = (text(&left["at"]), text(&left["cause"]));
+            let _ = writeln!(out, "  the directory said so until {at} ({cause})");
+        }
     }
     out
 }

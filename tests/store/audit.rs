@@ -14,7 +14,7 @@ use bindgate::store::Store;
 use std::time::Duration;
 
 async fn numbers(store: &Store<Silent>, filter: AuditFilter, order: AuditOrder) -> Vec<i64> {
-    let page = store.audit_rows(filter, order, 100).await.unwrap();
+    let page = store.audit_rows(filter, order, 100).await.expect("the rows are read");
     page.items.iter().map(|row| row.sequence).collect()
 }
 

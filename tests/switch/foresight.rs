@@ -50,6 +50,8 @@ fn a_yes_has_its_path_and_a_no_its_nearest_miss() {
     let miss = &a["why_not"][0];
     assert_eq!((&a["member"], &miss["what"], &miss["path"]), (&json!(false), &json!("cut"), &path));
     assert_eq!((&miss["member"], &miss["group"]), (&path[1], &path[2]));
+    assert_eq!((&a["left"]["path"], &a["left"]["cause"]), (&path, &json!("sign-on")));
+    assert!(a["left"]["at"].is_string());
 
     gateway.command(&["user", "pin", "ann", "B", "deny"]).expect_code(0);
     assert_eq!(explain(&gateway, "B")["why_not"][0]["what"], "pin-deny");

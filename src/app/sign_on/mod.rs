@@ -148,8 +148,13 @@ impl<P: Ports> Shared<P> {
         let now = self.clock.now();
         let row = say(AuditEntry::new(now, update::cause_name(cause), "", action).about(key));
         let kind = format!("{action} {}", row.outcome.as_deref().unwrap_or_default());
-        if self.told.admits(key, &kind, now) {
-            self.records.remark(row);
+        match self.told.admit(key, &kind, now) {
+            None => {}
+            Some(0) => self.records.remark(row),
+            Some(left_out) => {
+                let detail = format!("{}\n{left_out} like it were left out before", row.detail);
+                self.records.remark(row.saying(detail));
+            }
         }
     }
 }

@@ -5,6 +5,8 @@
 
 #[path = "admin/decisions.rs"]
 mod decisions;
+#[path = "admin/edits.rs"]
+mod edits;
 #[path = "admin/fake.rs"]
 mod fake;
 #[path = "admin/people.rs"]

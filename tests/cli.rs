@@ -306,3 +306,83 @@ service_account = { dn = "cn=x", password_file = "/nonexistent/password" }
     }
     std::fs::remove_file(&file).unwrap();
 }
+
+#[test]
+fn edits_say_what_the_next_sign_on_does_and_end_with_the_documented_codes() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("edits", TOKEN));
+    let twin = std::sync::Arc::new(bindgate::domain::record::Group {
+        id: bindgate::domain::record::UpstreamId::new("twin"),
+        ..(*group("A")).clone()
+    });
+    gateway.shelves.groups.lock().unwrap().insert(twin.id.clone(), twin);
+    let user = |arguments: &[&str]| ask(&gateway.url(), &token, &[&["user"], arguments].concat());
+    let check = |arguments: &[&str], code: i32, told: &str| {
+        let output = user(arguments);
+        check_code(&output, code);
+        let said = out(&output) + &err(&output);
+        assert!(said.contains(told), "{arguments:?}: {said}");
+    };
+    check(&["disable", "bob"], 0, "bob is disabled already; sign-ons are refused");
+    check(&["enable", "bob"], 0, "bob is not disabled by an admin; the next sign-on is answered");
+    check(&["pin", "staff/ann", "B", "deny"], 0, "ann is pinned out of B; no sign-on changes it");
+    check(&["pin", "staff/ann", "B", "allow", "--until", "1h"], 0, "before its end, 2");
+    check(&["unpin", "staff/ann", "B"], 0, "no sign-on changes it");
+    check(&["unpin", "staff/ann", "B"], 1, "nothing is pinned");
+    check(&["leave", "staff/ann", "B"], 0, "adds it again");
+    check(&["name", "bob", "Bob\u{1b}"], 0, "bob is shown as Bob\\x1b;");
+    check(&["set", "bob", "update-on-sign-on=off"], 0, "leave the record as it is");
+    check(&["sync", "bob"], 0, "bob was looked at: unknown (unreachable)");
+    check(&["preview", "bob"], 69, "could not tell: unreachable");
+    check(&["explain", "bob"], 0, "not known: unreachable");
+    check(&["pin", "ann", "B", "deny"], 64, "rec:r3");
+    check(&["pin", "staff/ann", "A", "deny"], 64, "id:twin  corp/A");
+    check(&["pin", "nobody", "B", "deny"], 1, "no user");
+    check(&["pin", "bob", "nothing", "deny"], 1, "found by dn:DN");
+    check(&["pin", "bob", "dn:not a dn", "deny"], 64, "is no DN");
+    check(&["pin", "bob", "dn:cn=x", "deny"], 1, "no group");
+    check(&["pin", "bob", "B", "maybe"], 64, "maybe");
+    check(&["pin", "bob", "B", "deny", "--until", "tomorrow"], 64, "--until");
+    check(&["pin", "bob", "B", "deny", "--until", "2020-01-01T00:00:00Z"], 64, "ended already");
+    check(&["confirm", "bob", "B"], 1, "in review");
+    check(&["forget", "bob"], 0, "bob is forgotten; the next sign-on makes a new record");
+    check(&["show", "bob"], 1, "no user");
+    let output = user(&["disable", "nobody", "--json"]);
+    let value: Value = serde_json::from_str(&err(&output)).unwrap();
+    assert_eq!(value["error"], "not-found");
+}
+
+#[test]
+fn groups_and_the_audit_are_listed_by_command() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("groups", TOKEN));
+    let run = |arguments: &[&str]| ask(&gateway.url(), &token, arguments);
+    let output = run(&["group", "create", "on call", "--directory", "corp"]);
+    check_code(&output, 0);
+    assert_eq!(
+        out(&output),
+        "on call is a group of the gateway's own in corp: id:own:cn=on call\n"
+    );
+    for (arguments, code) in [
+        (&["group", "create", "on call", "--directory", "corp"][..], 64),
+        (&["group", "create", "other"], 64),
+        (&["group", "create", "other", "--directory", "nowhere"], 1),
+        (&["group", "create", " blank", "--directory", "corp"], 64),
+        (&["group", "delete", "B"], 64),
+        (&["group", "show", "nothing"], 1),
+    ] {
+        check_code(&run(arguments), code);
+    }
+    let text = out(&run(&["group", "list"]));
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.contains("own") && text.contains("directory"), "{text}");
+    let text = out(&run(&["group", "show", "corp/B"]));
+    assert!(text.contains("staff/ann\n  managed, since 2026-01-01T00:00:00Z"), "{text}");
+    check_code(&run(&["group", "delete", "on call"]), 0);
+    let text = out(&run(&["audit"]));
+    assert!(text.contains("group-created") && text.contains("group-deleted"), "{text}");
+    let output = run(&["audit", "--action", "group-deleted", "--json"]);
+    let value: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(value["items"].as_array().unwrap().len(), 1);
+    for arguments in [&["audit", "--limit", "0"][..], &["audit", "--since", "x"], &["group"]] {
+        check_code(&run(arguments), 64);
+    }
+}

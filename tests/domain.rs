@@ -17,6 +17,8 @@ mod dice;
 mod activation;
 #[path = "domain/change.rs"]
 mod change;
+#[path = "domain/explain.rs"]
+mod explain;
 #[path = "domain/graph.rs"]
 mod graph;
 #[path = "domain/identity.rs"]
@@ -35,15 +37,23 @@ mod plan;
 mod plan_policies;
 #[path = "domain/plan_properties.rs"]
 mod plan_properties;
+#[path = "domain/protection.rs"]
+mod protection;
 #[path = "domain/record.rs"]
 mod record;
+#[path = "domain/rehearsal.rs"]
+mod rehearsal;
 #[path = "domain/replication.rs"]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod replication;
 #[path = "domain/scene.rs"]
 mod scene;
+#[path = "domain/step.rs"]
+mod step;
 #[path = "domain/strategy.rs"]
 mod strategy;
+#[path = "domain/switches.rs"]
+mod switches;
 #[path = "domain/walk.rs"]
 mod walk;
 #[path = "domain/walk_properties.rs"]

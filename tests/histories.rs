@@ -22,6 +22,8 @@ mod directory;
 #[path = "frontend/fakes.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod fakes;
+#[path = "histories/foresight.rs"]
+mod foresight;
 #[path = "frontend/links.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod links;
@@ -40,7 +42,7 @@ use bindgate::store::Store;
 use dice::Dice;
 use fakes::Memory;
 use model::SIGHTS;
-use play::{Copied, play};
+use play::{Copied, play, play_foretold};
 use shelf::{Shelf, Silent};
 use std::collections::BTreeSet;
 use step::{NAMES, Step};
@@ -106,4 +108,25 @@ fn s4_1_every_history_over_the_store_on_disk_ends_as_the_model_says() {
     let seen = play_all::<Store<Silent>>(rounds, |step| *step == Step::FailStore);
     let wanted = ["let go", "missing", "returned", "refused"];
     assert!(rounds < 40 || wanted.iter().all(|sight| seen.contains(sight)), "only {seen:?}");
+}
+
+#[test]
+fn a_preview_is_what_the_next_sign_on_then_does_in_a_thousand_random_cases() {
+    let seed = counts::seed();
+    let (wanted, mut compared) = (counts::counted(1_000, 20_000) as usize, 0);
+    for round in 0_u64.. {
+        if compared >= wanted {
+            break;
+        }
+        assert!(round < 20 * wanted as u64, "only {compared} sign-ons were compared");
+        let mut dice = Dice::new(seed.wrapping_add(round));
+        let length = 1 + dice.below(STEPS);
+        let people = NAMES.into_iter().map(Step::Make);
+        let history: Vec<Step> = people.chain((0..length).map(|_| Step::any(&mut dice))).collect();
+        let copy = if round % 2 == 0 { Copied::No } else { Copied::Yes };
+        match play_foretold(&history, copy) {
+            Ok(more) => compared += more,
+            Err(told) => panic!("round {round} of seed {seed}, live copy: {copy:?}\n{told}"),
+        }
+    }
 }

@@ -12,6 +12,8 @@ mod edits;
 mod fakes;
 #[path = "sign_on/flights.rs"]
 mod flights;
+#[path = "sign_on/forecast.rs"]
+mod forecast;
 #[path = "frontend/links.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod links;

@@ -1,6 +1,8 @@
 //! The embedded store from outside: what is answered is on disk, what is on disk comes back, and
 //! what cannot be written changes nothing.
 
+#[path = "store/audit.rs"]
+mod audit;
 #[path = "store/catalogue.rs"]
 mod catalogue;
 #[path = "store/commits.rs"]

@@ -1,10 +1,18 @@
-//! The switch: update on sign-on, per user type, at run time (rule S5.8).
+//! The switch: update on sign-on, per user type and per user, at run time (rule S5.8); what admins
+//! change by hand, and the reasons why (S7).
 //!
 //! Goal: switched off, a sign-on of a known user changes nothing, whatever happened upstream;
 //! switched on again, the next one does; what was set by command outlives the process and stands
 //! in the audit. Method: an operator's commands against a running gateway, sign-ons in between.
 
 mod support;
+
+#[path = "switch/audit.rs"]
+mod audit;
+#[path = "switch/foresight.rs"]
+mod foresight;
+#[path = "switch/local.rs"]
+mod local;
 
 use serde_json::{Value, json};
 use support::gateway::Gateway;

@@ -1,8 +1,11 @@
 //! Answers: JSON, and the one shape that every error has.
 
+use crate::app::edits::EditError;
+use crate::app::groups::GroupError;
 use crate::app::oversight::DecideError;
 use crate::app::ports::StoreError;
 use crate::app::switches::SetError;
+use crate::domain::observation::UnknownReason;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -35,6 +38,10 @@ pub(super) enum Refusal {
     Ambiguous { detail: String, candidates: serde_json::Value },
     /// The store cannot do it now.
     Store(StoreError),
+    /// What a directory was asked for could not be told.
+    Unknown(UnknownReason),
+    /// It is there already, or still in use.
+    Conflict(String),
     /// A fault of ours.
     Internal,
 }
@@ -55,6 +62,29 @@ impl From<DecideError> for Refusal {
         match error {
             DecideError::Store(error) => Self::Store(error),
             other => Self::NotFound(other.to_string()),
+        }
+    }
+}
+
+impl From<EditError> for Refusal {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Store(error) => Self::Store(error),
+            EditError::Past => Self::BadRequest(error.to_string()),
+            EditError::NotFound
+            | EditError::NotInReview
+            | EditError::NotPinned
+            | EditError::NotMember => Self::NotFound(error.to_string()),
+        }
+    }
+}
+
+impl From<GroupError> for Refusal {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::Store(error) => Self::Store(error),
+            GroupError::BadName(_) | GroupError::NotOwn(_) => Self::BadRequest(error.to_string()),
+            GroupError::Exists(_) | GroupError::InUse(_) => Self::Conflict(error.to_string()),
         }
     }
 }
@@ -84,6 +114,11 @@ impl Refusal {
             Self::Rejected(status, detail) => (status, "bad-request", detail),
             Self::Ambiguous { detail, .. } => (StatusCode::CONFLICT, "ambiguous", detail),
             Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, "store", error.to_string()),
+            Self::Unknown(reason) => {
+                let detail = format!("the directory could not tell: {reason}");
+                (StatusCode::SERVICE_UNAVAILABLE, "unknown", detail)
+            }
+            Self::Conflict(detail) => (StatusCode::CONFLICT, "conflict", detail),
             Self::Internal => {
                 let detail = "the gateway failed to answer".to_owned();
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)

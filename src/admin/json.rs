@@ -3,7 +3,10 @@
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Records, Stored};
 use crate::app::switches::{Listed, Source};
-use crate::domain::record::{GroupsOutcome, Membership, MembershipKey, Record, UpstreamId};
+use crate::domain::policy::Switch;
+use crate::domain::record::{
+    GroupsOutcome, Membership, MembershipKey, Provenance, Record, UpstreamId,
+};
 use crate::domain::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -21,6 +24,12 @@ pub(super) struct Summary<'a> {
     name: &'a str,
     dn: &'a str,
     display_name: Option<&'a str>,
+    /// The name for people that the directory gives, where an admin gave another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_display_name: Option<&'a str>,
+    /// Whether this record follows the directory, where an admin said so for it alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update_on_sign_on: Option<bool>,
     state: State<'a>,
     last_sign_on: String,
     observed_at: Option<String>,
@@ -45,7 +54,12 @@ impl<'a> Summary<'a> {
             user_type: &record.user_type,
             name: &record.name,
             dn: &record.dn,
-            display_name: record.display_name.as_deref(),
+            display_name: record.shown_name(),
+            upstream_display_name: record
+                .display_name
+                .as_deref()
+                .filter(|_| record.local_name.is_some()),
+            update_on_sign_on: record.switch.map(Switch::is_on),
             state: State {
                 active: record.is_active(),
                 reasons: record.inactive.iter().map(|reason| reason.name()).collect(),
@@ -133,6 +147,9 @@ struct MembershipJson {
     depth: usize,
     path: Vec<String>,
     since: String,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -168,6 +185,33 @@ impl MembershipJson {
                 .chain(membership.route.path.iter().map(step))
                 .collect(),
             since: rfc3339(membership.since),
+            until: membership.until.map(rfc3339),
+        }
+    }
+}
+
+/// A group that is kept.
+#[derive(Serialize)]
+pub(super) struct GroupSummary<'a> {
+    id: &'a str,
+    directory: &'a str,
+    name: &'a str,
+    dn: &'a str,
+    /// `directory`, or `own`: one of the gateway's.
+    kind: &'static str,
+    /// How many are in it effectively.
+    members: usize,
+}
+
+impl<'a> GroupSummary<'a> {
+    pub(super) fn new(listed: &'a crate::app::groups::Listed) -> Self {
+        Self {
+            id: listed.group.id.as_str(),
+            directory: &listed.directory,
+            name: &listed.group.name,
+            dn: &listed.group.dn,
+            kind: if listed.is_own() { "own" } else { "directory" },
+            members: listed.members,
         }
     }
 }
@@ -210,20 +254,58 @@ pub(super) struct AuditJson {
     action: &'static str,
     user: Option<AuditUser>,
     detail: String,
+    /// What the observation said of the groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observation: Option<String>,
+    /// Each change with what was there before and after.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<StepJson>,
+}
+
+#[derive(Serialize)]
+struct StepJson {
+    what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
+    /// The name of the group that it is of, as it is called now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<&'static str>,
+    before: Vec<String>,
+    after: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct AuditUser {
     directory: String,
     upstream_id: String,
+    /// As the user is called now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
-impl From<AuditEntry> for AuditJson {
-    fn from(entry: AuditEntry) -> Self {
+impl AuditJson {
+    /// A row, about the user of that name; `group` names a group by its id.
+    pub(super) fn new(
+        entry: AuditEntry,
+        name: Option<String>,
+        group: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
         let user = entry.user.map(|key| AuditUser {
             directory: key.directory.to_string(),
             upstream_id: key.upstream_id.to_string(),
+            name,
         });
+        let changes = entry.steps.into_iter().map(|step| StepJson {
+            name: step.provenance.and(step.of.as_deref()).and_then(group),
+            what: step.what,
+            of: step.of,
+            provenance: step.provenance.map(Provenance::name),
+            before: step.before,
+            after: step.after,
+        });
+        let changes = changes.collect();
         Self {
             sequence: entry.sequence,
             at: rfc3339(entry.at),
@@ -232,6 +314,8 @@ impl From<AuditEntry> for AuditJson {
             action: entry.action,
             user,
             detail: entry.detail,
+            observation: entry.outcome,
+            changes,
         }
     }
 }

@@ -2,18 +2,25 @@
 
 mod answer;
 mod audit;
+mod desk;
 mod directories;
+mod edits;
+mod foresight;
+mod groups;
 mod health;
 mod held;
 mod json;
 mod limited;
 mod reference;
+mod rehearsal;
 mod server;
 mod token;
+mod told;
 mod user_types;
 mod users;
 
 pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
+pub use rehearsal::ReadPolicies;
 pub use server::{FIRST_TOKEN, Limits, MetricsAccess, State, router, serve};
 pub use token::{Token, TokenError, read as read_token};
 

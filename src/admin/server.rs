@@ -1,11 +1,14 @@
 //! The server: which paths are open, which need the token, and what bounds a request.
 
 use super::answer::Refusal;
+use super::desk::Desk;
 use super::health::{self, Readiness, RenderMetrics};
 use super::limited::{Limited, MAX_CONNECTION_TIME};
+use super::rehearsal::{self, ReadPolicies};
 use super::token::Token;
-use super::{audit, directories, held, user_types, users};
+use super::{audit, directories, edits, foresight, groups, held, user_types, users};
 use crate::app::events::Event;
+use crate::app::live::Live;
 use crate::app::oversight::{Decisions, Oversight};
 use crate::app::ports::{Catalogue, Clock, Events};
 use crate::app::switches::Switches;
@@ -35,6 +38,10 @@ pub struct State<C, K, E> {
     pub directories: Vec<Arc<DirectoryPolicy>>,
     /// The directories as the gateway knows them.
     pub oversight: Arc<dyn Oversight>,
+    /// The directories, asked about one user or group.
+    pub live: Arc<dyn Live>,
+    /// Reads the text of a configuration that is not in force.
+    pub read_policies: ReadPolicies,
     /// Asks all parts for their state.
     pub readiness: Readiness,
     /// Gives the metrics.
@@ -94,15 +101,25 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
     limits: Limits,
     metrics: MetricsAccess,
 ) -> Router {
-    let State { catalogue, clock, events, directories, oversight, .. } = state;
+    let State { catalogue, clock, events, directories, oversight, live, .. } = state;
     let (readiness, render_metrics, token) = (state.readiness, state.render_metrics, state.token);
     let gate = Arc::new(Gate { token, events: events.clone() });
     let counted = events.clone();
     let guard = || middleware::from_fn_with_state(gate.clone(), guard::<E>);
     let decisions = Decisions::new(catalogue.clone(), clock.clone(), events.clone(), oversight);
     let decisions = Arc::new(decisions);
+    let desk = Arc::new(Desk {
+        catalogue: catalogue.clone(),
+        clock: clock.clone(),
+        directories: directories.clone(),
+        live,
+    });
     let switches = Switches::new(catalogue.clone(), clock, events, directories);
     let api = users::routes(catalogue.clone())
+        .merge(edits::routes(desk.clone()))
+        .merge(foresight::routes(desk.clone()))
+        .merge(groups::routes(desk.clone()))
+        .merge(rehearsal::routes(desk, state.read_policies))
         .merge(user_types::routes(switches))
         .merge(directories::routes(decisions.clone()))
         .merge(held::routes(decisions))

@@ -2,14 +2,14 @@
 //!
 //! No event holds a password or an attribute's value.
 
+pub use super::audit::AuditEntry;
 use super::oversight::HeldKind;
+
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
-use crate::domain::record::UserKey;
 use crate::domain::referral::Settled;
 use crate::domain::replication::Decision;
 use crate::domain::source::Source;
-use crate::domain::time::Timestamp;
 use crate::domain::vouching::NotVouched;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
@@ -471,6 +471,22 @@ pub enum Event<'a> {
     },
     /// The store writes again.
     StoreRecovered,
+    /// A sign-on would have left a protected group without anybody: that part of it is held.
+    LastMemberHeld {
+        /// The directory.
+        directory: &'a str,
+        /// Whose sign-on, by upstream id.
+        user: &'a str,
+        /// The group, by upstream id.
+        group: &'a str,
+    },
+    /// A group of a user was left out, since it is not kept and none is to be made.
+    GroupSkipped {
+        /// The directory.
+        directory: &'a str,
+        /// The group's DN.
+        group: &'a str,
+    },
     /// A client that binds by its certificate is not vouched for.
     NotVouchedFor {
         /// The connection.
@@ -490,24 +506,4 @@ pub enum Event<'a> {
     },
     /// A request to the admin API bore no token, or a wrong one.
     AdminRefused,
-}
-
-/// A row of the audit: what changed or was refused, why, and by whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// The row's number; 0 until it is stored.
-    pub sequence: i64,
-    /// When.
-    pub at: Timestamp,
-    /// `sign-on`, `admin` or `reconcile`.
-    pub cause: &'static str,
-    /// Who: a token's name; empty for a sign-on.
-    pub actor: String,
-    /// What happened: `created`, `changed`, `deleted`, `switch-changed`, `rollback-accepted`,
-    /// `confirmed`, `rejected`.
-    pub action: &'static str,
-    /// Whose record it is about, if it is about one.
-    pub user: Option<UserKey>,
-    /// What changed, as text for a person: one line a change, without attribute values.
-    pub detail: String,
 }

@@ -1,16 +1,22 @@
 //! The use cases, and the ports that the floor above implements.
 
+pub mod audit;
 pub mod barrier;
 mod boarding;
 pub mod breaker;
 pub mod edits;
 pub mod events;
 pub mod flights;
+pub mod forecast;
 pub mod gateway;
+pub mod groups;
+pub mod live;
 pub mod observe;
 pub mod oversight;
 pub mod ports;
+mod protection;
 pub mod reconcile;
+pub mod rehearsal;
 pub mod saved;
 pub mod sign_on;
 pub mod switches;

@@ -268,15 +268,7 @@ impl<C: Catalogue, K: Clock, E: Events> Decisions<C, K, E> {
     }
 
     fn row(&self, action: &'static str, detail: String, who: &str) -> AuditEntry {
-        AuditEntry {
-            sequence: 0,
-            at: self.clock.now(),
-            cause: "admin",
-            actor: who.to_owned(),
-            action,
-            user: None,
-            detail,
-        }
+        AuditEntry::new(self.clock.now(), "admin", who, action).saying(detail)
     }
 }
 

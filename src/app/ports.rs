@@ -6,6 +6,7 @@ mod no_replica;
 
 pub use no_replica::NoReplica;
 
+use super::audit::{AuditFilter, AuditOrder};
 use super::events::{AuditEntry, Event};
 use super::reconcile::Changes;
 use crate::domain::change::Change;
@@ -497,6 +498,13 @@ pub trait Records: Clone + Send + Sync + 'static {
         &self,
         commit: Commit,
     ) -> impl Future<Output = Result<Arc<Record>, StoreError>> + Send;
+    /// Adds a row to the audit without waiting for it; one for which there is no room is lost, and
+    /// counted. Where nothing is kept, nothing is done.
+    fn remark(&self, _audit: AuditEntry) {}
+    /// How many users are effectively in a group. Where that is not known, many.
+    fn counted_in(&self, _directory: &str, _group: &UpstreamId) -> usize {
+        usize::MAX
+    }
 }
 
 /// A page of a listing, ordered by record id.
@@ -543,12 +551,41 @@ pub trait Catalogue: Records {
         forgotten: Option<&str>,
         audit: AuditEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// All groups that are kept, with their directories, in no order.
+    fn groups(&self) -> Vec<(Arc<str>, Arc<Group>)>;
+    /// Up to this many users of whose memberships one has come to its end by `now`.
+    fn ended(&self, now: Timestamp, limit: usize) -> Vec<UserKey>;
+    /// Erases a record, and from the audit whose it was; the answer comes once that is on disk.
+    fn forget(
+        &self,
+        key: &UserKey,
+        audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Keeps a group, or, where there is none, takes the one of that id away.
+    fn set_group(
+        &self,
+        directory: &str,
+        id: &UpstreamId,
+        group: Option<Group>,
+        audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// The newest audit rows before `cursor`, newest first.
     fn audit(
         &self,
         cursor: Option<i64>,
         limit: usize,
+    ) -> impl Future<Output = Result<Page<AuditEntry>, StoreError>> + Send {
+        self.audit_rows(AuditFilter::default(), AuditOrder::Before(cursor), limit)
+    }
+    /// A page of those audit rows, in that order.
+    fn audit_rows(
+        &self,
+        filter: AuditFilter,
+        order: AuditOrder,
+        limit: usize,
     ) -> impl Future<Output = Result<Page<AuditEntry>, StoreError>> + Send;
+    /// Tells the number of the newest audit row whenever there is one.
+    fn newest_audit(&self) -> tokio::sync::watch::Receiver<i64>;
     /// Whether the last write reached the disk.
     fn is_healthy(&self) -> bool;
 }

@@ -180,15 +180,9 @@ where
     /// look decides.
     async fn delete(&self, stored: &Stored) {
         let Record { key, version, name, dn, .. } = &*stored.record;
-        let audit = AuditEntry {
-            sequence: 0,
-            at: self.clock.now(),
-            cause: "reconcile",
-            actor: String::new(),
-            action: "deleted",
-            user: Some(key.clone()),
-            detail: format!("missing for too long: name {name:?}, dn {dn:?}"),
-        };
+        let detail = format!("missing for too long: name {name:?}, dn {dn:?}");
+        let audit = AuditEntry::new(self.clock.now(), "reconcile", "", "deleted");
+        let audit = audit.about(key).saying(detail);
         if self.records.delete(key, *version, audit).await.is_ok() {
             let (directory, user) = (&*key.directory, key.upstream_id.as_str());
             self.events.emit(&Event::RecordDeleted { directory, user });

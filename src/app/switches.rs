@@ -4,15 +4,24 @@
 use super::events::{AuditEntry, Event};
 use super::ports::{Catalogue, Clock, Events, Records, StoreError};
 use crate::domain::policy::{DirectoryPolicy, Switch, UserType};
+use crate::domain::record::Record;
 use crate::domain::time::Timestamp;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// The value in force: the stored one, else the file's. It is asked at every sign-on.
-pub fn effective(records: &impl Records, directory: &str, user_type: &UserType) -> Switch {
-    records
-        .switch(directory, &user_type.name)
-        .map_or(user_type.update_on_sign_on, |stored| stored.value)
+/// The value in force: the record's own, else the user type's stored one, else the file's. It is
+/// asked at every sign-on.
+pub fn effective(
+    records: &impl Records,
+    directory: &str,
+    user_type: &UserType,
+    record: Option<&Record>,
+) -> Switch {
+    let of_type = || {
+        let stored = records.switch(directory, &user_type.name);
+        stored.map_or(user_type.update_on_sign_on, |stored| stored.value)
+    };
+    record.and_then(|record| record.switch).unwrap_or_else(of_type)
 }
 
 /// Where a value comes from.
@@ -110,22 +119,16 @@ impl<C: Catalogue, K: Clock, E: Events> Switches<C, K, E> {
         }
         let new = value.unwrap_or(user_type.update_on_sign_on);
         let new_source = if value.is_some() { "stored" } else { Source::File.name() };
-        let audit = AuditEntry {
-            sequence: 0,
-            at: self.clock.now(),
-            cause: "admin",
-            actor: who.to_owned(),
-            action: "switch-changed",
-            user: None,
-            detail: format!(
-                "{}/{}: update-on-sign-on {} ({}) -> {} ({new_source})",
-                directory.name,
-                user_type.name,
-                on_off(old.value),
-                old.source.name(),
-                on_off(new),
-            ),
-        };
+        let detail = format!(
+            "{}/{}: update-on-sign-on {} ({}) -> {} ({new_source})",
+            directory.name,
+            user_type.name,
+            on_off(old.value),
+            old.source.name(),
+            on_off(new),
+        );
+        let row = AuditEntry::new(self.clock.now(), "admin", who, "switch-changed");
+        let audit = row.saying(detail);
         self.catalogue.set_switch(&directory.name, &user_type.name, value, audit).await?;
         self.events.emit(&Event::SwitchChanged {
             directory: &directory.name,

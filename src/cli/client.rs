@@ -4,6 +4,7 @@ use super::access::Access;
 use super::exit::{Exit, Failure};
 use serde_json::Value;
 use std::fmt::Write;
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
 use ureq::http::Response;
 use ureq::{Agent, Body};
@@ -12,6 +13,8 @@ use ureq::{Agent, Body};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request may take as a whole.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a stream may last; the gateway ends it earlier.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most bytes of an answer: a user in ten thousand groups with long paths fits.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 
@@ -57,6 +60,44 @@ impl Client {
         let request = self.agent.post(format!("{}{path}", self.access.url));
         let answer = request.header("Authorization", self.bearer()).send_json(body);
         self.understand(answer)
+    }
+
+    /// `PUT` with a JSON body.
+    pub(super) fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.agent.put(format!("{}{path}", self.access.url));
+        let answer = request.header("Authorization", self.bearer()).send_json(body);
+        self.understand(answer)
+    }
+
+    /// `DELETE`.
+    pub(super) fn delete(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.delete(format!("{}{path}", self.access.url));
+        let answer = request.header("Authorization", self.bearer()).call();
+        self.understand(answer)
+    }
+
+    /// `GET` of what comes bit by bit.
+    pub(super) fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, Option<&str>)],
+    ) -> Result<impl BufRead + use<>, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.access.url));
+        for (name, value) in query {
+            if let Some(value) = value {
+                request = request.query(*name, *value);
+            }
+        }
+        let request = request.config().timeout_global(Some(STREAM_TIMEOUT)).build();
+        let answer = request.header("Authorization", self.bearer()).call();
+        match answer {
+            Ok(answer) if answer.status().is_success() => {
+                Ok(BufReader::new(answer.into_body().into_reader()))
+            }
+            answer => Err(self.understand(answer).err().unwrap_or_else(|| {
+                Failure::new(Exit::Internal, "internal", "an answer without a stream")
+            })),
+        }
     }
 
     fn bearer(&self) -> String {

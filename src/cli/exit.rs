@@ -101,6 +101,9 @@ fn candidate_line(candidate: &Value) -> String {
     let field = |name: &str| candidate[name].as_str().unwrap_or_default().to_owned();
     match candidate.as_str() {
         Some(name) => name.to_owned(),
+        None if candidate["kind"].is_string() => {
+            format!("id:{}  {}/{}  {}", field("id"), field("directory"), field("name"), field("dn"))
+        }
         None => format!(
             "rec:{}  {}/{}  {}  {}",
             field("id"),

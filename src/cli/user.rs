@@ -81,6 +81,13 @@ fn portrait(user: &Value) -> String {
     for (name, value) in rows {
         row(&mut out, name, NAMES, &value);
     }
+    if user["upstream_display_name"].is_string() {
+        row(&mut out, "upstream name", NAMES, &text(&user["upstream_display_name"]));
+    }
+    if let Some(is_on) = user["update_on_sign_on"].as_bool() {
+        let value = if is_on { "update-on-sign-on=on" } else { "update-on-sign-on=off" };
+        row(&mut out, "of its own", NAMES, value);
+    }
     attributes(&mut out, user);
     memberships(&mut out, user);
     out
@@ -119,7 +126,12 @@ fn memberships(out: &mut String, user: &Value) {
         let provenance = text(&membership["provenance"]);
         let since = text(&membership["since"]);
         let name = group_name(membership);
-        row(out, &name, width, &format!("{provenance}, {reach}{effective}, since {since}"));
+        let until =
+            membership["until"].as_str().map(|until| format!(" until {}", text(&until.into())));
+        let until = until.unwrap_or_default();
+        let review = if membership["in_review"] == true { ", in review" } else { "" };
+        let said = format!("{provenance}, {reach}{effective}{review}, since {since}{until}");
+        row(out, &name, width, &said);
         for (step, dn) in membership["path"].as_array().into_iter().flatten().enumerate() {
             let arrow = if step == 0 { "" } else { "-> " };
             row(out, "", width, &format!("{}{arrow}{}", "  ".repeat(step), text(dn)));

@@ -99,7 +99,9 @@ const DN: &str = "a distinguished name (RFC 4514)";
 const NETWORK: &str =
     "an IP address or a network, \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"";
 const FILTER: &str = "a search filter (RFC 4515)";
-const PATTERN: &str = "a group's id, DN or name in any case; `*` stands for any text";
+const PATTERN: &str = "a group's id, DN or name in any case; `*` stands for any text, and /…/ is a regular expression";
+const REGEX: &str = "a regular expression";
+const TEMPLATE: &str = "text with $1, ${1} or ${name} for the pattern's groups";
 const NAME: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
 const MECHANISM: &str = "a SASL mechanism (RFC 4422) without channel binding";
 const SASL_MECHANISMS: &str = "[\"SCRAM-SHA-512\", \"SCRAM-SHA-384\", \"SCRAM-SHA-256\", \"SCRAM-SHA-224\", \"SCRAM-SHA-1\", \"DIGEST-MD5\", \"CRAM-MD5\", \"NTLM\", \"PLAIN\", \"LOGIN\", \"ANONYMOUS\", \"OAUTHBEARER\", \"GSSAPI\", \"GSS-SPNEGO\", \"GS2-KRB5\", \"GS2-IAKERB\"]";
@@ -268,6 +270,8 @@ pub const KEYS: &[Key] = &[
         "How often last sign-ons that changed nothing else are written."),
     key("store", "max_audit_rows", Count(1, 1_000_000_000), Default("1000000"),
         "How many rows of the audit are kept; the oldest go first."),
+    key("store", "max_audit_age", Duration(HOUR, 36_500 * DAY), Default("\"400d\""),
+        "How old a row of the audit becomes; older ones go."),
 
     key("admin", "listen", Text("an IP address and a port, or \"off\""), Default("\"127.0.0.1:8389\""),
         "The address of the HTTP API, /metrics, /livez and /readyz; \"off\" for none."),
@@ -451,6 +455,10 @@ pub const KEYS: &[Key] = &[
         "Which entries there are users of this type."),
     key("directory.user_type", "username", Text(ATTRIBUTE), Default("\"uid\""),
         "The attribute that holds the user name; \"sAMAccountName\" on Active Directory."),
+    key("directory.user_type", "username_pattern", Text(REGEX), Optional("\"^(.+)@example\\\\.com$\""),
+        "What the attribute's value has to match as a whole; its first group is the user name."),
+    key("directory.user_type", "username_template", Text(TEMPLATE), Optional("\"$1\""),
+        "What the user name is made of: the pattern's groups, or $0 for the whole value."),
     key("directory.user_type", "update_on_sign_on", Flag, Default("true"),
         "Whether records follow the directory at every sign-on; `bindgate user-type set` stands over it."),
     key("directory.user_type", "groups", Choice(&["always", "first-sign-on", "never"]), Default("\"always\""),
@@ -459,6 +467,10 @@ pub const KEYS: &[Key] = &[
         "What a bind is answered when the directory could not be observed: as it was, or unavailable."),
     key("directory.user_type", "create", Flag, Default("true"),
         "Whether a first sign-on makes a record."),
+    key("directory.user_type", "on_unprovisioned", Choice(&["admit", "refuse"]), Default("\"admit\""),
+        "What a bind is answered of somebody who gets no record: as the directory does, or as a wrong password."),
+    key("directory.user_type", "create_groups", Flag, Default("true"),
+        "Whether groups that the gateway does not keep yet are taken over; others are skipped and told."),
     key("directory.user_type", "update_attributes", Flag, Default("true"),
         "Whether later sign-ons change attributes; each may have a rule of its own beside this."),
     key("directory.user_type", "minimum_interval", Duration(0, DAY), Default("\"0s\""),
@@ -471,6 +483,8 @@ pub const KEYS: &[Key] = &[
         "Groups that every sign-on gives, and none takes away; of the directory, or names of your own."),
     key("directory.user_type", "ignored_groups", List(PATTERN), Default("[]"),
         "Groups that are neither added nor removed; those above them are found all the same."),
+    key("directory.user_type", "protected_groups", List(PATTERN), Default("[]"),
+        "Groups that no sign-on leaves without anybody: what would is held, and told."),
     key("directory.user_type", "disabled_filter", Text(FILTER), Optional("\"(employeeType=left)\""),
         "Which entries are disabled, beside those that the directory's own attributes say are."),
     key("directory.user_type", "on_reactivate_local", Choice(&["keep", "drop", "review"]), Default("\"review\""),

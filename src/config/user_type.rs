@@ -5,9 +5,10 @@ use super::keys;
 use super::reader::{Reader, Section};
 use super::value;
 use super::value::Mistake;
+use crate::domain::name_rule::NameRule;
 use crate::domain::policy::{
     Absent, AfterGrace, AttributeMapping, AttributeUpdate, GroupPattern, GroupSync, MissingPolicy,
-    OnReactivateLocal, OnUnknown, Switch, UnknownReactivation, UserType,
+    OnReactivateLocal, OnUnknown, OnUnprovisioned, Switch, UnknownReactivation, UserType,
 };
 use crate::proto::dn::DistinguishedName;
 use std::sync::Arc;
@@ -90,6 +91,10 @@ fn user_type<'d>(
     let answers = [("keep", OnUnknown::Keep), ("deny", OnUnknown::Deny)];
     let on_unknown = r.choice(section, "on_unknown", &answers);
     let create = r.flag(section, "create");
+    let answers = [("admit", OnUnprovisioned::Admit), ("refuse", OnUnprovisioned::Refuse)];
+    let on_unprovisioned = r.choice(section, "on_unprovisioned", &answers);
+    let create_groups = r.flag(section, "create_groups");
+    let name_rule = name_rule(r, section);
     let update_attributes = r.flag(section, "update_attributes");
     let minimum_interval = r.duration(section, "minimum_interval");
     let given = given(r, section);
@@ -107,11 +112,15 @@ fn user_type<'d>(
         groups: groups?,
         on_unknown: on_unknown?,
         create: create?,
+        name_rule: name_rule?,
+        on_unprovisioned: on_unprovisioned?,
+        create_groups: Switch::from_bool(create_groups?),
         update_attributes: Switch::from_bool(update_attributes?),
         add_from_partial: given.add_from_partial,
         default_groups: given.at_first,
         always_groups: given.always,
         ignored_groups: given.ignored,
+        protected_groups: given.protected,
         disabled: lifecycle.disabled,
         on_reactivate_local: lifecycle.local,
         unknown_reactivation: lifecycle.unknown,
@@ -126,6 +135,7 @@ struct Given {
     at_first: Vec<DistinguishedName>,
     always: Vec<DistinguishedName>,
     ignored: Vec<GroupPattern>,
+    protected: Vec<GroupPattern>,
 }
 
 fn given<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Given> {
@@ -134,11 +144,14 @@ fn given<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Given> {
     let always = names(r, section, "always_groups");
     let ignored = r.list(section, "ignored_groups", pattern);
     let ignored = ignored?.into_iter().map(Spanned::into_inner).collect();
+    let protected = r.list(section, "protected_groups", protected);
+    let protected = protected?.into_iter().map(Spanned::into_inner).collect();
     Some(Given {
         add_from_partial: add_from_partial?,
         at_first: at_first?,
         always: always?,
         ignored,
+        protected,
     })
 }
 
@@ -157,12 +170,67 @@ fn names<'d>(
     Some(names.into_iter().map(Spanned::into_inner).collect())
 }
 
+fn protected(text: &str) -> Result<GroupPattern, Mistake> {
+    if text.trim().is_empty() {
+        return Err(Mistake::new("this names no group", "for example \"cn=admins,*\""));
+    }
+    group_pattern(text)
+}
+
+fn group_pattern(text: &str) -> Result<GroupPattern, Mistake> {
+    GroupPattern::read(text).map_err(|error| bad_regex(&error))
+}
+
+fn bad_regex(error: &regex::Error) -> Mistake {
+    let told = error.to_string();
+    let last = told.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    Mistake::new(
+        format!("this is no regular expression: {last}"),
+        "see docs.rs/regex for the syntax",
+    )
+}
+
 fn pattern(text: &str) -> Result<GroupPattern, Mistake> {
     if text.chars().all(|c| c == '*' || c.is_whitespace()) {
         let help = "to take no groups over, write groups = \"never\"";
         return Err(Mistake::new("this would ignore every group", help));
     }
-    Ok(GroupPattern::new(text))
+    group_pattern(text)
+}
+
+/// How the user name is made, if not of the attribute's value as it is.
+fn name_rule<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Option<NameRule>> {
+    let text = |r: &mut Reader<'d>, key| {
+        r.optional(section, key, |r, section, name| r.text(section, name, regex_text))
+    };
+    let pattern = text(r, "username_pattern")?;
+    let template = r.optional(section, "username_template", |r, section, name| {
+        r.text(section, name, template_text)
+    })?;
+    let (pattern, template) = (pattern.map(Spanned::into_inner), template);
+    let Some(at) = section.get("username_template").or(section.get("username_pattern")) else {
+        return Some(None);
+    };
+    let written = template.map(Spanned::into_inner);
+    let rule = NameRule::new(pattern.as_deref(), written.as_deref()).ok()?;
+    if let Some(name) = rule.dangling() {
+        let message = format!("`username_pattern` has no group \"{name}\"");
+        r.error(at.span(), message, "$0 is the whole value; ${1}x keeps a group apart from text");
+        return None;
+    }
+    Some(Some(rule))
+}
+
+fn regex_text(text: &str) -> Result<String, Mistake> {
+    let made = NameRule::new(Some(text), None);
+    made.map(|_| text.to_owned()).map_err(|error| bad_regex(&error))
+}
+
+fn template_text(text: &str) -> Result<String, Mistake> {
+    if text.trim().is_empty() {
+        return Err(Mistake::new("this makes no name", "for example \"$1\""));
+    }
+    Ok(text.to_owned())
 }
 
 /// What the configuration says of accounts that are disabled, gone, or back.

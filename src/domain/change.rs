@@ -2,6 +2,7 @@
 //!
 //! What a change says of itself never holds an attribute's value: it goes into the audit.
 
+use super::policy::Switch;
 use super::record::{InactiveReason, Membership, MembershipKey, Record, RecordId, Route, UserKey};
 use super::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,6 +80,10 @@ pub enum Change {
     ReasonLifted(InactiveReason),
     /// The user name that the directory gives is another record's; `None` if it is not any more.
     Collided(Option<String>),
+    /// An admin gave a name for people, or took it back.
+    LocallyNamed(Option<String>),
+    /// An admin said whether this record follows the directory, or took that back.
+    SwitchSet(Option<Switch>),
 }
 
 /// A change that does not fit the record: a fault of ours, never of a peer.
@@ -114,7 +119,8 @@ impl fmt::Display for Change {
                 write!(f, "attribute {name:?} set, values: {}", values.len())
             }
             Self::MembershipAdded { key, membership } => {
-                write!(f, "added to {key} at depth {}", membership.route.depth())
+                write!(f, "added to {key} at depth {}", membership.route.depth())?;
+                membership.until.map_or(Ok(()), |_| f.write_str(", for a time"))
             }
             Self::MembershipRerouted { key, route } => {
                 write!(f, "another way to {key}, at depth {}", route.depth())
@@ -126,6 +132,9 @@ impl fmt::Display for Change {
             Self::ReasonLifted(reason) => write!(f, "no longer inactive by {}", reason.name()),
             Self::Collided(Some(name)) => write!(f, "name {name:?} is another record's"),
             Self::Collided(None) => f.write_str("no collision of names any more"),
+            Self::LocallyNamed(Some(_)) => f.write_str("local display name set"),
+            Self::LocallyNamed(None) => f.write_str("local display name taken away"),
+            Self::SwitchSet(value) => write!(f, "update-on-sign-on is {}", switch_name(*value)),
         }
     }
 }
@@ -133,6 +142,15 @@ impl fmt::Display for Change {
 impl fmt::Display for MembershipKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "group {:?} ({})", self.group.as_str(), self.provenance.name())
+    }
+}
+
+/// A switch that may be set: `on`, `off` or `default`.
+pub fn switch_name(value: Option<Switch>) -> &'static str {
+    match value {
+        Some(Switch::On) => "on",
+        Some(Switch::Off) => "off",
+        None => "default",
     }
 }
 
@@ -166,6 +184,8 @@ fn apply_one(record: Option<Record>, change: &Change) -> Result<Option<Record>, 
         Change::Deactivated { reason, at } => deactivate(&mut record, *reason, *at)?,
         Change::ReasonLifted(reason) => lift(&mut record, *reason)?,
         Change::Collided(name) => record.collision.clone_from(name),
+        Change::LocallyNamed(name) => record.local_name.clone_from(name),
+        Change::SwitchSet(value) => record.switch = *value,
     }
     Ok(Some(record))
 }
@@ -181,6 +201,8 @@ fn create(change: &Change) -> Result<Record, Misfit> {
         name: name.clone(),
         dn: dn.clone(),
         display_name: None,
+        local_name: None,
+        switch: None,
         attributes: BTreeMap::new(),
         inactive: BTreeSet::new(),
         missing_since: None,

@@ -123,6 +123,8 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// Whether the user is taken back.
     pub reactivation: Reactivation,
+    /// Groups of the directory that are not kept, and are not to be (S5.5).
+    pub skipped: Vec<Group>,
 }
 
 impl Plan {

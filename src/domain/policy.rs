@@ -1,10 +1,15 @@
 //! What the configuration says about the users of a directory.
 
 use super::membership::MemberAttribute;
+use super::name_rule::NameRule;
 use super::record::Group;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
+use regex::{Regex, RegexBuilder};
 use std::sync::Arc;
+
+/// The most bytes of a compiled regular expression.
+pub const MAX_REGEX: usize = 1 << 20;
 
 /// How long a record is only missing, unless the configuration says otherwise.
 const DEFAULT_GRACE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
@@ -152,19 +157,55 @@ pub enum AfterGrace {
     Delete,
 }
 
-/// Names a group that is left alone: by its id, DN or name, without regard to case; `*` stands for
-/// any text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupPattern {
-    parts: Vec<String>,
-    dn: Option<DistinguishedName>,
+/// What a bind is answered of somebody who gets no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnprovisioned {
+    /// As the directory answers it.
+    Admit,
+    /// As a wrong password is answered.
+    Refuse,
 }
 
+/// Names groups by id, DN or name, without regard to case: as they are, with `*` for any text, or by
+/// a regular expression between slashes.
+#[derive(Debug, Clone)]
+pub struct GroupPattern {
+    text: String,
+    parts: Vec<String>,
+    dn: Option<DistinguishedName>,
+    regex: Option<Regex>,
+}
+
+impl PartialEq for GroupPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for GroupPattern {}
+
 impl GroupPattern {
-    /// The pattern of that text.
+    /// The pattern of that text; between slashes it is a regular expression, which may be none.
+    pub fn read(text: &str) -> Result<Self, regex::Error> {
+        let inner = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        let Some(inner) = inner.filter(|inner| !inner.is_empty()) else {
+            return Ok(Self::new(text));
+        };
+        let regex =
+            RegexBuilder::new(inner).case_insensitive(true).size_limit(MAX_REGEX).build()?;
+        Ok(Self { regex: Some(regex), ..Self::new(text) })
+    }
+
+    /// The pattern of that text, in which slashes mean nothing.
     pub fn new(text: &str) -> Self {
         let dn = DistinguishedName::parse(text).ok().filter(|_| !text.contains('*'));
-        Self { parts: text.to_lowercase().split('*').map(str::to_owned).collect(), dn }
+        let parts = text.to_lowercase().split('*').map(str::to_owned).collect();
+        Self { text: text.to_owned(), parts, dn, regex: None }
+    }
+
+    /// The pattern as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether it names this group.
@@ -174,6 +215,9 @@ impl GroupPattern {
             Some(*dn == DistinguishedName::parse(&group.dn).ok()?)
         };
         let texts = [group.id.as_str(), &group.dn, &group.name];
+        if let Some(regex) = &self.regex {
+            return texts.into_iter().any(|text| regex.is_match(text));
+        }
         texts.into_iter().any(|text| self.fits(&text.to_lowercase())) || same_dn() == Some(true)
     }
 
@@ -211,6 +255,12 @@ pub struct UserType {
     pub on_unknown: OnUnknown,
     /// Whether a first sign-on makes a record.
     pub create: bool,
+    /// What the user name is made of, beside the attribute's value itself.
+    pub name_rule: Option<NameRule>,
+    /// What a bind is answered of somebody who gets no record.
+    pub on_unprovisioned: OnUnprovisioned,
+    /// Whether groups of the directory that are not kept yet are taken over.
+    pub create_groups: Switch,
     /// Whether later sign-ons change attributes.
     pub update_attributes: Switch,
     /// Whether groups that were seen are added although not all could be read.
@@ -221,6 +271,8 @@ pub struct UserType {
     pub always_groups: Vec<DistinguishedName>,
     /// Groups that are neither added nor removed.
     pub ignored_groups: Vec<GroupPattern>,
+    /// Groups that no sign-on leaves without anybody (S7.3).
+    pub protected_groups: Vec<GroupPattern>,
     /// Which entries are disabled, beside what the directory's own attributes say.
     pub disabled: Option<Filter>,
     /// What becomes of local memberships when the directory takes a user back.
@@ -247,11 +299,15 @@ impl UserType {
             groups: GroupSync::Always,
             on_unknown: OnUnknown::Keep,
             create: true,
+            name_rule: None,
+            on_unprovisioned: OnUnprovisioned::Admit,
+            create_groups: Switch::On,
             update_attributes: Switch::On,
             add_from_partial: false,
             default_groups: Vec::new(),
             always_groups: Vec::new(),
             ignored_groups: Vec::new(),
+            protected_groups: Vec::new(),
             disabled: None,
             on_reactivate_local: OnReactivateLocal::Review,
             unknown_reactivation: UnknownReactivation::Deny,
@@ -262,7 +318,17 @@ impl UserType {
 
     /// Whether a group is left alone.
     pub fn ignores(&self, group: &Group) -> bool {
-        self.ignored_groups.iter().any(|pattern| pattern.names(group))
+        self.ignoring(group).is_some()
+    }
+
+    /// The rule by which a group is left alone.
+    pub fn ignoring(&self, group: &Group) -> Option<&GroupPattern> {
+        self.ignored_groups.iter().find(|pattern| pattern.names(group))
+    }
+
+    /// Whether no sign-on leaves a group without anybody.
+    pub fn protects(&self, group: &Group) -> bool {
+        self.protected_groups.iter().any(|pattern| pattern.names(group))
     }
 }
 

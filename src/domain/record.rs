@@ -1,6 +1,7 @@
 //! The gateway's durable copy of a user.
 
 use super::observation::UnknownReason;
+use super::policy::Switch;
 use super::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -125,12 +126,14 @@ pub struct Membership {
     pub since: Timestamp,
     /// Whether an admin has to confirm it before it counts (S4.5).
     pub in_review: bool,
+    /// When it ends by itself; only a pin does.
+    pub until: Option<Timestamp>,
 }
 
 impl Membership {
     /// One that counts.
     pub fn new(route: Route, since: Timestamp) -> Self {
-        Self { route, since, in_review: false }
+        Self { route, since, in_review: false, until: None }
     }
 }
 
@@ -271,8 +274,12 @@ pub struct Record {
     pub name: String,
     /// The DN as the directory spells it.
     pub dn: String,
-    /// The name for people.
+    /// The name for people, as the directory gives it.
     pub display_name: Option<String>,
+    /// The name for people that an admin gave: it is shown in place of the directory's (S7.1).
+    pub local_name: Option<String>,
+    /// Whether this record follows the directory, if an admin said so for it alone (S5.8).
+    pub switch: Option<Switch>,
     /// The mapped attributes by their local name, values sorted; none is empty.
     pub attributes: BTreeMap<String, Vec<Vec<u8>>>,
     /// Why the record is not active; active if empty. `Missing` carries its moment in `missing_since`.
@@ -290,6 +297,16 @@ pub struct Record {
 }
 
 impl Record {
+    /// The name for people that is served: an admin's, else the directory's.
+    pub fn shown_name(&self) -> Option<&str> {
+        self.local_name.as_deref().or(self.display_name.as_deref())
+    }
+
+    /// When the first of the memberships that end by themselves does.
+    pub fn next_end(&self) -> Option<Timestamp> {
+        self.memberships.values().filter_map(|membership| membership.until).min()
+    }
+
     /// Whether nothing makes the record inactive.
     pub fn is_active(&self) -> bool {
         self.inactive.is_empty()
@@ -324,7 +341,21 @@ impl Record {
 
     /// The effective groups, each once.
     pub fn effective_groups(&self) -> BTreeSet<&UpstreamId> {
-        self.effective_memberships().map(|(key, _)| &key.group).collect()
+        let mut groups: Vec<&UpstreamId> = Vec::new();
+        if !self.is_active() {
+            return BTreeSet::new();
+        }
+        // The rows of a group stand beside each other, a denial behind all others.
+        for (key, membership) in &self.memberships {
+            let is_last = groups.last() == Some(&&key.group);
+            match (key.provenance, is_last) {
+                (Provenance::PinDeny, true) => drop(groups.pop()),
+                (Provenance::PinDeny, false) | (_, true) => {}
+                (_, false) if membership.in_review => {}
+                (_, false) => groups.push(&key.group),
+            }
+        }
+        groups.into_iter().collect()
     }
 
     /// The memberships that the directory says: the only ones that a sign-on changes.

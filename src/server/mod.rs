@@ -4,6 +4,7 @@ mod certificates;
 mod clock;
 mod descriptors;
 mod oversight;
+mod pins;
 mod running;
 mod signals;
 

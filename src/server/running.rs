@@ -1,25 +1,25 @@
 //! A gateway that runs: its workers, its administration, and its end.
 
+mod guards;
+
 use super::clock::SystemClock;
-use super::oversight::{Directories, Part};
 use super::signals::Signals;
-use super::{Config, RunError, certificates, descriptors};
+use super::{Config, RunError, certificates, descriptors, pins};
 use crate::admin::{self, PartState, ReadyPart};
-use crate::app::barrier::Barrier;
 use crate::app::breaker::Breaker;
 use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
+use crate::app::live::Live;
 use crate::app::oversight::Oversight;
 use crate::app::ports::{Catalogue, Events, Ports};
 use crate::app::reconcile;
-use crate::app::saved::{ReplicaStore, SeenMarker};
 use crate::app::sign_on::{BarrierOf, SignOns};
 use crate::app::throttle::Throttle;
-use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
+use crate::domain::policy::DirectoryPolicy;
 use crate::frontend::{self, Drain, Listeners, Phase};
 use crate::store::{ReplicaFile, Store};
 use crate::telemetry::Telemetry;
-use crate::upstream::{self, LiveCopy, ReplicaLimits};
+use crate::upstream;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -118,16 +118,19 @@ impl Running {
         };
         let policies = policies(&config);
         let barriers = running.follow(&config, &policies)?;
-        let breakers = running.breakers(&config);
-        let guards = (barriers, breakers);
+        let guards = (barriers, running.breakers(&config));
+        let sign_ons = running.sign_ons(&config, &policies, &guards);
         if let Some((socket, token)) = admin_socket {
             let oversight = running.oversee(&policies, &guards);
-            running.administer(&config, socket, token, oversight)?;
+            let live = Arc::new(running.over_worker(&sign_ons, 0));
+            running.administer(&config, socket, token, (oversight, live))?;
         }
         running.watch_certificates(&config, &listeners);
         let throttle = throttle(&config);
         running.keep_up(telemetry.clone(), throttle.clone());
-        running.work(&config, (policies, guards), listeners, &throttle)?;
+        let ending = running.drain.reached(Phase::Ending);
+        running.control.handle.spawn(pins::end(running.store.clone(), ending));
+        running.work(&config, (policies, sign_ons), listeners, &throttle)?;
         running.say_hello();
         Ok(running)
     }
@@ -212,29 +215,36 @@ impl Running {
         closed
     }
 
+    fn sign_ons(
+        &self,
+        config: &Config,
+        policies: &[Arc<DirectoryPolicy>],
+        (barriers, breakers): &Guards,
+    ) -> SignOns<Wiring> {
+        let (store, telemetry) = (self.store.clone(), self.telemetry.clone());
+        let (clock, lookups) = (SystemClock::default(), Vec::new());
+        let sign_ons = SignOns::new(config.sign_on, policies, lookups, store, clock, telemetry);
+        sign_ons.with_barriers(barriers.clone()).with_breakers(breakers.clone())
+    }
+
+    /// The sign-ons over a worker's connections.
+    fn over_worker(&self, sign_ons: &SignOns<Wiring>, index: usize) -> SignOns<Wiring> {
+        sign_ons.over(self.upstreams.iter().map(|upstream| upstream.lookups(index)).collect())
+    }
+
     fn work(
         &mut self,
         config: &Config,
-        (policies, (barriers, breakers)): (Vec<Arc<DirectoryPolicy>>, Guards),
+        (policies, sign_ons): (Vec<Arc<DirectoryPolicy>>, SignOns<Wiring>),
         listeners: Vec<Listeners>,
         throttle: &Arc<Throttle>,
     ) -> Result<(), RunError> {
         let telemetry = self.telemetry.clone();
-        let sign_ons = SignOns::<Wiring>::new(
-            config.sign_on,
-            &policies,
-            Vec::new(),
-            self.store.clone(),
-            SystemClock::default(),
-            telemetry.clone(),
-        );
-        let sign_ons = sign_ons.with_barriers(barriers).with_breakers(breakers);
         self.sign_ons = Some(sign_ons.clone());
         let listen = Arc::new(config.listen.clone());
         for (index, listeners) in listeners.into_iter().enumerate() {
             let runtime = runtime()?;
-            let lookups = self.upstreams.iter().map(|upstream| upstream.lookups(index)).collect();
-            let sign_ons = sign_ons.over(lookups);
+            let sign_ons = self.over_worker(&sign_ons, index);
             let directories = config.directories.iter().zip(&policies).zip(&self.upstreams);
             let directories = directories
                 .map(|((configured, policy), upstream)| Directory {
@@ -270,80 +280,12 @@ impl Running {
         Ok(())
     }
 
-    /// Begins to follow those directories of which a live copy is wanted. The others have a barrier
-    /// too, which asks how far they have got.
-    fn follow(
-        &mut self,
-        config: &Config,
-        policies: &[Arc<DirectoryPolicy>],
-    ) -> Result<Vec<Option<BarrierOf<Wiring>>>, RunError> {
-        let mut barriers = Vec::new();
-        let mut markers: Vec<(Arc<str>, Arc<dyn SeenMarker>)> = Vec::new();
-        for (at, policy) in policies.iter().enumerate() {
-            let (upstream, configured) = (&self.upstreams[at], &config.directories[at].upstream);
-            let Some(groups) = policy.groups.as_ref().filter(|_| config.sign_on.enabled) else {
-                barriers.push(None);
-                continue;
-            };
-            let limits = ReplicaLimits {
-                message: configured.max_message_size,
-                patience: configured.search_timeout,
-                longest_pause: groups.max_replica_pause,
-                names: groups.max_replica_names,
-            };
-            let copy = match groups.replica {
-                None => LiveCopy::new(policy.clone(), ReplicaPolicy::Groups, limits, None),
-                Some(kept) => {
-                    let archive =
-                        self.archive.clone().map(|archive| archive as Arc<dyn ReplicaStore>);
-                    let copy = || LiveCopy::new(policy.clone(), kept, limits, archive);
-                    let copy = self.telemetry.recording(copy);
-                    let following = upstream.follow(copy.clone());
-                    self.followers.push(Background::start("replica", following)?);
-                    copy
-                }
-            };
-            let patience = config.sign_on.barrier_patience;
-            let barrier = Barrier::new(policy.name.clone(), copy, patience, self.telemetry.clone());
-            let barrier = barrier.with_seen(self.store.marker(&policy.name).as_deref());
-            markers.push((policy.name.clone(), Arc::new(barrier.clone())));
-            barriers.push(Some(barrier));
-        }
-        self.store.keep_markers(markers);
-        Ok(barriers)
-    }
-
-    /// What holds losses of groups of many users at once.
-    fn breakers(&self, config: &Config) -> Vec<Option<Breaker<Telemetry>>> {
-        let breaker = |directory: &crate::config::Directory| {
-            let (name, store) = (directory.policy.name.clone(), Arc::new(self.store.clone()));
-            Some(Breaker::new(name, directory.mass_change, store, self.telemetry.clone()))
-        };
-        config.directories.iter().map(breaker).collect()
-    }
-
-    fn oversee(
-        &self,
-        policies: &[Arc<DirectoryPolicy>],
-        (barriers, breakers): &Guards,
-    ) -> Arc<dyn Oversight> {
-        let parts = policies.iter().zip(&self.upstreams).zip(barriers).zip(breakers);
-        let parts = parts.map(|(((policy, upstream), barrier), breaker)| Part {
-            breaker: breaker.clone(),
-            policy: policy.clone(),
-            upstream: upstream.clone(),
-            barrier: barrier.clone(),
-            is_followed: policy.groups.as_ref().is_some_and(|groups| groups.replica.is_some()),
-        });
-        Arc::new(Directories(parts.collect()))
-    }
-
     fn administer(
         &mut self,
         config: &Config,
         socket: std::net::TcpListener,
         token: admin::Token,
-        oversight: Arc<dyn Oversight>,
+        (oversight, live): (Arc<dyn Oversight>, Arc<dyn Live>),
     ) -> Result<(), RunError> {
         let telemetry = &self.telemetry;
         let internal = |error: std::io::Error| RunError::Internal(error.to_string());
@@ -358,6 +300,8 @@ impl Running {
             events: telemetry.clone(),
             directories: policies,
             oversight,
+            live,
+            read_policies: Arc::new(read_policies),
             readiness: Arc::new(move || readiness(&store, &names, &upstreams, &drain)),
             render_metrics: Arc::new(move || metrics.render()),
             token,
@@ -423,6 +367,12 @@ impl Running {
             self.workers.len(),
         );
     }
+}
+
+/// The directories of a configuration that is not in force; the files that it names need not be here.
+fn read_policies(text: &str) -> Result<Vec<Arc<DirectoryPolicy>>, String> {
+    let config = crate::config::parse(text, "configuration").map_err(|all| all.render())?;
+    Ok(policies(&config))
 }
 
 /// The runtime of administration, on a thread of its own: nothing there delays a client.

@@ -6,7 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What leads from each version of the schema to the next, the first from an empty file.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+];
 /// The newest version of the schema that is known here.
 const SUPPORTED: u32 = MIGRATIONS.len() as u32;
 /// How long a foreign tool that holds the file may keep a commit waiting.
@@ -74,6 +78,8 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
+    // What is deleted is overwritten: whoever is forgotten is not to be found in the file.
+    connection.pragma_update(None, "secure_delete", true).map_err(fault)?;
     connection
         .query_row(&format!("PRAGMA journal_size_limit = {LOG_SIZE}"), [], |_| Ok(()))
         .map_err(fault)

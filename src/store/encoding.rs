@@ -1,8 +1,10 @@
 //! Values as the columns hold them: texts and JSON that anybody's tools can read.
 
+use crate::app::audit::{ACTIONS, CAUSES};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
-use crate::domain::record::{GroupsOutcome, InactiveReason, UpstreamId};
+use crate::domain::record::{GroupsOutcome, InactiveReason, Provenance, UpstreamId};
+use crate::domain::step::Step;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,28 +13,6 @@ pub(super) type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
 
 /// What an audit row's texts become that this version does not know.
 const OTHER: &str = "other";
-const CAUSES: [&str; 3] = ["sign-on", "admin", "reconcile"];
-const ACTIONS: [&str; 19] = [
-    "created",
-    "deleted",
-    "changed",
-    "switch-changed",
-    "refused",
-    "disabled",
-    "enabled",
-    "pinned",
-    "unpinned",
-    "forgotten",
-    "held",
-    "confirmed",
-    "rejected",
-    "linked",
-    "missing",
-    "imported",
-    "token-created",
-    "token-revoked",
-    "rollback-accepted",
-];
 const KNOWN: &str = "known";
 const UNKNOWN: &str = "unknown: ";
 const HEX: &str = "hex";
@@ -157,6 +137,43 @@ pub(super) fn switch_from_text(text: &str) -> Option<Switch> {
     }
 }
 
+/// `[{"what": "name", "before": ["ann"], "after": ["anna"]}]`.
+pub(super) fn steps_to_text(steps: &[Step]) -> String {
+    let one = |step: &Step| {
+        let mut map = Map::new();
+        map.insert("what".to_owned(), step.what.clone().into());
+        if let Some(of) = &step.of {
+            map.insert("of".to_owned(), of.clone().into());
+        }
+        if let Some(provenance) = step.provenance {
+            map.insert("provenance".to_owned(), provenance.name().into());
+        }
+        map.insert("before".to_owned(), step.before.clone().into());
+        map.insert("after".to_owned(), step.after.clone().into());
+        Value::Object(map)
+    };
+    steps.iter().map(one).collect::<Value>().to_string()
+}
+
+/// The steps of such a text; those that cannot be understood are left out.
+pub(super) fn steps_from_text(text: &str) -> Vec<Step> {
+    let list = |value: &Value| -> Vec<String> {
+        let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
+    };
+    let one = |value: &Value| {
+        Some(Step {
+            what: value["what"].as_str()?.to_owned(),
+            of: value["of"].as_str().map(str::to_owned),
+            provenance: value["provenance"].as_str().and_then(Provenance::from_name),
+            before: list(&value["before"]),
+            after: list(&value["after"]),
+        })
+    };
+    let all: Value = serde_json::from_str(text).unwrap_or_default();
+    all.as_array().into_iter().flatten().filter_map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +194,7 @@ mod tests {
             let _ = reasons_from_text(&text);
             let _ = path_from_text(&text);
             let _ = outcome_from_text(&text);
+            let _ = steps_from_text(&text);
             let _ = from_hex(&text);
         }
 

@@ -2,13 +2,15 @@
 //! all that were written reach the disk together, or none does.
 
 use super::memory::Memory;
-use super::rows;
 use super::writer::{Reply, Write};
+use super::{audit_rows, rows};
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Commit, StoreError, StoredSwitch};
 use crate::domain::change::{Change, Misfit, apply};
 use crate::domain::policy::Switch;
-use crate::domain::record::{InactiveReason, Record, RecordId, UserKey};
+use crate::domain::record::{
+    Group as KeptGroup, InactiveReason, Record, RecordId, UpstreamId, UserKey,
+};
 use rusqlite::{Connection, ErrorCode};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,6 +28,15 @@ impl SwitchChange {
     fn stored(&self) -> Option<StoredSwitch> {
         self.value.map(|value| StoredSwitch { value, set_at: self.audit.at })
     }
+}
+
+/// What keeps a group, or takes it away.
+#[derive(Debug)]
+pub(super) struct GroupChange {
+    pub(super) directory: String,
+    pub(super) id: UpstreamId,
+    pub(super) group: Option<KeptGroup>,
+    pub(super) audit: AuditEntry,
 }
 
 /// What became of a group of writes.
@@ -47,8 +58,7 @@ pub(super) fn write(
     writes: Vec<Write>,
     max_audit_rows: u64,
 ) -> (Outcome, Answers) {
-    let (records, ids, deleted) = Default::default();
-    let mut group = Group { connection, memory, records, ids, deleted };
+    let mut group = Group::new(connection, memory);
     let mut staged = Vec::with_capacity(writes.len());
     let mut rest = writes.into_iter();
     // Every record that is written here was read from a directory that had got no farther.
@@ -68,7 +78,7 @@ pub(super) fn write(
         for directory in staged.iter().filter_map(Staged::forgotten) {
             rows::delete_marker(connection, directory)?;
         }
-        rows::prune_audit(connection, max_audit_rows)?;
+        audit_rows::prune(connection, max_audit_rows)?;
         connection.execute_batch("COMMIT")?;
         Ok(Outcome::Written)
     });
@@ -76,6 +86,9 @@ pub(super) fn write(
         Ok(outcome) => {
             if outcome == Outcome::Written {
                 install_markers(memory, markers);
+                if let Ok(newest) = audit_rows::newest(connection) {
+                    memory.audited(newest);
+                }
             }
             (outcome, Answers { staged, failed: None })
         }
@@ -134,6 +147,8 @@ enum Staged {
     Note { forgotten: Option<String>, reply: Reply<()> },
     Held { directory: String, text: Option<String>, reply: Reply<()> },
     Deleted { key: UserKey, reply: Reply<()> },
+    Remark,
+    Group { change: GroupChange, reply: Reply<()> },
     Refused { write: Write, error: StoreError },
 }
 
@@ -173,12 +188,22 @@ impl Staged {
                 }
                 let _ = reply.send(Ok(()));
             }
+            Self::Remark => {}
             Self::Deleted { key, reply } => {
                 memory.uninstall(&key);
                 let _ = reply.send(Ok(()));
             }
             Self::Held { directory, text, reply } => {
                 memory.install_held(&directory, text);
+                let _ = reply.send(Ok(()));
+            }
+            Self::Group { change, reply } => {
+                match change.group {
+                    Some(group) => {
+                        memory.install_group(&Arc::from(change.directory), Arc::new(group));
+                    }
+                    None => memory.remove_group(&change.directory, &change.id),
+                }
                 let _ = reply.send(Ok(()));
             }
             Self::Refused { write, error } => write.refuse(error),
@@ -192,9 +217,9 @@ impl Staged {
             Self::Switch { reply, .. }
             | Self::Note { reply, .. }
             | Self::Held { reply, .. }
-            | Self::Deleted { reply, .. } => {
-                drop(reply.send(Err(error)));
-            }
+            | Self::Deleted { reply, .. }
+            | Self::Group { reply, .. } => drop(reply.send(Err(error))),
+            Self::Remark => {}
             Self::Refused { write, .. } => write.refuse(error),
         }
     }
@@ -236,10 +261,29 @@ struct Group<'a> {
     deleted: HashSet<UserKey>,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    fn new(connection: &'a Connection, memory: &'a Memory) -> Self {
+        let (records, ids, deleted) = Default::default();
+        Self { connection, memory, records, ids, deleted }
+    }
+
     /// Stages one write; with the fault that ends the transaction, if there is one.
     fn stage(&mut self, write: Write) -> (Staged, Option<rusqlite::Error>) {
         match write {
+            Write::Remark(audit) => {
+                match self.apart(|connection| audit_rows::put(connection, &audit)) {
+                    Ok(()) => (Staged::Remark, None),
+                    Err(fault) => refused(Write::Remark(audit), fault),
+                }
+            }
+            Write::Forget(key, audit, reply) => match self.forget(&key, &audit) {
+                Ok(()) => (Staged::Deleted { key, reply }, None),
+                Err(fault) => refused(Write::Forget(key, audit, reply), fault),
+            },
+            Write::Group(change, reply) => match self.group(&change) {
+                Ok(()) => (Staged::Group { change, reply }, None),
+                Err(fault) => refused(Write::Group(change, reply), fault),
+            },
             Write::Commit(commit, reply) => match self.commit(&commit) {
                 Ok(record) => (Staged::Record { record, commit, reply }, None),
                 Err(fault) => refused(Write::Commit(commit, reply), fault),
@@ -249,7 +293,7 @@ impl Group<'_> {
                 Err(fault) => refused(Write::Switch(change, reply), fault),
             },
             Write::Note(forgotten, audit, reply) => {
-                match self.apart(|connection| rows::put_audit(connection, &audit)) {
+                match self.apart(|connection| audit_rows::put(connection, &audit)) {
                     Ok(()) => (Staged::Note { forgotten, reply }, None),
                     Err(fault) => refused(Write::Note(forgotten, audit, reply), fault),
                 }
@@ -276,7 +320,7 @@ impl Group<'_> {
                 rows::put_group(connection, &commit.key.directory, group)?;
             }
             rows::put_record(connection, old.as_deref(), &new, &commit.mark)?;
-            rows::put_audit(connection, &commit.audit)
+            audit_rows::put(connection, &commit.audit)
         })?;
         self.deleted.remove(&commit.key);
         self.records.insert(commit.key.clone(), new.clone());
@@ -290,7 +334,7 @@ impl Group<'_> {
         let old = old.ok_or(StoreError::Conflict)?;
         self.apart(|connection| {
             rows::delete_user(connection, &old)?;
-            rows::put_audit(connection, audit)
+            audit_rows::put(connection, audit)
         })?;
         self.records.remove(key);
         self.deleted.insert(key.clone());
@@ -301,7 +345,29 @@ impl Group<'_> {
         self.apart(|connection| {
             let SwitchChange { directory, user_type, audit, .. } = change;
             rows::put_switch(connection, directory, user_type, change.stored())?;
-            rows::put_audit(connection, audit)
+            audit_rows::put(connection, audit)
+        })
+    }
+
+    /// Erases a record, at whatever version it is.
+    fn forget(&mut self, key: &UserKey, audit: &AuditEntry) -> Result<(), Fault> {
+        let old = self.current(key).ok_or(Misfit("there is no record"))?;
+        self.apart(|connection| {
+            rows::delete_record(connection, &old)?;
+            audit_rows::put(connection, audit)
+        })?;
+        self.records.remove(key);
+        self.deleted.insert(key.clone());
+        Ok(())
+    }
+
+    fn group(&self, change: &GroupChange) -> Result<(), Fault> {
+        self.apart(|connection| {
+            match &change.group {
+                Some(group) => rows::put_group(connection, &change.directory, group)?,
+                None => rows::delete_group(connection, &change.directory, &change.id)?,
+            }
+            audit_rows::put(connection, &change.audit)
         })
     }
 

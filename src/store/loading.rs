@@ -1,6 +1,7 @@
 //! Reads the whole store into memory.
 
 use super::OpenError;
+use super::audit_rows;
 use super::connection::open_error;
 use super::encoding;
 use super::memory::Memory;
@@ -23,6 +24,8 @@ pub(super) fn load(connection: &Connection, path: &Path) -> Result<Memory, OpenE
     let everything = load_groups(connection, &mut texts, &memory)
         .and_then(|()| load_switches(connection, &memory))
         .and_then(|()| load_markers(connection, &memory))
+        .and_then(|()| Ok(audit_rows::newest(connection)?))
+        .map(|newest| memory.audited(newest))
         .and_then(|()| load_records(connection, &mut texts, &memory));
     match everything {
         Ok(()) => Ok(memory),
@@ -107,7 +110,7 @@ fn load_records(connection: &Connection, texts: &mut Texts, memory: &Memory) -> 
     let mut statement = connection.prepare(
         "SELECT record_id, directory, upstream_id, user_type, name, dn, display_name, attributes,
                 inactive_reasons, missing_since, created_at, version,
-                last_sign_on, observed_at, groups_outcome, collision
+                last_sign_on, observed_at, groups_outcome, collision, local_name, switch
          FROM users",
     )?;
     let mut rows = statement.query([])?;
@@ -144,6 +147,11 @@ fn read_record(
             .ok_or_else(|| bad("inactive_reasons"))?,
         missing_since: row.get::<_, Option<i64>>(9)?.map(Timestamp),
         collision: row.get(15)?,
+        local_name: row.get(16)?,
+        switch: match row.get::<_, Option<String>>(17)? {
+            None => None,
+            Some(text) => Some(encoding::switch_from_text(&text).ok_or_else(|| bad("switch"))?),
+        },
         memberships,
         created_at: Timestamp(row.get(10)?),
         version: u64::try_from(row.get::<_, i64>(11)?).map_err(|_| bad("version"))?,
@@ -167,7 +175,8 @@ fn load_memberships(
 ) -> Result<HashMap<String, Memberships>, Fault> {
     let mut of_records: HashMap<String, Memberships> = HashMap::new();
     let mut statement = connection.prepare(
-        "SELECT record_id, group_id, provenance, direct, path, since, in_review FROM memberships",
+        "SELECT record_id, group_id, provenance, direct, path, since, in_review, until
+         FROM memberships",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -183,7 +192,8 @@ fn load_memberships(
         let path = path.iter().map(|id| UpstreamId(texts.shared(id))).collect();
         let route = Route { path, direct: row.get(3)? };
         let since = Timestamp(row.get(5)?);
-        let membership = Membership { route, since, in_review: row.get(6)? };
+        let until = row.get::<_, Option<i64>>(7)?.map(Timestamp);
+        let membership = Membership { route, since, in_review: row.get(6)?, until };
         of_records.entry(record_id).or_default().insert(key, membership);
     }
     Ok(of_records)

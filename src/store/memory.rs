@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+use tokio::sync::watch;
 
 /// The most rows of one page, whatever is asked for.
 pub(super) const MAX_PAGE: usize = 1000;
@@ -32,6 +33,8 @@ pub(super) struct Memory {
     groups: OwnedMap<UpstreamId, Vec<GroupRow>>,
     /// There is at most one for each configured user type.
     switches: RwLock<Vec<SwitchRow>>,
+    /// The number of the newest row of the audit.
+    newest_audit: watch::Sender<i64>,
     index: RwLock<Index>,
     /// How many records are barred: as a rule none, and then nobody looks further.
     barred: AtomicUsize,
@@ -90,6 +93,7 @@ impl Memory {
             records: OwnedMap::new(),
             groups: OwnedMap::new(),
             switches: RwLock::default(),
+            newest_audit: watch::Sender::new(0),
             index: RwLock::default(),
             barred: AtomicUsize::new(0),
             unsaved: Mutex::default(),
@@ -294,6 +298,20 @@ impl Memory {
         })
     }
 
+    /// Tells that the audit has a row of this number.
+    pub(super) fn audited(&self, newest: i64) {
+        self.newest_audit.send_if_modified(|last| {
+            let is_newer = *last < newest;
+            *last = newest.max(*last);
+            is_newer
+        });
+    }
+
+    /// Who is told of the newest row of the audit.
+    pub(super) fn newest_audit(&self) -> watch::Receiver<i64> {
+        self.newest_audit.subscribe()
+    }
+
     pub(super) fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored> {
         let index = self.index();
         let limit = limit.clamp(1, MAX_PAGE);
@@ -338,6 +356,29 @@ impl Memory {
         next.is_some_and(|key| *key.directory == *directory)
     }
 
+    /// All groups, with their directories.
+    pub(super) fn groups(&self) -> Vec<(Arc<str>, Arc<Group>)> {
+        self.groups.collect(|groups| groups.clone()).into_iter().flatten().collect()
+    }
+
+    /// A group is no longer on disk.
+    pub(super) fn remove_group(&self, directory: &str, id: &UpstreamId) {
+        self.groups.update(id, |groups| groups.retain(|(name, _)| **name != *directory));
+    }
+
+    /// How many users are effectively in a group.
+    pub(super) fn counted_in(&self, directory: &str, group: &UpstreamId) -> usize {
+        let key = (Arc::from(directory), group.clone());
+        self.index().counted.get(&key).copied().unwrap_or(0)
+    }
+
+    /// Users of whose memberships one has come to its end.
+    pub(super) fn ended(&self, now: Timestamp, limit: usize) -> Vec<UserKey> {
+        let index = self.index();
+        let due = index.ending.iter().take_while(|(at, _)| *at <= now);
+        due.take(limit).map(|(_, key)| key.clone()).collect()
+    }
+
     /// Whose record has this id.
     pub(super) fn key_of(&self, id: &RecordId) -> Option<UserKey> {
         self.index().by_id.get(id).cloned()
@@ -371,6 +412,10 @@ struct Index {
     by_upstream_id: Keys<UpstreamId>,
     /// Those whose binds are refused: few, as a rule.
     barred: BTreeSet<UserKey>,
+    /// Those of whose memberships one ends by itself, and when the first does.
+    ending: BTreeSet<(Timestamp, UserKey)>,
+    /// How many are effectively in each group.
+    counted: HashMap<(Arc<str>, UpstreamId), usize>,
 }
 
 impl Index {
@@ -381,6 +426,12 @@ impl Index {
         self.by_upstream_id.entry(key.upstream_id.clone()).or_default().insert(key.clone());
         if record.is_barred() {
             self.barred.insert(key.clone());
+        }
+        if let Some(at) = record.next_end() {
+            self.ending.insert((at, key.clone()));
+        }
+        for group in record.effective_groups() {
+            *self.counted.entry((key.directory.clone(), group.clone())).or_default() += 1;
         }
         if let Some(dn) = normalized(record) {
             self.by_dn.entry(dn).or_default().insert(key.clone());
@@ -393,6 +444,18 @@ impl Index {
         take(&mut self.by_name, &record.name.to_lowercase(), key);
         take(&mut self.by_upstream_id, &key.upstream_id, key);
         self.barred.remove(key);
+        if let Some(at) = record.next_end() {
+            self.ending.remove(&(at, key.clone()));
+        }
+        for group in record.effective_groups() {
+            let of = (key.directory.clone(), group.clone());
+            if let Some(count) = self.counted.get_mut(&of) {
+                *count -= 1;
+                if *count == 0 {
+                    self.counted.remove(&of);
+                }
+            }
+        }
         if let Some(dn) = normalized(record) {
             take(&mut self.by_dn, &dn, key);
         }

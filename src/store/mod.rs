@@ -5,6 +5,7 @@
 //! writes them in one transaction, and answers them once that is on disk. Memory follows the disk,
 //! never the other way round. Nothing here decides what a record should be.
 
+mod audit_rows;
 mod connection;
 mod encoding;
 mod folder;
@@ -44,6 +45,8 @@ pub struct Config {
     pub mark_interval: Duration,
     /// How many audit rows are kept (`max_audit_rows`).
     pub max_audit_rows: u64,
+    /// How old an audit row becomes (`max_audit_age`).
+    pub max_audit_age: Duration,
 }
 
 /// Why a store could not be opened.
@@ -175,6 +178,18 @@ impl<E: Events> Store<E> {
                 Err(StoreError::Overloaded)
             }
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
+        }
+    }
+
+    /// Hands a job to the writer that nobody waits for; whether there was room for it.
+    fn tell(&self, job: Job) -> bool {
+        match self.shared.jobs.try_send(job) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                self.shared.events.emit(&Event::LimitHit { limit: "max_waiting", peer: None });
+                false
+            }
+            Err(TrySendError::Disconnected(_)) => false,
         }
     }
 

@@ -49,6 +49,11 @@ impl<K: Eq + Hash, V: Clone> OwnedMap<K, V> {
         self.map.get_mut(key).map(|mut guard| change(guard.value_mut()))
     }
 
+    /// What `read` makes of each value, in no order; it must not touch this map.
+    pub(super) fn collect<T>(&self, read: impl Fn(&V) -> T) -> Vec<T> {
+        self.map.iter().map(|guard| read(guard.value())).collect()
+    }
+
     /// Changes the value under `key`, making it first if it is not there; `change` must not touch
     /// this map.
     pub(super) fn upsert(&self, key: K, change: impl FnOnce(&mut V))

@@ -1,8 +1,9 @@
 //! The store as the use cases and administration see it.
 
 use super::Store;
-use super::group::SwitchChange;
+use super::group::{GroupChange, SwitchChange};
 use super::writer::{Job, Write};
+use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::oversight::Boxed;
 use crate::app::ports::{
@@ -14,6 +15,7 @@ use crate::domain::record::{Group, Mark, Record, Seen, Times, UpstreamId, UserKe
 use crate::domain::time::Timestamp;
 use crate::proto::dn::NormalizedDn;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 impl<E: Events> Records for Store<E> {
     fn find(&self, key: &UserKey) -> Option<Stored> {
@@ -50,6 +52,14 @@ impl<E: Events> Records for Store<E> {
 
     fn renew(&self, key: &UserKey, seen: &Seen, times: Times) -> bool {
         self.memory().renew(key, seen, times)
+    }
+
+    fn remark(&self, audit: AuditEntry) {
+        self.tell(Job::Write(Write::Remark(audit)));
+    }
+
+    fn counted_in(&self, directory: &str, group: &UpstreamId) -> usize {
+        self.memory().counted_in(directory, group)
     }
 
     async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {
@@ -137,12 +147,42 @@ impl<E: Events> Catalogue for Store<E> {
         self.ask(|reply| Job::Write(Write::Note(forgotten, audit, reply))).await
     }
 
-    async fn audit(
+    fn groups(&self) -> Vec<(Arc<str>, Arc<Group>)> {
+        self.memory().groups()
+    }
+
+    fn ended(&self, now: Timestamp, limit: usize) -> Vec<UserKey> {
+        self.memory().ended(now, limit)
+    }
+
+    async fn forget(&self, key: &UserKey, audit: AuditEntry) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(|reply| Job::Write(Write::Forget(key, audit, reply))).await
+    }
+
+    async fn set_group(
         &self,
-        cursor: Option<i64>,
+        directory: &str,
+        id: &UpstreamId,
+        group: Option<Group>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let directory = directory.to_owned();
+        let change = GroupChange { directory, id: id.clone(), group, audit };
+        self.ask(|reply| Job::Write(Write::Group(change, reply))).await
+    }
+
+    async fn audit_rows(
+        &self,
+        filter: AuditFilter,
+        order: AuditOrder,
         limit: usize,
     ) -> Result<Page<AuditEntry>, StoreError> {
-        self.ask(|reply| Job::Audit { cursor, limit, reply }).await
+        self.ask(|reply| Job::Audit { filter, order, limit, reply }).await
+    }
+
+    fn newest_audit(&self) -> watch::Receiver<i64> {
+        self.memory().newest_audit()
     }
 
     fn is_healthy(&self) -> bool {

@@ -1,13 +1,10 @@
-//! The statements that write rows, and the one read that is not from memory: the audit.
+//! The statements that write rows.
 
+use super::audit_rows;
 use super::encoding;
-use super::memory::MAX_PAGE;
-use crate::app::events::AuditEntry;
-use crate::app::ports::{Page, StoredSwitch};
+use crate::app::ports::StoredSwitch;
 use crate::domain::record::{Group, Mark, Membership, MembershipKey, Record, UpstreamId, UserKey};
-use crate::domain::time::Timestamp;
-use rusqlite::{Connection, Result, Row, params};
-use std::sync::Arc;
+use rusqlite::{Connection, Result, params};
 
 /// Writes a record and its mark; of the memberships only what differs from `old`.
 pub(super) fn put_record(
@@ -34,8 +31,8 @@ fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()>
     let mut statement = connection.prepare_cached(
         "INSERT INTO users (record_id, directory, upstream_id, user_type, name, dn, display_name,
              attributes, inactive_reasons, missing_since, created_at, version,
-             last_sign_on, observed_at, groups_outcome, collision)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+             last_sign_on, observed_at, groups_outcome, collision, local_name, switch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (record_id) DO UPDATE SET
              user_type = excluded.user_type, name = excluded.name, dn = excluded.dn,
              display_name = excluded.display_name, attributes = excluded.attributes,
@@ -43,7 +40,8 @@ fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()>
              missing_since = excluded.missing_since, created_at = excluded.created_at,
              version = excluded.version, last_sign_on = excluded.last_sign_on,
              observed_at = excluded.observed_at, groups_outcome = excluded.groups_outcome,
-             collision = excluded.collision",
+             collision = excluded.collision, local_name = excluded.local_name,
+             switch = excluded.switch",
     )?;
     statement.execute(params![
         &*record.id.0,
@@ -62,6 +60,8 @@ fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()>
         mark.observed_at.map(|at| at.0),
         encoding::outcome_to_text(&mark.groups),
         record.collision,
+        record.local_name,
+        record.switch.map(encoding::switch_to_text),
     ])?;
     Ok(())
 }
@@ -74,8 +74,8 @@ fn put_membership(
 ) -> Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO memberships
-             (record_id, group_id, provenance, direct, depth, path, since, in_review)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             (record_id, group_id, provenance, direct, depth, path, since, in_review, until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     statement.execute(params![
         &*record.id.0,
@@ -86,6 +86,7 @@ fn put_membership(
         encoding::path_to_text(&membership.route.path),
         membership.since.0,
         membership.in_review,
+        membership.until.map(|at| at.0),
     ])?;
     Ok(())
 }
@@ -115,6 +116,23 @@ pub(super) fn put_group(connection: &Connection, directory: &str, group: &Group)
     )?;
     statement.execute(params![directory, group.id.as_str(), group.dn, group.name])?;
     Ok(())
+}
+
+/// Takes a group away.
+pub(super) fn delete_group(
+    connection: &Connection,
+    directory: &str,
+    id: &UpstreamId,
+) -> Result<()> {
+    let sql = "DELETE FROM groups WHERE directory = ?1 AND id = ?2";
+    connection.execute(sql, params![directory, id.as_str()]).map(drop)
+}
+
+/// Erases a record with its memberships, and from the audit whose the rows about it were. What is
+/// deleted is overwritten in the file.
+pub(super) fn delete_record(connection: &Connection, record: &Record) -> Result<()> {
+    delete_user(connection, record)?;
+    audit_rows::erase(connection, &record.key)
 }
 
 /// Writes the mark of a record that is there.
@@ -187,70 +205,7 @@ pub(super) fn put_held(connection: &Connection, directory: &str, text: Option<&s
     .map(drop)
 }
 
-/// Adds a row to the audit; the database numbers it.
-pub(super) fn put_audit(connection: &Connection, entry: &AuditEntry) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO audit (at, cause, actor, action, directory, upstream_id, detail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    statement.execute(params![
-        entry.at.0,
-        entry.cause,
-        entry.actor,
-        entry.action,
-        entry.user.as_ref().map(|user| &*user.directory),
-        entry.user.as_ref().map(|user| user.upstream_id.as_str()),
-        entry.detail,
-    ])?;
-    Ok(())
-}
-
-/// Takes the oldest audit rows away until `keep` are left.
-pub(super) fn prune_audit(connection: &Connection, keep: u64) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - ?1",
-    )?;
-    statement.execute([whole(keep)])?;
-    Ok(())
-}
-
-/// The newest audit rows before `cursor`, newest first.
-pub(super) fn read_audit(
-    connection: &Connection,
-    cursor: Option<i64>,
-    limit: usize,
-) -> Result<Page<AuditEntry>> {
-    let limit = limit.clamp(1, MAX_PAGE);
-    let mut statement = connection.prepare_cached(
-        "SELECT sequence, at, cause, actor, action, directory, upstream_id, detail
-         FROM audit WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2",
-    )?;
-    let before = cursor.unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![before, whole(limit as u64 + 1)], audit_entry)?;
-    let mut items = rows.collect::<Result<Vec<_>>>()?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| last.sequence.to_string());
-    Ok(Page { items, next })
-}
-
-fn audit_entry(row: &Row<'_>) -> Result<AuditEntry> {
-    let key = row.get::<_, Option<String>>(5)?.zip(row.get::<_, Option<String>>(6)?);
-    Ok(AuditEntry {
-        sequence: row.get(0)?,
-        at: Timestamp(row.get(1)?),
-        cause: encoding::cause(&row.get::<_, String>(2)?),
-        actor: row.get(3)?,
-        action: encoding::action(&row.get::<_, String>(4)?),
-        user: key.map(|(directory, upstream_id)| UserKey {
-            directory: Arc::from(directory),
-            upstream_id: UpstreamId(Arc::from(upstream_id)),
-        }),
-        detail: row.get(7)?,
-    })
-}
-
 /// A number as the database holds it; none of ours comes near the bound.
-fn whole(number: u64) -> i64 {
+pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

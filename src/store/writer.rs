@@ -2,9 +2,10 @@
 //! between.
 
 use super::folder::Folder;
-use super::group::{self, Outcome, SwitchChange};
+use super::group::{self, GroupChange, Outcome, SwitchChange};
 use super::memory::Memory;
-use super::{Config, Room, rows};
+use super::{Config, Room, audit_rows, rows};
+use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::{AuditEntry, Event};
 use crate::app::ports::{Commit, Events, Page, StoreError};
 use crate::domain::record::{Mark, Record, UserKey};
@@ -31,7 +32,7 @@ pub(super) enum Job {
     /// To write.
     Write(Write),
     /// To read a page of the audit.
-    Audit { cursor: Option<i64>, limit: usize, reply: Reply<Page<AuditEntry>> },
+    Audit { filter: AuditFilter, order: AuditOrder, limit: usize, reply: Reply<Page<AuditEntry>> },
     /// To let the file grow or not.
     Room(Room, Reply<()>),
     /// To end.
@@ -49,6 +50,12 @@ pub(super) enum Write {
     Delete(UserKey, u64, AuditEntry, Reply<()>),
     /// What is held of a directory, or that nothing is.
     Held(String, Option<String>, Reply<()>),
+    /// A row of the audit that nobody waits for.
+    Remark(AuditEntry),
+    /// Erases a record.
+    Forget(UserKey, AuditEntry, Reply<()>),
+    /// Keeps a group, or takes it away.
+    Group(GroupChange, Reply<()>),
 }
 
 impl Write {
@@ -59,9 +66,10 @@ impl Write {
             Self::Switch(_, reply)
             | Self::Note(_, _, reply)
             | Self::Held(_, _, reply)
-            | Self::Delete(_, _, _, reply) => {
-                drop(reply.send(Err(error)));
-            }
+            | Self::Delete(_, _, _, reply)
+            | Self::Forget(_, _, reply)
+            | Self::Group(_, reply) => drop(reply.send(Err(error))),
+            Self::Remark(_) => {}
         }
     }
 }
@@ -75,6 +83,7 @@ pub(super) struct Writer<E: Events> {
     jobs: Receiver<Job>,
     max_group: usize,
     max_audit_rows: u64,
+    max_audit_age: Duration,
     mark_interval: Duration,
     next_marks: Instant,
 }
@@ -104,6 +113,7 @@ impl<E: Events> Writer<E> {
             jobs,
             max_group: config.max_waiting.max(1),
             max_audit_rows: config.max_audit_rows,
+            max_audit_age: config.max_audit_age,
             mark_interval,
             next_marks: Instant::now() + mark_interval,
         }
@@ -146,21 +156,31 @@ impl<E: Events> Writer<E> {
             }
         }
         if !writes.is_empty() {
+            let is_forgotten = writes.iter().any(|write| matches!(write, Write::Forget(..)));
             let (outcome, answers) =
                 group::write(&self.connection, &self.memory, writes, self.max_audit_rows);
             self.health.note(outcome);
+            if is_forgotten {
+                self.fold();
+            }
             answers.give(&self.memory);
         }
         others.into_iter().for_each(|job| self.do_other(job));
         course
     }
 
+    /// Folds the log into the file and cuts it off, so that what was erased is nowhere. Somebody else
+    /// who reads the file may be in the way; then it is done with the next fold.
+    fn fold(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
     fn do_other(&self, job: Job) {
         let failed = |error: rusqlite::Error| StoreError::Failed(error.to_string());
         // An answer that nobody waits for any more is no fault.
         match job {
-            Job::Audit { cursor, limit, reply } => {
-                let page = rows::read_audit(&self.connection, cursor, limit);
+            Job::Audit { filter, order, limit, reply } => {
+                let page = audit_rows::read(&self.connection, &filter, order, limit);
                 let _ = reply.send(page.map_err(failed));
             }
             Job::Room(room, reply) => {
@@ -179,7 +199,17 @@ impl<E: Events> Writer<E> {
             let probed = write_probe(&self.connection);
             self.note(probed);
         }
+        if !more {
+            self.prune_old();
+        }
         self.next_marks = Instant::now() + if more { Duration::ZERO } else { self.mark_interval };
+    }
+
+    /// Takes rows of the audit away that are older than they may be; what fails is tried again.
+    fn prune_old(&self) {
+        let now = jiff::Timestamp::now().as_microsecond();
+        let age = i64::try_from(self.max_audit_age.as_micros()).unwrap_or(i64::MAX);
+        let _ = audit_rows::prune_before(&self.connection, now.saturating_sub(age));
     }
 
     /// Saves up to a batch of marks, and how far directories have got; how many marks it took.

@@ -374,6 +374,8 @@ pub(super) struct Instruments {
     pub(super) added: Counter,
     pub(super) removed: Counter,
     pub(super) switch_changes: Counter,
+    pub(super) last_members_held: Counter,
+    pub(super) groups_skipped: Counter,
     reconciled: [Counter; OUTCOMES.len()],
     pub(super) deleted: Counter,
     waiting: Gauge,
@@ -414,6 +416,8 @@ impl Instruments {
             added: counter(r, table::MEMBERSHIPS_ADDED_TOTAL, &[]),
             removed: counter(r, table::MEMBERSHIPS_REMOVED_TOTAL, &[]),
             switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
+            groups_skipped: counter(r, table::GROUPS_SKIPPED_TOTAL, &[]),
+            last_members_held: counter(r, table::LAST_MEMBERS_HELD_TOTAL, &[]),
             reconciled: OUTCOMES
                 .map(|outcome| counter(r, table::RECONCILED_TOTAL, &[outcome.name()])),
             deleted: counter(r, table::RECORDS_DELETED_TOTAL, &[]),

@@ -159,6 +159,14 @@ fn account(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             let directory = Word(directory);
             write!(f, "GROUP directory={directory} dn={group} not given reason={}", Word(&reason))
         }
+        Event::GroupSkipped { directory, group } => {
+            let group = Quoted(group.as_bytes());
+            write!(f, "GROUP directory={} dn={group} skipped", Word(directory))
+        }
+        Event::LastMemberHeld { directory, user, group } => {
+            let (user, group) = (Quoted(user.as_bytes()), Quoted(group.as_bytes()));
+            write!(f, "HELD directory={} user={user} protected group={group}", Word(directory))
+        }
         Event::NotVouchedFor { conn, name, why } => {
             let (conn, name, why) =
                 (conn.0, Quoted(name), Quoted(why.to_string().as_bytes()).to_string());
@@ -357,6 +365,14 @@ mod tests {
         check(
             Event::RollbackAccepted { directory: "corp", who: "admin" },
             r#"ROLLBACK directory=corp accepted by="admin""#,
+        );
+        check(
+            Event::GroupSkipped { directory: "corp", group: "cn=A" },
+            r#"GROUP directory=corp dn="cn=A" skipped"#,
+        );
+        check(
+            Event::LastMemberHeld { directory: "corp", user: "u1", group: "g1" },
+            r#"HELD directory=corp user="u1" protected group="g1""#,
         );
         check(Event::LimitHit { limit: "max_clients", peer: None }, "LIMIT max_clients hit");
         let source = crate::domain::source::Source::of("2001:db8::1".parse().unwrap());

@@ -78,6 +78,8 @@ struct Inner {
     limits: Joined,
     refusals: Joined,
     not_given: Joined,
+    held: Joined,
+    skipped: Joined,
     odd: Joined,
 }
 
@@ -88,10 +90,20 @@ impl Telemetry {
         let handle = recorder.handle();
         let instruments = Instruments::new(recorder, directories);
         let unknown = (0..=directories.len()).map(|_| Default::default()).collect();
-        let (limits, refusals, not_given, odd) = Default::default();
+        let (limits, refusals, not_given, held, skipped, odd) = Default::default();
         let started = Instant::now();
-        let inner =
-            Inner { instruments, handle, started, unknown, limits, refusals, not_given, odd };
+        let inner = Inner {
+            instruments,
+            handle,
+            started,
+            unknown,
+            limits,
+            refusals,
+            not_given,
+            held,
+            skipped,
+            odd,
+        };
         Self { inner: Arc::new(inner), worker: 0 }
     }
 
@@ -169,9 +181,10 @@ impl Inner {
         let instruments = &self.instruments;
         match *event {
             Event::SignOn { .. } => return self.count_sign_on(event),
-            Event::SwitchChanged { .. } => {
-                instruments.switch_changes.increment(1);
-                return Urgency::Line(Level::INFO);
+            Event::SwitchChanged { .. }
+            | Event::LastMemberHeld { .. }
+            | Event::GroupSkipped { .. } => {
+                return self.count_rules(event);
             }
             Event::Reconciled { .. }
             | Event::ReconcileRound { .. }
@@ -228,6 +241,25 @@ impl Inner {
             _ => return self.count_copy(event),
         }
         Urgency::Line(Level::DEBUG)
+    }
+
+    /// What the rules of sign-ons are, hold back and leave out.
+    fn count_rules(&self, event: &Event<'_>) -> Urgency<'_> {
+        let instruments = &self.instruments;
+        match event {
+            Event::GroupSkipped { .. } => {
+                instruments.groups_skipped.increment(1);
+                Urgency::Joined(Level::INFO, &self.skipped)
+            }
+            Event::LastMemberHeld { .. } => {
+                instruments.last_members_held.increment(1);
+                Urgency::Joined(Level::WARN, &self.held)
+            }
+            _ => {
+                instruments.switch_changes.increment(1);
+                Urgency::Line(Level::INFO)
+            }
+        }
     }
 
     /// What is done to accounts without a sign-on.

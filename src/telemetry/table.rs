@@ -113,6 +113,10 @@ metrics_table! {
         "Users who wait to be looked at by the gateway itself.";
     RECONCILE_RECORDS_TOTAL: Counter "bindgate_reconcile_records_total" []
         "Records that rounds went through in which somebody was looked at.";
+    LAST_MEMBERS_HELD_TOTAL: Counter "bindgate_last_members_held_total" []
+        "Groups that a sign-on would have left without anybody, though they are protected.";
+    GROUPS_SKIPPED_TOTAL: Counter "bindgate_groups_skipped_total" []
+        "Groups that sign-ons left out since they are not kept and none is to be made.";
     SWITCH_CHANGES_TOTAL: Counter "bindgate_switch_changes_total" []
         "Changes of a switch at run time.";
     LIMIT_HITS_TOTAL: Counter "bindgate_limit_hits_total" ["limit"]

@@ -4,7 +4,7 @@ use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Change};
 use crate::support::slapd::{Options, Slapd};
 use crate::support::tree::{self, GROUPS};
-use crate::{ANN, edit, expect};
+use crate::{ANN, expect};
 
 /// A gateway for which whoever has left is disabled: a directory that lets such a one bind.
 fn gateway(slapd: &Slapd) -> Gateway {
@@ -103,14 +103,11 @@ fn s4_2_an_account_that_openldap_locks_for_good_is_disabled_when_it_is_seen() {
 #[test]
 fn s4_5_a_local_group_stays_in_review_when_the_directory_takes_the_user_back() {
     let slapd = Slapd::start();
-    let mut gateway = gateway(&slapd);
+    let gateway = gateway(&slapd);
     assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
-    edit(
-        &mut gateway,
-        "INSERT INTO memberships SELECT record_id, 'extra', 'local', 1, 1, '[\"extra\"]', 0, 0
-             FROM users WHERE name = 'ann';
-         INSERT INTO groups VALUES ('corp', 'extra', 'cn=Extra,ou=own', 'Extra')",
-    );
+    gateway.command(&["group", "create", "Extra"]).expect_code(0);
+    let said = gateway.command(&["user", "join", "ann", "Extra"]).expect_code(0);
+    assert!(said.contains("it waits for an admin"), "{said}");
     expect(&gateway, "ann", &[], &["A", "B", "Extra"]);
     disable(&slapd);
     assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
@@ -126,4 +123,6 @@ fn s4_5_a_local_group_stays_in_review_when_the_directory_takes_the_user_back() {
     assert_eq!((&extra["in_review"], &extra["provenance"]), (&true.into(), &"local".into()));
     let changed = gateway.audit();
     assert!(changed.iter().any(|row| row["detail"].to_string().contains("in review")));
+    gateway.command(&["user", "confirm", "ann", "Extra"]).expect_code(0);
+    expect(&gateway, "ann", &[], &["A", "B", "Extra"]);
 }

@@ -79,3 +79,76 @@ fn s3_4_an_attribute_is_cleared_only_where_the_account_can_read_it() {
     assert!(has("mail"), "the default keeps it");
     assert_eq!(effective(&gateway.user("ann")), ["A", "B"]);
 }
+
+#[test]
+fn s5_5_a_group_that_is_not_kept_is_skipped_until_an_admin_keeps_it_or_groups_may_be_made() {
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set_user_type("create_groups", "false");
+    });
+    for _ in 0..2 {
+        assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+        expect(&gateway, "ann", &[], &[]);
+    }
+    gateway.comes_to_count("bindgate_groups_skipped_total 4");
+    let skipped = eventually("the audit names them", || {
+        let audit = gateway.json("/api/v1/audit?action=group-skipped&user=ann");
+        Some(audit["items"].as_array()?.first()?["detail"].as_str()?.to_owned())
+    });
+    assert!(
+        skipped.contains(&tree::group("A")) && skipped.contains(&tree::group("B")),
+        "{skipped}"
+    );
+    let keep = format!("dn:{}", tree::group("A"));
+    gateway.command(&["group", "create", &keep]).expect_code(0);
+    gateway.command(&["group", "create", &keep]).expect_code(64);
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    expect(&gateway, "ann", &[], &["A"]);
+    gateway.stop();
+    gateway.restart(|settings| settings.set_user_type("create_groups", "true"));
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    expect(&gateway, "ann", &[], &["A", "B"]);
+}
+
+#[test]
+fn s5_7_a_name_by_rule_makes_the_record_and_who_has_none_is_answered_as_configured() {
+    let slapd = Slapd::start();
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set_user_type("username", "\"mail\"");
+        settings.set_user_type("username_pattern", "\"(a.+)@example\\\\.com\"");
+        settings.set_user_type("username_template", "\"$1.corp\"");
+        settings.set_user_type("on_unprovisioned", "\"refuse\"");
+    });
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    assert_eq!(gateway.user("ann.corp")["dn"], ANN);
+    let bob = tree::person("bob");
+    assert_eq!(gateway.sign_on(&bob, "pw-bob"), 49, "his name does not match");
+    assert!(!gateway.knows("bob.corp") && !gateway.knows(&format!("dn:{bob}")));
+    eventually("the audit tells of it", || {
+        let audit = gateway.json("/api/v1/audit?action=not-provisioned");
+        (!audit["items"].as_array()?.is_empty()).then_some(())
+    });
+    slapd.admin().modify(&bob, Change::Replace, "mail", &[b"abob@example.com"]);
+    assert_eq!(gateway.sign_on(&bob, "pw-bob"), 0);
+    slapd.admin().modify(&bob, Change::Add, "mail", &[b"acab@example.com"]);
+    assert_eq!(gateway.sign_on(&bob, "pw-bob"), 49, "two values are none");
+}
+
+#[test]
+fn s5_3_with_create_off_an_unknown_user_is_admitted_or_refused_as_configured_and_nothing_is_written()
+ {
+    let slapd = Slapd::start();
+    let check = |sync: &'static str, answer: &'static str, code: u32| {
+        let gateway = Gateway::configured(slapd.port(), |settings, _| {
+            settings.set_user_type("create", "false");
+            settings.set_user_type("on_unprovisioned", format!("\"{answer}\""));
+            settings.set("[sign_on]", "sync", format!("\"{sync}\""));
+        });
+        assert_eq!(gateway.sign_on(ANN, "pw-ann"), code, "{sync} {answer}");
+        assert!(!gateway.knows("ann"));
+        assert_eq!(gateway.sign_on(ANN, "wrong"), 49);
+    };
+    check("before-reply", "admit", 0);
+    check("before-reply", "refuse", 49);
+    check("after-reply", "refuse", 49);
+}

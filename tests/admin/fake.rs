@@ -3,10 +3,12 @@
 
 use crate::watched::Watched;
 use bindgate::admin::{self, Limits, PartState, ReadyPart, State, Token};
+use bindgate::app::audit::{AuditFilter, AuditOrder};
 use bindgate::app::events::{AuditEntry, Event};
 use bindgate::app::ports::{
     Catalogue, Clock, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
 };
+use bindgate::domain::change::apply;
 use bindgate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
@@ -33,6 +35,8 @@ pub(crate) struct Shelves {
     pub(crate) audit: Mutex<Vec<AuditEntry>>,
     /// Directories of which it was forgotten how far they had got.
     pub(crate) forgotten: Mutex<Vec<String>>,
+    /// The number of the newest row of the audit.
+    pub(crate) newest: tokio::sync::watch::Sender<i64>,
     /// Makes writes fail.
     pub(crate) is_broken: AtomicBool,
 }
@@ -44,6 +48,13 @@ impl FakeCatalogue {
     fn filter(&self, wanted: impl Fn(&Record) -> bool) -> Vec<Stored> {
         let all = self.0.records.lock().unwrap();
         all.iter().filter(|stored| wanted(&stored.record)).cloned().collect()
+    }
+
+    fn audited(&self, audit: AuditEntry) {
+        let mut rows = self.0.audit.lock().unwrap();
+        let sequence = rows.len() as i64 + 1;
+        rows.push(AuditEntry { sequence, ..audit });
+        self.0.newest.send_replace(sequence);
     }
 
     fn check_disk(&self) -> Result<(), StoreError> {
@@ -91,8 +102,17 @@ impl Records for FakeCatalogue {
         false
     }
 
-    async fn commit(&self, _commit: Commit) -> Result<Arc<Record>, StoreError> {
-        Err(StoreError::Closed)
+    async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {
+        self.check_disk()?;
+        let mut records = self.0.records.lock().unwrap();
+        let at = records.iter().position(|stored| stored.record.key == commit.key);
+        let stored = &mut records[at.unwrap()];
+        let next = apply(Some((*stored.record).clone()), &commit.changes)?.unwrap();
+        stored.record = Arc::new(Record { version: next.version + 1, ..next });
+        let groups = commit.groups.into_iter().map(|group| (group.id.clone(), Arc::new(group)));
+        self.0.groups.lock().unwrap().extend(groups);
+        self.audited(commit.audit);
+        Ok(stored.record.clone())
     }
 }
 
@@ -139,9 +159,8 @@ impl Catalogue for FakeCatalogue {
             Some(value) => switches.insert(key, StoredSwitch { value, set_at: audit.at }),
             None => switches.remove(&key),
         };
-        let mut rows = self.0.audit.lock().unwrap();
-        let sequence = rows.len() as i64 + 1;
-        rows.push(AuditEntry { sequence, ..audit });
+        drop(switches);
+        self.audited(audit);
         Ok(())
     }
 
@@ -152,25 +171,70 @@ impl Catalogue for FakeCatalogue {
     async fn note(&self, forgotten: Option<&str>, audit: AuditEntry) -> Result<(), StoreError> {
         self.check_disk()?;
         self.0.forgotten.lock().unwrap().extend(forgotten.map(str::to_owned));
-        let mut rows = self.0.audit.lock().unwrap();
-        let sequence = rows.len() as i64 + 1;
-        rows.push(AuditEntry { sequence, ..audit });
+        self.audited(audit);
         Ok(())
     }
 
-    async fn audit(
+    fn groups(&self) -> Vec<(Arc<str>, Arc<Group>)> {
+        let groups = self.0.groups.lock().unwrap();
+        groups.values().map(|group| ("corp".into(), group.clone())).collect()
+    }
+
+    fn ended(&self, _: Timestamp, _: usize) -> Vec<UserKey> {
+        Vec::new()
+    }
+
+    async fn forget(&self, key: &UserKey, audit: AuditEntry) -> Result<(), StoreError> {
+        self.note(None, audit).await?;
+        self.0.records.lock().unwrap().retain(|stored| stored.record.key != *key);
+        Ok(())
+    }
+
+    async fn set_group(
         &self,
-        cursor: Option<i64>,
+        _: &str,
+        id: &UpstreamId,
+        group: Option<Group>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.note(None, audit).await?;
+        let mut groups = self.0.groups.lock().unwrap();
+        match group {
+            Some(group) => groups.insert(id.clone(), Arc::new(group)),
+            None => groups.remove(id),
+        };
+        Ok(())
+    }
+
+    async fn audit_rows(
+        &self,
+        filter: AuditFilter,
+        order: AuditOrder,
         limit: usize,
     ) -> Result<Page<AuditEntry>, StoreError> {
         self.check_disk()?;
         let rows = self.0.audit.lock().unwrap();
-        let older = |row: &&AuditEntry| cursor.is_none_or(|cursor| row.sequence < cursor);
-        let mut items: Vec<_> = rows.iter().rev().filter(older).take(limit + 1).cloned().collect();
+        let is_asked = |row: &&AuditEntry| {
+            let of_user = filter.user.is_none() || filter.user == row.user;
+            let in_order = match order {
+                AuditOrder::Before(cursor) => cursor.is_none_or(|cursor| row.sequence < cursor),
+                AuditOrder::After(cursor) => row.sequence > cursor,
+            };
+            of_user && in_order && filter.action.as_deref().is_none_or(|name| name == row.action)
+        };
+        let mut items: Vec<_> = rows.iter().filter(is_asked).cloned().collect();
+        if let AuditOrder::Before(_) = order {
+            items.reverse();
+        }
+        items.truncate(limit + 1);
         let has_more = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| has_more).map(|row| row.sequence.to_string());
         Ok(Page { items, next })
+    }
+
+    fn newest_audit(&self) -> tokio::sync::watch::Receiver<i64> {
+        self.0.newest.subscribe()
     }
 
     fn is_healthy(&self) -> bool {
@@ -269,6 +333,8 @@ impl Gateway {
             events,
             directories: vec![directory("corp", corp), directory("lab", lab)],
             oversight: watched.clone(),
+            live: watched.clone(),
+            read_policies: Arc::new(|_| Err("it is wrong".to_owned())),
             readiness: Arc::new(move || vec![part(&store)]),
             render_metrics: Arc::new(move || telemetry.render()),
             token: Token::new(TOKEN),

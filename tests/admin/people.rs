@@ -20,6 +20,8 @@ pub(crate) fn person(id: &str, directory: &str, user_type: &str, name: &str) -> 
         name: name.into(),
         dn: format!("uid={name},ou=people,dc=example,dc=com"),
         display_name: None,
+        local_name: None,
+        switch: None,
         attributes: Default::default(),
         inactive: Default::default(),
         missing_since: None,

@@ -2,15 +2,20 @@
 
 use crate::fake::NEW_YEAR;
 use bindgate::app::barrier::Progress;
+use bindgate::app::events::SignOnOutcome;
+use bindgate::app::live::Live;
 use bindgate::app::oversight::{Boxed, CopyState, DirectoryState, Held, Oversight, ServerState};
 use bindgate::app::ports::{Coverage, StoreError};
 use bindgate::app::saved::HeldLoss;
+use bindgate::app::sign_on::{Preview, Who};
 use bindgate::domain::observation::UnknownReason;
 use bindgate::domain::policy::ReplicaPolicy;
+use bindgate::domain::record::{Group, UserKey};
 use bindgate::domain::replication::Decision;
 use bindgate::domain::strategy::{Choice, Strategy};
 use bindgate::domain::time::Timestamp;
-use std::sync::Mutex;
+use bindgate::proto::dn::DistinguishedName;
+use std::sync::{Arc, Mutex};
 
 /// Two directories: "corp" has a copy and may be behind, "lab" could not be asked.
 #[derive(Default)]
@@ -110,5 +115,24 @@ impl Oversight for Watched {
 
     fn released<'a>(&'a self, _: &'a str) -> Boxed<'a, ()> {
         Box::pin(async {})
+    }
+}
+
+/// A directory that cannot be reached, and has no group that is asked for.
+impl Live for Watched {
+    fn sync(&self, _: UserKey) -> Boxed<'_, Option<SignOnOutcome>> {
+        Box::pin(async { Some(SignOnOutcome::Unknown(UnknownReason::Unreachable)) })
+    }
+
+    fn preview(&self, _: Who) -> Boxed<'_, Option<Preview>> {
+        Box::pin(async { Some(Err(UnknownReason::Unreachable)) })
+    }
+
+    fn group_at<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a DistinguishedName,
+    ) -> Boxed<'a, Option<Result<Group, UnknownReason>>> {
+        Box::pin(async { Some(Err(UnknownReason::NotOneEntry)) })
     }
 }

@@ -2,7 +2,8 @@
 
 use super::graph::id;
 use super::scene::{Scene, key, membership};
-use bindgate::domain::record::{InactiveReason, Provenance, Record};
+use bindgate::domain::record::{InactiveReason, Membership, Provenance, Record};
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 fn record(rows: &[(usize, Provenance)]) -> Record {
@@ -59,4 +60,22 @@ fn managed_memberships_are_those_the_directory_says() {
     let record = record(&[(1, Provenance::Managed), (2, Provenance::Local)]);
     let managed: Vec<_> = record.managed_memberships().map(|(group, _)| group.clone()).collect();
     assert_eq!(managed, [id(1)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_group_is_effective_if_and_only_if_one_of_its_rows_is(
+        rows in prop::collection::vec((0_usize..5, 0_usize..5, any::<bool>()), 0..12),
+    ) {
+        let mut record = record(&[]);
+        for (number, provenance, in_review) in rows {
+            let row = Membership { in_review, ..membership(number) };
+            record.memberships.insert(key(number, Provenance::ALL[provenance]), row);
+        }
+        let by_row: BTreeSet<_> =
+            record.effective_memberships().map(|(key, _)| &key.group).collect();
+        prop_assert_eq!(record.effective_groups(), by_row);
+    }
 }

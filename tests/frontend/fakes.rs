@@ -1,7 +1,7 @@
 //! A directory's tree, a store, a clock and a place for events, all in memory and with faults.
 
 use super::links::FakeLinks;
-use bindgate::app::events::Event;
+use bindgate::app::events::{AuditEntry, Event};
 use bindgate::app::ports::{
     Clock, Commit, Events, LookupError, Lookups, NoReplica, Ports, Records, StoreError, Stored,
     StoredSwitch,
@@ -224,6 +224,8 @@ pub(crate) struct MemoryState {
     pub(crate) switch: Option<Switch>,
     pub(crate) faults: VecDeque<StoreError>,
     pub(crate) commits: usize,
+    /// Rows of the audit that nobody waits for.
+    pub(crate) remarks: Vec<AuditEntry>,
     pub(crate) marks: usize,
 }
 
@@ -311,6 +313,17 @@ impl Records for Memory {
         let renewed = state.records.get_mut(key).is_some_and(|at| at.mark.renew(seen, times));
         state.marks += usize::from(renewed);
         renewed
+    }
+
+    fn remark(&self, audit: AuditEntry) {
+        self.state().remarks.push(audit);
+    }
+
+    fn counted_in(&self, directory: &str, group: &UpstreamId) -> usize {
+        let in_it = |record: &Record| {
+            *record.key.directory == *directory && record.effective_groups().contains(group)
+        };
+        self.filter(in_it).len()
     }
 
     async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {

@@ -2,7 +2,8 @@
 
 use crate::copy;
 use crate::directory::{Directory, Parts, dn};
-use crate::fakes::{Seen, Ticks, policy};
+use crate::fakes::{Memory, Seen, Ticks, policy};
+use crate::foresight;
 use crate::model::{Account, Model, Record, SUCCESS};
 use crate::shelf::Shelf;
 use crate::step::Step;
@@ -31,6 +32,13 @@ pub(crate) enum Copied {
     Yes,
 }
 
+/// Whether each sign-on is foretold first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Foresight {
+    Off,
+    On,
+}
+
 /// A gateway, and the model of what it should keep.
 pub(crate) struct Stage<S: Shelf> {
     model: Arc<Mutex<Model>>,
@@ -40,6 +48,9 @@ pub(crate) struct Stage<S: Shelf> {
     clock: Ticks,
     sign_ons: Option<SignOns<Parts<S>>>,
     copied: Copied,
+    foresight: Foresight,
+    differs: Option<String>,
+    compared: usize,
 }
 
 /// Plays a history; what was seen on the way, or what differs, and after which step.
@@ -58,6 +69,22 @@ pub(crate) fn play<S: Shelf>(
     })
 }
 
+/// Plays a history in which each sign-on is foretold first; how many were compared.
+pub(crate) fn play_foretold(history: &[Step], copy: Copied) -> Result<usize, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut stage = Stage::<Memory>::new(copy);
+        stage.foresight = Foresight::On;
+        for (at, step) in history.iter().enumerate() {
+            stage.step(*step).await.map_err(|told| format!("step {at}, {step:?}: {told}"))?;
+            if let Some(told) = stage.differs.take() {
+                return Err(format!("step {at}, {step:?}: {told}"));
+            }
+        }
+        Ok(stage.compared)
+    })
+}
+
 impl<S: Shelf> Stage<S> {
     pub(crate) fn new(copied: Copied) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -67,7 +94,9 @@ impl<S: Shelf> Stage<S> {
         let model = Arc::new(Mutex::new(Model::new()));
         let (shelf, clock) = (S::open(&folder), Ticks::default());
         let sign_ons = Some(start(&model, &shelf, &clock, copied));
-        Self { model, shelf: Some(shelf), folder, clock, sign_ons, copied }
+        let shelf = Some(shelf);
+        let (foresight, differs, compared) = (Foresight::Off, None, 0);
+        Self { model, shelf, folder, clock, sign_ons, copied, foresight, differs, compared }
     }
 
     fn shelf(&self) -> &S {
@@ -102,12 +131,30 @@ impl<S: Shelf> Stage<S> {
         self.sign_ons().begin(0, dn(name).as_bytes()).expect("it may be a user's")
     }
 
+    /// A sign-on that is foretold first, and compared unless the store is to fail.
+    async fn foreseen(&mut self, name: &str, id: usize) -> Verdict {
+        let key = key(id);
+        let preview = foresight::foresee(self.sign_ons(), name, &key).await;
+        let record = |stage: &Self| stage.shelf().find(&key).map(|s| (*s.record).clone());
+        let (before, will_fail) = (record(self), self.shelf().will_fail());
+        let verdict = self.begin(name).succeeded().await;
+        if !will_fail {
+            self.compared += usize::from(preview.is_ok());
+            self.differs = foresight::compare(&preview, before, record(self), verdict).err();
+        }
+        verdict
+    }
+
     async fn do_to_gateway(&mut self, step: Step) -> Option<u32> {
         match step {
             Step::SignOn(name) => {
                 // The directory answers the bind itself: nobody is there whom it does not know.
-                self.model.lock().unwrap().at(name)?;
-                return Some(match self.begin(name).succeeded().await {
+                let id = self.model.lock().unwrap().at(name)?;
+                let verdict = match self.foresight {
+                    Foresight::Off => self.begin(name).succeeded().await,
+                    Foresight::On => self.foreseen(name, id).await,
+                };
+                return Some(match verdict {
                     Verdict::Admit => SUCCESS,
                     Verdict::Refuse(refusal) => refusal.code.0,
                 });

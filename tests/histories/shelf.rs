@@ -20,6 +20,8 @@ pub(crate) trait Shelf: Records {
     async fn edit(&self, key: &UserKey, changes: Vec<Change>);
     /// The next commit fails.
     fn fail(&self);
+    /// Whether it does.
+    fn will_fail(&self) -> bool;
     /// The same after its process has ended.
     fn restarted(self, folder: &Path) -> Self;
 }
@@ -42,6 +44,10 @@ impl Shelf for Memory {
 
     fn fail(&self) {
         self.state().faults.push_back(StoreError::Failed("disk full".to_owned()));
+    }
+
+    fn will_fail(&self) -> bool {
+        !self.state().faults.is_empty()
     }
 
     fn restarted(self, _: &Path) -> Self {
@@ -108,5 +114,9 @@ impl Shelf for Store<Silent> {
         self.close().unwrap();
         drop(self);
         <Self as Shelf>::open(folder)
+    }
+
+    fn will_fail(&self) -> bool {
+        false
     }
 }

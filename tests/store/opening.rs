@@ -69,11 +69,11 @@ fn a_second_process_is_refused() {
 fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let folder = Folder::new();
     folder.open().close().unwrap();
-    let newer = "UPDATE meta SET value = '3' WHERE key = 'schema_version'";
+    let newer = "UPDATE meta SET value = '4' WHERE key = 'schema_version'";
     folder.sqlite().execute(newer, []).unwrap();
     let before = std::fs::read(folder.store().join("bindgate.sqlite")).unwrap();
     let error = open(&folder.store()).unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 3, supported: 2 }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 4, supported: 3 }), "{error}");
     assert_eq!(std::fs::read(folder.store().join("bindgate.sqlite")).unwrap(), before);
 }
 
@@ -84,8 +84,15 @@ async fn a_store_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_
     store.commit(create(1)).await.unwrap();
     let before = store.find(&key(1)).unwrap().record;
     store.close().unwrap();
-    sql("ALTER TABLE memberships DROP COLUMN in_review;
+    sql("DROP INDEX audit_by_user;
+         DROP INDEX audit_by_time;
+         ALTER TABLE memberships DROP COLUMN in_review;
+         ALTER TABLE memberships DROP COLUMN until;
          ALTER TABLE users DROP COLUMN collision;
+         ALTER TABLE users DROP COLUMN local_name;
+         ALTER TABLE users DROP COLUMN switch;
+         ALTER TABLE audit DROP COLUMN outcome;
+         ALTER TABLE audit DROP COLUMN steps;
          UPDATE meta SET value = '1' WHERE key = 'schema_version'")(&folder);
     assert_eq!(folder.open().find(&key(1)).unwrap().record, before);
 }
@@ -126,7 +133,8 @@ fn a_row_that_is_not_understood_is_named() {
     check_refused(sql("UPDATE users SET inactive_reasons = '[\"x\"]'"), "inactive_reasons");
     check_refused(sql("UPDATE users SET version = -1"), "version");
     check_refused(sql("UPDATE users SET groups_outcome = 'fine'"), "groups_outcome");
-    let membership = "INSERT INTO memberships VALUES ('r00001', 'g', 'rumour', 1, 1, '[]', 0, 0)";
+    let membership =
+        "INSERT INTO memberships VALUES ('r00001', 'g', 'rumour', 1, 1, '[]', 0, 0, NULL)";
     check_refused(sql(membership), "memberships, row r00001: column provenance");
     check_refused(sql("INSERT INTO switches VALUES ('corp', 'staff', 'maybe', 0)"), "switches");
 }

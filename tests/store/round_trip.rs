@@ -4,6 +4,7 @@ use crate::fixture::{Folder, change, create, key, mark};
 use bindgate::app::ports::{Records, StoreError};
 use bindgate::domain::change::Change;
 use bindgate::domain::observation::UnknownReason;
+use bindgate::domain::policy::Switch;
 use bindgate::domain::record::{
     GroupsOutcome, InactiveReason, Mark, Membership, MembershipKey, Provenance, Route, UpstreamId,
 };
@@ -43,10 +44,13 @@ fn any_change() -> impl Strategy<Value = Change> {
         any::<String>().prop_map(Change::Moved),
         option::of(any::<String>()).prop_map(Change::DisplayNamed),
         ("[a-c]", values).prop_map(|(name, values)| Change::AttributeSet { name, values }),
-        (membership_key(), route(), any::<i64>()).prop_map(|(key, route, since)| {
-            let since = Timestamp(since);
-            Change::MembershipAdded { key, membership: Membership::new(route, since) }
-        }),
+        (membership_key(), route(), any::<i64>(), option::of(any::<i64>())).prop_map(
+            |(key, route, since, until)| {
+                let plain = Membership::new(route, Timestamp(since));
+                let membership = Membership { until: until.map(Timestamp), ..plain };
+                Change::MembershipAdded { key, membership }
+            }
+        ),
         (membership_key(), route())
             .prop_map(|(key, route)| Change::MembershipRerouted { key, route }),
         membership_key().prop_map(|key| Change::MembershipRemoved { key }),
@@ -56,6 +60,8 @@ fn any_change() -> impl Strategy<Value = Change> {
             .prop_map(|(reason, at)| Change::Deactivated { reason, at: Timestamp(at) }),
         reason().prop_map(Change::ReasonLifted),
         option::of(any::<String>()).prop_map(Change::Collided),
+        option::of(any::<String>()).prop_map(Change::LocallyNamed),
+        option::of(any::<bool>().prop_map(Switch::from_bool)).prop_map(Change::SwitchSet),
     ]
 }
 

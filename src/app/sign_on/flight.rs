@@ -4,6 +4,7 @@
 //! shows the entry and the groups that the record was brought up to date with, nothing is to be
 //! done, and the directory was asked for nothing but how far it has got.
 
+use super::look::Given;
 use super::unchanged::asked_for;
 use super::update::{Report, Update};
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::app::barrier::{Difference, Passage};
 use crate::app::breaker::Breaker;
-use crate::app::events::{GroupSource, SignOnOutcome};
+use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
 use crate::app::observe;
 use crate::app::ports::{Clock, Coverage, Ports, Records, Stored};
 use crate::app::switches;
@@ -23,7 +24,9 @@ use crate::domain::membership::Member;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::{Closure, Observation, Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{Cause, Reactivation, doubtful};
-use crate::domain::policy::{DirectoryPolicy, OnUnknown, Switch, UnknownReactivation, UserType};
+use crate::domain::policy::{
+    DirectoryPolicy, OnUnknown, OnUnprovisioned, Switch, UnknownReactivation, UserType,
+};
 use crate::domain::record::{Mark, Record, Seen, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::dn::DistinguishedName;
@@ -55,6 +58,14 @@ struct Groups {
     found: observe::Found,
     source: GroupSource,
     /// The fingerprint of the closure in the live copy, if they were read there.
+    fingerprint: Option<u128>,
+}
+
+/// All that one look learnt.
+pub(super) struct Learnt {
+    pub(super) observation: Observation,
+    pub(super) given: Given,
+    source: GroupSource,
     fingerprint: Option<u128>,
 }
 
@@ -102,6 +113,7 @@ impl<P: Ports> Flight<P> {
         }
         let (mut report, reactivation) = self.synchronise(&look).await;
         let verdict = self.verdict(&look, &mut report, reactivation);
+        self.note(&look.key, report.outcome, look.cause);
         self.emit(look.user_type, &entry.entry.dn, &report);
         verdict
     }
@@ -117,8 +129,31 @@ impl<P: Ports> Flight<P> {
             true => (SignOnOutcome::NotAUser, Verdict::Admit),
             false => (SignOnOutcome::Unknown(reason), verdict),
         };
+        let located = self.shared.records.located(&self.policy().name, luggage.dn.normalized());
+        for stored in located {
+            self.note(&stored.record.key, outcome, Cause::SignOn);
+        }
         self.emit(None, luggage.dn.as_str(), &Report::plain(outcome));
         verdict
+    }
+
+    /// Tells in the audit what was not known, and who was refused.
+    pub(super) fn note(&self, key: &UserKey, outcome: SignOnOutcome, cause: Cause) {
+        let say = |row: AuditEntry, text: String| row.saying(text);
+        match outcome {
+            SignOnOutcome::Unknown(reason) => {
+                let told = |row| AuditEntry {
+                    outcome: Some(reason.to_string()),
+                    ..say(row, format!("unknown: {reason}; memberships are left as they are"))
+                };
+                self.shared.remark(key, "unknown", told, cause);
+            }
+            SignOnOutcome::Refused => {
+                let text = "an admin or a policy has shut the user out".to_owned();
+                self.shared.remark(key, "refused", |row| say(row, text), cause);
+            }
+            _ => {}
+        }
     }
 
     /// What the record says to the bind's success (S4.3, S4.4, S9.4).
@@ -129,6 +164,10 @@ impl<P: Ports> Flight<P> {
             return Verdict::Refuse(BARRED);
         }
         let Some(user_type) = look.user_type else { return Verdict::Admit };
+        let is_unprovisioned = report.outcome == SignOnOutcome::NotProvisioned;
+        if is_unprovisioned && user_type.on_unprovisioned == OnUnprovisioned::Refuse {
+            return Verdict::Refuse(BARRED);
+        }
         let is_suspended = record.is_some_and(|record| record.is_suspended());
         let is_unstored = report.outcome == SignOnOutcome::Unknown(UnknownReason::Store);
         let is_held = matches!(reactivation, Reactivation::Held(_));
@@ -218,14 +257,15 @@ impl<P: Ports> Flight<P> {
     }
 
     /// The switch of a look: of the type that takes the entry, else of the one that took it last.
-    fn switch(&self, look: &Look<'_>, stored: Option<&Stored>) -> Switch {
+    pub(super) fn switch(&self, look: &Look<'_>, stored: Option<&Stored>) -> Switch {
         let policy = self.policy();
         let last = || {
             let name = &stored?.record.user_type;
             policy.user_types.iter().find(|user_type| user_type.name == *name)
         };
         look.user_type.or_else(last).map_or(Switch::On, |user_type| {
-            switches::effective(&self.shared.records, &policy.name, user_type)
+            let record = stored.map(|stored| &*stored.record);
+            switches::effective(&self.shared.records, &policy.name, user_type, record)
         })
     }
 
@@ -233,21 +273,12 @@ impl<P: Ports> Flight<P> {
     pub(super) async fn synchronise(&self, look: &Look<'_>) -> (Report, Reactivation) {
         let stored = self.shared.records.find(&look.key);
         let switch = self.switch(look, stored.as_ref());
-        let groups = self.observe_groups(look, switch, stored.as_ref()).await;
-        let (source, fingerprint) = (groups.source, groups.fingerprint);
-        let given = self.given(look.user_type, stored.as_ref()).await;
-        let readable = self.readable(look, switch, stored.as_ref()).await;
+        let learnt = self.learn(look, switch, stored.as_ref()).await;
+        let Learnt { observation, given, source, fingerprint } = learnt;
         // While somebody is in the way, that is looked at again at the next sign-on.
         let is_alone = match look.cause {
             Cause::SignOn => self.make_way(look, stored.as_ref()).await,
             Cause::Reconciliation => true,
-        };
-        let observation = Observation {
-            sent_at: look.sent_at,
-            user: look.entry.clone(),
-            groups: groups.found.closure,
-            seen: groups.found.seen,
-            readable,
         };
         let update = Update {
             key: &look.key,
@@ -259,13 +290,34 @@ impl<P: Ports> Flight<P> {
         };
         let done = update.bring(&*self.shared, &observation).await;
         let is_held = done.report.outcome == SignOnOutcome::Unknown(UnknownReason::Held);
-        let is_whole = given.is_whole && is_alone && !is_held;
+        let is_whole = given.is_whole && is_alone && !is_held && done.left_out == 0;
         if let (Some(record), Some(user_type), true) = (&done.record, look.user_type, is_whole)
             && look.passage == Passage::Fresh(Coverage::GroupsAndUsers)
         {
             self.remember(user_type, switch, record, &observation, fingerprint);
         }
         (Report { source, ..done.report }, done.reactivation)
+    }
+
+    /// Reads what is to be known beside the entry; writes nothing.
+    pub(super) async fn learn(
+        &self,
+        look: &Look<'_>,
+        switch: Switch,
+        stored: Option<&Stored>,
+    ) -> Learnt {
+        let groups = self.observe_groups(look, switch, stored).await;
+        let given = self.given(look.user_type, stored).await;
+        let readable = self.readable(look, switch, stored).await;
+        let observation = Observation {
+            sent_at: look.sent_at,
+            user: look.entry.clone(),
+            groups: groups.found.closure,
+            seen: groups.found.seen,
+            readable,
+        };
+        let (source, fingerprint) = (groups.source, groups.fingerprint);
+        Learnt { observation, given, source, fingerprint }
     }
 
     /// The attributes of which it is seen that they may be read, of those for which that counts.

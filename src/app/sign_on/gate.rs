@@ -5,7 +5,7 @@ use crate::app::flights::Ride;
 use crate::app::ports::{Coverage, Ports, Records};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
-use crate::domain::policy::OnUnknown;
+use crate::domain::policy::{OnUnknown, OnUnprovisioned};
 use crate::domain::record::UserKey;
 use crate::proto::dn::DistinguishedName;
 use std::future::Future;
@@ -124,6 +124,9 @@ impl<P: Ports> Flying<P> {
         }
         let user_type = identity::user_type(policy, &entry.entry);
         let denies = user_type.is_some_and(|user_type| user_type.on_unknown == OnUnknown::Deny);
+        let refuses = user_type.is_some_and(|t| t.on_unprovisioned == OnUnprovisioned::Refuse);
+        // With `refuse` nobody is let in before it is known that there is a record.
+        let denies = denies || refuses;
         let is_suspended = record.is_some_and(|record| record.is_suspended());
         let known = shared.records.located(&policy.name, self.dn.normalized());
         let is_another = known.iter().any(|stored| stored.record.key != key);

@@ -19,7 +19,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 /// How many users are looked at because of one who came under their name.
-const MAX_LOOKS: usize = 4;
+pub(super) const MAX_LOOKS: usize = 4;
 
 /// What stands before the id of a group that is no directory's.
 const OWN: &str = "own:";
@@ -35,6 +35,26 @@ impl<P: Ports> Flight<P> {
     /// taken over, but whoever is gone or renamed does not keep it (S4.6, S4.11). Whether nobody else
     /// is known by this DN then.
     pub(super) async fn make_way(&self, look: &Look<'_>, stored: Option<&Stored>) -> bool {
+        let others = self.others(look, stored);
+        if others.is_empty() {
+            return true;
+        }
+        for key in others.into_iter().take(MAX_LOOKS) {
+            self.reconcile(key).await;
+        }
+        let left = self.here(look);
+        !left.iter().any(|stored| is_in_the_way(&stored.record, &look.key))
+    }
+
+    /// Who is known by the DN of the entry.
+    fn here(&self, look: &Look<'_>) -> Vec<Stored> {
+        let dn = DistinguishedName::parse(&look.entry.entry.dn).ok();
+        let directory = &self.policy().name;
+        dn.map(|dn| self.shared.records.located(directory, dn.normalized())).unwrap_or_default()
+    }
+
+    /// Those whose name or DN this user bears.
+    pub(super) fn others(&self, look: &Look<'_>, stored: Option<&Stored>) -> BTreeSet<UserKey> {
         let records = &self.shared.records;
         let directory = &self.policy().name;
         let mut others: BTreeSet<UserKey> = BTreeSet::new();
@@ -42,23 +62,14 @@ impl<P: Ports> Flight<P> {
             let in_the_way = found.into_iter().filter(|s| is_in_the_way(&s.record, &look.key));
             others.extend(in_the_way.map(|stored| stored.record.key.clone()));
         };
-        let dn = DistinguishedName::parse(&look.entry.entry.dn).ok();
-        let here = || dn.as_ref().map(|dn| records.located(directory, dn.normalized()));
-        note(here().unwrap_or_default());
+        note(self.here(look));
         if let Some(user_type) = look.user_type
             && let Ok(wanted) = user_name(user_type, &look.entry.entry)
             && stored.is_none_or(|stored| stored.record.name != wanted)
         {
             note(records.named(directory, &user_type.name, &wanted));
         }
-        if others.is_empty() {
-            return true;
-        }
-        for key in others.into_iter().take(MAX_LOOKS) {
-            self.reconcile(key).await;
-        }
-        let left = here().unwrap_or_default();
-        !left.iter().any(|stored| is_in_the_way(&stored.record, &look.key))
+        others
     }
 
     /// Whether the live copy, if it knows users, is not known to show what an active record was
@@ -101,6 +112,7 @@ impl<P: Ports> Flight<P> {
     ) -> Pin<Box<dyn Future<Output = SignOnOutcome> + Send + '_>> {
         Box::pin(async move {
             let report = self.look_at(&key).await;
+            self.note(&key, report.outcome, Cause::Reconciliation);
             self.shared.events.emit(&Event::Reconciled {
                 directory: &key.directory,
                 user: key.upstream_id.as_str(),
@@ -208,7 +220,7 @@ impl<P: Ports> Flight<P> {
     }
 }
 
-fn own_group(name: &DistinguishedName) -> Group {
+pub(in crate::app) fn own_group(name: &DistinguishedName) -> Group {
     let named = name.named_values();
     let text = named.first().map(|named| String::from_utf8_lossy(&named.value).into_owned());
     Group {

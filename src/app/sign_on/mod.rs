@@ -4,22 +4,27 @@
 mod flight;
 mod gate;
 mod look;
+mod preview;
 mod recent;
 mod unchanged;
 mod update;
 
 pub use gate::Gate;
+pub(super) use look::own_group;
+pub use preview::{Foreseen, Preview, Who};
 
+use super::audit::{AuditEntry, Joined};
 use super::barrier::{Barrier, Question};
 use super::breaker::Breaker;
 use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
 use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
+use super::protection::Turns;
 use super::reconcile::Changes;
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
-use crate::domain::plan::is_to_be_deleted;
+use crate::domain::plan::{Cause, is_to_be_deleted};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
 use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
@@ -130,8 +135,35 @@ struct Shared<P: Ports> {
     clock: P::Clock,
     events: P::Events,
     begun: AtomicU64,
+    /// Of those who would take somebody out of a protected group.
+    turns: Turns,
+    /// What was told in the audit lately.
+    told: Joined,
     reads: Arc<Flights<FlightKey, (), EntryRead>>,
     flights: Arc<Flights<FlightKey, Luggage<P>, Verdict>>,
+}
+
+impl<P: Ports> Shared<P> {
+    /// Adds a row about a user to the audit, unless one like it stands there for this minute.
+    fn remark(
+        &self,
+        key: &UserKey,
+        action: &'static str,
+        say: impl FnOnce(AuditEntry) -> AuditEntry,
+        cause: Cause,
+    ) {
+        let now = self.clock.now();
+        let row = say(AuditEntry::new(now, update::cause_name(cause), "", action).about(key));
+        let kind = format!("{action} {}", row.outcome.as_deref().unwrap_or_default());
+        match self.told.admit(key, &kind, now) {
+            None => {}
+            Some(0) => self.records.remark(row),
+            Some(left_out) => {
+                let detail = format!("{}\n{left_out} like it were left out before", row.detail);
+                self.records.remark(row.saying(detail));
+            }
+        }
+    }
 }
 
 /// The sign-ons of all directories; a handle uses its worker's connections for what it reads.
@@ -175,7 +207,19 @@ impl<P: Ports> SignOns<P> {
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
         let begun = AtomicU64::new(0);
-        let shared = Shared { config, directories, records, clock, events, begun, reads, flights };
+        let (turns, told) = Default::default();
+        let shared = Shared {
+            config,
+            directories,
+            records,
+            clock,
+            events,
+            begun,
+            turns,
+            told,
+            reads,
+            flights,
+        };
         Self { shared: Arc::new(shared), lookups: lookups.into() }
     }
 

@@ -52,7 +52,8 @@ impl<P: Ports> Shared<P> {
         }
         let is_type = |user_type: &&UserType| user_type.name == stored.record.user_type;
         let Some(user_type) = policy.user_types.iter().find(is_type) else { return false };
-        let switch = switches::effective(&self.records, &policy.name, user_type);
+        let switch =
+            switches::effective(&self.records, &policy.name, user_type, Some(&stored.record));
         let asked = asked_for(policy, user_type, switch, Some(&stored.record));
         let era = Some(graph.era());
         let before = stored.mark.seen.filter(|seen| seen.era == era).and_then(|seen| seen.groups);

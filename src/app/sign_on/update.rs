@@ -1,9 +1,11 @@
 //! Brings one record up to date with what was learnt: plans, and commits what has to be written.
 
 use super::Shared;
+use crate::app::audit::outcome;
 use crate::app::breaker::Breaker;
-use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
+use crate::app::events::{AuditEntry, Event, GroupSource, SignOnOutcome};
 use crate::app::ports::{Clock, Commit, Events, Ports, Records, StoreError, Stored};
+use crate::app::protection::Held;
 use crate::domain::change::Change;
 use crate::domain::mass_change::{Judgement, Loss};
 use crate::domain::observation::{Observation, Observed, UnknownReason};
@@ -16,7 +18,11 @@ use crate::domain::record::{
     UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// How many groups are named that were skipped.
+const MAX_NAMED: usize = 20;
 
 /// How often a commit that met a newer record is planned anew.
 const MAX_REPLANS: usize = 3;
@@ -41,12 +47,15 @@ pub(super) struct Done {
     /// The record as it is now, unless that is not known to be on disk.
     pub(super) record: Option<Arc<Record>>,
     pub(super) reactivation: Reactivation,
+    /// How much was left out that a later sign-on may do, though nothing of the user has changed: groups
+    /// that are not kept, and protected ones.
+    pub(super) left_out: usize,
 }
 
 impl Done {
     fn failed() -> Self {
         let report = Report::plain(SignOnOutcome::Unknown(UnknownReason::Store));
-        Self { report, record: None, reactivation: Reactivation::None }
+        Self { report, record: None, reactivation: Reactivation::None, left_out: 0 }
     }
 }
 
@@ -69,26 +78,33 @@ impl<E: Events> Update<'_, E> {
         observation: &Observation,
     ) -> Done {
         let new_id = shared.clock.new_record_id();
-        let mut held = None;
+        let (free, mut doubted) = (BTreeSet::new(), None);
         for _ in 0..=MAX_REPLANS {
             let stored = shared.records.find(self.key);
             let now = shared.clock.now();
-            let planned = self.plan(shared, stored.as_ref(), observation, &new_id, now);
-            let mut plan = match planned {
-                Ok(plan) => plan,
-                Err(reason) => return refused(reason),
+            let planned = |observation: &Observation| {
+                self.plan(&shared.records, stored.as_ref(), observation, &free, (&new_id, now))
             };
             let mut observation = observation;
+            let mut plan = match planned(observation) {
+                Ok(plan) => plan,
+                Err(reason) => return refused(shared, self, reason),
+            };
             if self.is_held(shared, stored.as_ref(), &plan, observation).await {
-                observation = held.get_or_insert_with(|| as_held(observation));
-                plan = match self.plan(shared, stored.as_ref(), observation, &new_id, now) {
+                observation = doubted.get_or_insert_with(|| as_held(observation));
+                plan = match planned(observation) {
                     Ok(plan) => plan,
-                    Err(reason) => return refused(reason),
+                    Err(reason) => return refused(shared, self, reason),
                 };
             }
+            let held = self.hold(shared, stored.as_ref(), &mut plan).await;
+            self.tell_skipped(shared, &plan);
             let mark = mark(stored.as_ref(), observation, self.cause, now);
             match self.write(shared, stored.as_ref(), plan, mark, observation).await {
-                Ok(done) => return done,
+                Ok(done) => {
+                    let left_out = done.left_out + held.groups.len();
+                    return Done { left_out, ..done };
+                }
                 Err(StoreError::Conflict) => {}
                 Err(_) => break,
             }
@@ -96,13 +112,14 @@ impl<E: Events> Update<'_, E> {
         Done::failed()
     }
 
-    fn plan<P: Ports>(
+    /// Plans, and writes nothing. Those in `free` keep no name from anybody.
+    pub(super) fn plan<R: Records>(
         &self,
-        shared: &Shared<P>,
+        records: &R,
         stored: Option<&Stored>,
         observation: &Observation,
-        new_id: &RecordId,
-        now: Timestamp,
+        free: &BTreeSet<UserKey>,
+        (new_id, now): (&RecordId, Timestamp),
     ) -> Result<Plan, NoPlan> {
         plan(&Question {
             record: stored.map(|stored| &*stored.record),
@@ -111,12 +128,8 @@ impl<E: Events> Update<'_, E> {
             observed_at: stored.and_then(|stored| stored.mark.observed_at),
             user_type: self.user_type,
             update_on_sign_on: self.switch,
-            groups: &KeptGroups { records: &shared.records, directory: &self.key.directory },
-            names: &TakenNames {
-                records: &shared.records,
-                user_type: self.user_type,
-                key: self.key,
-            },
+            groups: &KeptGroups { records, directory: &self.key.directory },
+            names: &TakenNames { records, user_type: self.user_type, key: self.key, free },
             assigned: self.assigned,
             cause: self.cause,
             new_id,
@@ -152,6 +165,40 @@ impl<E: Events> Update<'_, E> {
         }
     }
 
+    /// Holds back what would leave a protected group without anybody, and tells of it.
+    async fn hold<'s, P: Ports>(
+        &self,
+        shared: &'s Shared<P>,
+        stored: Option<&Stored>,
+        plan: &mut Plan,
+    ) -> Held<'s> {
+        let held = shared.turns.hold(&shared.records, self.user_type, stored, plan).await;
+        for group in &held.groups {
+            let (directory, user) = (&self.key.directory, self.key.upstream_id.as_str());
+            shared.events.emit(&Event::LastMemberHeld { directory, user, group: group.as_str() });
+        }
+        if !held.groups.is_empty() {
+            shared.remark(self.key, "held", |row| held.row(row), self.cause);
+        }
+        held
+    }
+
+    /// Tells of groups that are not taken over since they are not kept (S5.5).
+    fn tell_skipped<P: Ports>(&self, shared: &Shared<P>, plan: &Plan) {
+        if plan.skipped.is_empty() {
+            return;
+        }
+        let directory = &self.key.directory;
+        for group in &plan.skipped {
+            shared.events.emit(&Event::GroupSkipped { directory, group: &group.dn });
+        }
+        let names: Vec<_> =
+            plan.skipped.iter().take(MAX_NAMED).map(|group| format!("{:?}", group.dn)).collect();
+        let count = plan.skipped.len();
+        let detail = format!("{count} groups are not kept and were skipped: {}", names.join(", "));
+        shared.remark(self.key, "group-skipped", |row| row.saying(detail), self.cause);
+    }
+
     /// Writes a plan, or notes that there was nothing to write.
     async fn write<P: Ports>(
         &self,
@@ -161,7 +208,7 @@ impl<E: Events> Update<'_, E> {
         mark: Mark,
         observation: &Observation,
     ) -> Result<Done, StoreError> {
-        let reactivation = plan.reactivation;
+        let (reactivation, left_out) = (plan.reactivation, plan.skipped.len());
         if plan.is_empty() {
             shared.records.mark(self.key, mark);
             let quiet = match (stored, self.switch) {
@@ -170,17 +217,18 @@ impl<E: Events> Update<'_, E> {
             };
             let report = Report::plain(settled(observation, reactivation, quiet));
             let record = stored.map(|stored| stored.record.clone());
-            return Ok(Done { report, record, reactivation });
+            return Ok(Done { report, record, reactivation, left_out });
         }
         let (added, removed) = (plan.added(), plan.removed());
         let made = match stored {
             None => SignOnOutcome::Created,
             Some(_) => SignOnOutcome::Changed,
         };
-        let record = self.commit(shared, stored, plan, mark).await?;
+        let outcome = outcome(&observation.groups);
+        let record = self.commit(shared, stored, plan, mark, outcome).await?;
         let plain = Report::plain(settled(observation, reactivation, made));
         let report = Report { added, removed, ..plain };
-        Ok(Done { report, record: Some(record), reactivation })
+        Ok(Done { report, record: Some(record), reactivation, left_out })
     }
 
     /// Notes that the user's entry is known to be gone (S4.6).
@@ -200,13 +248,14 @@ impl<E: Events> Update<'_, E> {
             }
             let now = shared.clock.now();
             let parking = self.assigned.parking.as_ref();
-            let plan = missing(&stored.record, self.user_type, parking, now);
+            let mut plan = missing(&stored.record, self.user_type, parking, now);
+            let _held = self.hold(shared, Some(&stored), &mut plan).await;
             let mark = Mark { observed_at: Some(sent_at), seen: None, ..stored.mark.clone() };
             if plan.is_empty() {
                 shared.records.mark(self.key, mark);
                 return Report::plain(SignOnOutcome::Unchanged);
             }
-            match self.commit(shared, Some(&stored), plan, mark).await {
+            match self.commit(shared, Some(&stored), plan, mark, None).await {
                 Ok(_) => return Report::plain(SignOnOutcome::Changed),
                 Err(StoreError::Conflict) => {}
                 Err(_) => break,
@@ -221,19 +270,15 @@ impl<E: Events> Update<'_, E> {
         stored: Option<&Stored>,
         plan: Plan,
         mark: Mark,
+        outcome: Option<String>,
     ) -> Result<Arc<Record>, StoreError> {
-        let audit = AuditEntry {
-            sequence: 0,
-            at: shared.clock.now(),
-            cause: match self.cause {
-                Cause::SignOn => "sign-on",
-                Cause::Reconciliation => "reconcile",
-            },
-            actor: String::new(),
-            action: if stored.is_none() { "created" } else { "changed" },
-            user: Some(self.key.clone()),
-            detail: plan.describe(),
-        };
+        let action = if stored.is_none() { "created" } else { "changed" };
+        let record = stored.map(|stored| &*stored.record);
+        let audit = AuditEntry::new(shared.clock.now(), cause_name(self.cause), "", action)
+            .about(self.key)
+            .saying(plan.describe())
+            .changing(record, &plan.changes);
+        let audit = AuditEntry { outcome, ..audit };
         let commit = Commit {
             key: self.key.clone(),
             base_version: stored.map(|stored| stored.record.version),
@@ -281,12 +326,28 @@ fn as_held(observation: &Observation) -> Observation {
     Observation { groups, seen, ..observation.clone() }
 }
 
-fn refused(reason: NoPlan) -> Done {
+/// What stands in the audit as the cause.
+pub(super) fn cause_name(cause: Cause) -> &'static str {
+    match cause {
+        Cause::SignOn => "sign-on",
+        Cause::Reconciliation => "reconcile",
+    }
+}
+
+fn refused<P: Ports, E: Events>(
+    shared: &Shared<P>,
+    update: &Update<'_, E>,
+    reason: NoPlan,
+) -> Done {
     let outcome = match reason {
         NoPlan::NotAUser => SignOnOutcome::NotAUser,
         NoPlan::NoUserName | NoPlan::NotCreated => SignOnOutcome::NotProvisioned,
     };
-    Done { report: Report::plain(outcome), record: None, reactivation: Reactivation::None }
+    if outcome == SignOnOutcome::NotProvisioned {
+        let said = |row: AuditEntry| row.saying(reason.to_string());
+        shared.remark(update.key, "not-provisioned", said, update.cause);
+    }
+    Done { report: Report::plain(outcome), ..Done::failed() }
 }
 
 /// An observation whose groups were asked for and are unknown is reported as such, whatever else
@@ -342,13 +403,16 @@ struct TakenNames<'a, R> {
     records: &'a R,
     user_type: Option<&'a UserType>,
     key: &'a UserKey,
+    /// Those who are known to be called otherwise by now.
+    free: &'a BTreeSet<UserKey>,
 }
 
 impl<R: Records> Names for TakenNames<'_, R> {
     fn is_taken(&self, name: &str) -> bool {
         let (Some(user_type), key) = (self.user_type, self.key) else { return false };
         let holders = self.records.named(&key.directory, &user_type.name, name);
-        holders.iter().any(|holder| is_in_the_way(&holder.record, key))
+        let mut others = holders.iter().filter(|holder| !self.free.contains(&holder.record.key));
+        others.any(|holder| is_in_the_way(&holder.record, key))
     }
 }
 

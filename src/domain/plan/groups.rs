@@ -47,18 +47,49 @@ pub(super) fn plan_managed(
     if extent == Extent::Removals {
         return;
     }
-    plan.changes.extend(arrivals(closure, &kept, user_type, question.now));
+    plan.skipped = skipped(closure, &kept, question, user_type);
+    let arrivals = arrivals(closure, &kept, user_type, question.now);
+    let is_skipped = |change: &Change| match change {
+        Change::MembershipAdded { key, .. } => plan.skipped.iter().any(|g| g.id == key.group),
+        _ => false,
+    };
+    let taken: Vec<Change> = arrivals.filter(|change| !is_skipped(change)).collect();
+    plan.changes.extend(taken);
     let groups = closure.values().map(|seen| &seen.group);
     let groups = groups.filter(|group| !question.groups.holds(group) && !user_type.ignores(group));
+    let groups = groups.filter(|group| !plan.skipped.contains(group));
     plan.groups = groups.cloned().collect();
+}
+
+/// Groups that would be new to the gateway, where none is to be made (S5.5).
+fn skipped(
+    closure: &Closure,
+    kept: &Kept<'_>,
+    question: &Question<'_>,
+    user_type: &UserType,
+) -> Vec<Group> {
+    if user_type.create_groups.is_on() {
+        return Vec::new();
+    }
+    let groups = closure.values().map(|seen| &seen.group);
+    let news = groups.filter(|group| {
+        !kept.contains_key(&group.id)
+            && question.groups.group(&group.id).is_none()
+            && !user_type.ignores(group)
+    });
+    news.cloned().collect()
 }
 
 /// Adds what was seen of a closure that is not whole.
 fn plan_seen(plan: &mut Plan, question: &Question<'_>, user_type: &UserType, kept: &Kept<'_>) {
     let seen = &question.observation.seen;
+    plan.skipped = skipped(seen, kept, question, user_type);
     let added = arrivals(seen, kept, user_type, question.now);
     for change in added {
         let Change::MembershipAdded { key, .. } = &change else { continue };
+        if plan.skipped.iter().any(|group| group.id == key.group) {
+            continue;
+        }
         let group = seen.get(&key.group).map(|seen| &seen.group);
         plan.groups.extend(group.filter(|group| !question.groups.holds(group)).cloned());
         plan.changes.push(change);

@@ -8,13 +8,18 @@ use crate::domain::record::{InactiveReason, Record};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::search::Entry;
 
-/// The user name (S5.7): exactly one value, which is text and not blank.
+/// The user name (S5.7): exactly one value, which is text and, after the rule if there is one, not
+/// blank.
 pub fn user_name(user_type: &UserType, entry: &Entry) -> Result<String, NoPlan> {
     let [value] = entry.values(&user_type.username) else {
         return Err(NoPlan::NoUserName);
     };
     let name = std::str::from_utf8(value).map_err(|_| NoPlan::NoUserName)?;
-    if name.trim().is_empty() { Err(NoPlan::NoUserName) } else { Ok(name.to_owned()) }
+    let made = match &user_type.name_rule {
+        Some(rule) => rule.apply(name),
+        None => Some(name.to_owned()).filter(|name| !name.trim().is_empty()),
+    };
+    made.ok_or(NoPlan::NoUserName)
 }
 
 /// The name of a record that is made, and the one that it should have if another has that.

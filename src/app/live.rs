@@ -1,0 +1,46 @@
+//! What an administrator asks the directories through the gateway: to look at a user now, and what
+//! would change. Behind one object, since administration is on no hot path.
+
+use super::events::SignOnOutcome;
+use super::oversight::Boxed;
+use super::ports::Ports;
+use super::sign_on::{Preview, SignOns, Who};
+use crate::domain::observation::UnknownReason;
+use crate::domain::record::{Group, UserKey};
+use crate::proto::dn::DistinguishedName;
+
+/// The directories, asked about one user or group.
+pub trait Live: Send + Sync + 'static {
+    /// Brings a record up to date as a look of the gateway's own does; `None` if there is no such
+    /// directory.
+    fn sync(&self, key: UserKey) -> Boxed<'_, Option<SignOnOutcome>>;
+
+    /// What would change if that user signed on now; writes nothing. `None` if there is no such
+    /// directory.
+    fn preview(&self, who: Who) -> Boxed<'_, Option<Preview>>;
+
+    /// The group of that DN; `None` if there is no such directory.
+    fn group_at<'a>(
+        &'a self,
+        directory: &'a str,
+        name: &'a DistinguishedName,
+    ) -> Boxed<'a, Option<Result<Group, UnknownReason>>>;
+}
+
+impl<P: Ports> Live for SignOns<P> {
+    fn sync(&self, key: UserKey) -> Boxed<'_, Option<SignOnOutcome>> {
+        Box::pin(self.reconcile(key))
+    }
+
+    fn preview(&self, who: Who) -> Boxed<'_, Option<Preview>> {
+        Box::pin(self.preview(who))
+    }
+
+    fn group_at<'a>(
+        &'a self,
+        directory: &'a str,
+        name: &'a DistinguishedName,
+    ) -> Boxed<'a, Option<Result<Group, UnknownReason>>> {
+        Box::pin(self.group_at(directory, name))
+    }
+}

@@ -1,0 +1,48 @@
+//! `bindgate check --preview`: what a configuration that is not in force yet would change for all
+//! recorded users, as the running gateway tells from what it has stored.
+
+use super::client::Client;
+use super::exit::{Exit, Failure, Format};
+use super::shown::{pretty, text};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::Path;
+
+pub(super) fn preview(client: &Client, file: &Path, format: Format) -> Result<String, Failure> {
+    let configuration = std::fs::read_to_string(file).map_err(|error| {
+        let detail = format!("{} cannot be read: {error}", file.display());
+        Failure::new(Exit::Usage, "configuration", detail)
+    })?;
+    let answer = client.post("/api/v1/preview", &json!({ "configuration": configuration }))?;
+    Ok(match format {
+        Format::Json => pretty(&answer),
+        Format::Text => report(&answer),
+    })
+}
+
+fn report(answer: &Value) -> String {
+    let mut out = format!(
+        "{} records: {} would change at their next sign-on, of {} something cannot be told\n",
+        text(&answer["records"]),
+        text(&answer["changed"]),
+        text(&answer["unsure"])
+    );
+    let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
+    for item in items {
+        let user = &item["user"];
+        // writing to a string cannot fail
+        let _ = writeln!(out, "{}/{}", text(&user["user_type"]), text(&user["name"]));
+        if item["left_alone"] == true {
+            out += "  ! its directory is not configured any more\n";
+        }
+        for (list, sign) in [("changes", '+'), ("no_longer", '-')] {
+            for change in item[list].as_array().into_iter().flatten() {
+                let _ = writeln!(out, "  {sign} {}", text(&change["text"]));
+            }
+        }
+        for unsure in item["unsure"].as_array().into_iter().flatten() {
+            let _ = writeln!(out, "  ? {}", text(unsure));
+        }
+    }
+    out
+}

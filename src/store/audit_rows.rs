@@ -1,0 +1,140 @@
+//! The rows of the audit: the one thing that is read from the file.
+
+use super::encoding;
+use super::memory::MAX_PAGE;
+use super::rows::whole;
+use crate::app::audit::{AuditFilter, AuditOrder};
+use crate::app::events::AuditEntry;
+use crate::app::ports::Page;
+use crate::domain::record::{UpstreamId, UserKey};
+use crate::domain::time::Timestamp;
+use rusqlite::{Connection, Result, Row, params};
+use std::sync::Arc;
+
+/// What a row says whose user was forgotten.
+const FORGOTTEN: &str = "(forgotten)";
+/// The most rows that are taken away for their age at once.
+const PRUNED_AT_ONCE: i64 = 10_000;
+
+/// Adds a row; the database numbers it.
+pub(super) fn put(connection: &Connection, entry: &AuditEntry) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO audit (at, cause, actor, action, directory, upstream_id, detail, outcome, steps)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let steps = (!entry.steps.is_empty()).then(|| encoding::steps_to_text(&entry.steps));
+    statement.execute(params![
+        entry.at.0,
+        entry.cause,
+        entry.actor,
+        entry.action,
+        entry.user.as_ref().map(|user| &*user.directory),
+        entry.user.as_ref().map(|user| user.upstream_id.as_str()),
+        entry.detail,
+        entry.outcome,
+        steps,
+    ])?;
+    Ok(())
+}
+
+/// Takes the oldest rows away until `keep` are left.
+pub(super) fn prune(connection: &Connection, keep: u64) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM audit WHERE sequence <= (SELECT max(sequence) FROM audit) - ?1",
+    )?;
+    statement.execute([whole(keep)])?;
+    Ok(())
+}
+
+/// Takes rows away that are older than a time.
+pub(super) fn prune_before(connection: &Connection, at: i64) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM audit WHERE sequence IN
+             (SELECT sequence FROM audit WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    )?;
+    statement.execute([at, PRUNED_AT_ONCE]).map(drop)
+}
+
+/// Erases of all rows about a user whom they are about and what they say; that something happened,
+/// when and by whom, stays.
+pub(super) fn erase(connection: &Connection, key: &UserKey) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE audit SET directory = NULL, upstream_id = NULL, detail = ?3, steps = NULL
+         WHERE directory = ?1 AND upstream_id = ?2",
+    )?;
+    statement.execute(params![&*key.directory, key.upstream_id.as_str(), FORGOTTEN]).map(drop)
+}
+
+/// The number of the newest row; 0 if there is none.
+pub(super) fn newest(connection: &Connection) -> Result<i64> {
+    let mut statement =
+        connection.prepare_cached("SELECT coalesce(max(sequence), 0) FROM audit")?;
+    statement.query_row([], |row| row.get(0))
+}
+
+/// A page of those rows, in that order.
+pub(super) fn read(
+    connection: &Connection,
+    filter: &AuditFilter,
+    order: AuditOrder,
+    limit: usize,
+) -> Result<Page<AuditEntry>> {
+    let limit = limit.clamp(1, MAX_PAGE);
+    let (bound, from, direction) = match order {
+        AuditOrder::Before(cursor) => ("<", cursor.unwrap_or(i64::MAX), "DESC"),
+        AuditOrder::After(cursor) => (">", cursor, "ASC"),
+    };
+    // Nothing of a request is pasted here: two fixed words for the order.
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT sequence, at, cause, actor, action, directory, upstream_id, detail, outcome, steps
+         FROM audit
+         WHERE sequence {bound} ?1
+           AND (?3 IS NULL OR (directory = ?2 AND upstream_id = ?3))
+           AND (?4 IS NULL OR cause = ?4)
+           AND (?5 IS NULL OR action = ?5)
+           AND (?6 IS NULL OR actor = ?6)
+           AND (?7 IS NULL OR at >= ?7)
+           AND (?8 IS NULL OR at < ?8)
+         ORDER BY sequence {direction} LIMIT ?9"
+    ))?;
+    let rows = statement.query_map(
+        params![
+            from,
+            filter.user.as_ref().map(|user| &*user.directory),
+            filter.user.as_ref().map(|user| user.upstream_id.as_str()),
+            filter.cause,
+            filter.action,
+            filter.actor,
+            filter.since.map(|at| at.0),
+            filter.until.map(|at| at.0),
+            whole(limit as u64 + 1),
+        ],
+        entry,
+    )?;
+    let mut items = rows.collect::<Result<Vec<_>>>()?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|last| last.sequence.to_string());
+    Ok(Page { items, next })
+}
+
+fn entry(row: &Row<'_>) -> Result<AuditEntry> {
+    let key = row.get::<_, Option<String>>(5)?.zip(row.get::<_, Option<String>>(6)?);
+    Ok(AuditEntry {
+        sequence: row.get(0)?,
+        at: Timestamp(row.get(1)?),
+        cause: encoding::cause(&row.get::<_, String>(2)?),
+        actor: row.get(3)?,
+        action: encoding::action(&row.get::<_, String>(4)?),
+        user: key.map(|(directory, upstream_id)| UserKey {
+            directory: Arc::from(directory),
+            upstream_id: UpstreamId(Arc::from(upstream_id)),
+        }),
+        detail: row.get(7)?,
+        outcome: row.get(8)?,
+        steps: row
+            .get::<_, Option<String>>(9)?
+            .map(|text| encoding::steps_from_text(&text))
+            .unwrap_or_default(),
+    })
+}

@@ -1,7 +1,7 @@
 //! A gateway that runs: its workers, its administration, and its end.
 
 use super::clock::SystemClock;
-use super::oversight::{Directories, Part};
+use super::oversight::{self, Directories, Part};
 use super::signals::Signals;
 use super::{Config, RunError, certificates, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
@@ -118,7 +118,7 @@ impl Running {
         };
         let policies = policies(&config);
         let barriers = running.follow(&config, &policies)?;
-        let breakers = running.breakers(&config);
+        let breakers = oversight::breakers(&config.directories, &running.store, &telemetry);
         let guards = (barriers, breakers);
         if let Some((socket, token)) = admin_socket {
             let oversight = running.oversee(&policies, &guards);
@@ -311,15 +311,6 @@ impl Running {
         }
         self.store.keep_markers(markers);
         Ok(barriers)
-    }
-
-    /// What holds losses of groups of many users at once.
-    fn breakers(&self, config: &Config) -> Vec<Option<Breaker<Telemetry>>> {
-        let breaker = |directory: &crate::config::Directory| {
-            let (name, store) = (directory.policy.name.clone(), Arc::new(self.store.clone()));
-            Some(Breaker::new(name, directory.mass_change, store, self.telemetry.clone()))
-        };
-        config.directories.iter().map(breaker).collect()
     }
 
     fn oversee(

@@ -125,7 +125,7 @@ impl<E: Events> Breaker<E> {
         let decided = self.state().decide(id, decision, now);
         let Some(item) = decided else { return Ok(None) };
         if decision == Decision::Confirmed {
-            self.released().extend(item.users.iter().cloned());
+            self.release(&item);
         }
         self.tell_how_many();
         self.keep().await?;
@@ -146,7 +146,7 @@ impl<E: Events> Breaker<E> {
                     seen: item.seen,
                 }),
                 News::Passed(item) => {
-                    self.released().extend(item.users.iter().cloned());
+                    self.release(item);
                     let (directory, id) = (&*self.inner.directory, &*item.id);
                     self.inner.events.emit(&Event::HeldPassed { directory, id });
                 }
@@ -162,6 +162,13 @@ impl<E: Events> Breaker<E> {
         let _turn = self.inner.turn.lock().await;
         let text = text::write(self.state().kept());
         self.inner.store.keep(&self.inner.directory, text).await
+    }
+
+    /// Has those looked at who were held. Where nobody looks the list stays, and is bounded.
+    fn release(&self, item: &mass_change::Item) {
+        let mut released = self.released();
+        let room = mass_change::MAX_USERS.saturating_sub(released.len());
+        released.extend(item.users.iter().take(room).cloned());
     }
 
     fn tell_how_many(&self) {

@@ -47,10 +47,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     if let (Some(ldap), Some(ldaps)) = (&ldap, &ldaps) {
         judge_addresses(r, &section, ldap, ldaps);
     }
-    if let (Some([first, ..]), Some(None)) = (ldaps.as_deref(), &tls) {
-        let help = "add [listen.tls] with certificate and private_key, or take the address out";
-        r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
-    }
+    judge_ldaps(r, ldaps.as_deref(), tls.as_ref());
     if let (Some(ldap), Some(tls), Some(confidentiality)) = (&ldap, &tls, confidentiality) {
         judge_clear(r, ldap, tls.as_ref(), confidentiality);
     }
@@ -85,6 +82,18 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         drain_timeout: drain_timeout?,
         workers: workers?,
     })
+}
+
+/// What LDAPS needs.
+fn judge_ldaps(
+    r: &mut Reader<'_>,
+    ldaps: Option<&[Spanned<SocketAddr>]>,
+    tls: Option<&Option<frontend::TlsConfig>>,
+) {
+    if let (Some([first, ..]), Some(None)) = (ldaps, tls) {
+        let help = "add [listen.tls] with certificate and private_key, or take the address out";
+        r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
+    }
 }
 
 /// What becomes of passwords at addresses that can be reached over a network.

@@ -5,11 +5,13 @@ use crate::app::breaker::Breaker;
 use crate::app::observe;
 use crate::app::oversight::{Boxed, DirectoryState, Held, Oversight};
 use crate::app::ports::StoreError;
+use crate::config;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::replication::Decision;
 use crate::domain::strategy::{Choice, choose};
 use crate::domain::time::Timestamp;
+use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::upstream::{self, LiveCopy};
 use std::sync::Arc;
@@ -18,6 +20,19 @@ use tokio::time::timeout;
 
 /// How long a directory may take to say how it stands.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What holds losses of groups of many users at once, of each directory.
+pub(super) fn breakers(
+    directories: &[config::Directory],
+    store: &Store<Telemetry>,
+    telemetry: &Telemetry,
+) -> Vec<Option<Breaker<Telemetry>>> {
+    let breaker = |directory: &config::Directory| {
+        let (name, store) = (directory.policy.name.clone(), Arc::new(store.clone()));
+        Some(Breaker::new(name, directory.mass_change, store, telemetry.clone()))
+    };
+    directories.iter().map(breaker).collect()
+}
 
 /// One directory's parts.
 pub(super) struct Part {

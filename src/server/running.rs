@@ -3,6 +3,7 @@
 mod guards;
 
 use super::clock::SystemClock;
+use super::oversight;
 use super::signals::Signals;
 use super::{Config, RunError, certificates, descriptors, pins};
 use crate::admin::{self, PartState, ReadyPart};
@@ -118,7 +119,8 @@ impl Running {
         };
         let policies = policies(&config);
         let barriers = running.follow(&config, &policies)?;
-        let guards = (barriers, running.breakers(&config));
+        let breakers = oversight::breakers(&config.directories, &running.store, &telemetry);
+        let guards = (barriers, breakers);
         let sign_ons = running.sign_ons(&config, &policies, &guards);
         if let Some((socket, token)) = admin_socket {
             let oversight = running.oversee(&policies, &guards);

@@ -1,16 +1,14 @@
-//! What is asked before something is believed: a barrier before each directory's live copy, and a
-//! breaker that holds what many users would lose at once.
+//! What is asked before something is believed: the live copies and the barriers before them, and who
+//! oversees both.
 
 use super::{Background, Guards, Running, Wiring};
 use crate::app::barrier::Barrier;
-use crate::app::breaker::Breaker;
 use crate::app::oversight::Oversight;
 use crate::app::saved::{ReplicaStore, SeenMarker};
 use crate::app::sign_on::BarrierOf;
 use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
 use crate::server::oversight::{Directories, Part};
 use crate::server::{Config, RunError};
-use crate::telemetry::Telemetry;
 use crate::upstream::{LiveCopy, ReplicaLimits};
 use std::sync::Arc;
 
@@ -56,15 +54,6 @@ impl Running {
         }
         self.store.keep_markers(markers);
         Ok(barriers)
-    }
-
-    /// What holds losses of groups of many users at once.
-    pub(super) fn breakers(&self, config: &Config) -> Vec<Option<Breaker<Telemetry>>> {
-        let breaker = |directory: &crate::config::Directory| {
-            let (name, store) = (directory.policy.name.clone(), Arc::new(self.store.clone()));
-            Some(Breaker::new(name, directory.mass_change, store, self.telemetry.clone()))
-        };
-        config.directories.iter().map(breaker).collect()
     }
 
     pub(super) fn oversee(

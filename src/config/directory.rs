@@ -148,11 +148,7 @@ fn reach<'d>(
     if let (Some(urls), Some(tls)) = (&urls, &tls) {
         judge_urls(r, section, urls, tls);
     }
-    if let (Some(least), Some(most)) = (min_connections, max_connections)
-        && least > most
-    {
-        refuse_minimum(r, section, least, most);
-    }
+    judge_minimum(r, section, min_connections, max_connections);
     let (urls, tls, (service_dn, service_password)) = (urls?, tls?, account?);
     Some(upstream::Config {
         name: name?.get_ref().clone(),
@@ -186,7 +182,16 @@ fn reach<'d>(
     })
 }
 
-fn refuse_minimum(r: &mut Reader<'_>, section: &Section<'_>, least: usize, most: usize) {
+fn judge_minimum(
+    r: &mut Reader<'_>,
+    section: &Section<'_>,
+    least: Option<usize>,
+    most: Option<usize>,
+) {
+    let (Some(least), Some(most)) = (least, most) else { return };
+    if least <= most {
+        return;
+    }
     let given = section.get("min_connections").or_else(|| section.get("max_connections"));
     let span = given.map_or_else(|| section.span(), Spanned::span);
     let message = format!("`min_connections` ({least}) is above `max_connections` ({most})");

@@ -48,8 +48,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         judge_addresses(r, &section, ldap, ldaps);
     }
     if let (Some([first, ..]), Some(None)) = (ldaps.as_deref(), &tls) {
-        let help = "add [listen.tls] with certificate and private_key, or take the address out";
-        r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
+        refuse_ldaps(r, first);
     }
     if let (Some(ldap), Some(tls), Some(confidentiality)) = (&ldap, &tls, confidentiality) {
         judge_clear(r, ldap, tls.as_ref(), confidentiality);
@@ -85,6 +84,11 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         drain_timeout: drain_timeout?,
         workers: workers?,
     })
+}
+
+fn refuse_ldaps(r: &mut Reader<'_>, address: &Spanned<SocketAddr>) {
+    let help = "add [listen.tls] with certificate and private_key, or take the address out";
+    r.error(address.span(), "`ldaps` needs [listen.tls], which is missing", help);
 }
 
 /// What becomes of passwords at addresses that can be reached over a network.
@@ -157,6 +161,13 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
         let help = "client_certificate = \"request\" or \"require\", and client_ca";
         r.warning(rule.span(), "`external_name` is not used: no client is asked", help);
     }
+    let external_search = r.flag(&section, "external_search");
+    if let (Some(true), Some(None), Some(given)) =
+        (external_search, &external_name, section.get("external_search"))
+    {
+        let help = "for example external_name = \"mail={mail},ou=people,dc=example,dc=com\"";
+        r.error(given.span(), "`external_search` needs `external_name`, which is missing", help);
+    }
     let reload_interval = r.duration(&section, "reload_interval");
     Some(Some(frontend::TlsConfig {
         certificate: certificate?,
@@ -165,6 +176,7 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
         client_ca: client_ca?,
         client_certificate: client_certificate?,
         external_name: external_name?.map(Spanned::into_inner),
+        external_search: external_search?,
         reload_interval: reload_interval?,
     }))
 }

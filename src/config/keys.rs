@@ -259,6 +259,8 @@ pub const KEYS: &[Key] = &[
         "Who may have issued certificates of clients, PEM."),
     key("listen.tls", "external_name", Text("a distinguished name with {subject}, {mail}, {upn} or an attribute type in braces"), Optional("\"uid={cn},ou=people,dc=example,dc=com\""),
         "The entry that a client's certificate stands for, for SASL EXTERNAL; without it that is refused."),
+    key("listen.tls", "external_search", Flag, Default("false"),
+        "Whether that entry is searched for: below all of the name but its first part, for what that says, as in \"mail={mail},ou=people,dc=example,dc=com\"; it has to be one entry."),
     key("listen.tls", "reload_interval", Duration(0, DAY), Default("\"10s\""),
         "How often the files are looked at for a change; with \"0s\" they are read again on SIGHUP alone."),
 

@@ -166,6 +166,13 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
         let help = "client_certificate = \"request\" or \"require\", and client_ca";
         r.warning(rule.span(), "`external_name` is not used: no client is asked", help);
     }
+    let external_search = r.flag(&section, "external_search");
+    if let (Some(true), Some(None), Some(given)) =
+        (external_search, &external_name, section.get("external_search"))
+    {
+        let help = "for example external_name = \"mail={mail},ou=people,dc=example,dc=com\"";
+        r.error(given.span(), "`external_search` needs `external_name`, which is missing", help);
+    }
     let reload_interval = r.duration(&section, "reload_interval");
     Some(Some(frontend::TlsConfig {
         certificate: certificate?,
@@ -174,6 +181,7 @@ fn listen_tls<'d>(r: &mut Reader<'d>, listen: &Section<'d>) -> Option<Option<fro
         client_ca: client_ca?,
         client_certificate: client_certificate?,
         external_name: external_name?.map(Spanned::into_inner),
+        external_search: external_search?,
         reload_interval: reload_interval?,
     }))
 }

@@ -9,6 +9,7 @@ use super::session::Refusal;
 use super::time::Timestamp;
 use crate::proto::certificate::{Certificate, generalized_time};
 use crate::proto::dn::{DistinguishedName, escape_value};
+use crate::proto::filter::Filter;
 use crate::proto::result::ResultCode;
 use crate::proto::search::Entry;
 use thiserror::Error;
@@ -171,6 +172,23 @@ impl Rule {
 fn only<'a>(mut values: impl Iterator<Item = &'a str>) -> Option<String> {
     let value = values.next().filter(|value| !value.is_empty())?;
     values.next().is_none().then(|| escape_value(value))
+}
+
+/// Where, and by what, the entry is searched for that a name stands for: below all but its first part,
+/// for what that says. `None` if that says nothing that can be searched for.
+pub fn search_for(name: &DistinguishedName) -> Option<(DistinguishedName, Filter)> {
+    let base = name.parent()?;
+    let mut said = name.named_values();
+    said.truncate(said.len().checked_sub(base.named_values().len())?);
+    let mut parts: Vec<Filter> =
+        said.into_iter().map(|said| Filter::equal(&said.attribute_type, said.value)).collect();
+    match (parts.pop()?, parts.is_empty()) {
+        (only, true) => Some((base, only)),
+        (last, false) => {
+            parts.push(last);
+            Some((base, Filter::And(parts)))
+        }
+    }
 }
 
 /// Whether a client that is `name` may ask to be `asked`, an authorisation identity (RFC 4513
@@ -343,6 +361,24 @@ mod tests {
         assert_eq!(made(&by_mail, &["ann"], &["a@x", "b@x"]), Err(NotVouched::NoName));
         assert_eq!(made(&rule("{subject}"), &[], &[]), Err(NotVouched::NoName));
         assert_eq!(made(&rule("{subject}"), &["ann"], &[]), Ok("cn=ann".to_owned()));
+    }
+
+    #[test]
+    fn a_name_that_is_searched_for_is_its_first_part_below_the_rest() {
+        for (name, expected) in [
+            ("mail=a@x,ou=people,dc=x", Some(("ou=people,dc=x", "(mail=a@x)"))),
+            ("mail=a\\2a\\,b(c,dc=x", Some(("dc=x", "(mail=a\\2a,b\\28c)"))),
+            ("cn=a+ou=b,dc=x", Some(("dc=x", "(&(cn=a)(ou=b))"))),
+            ("cn=#0101ff,dc=x", None),
+            ("", None),
+        ] {
+            let name = DistinguishedName::parse(name).expect("it is a name");
+            let found = search_for(&name).map(|(base, filter)| (base.to_string(), filter));
+            let expected = expected.map(|(base, filter)| {
+                (base.to_owned(), Filter::parse(filter).expect("it is a filter"))
+            });
+            assert_eq!(found, expected, "{name}");
+        }
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub struct TlsConfig {
     pub client_certificate: ClientCertificate,
     /// How a name is made of a client's certificate, for SASL EXTERNAL (`external_name`).
     pub external_name: Option<vouching::Rule>,
+    /// Whether the entry of that name is searched for (`external_search`).
+    pub external_search: bool,
     /// How often the files are looked at for a change; zero is never (`reload_interval`).
     pub reload_interval: Duration,
 }

@@ -278,3 +278,35 @@ fn the_rule_says_what_of_a_certificate_the_name_is_made_of() {
     assert_eq!(raw.code(&external("")), 0);
     assert_eq!(who_am_i(&mut raw), format!("dn:{ANN}"));
 }
+
+/// What a certificate says may be an attribute of the entry instead of its name. Who that is of has to
+/// be one entry: none and several are nobody.
+#[test]
+fn s10_7_the_entry_may_be_searched_for_by_what_the_certificate_says() {
+    let slapd = directory("to");
+    let mut admin = slapd.admin();
+    for uid in ["carol", "dave"] {
+        admin.modify(&person(uid), Change::Replace, "mail", &[b"two@example.com"]);
+    }
+    let scene = Scene::before(&slapd, |settings| {
+        let name = quoted(&format!("mail={{mail}},{PEOPLE}"));
+        settings.set("[listen.tls]", "external_name", name);
+        settings.set("[listen.tls]", "external_search", "true");
+    });
+    let shown = |mail| scene.with(&Wanted { mail: &[mail], ..Wanted::default() });
+    let mut raw = shown("ann@example.com");
+    assert_eq!(raw.code(&external("")), 0);
+    assert_eq!(who_am_i(&mut raw), format!("dn:{ANN}"));
+    assert!(scene.gateway.knows("ann"), "it is a sign-on of hers");
+    assert_eq!(raw.search(&everybody()).0[0].dn, ANN);
+    assert_eq!(raw.code(&external(&format!("dn:{ANN}"))), 0);
+    assert_eq!(raw.code(&external(&format!("dn:{BOB}"))), INVALID_CREDENTIALS);
+    assert_eq!(who_am_i(&mut raw), "");
+    for mail in ["nobody@example.com", "two@example.com", "*", "ann@example.com)(uid=*"] {
+        let mut raw = shown(mail);
+        assert_eq!(raw.code(&external("")), INVALID_CREDENTIALS, "{mail}");
+        assert_eq!(who_am_i(&mut raw), "", "{mail}");
+    }
+    scene.logs("entry is unknown");
+    assert!(!scene.gateway.knows("carol") && !scene.gateway.knows("dave"));
+}

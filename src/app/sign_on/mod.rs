@@ -19,11 +19,11 @@ use super::breaker::Breaker;
 use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
-use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
+use super::ports::{Clock, Coverage, Lookups, Ports, Records, Replica, Stored};
 use super::protection::Turns;
 use super::reconcile::Changes;
 use crate::domain::identity;
-use crate::domain::observation::{Observed, ObservedEntry};
+use crate::domain::observation::{Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{Cause, is_to_be_deleted};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
 use crate::domain::record::{Record, UserKey};
@@ -32,6 +32,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::vouching::{self, NotVouched};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::result::ResultCode;
+use crate::proto::search::{Scope, Search};
 use flight::Flight;
 use std::future::Future;
 use std::pin::Pin;
@@ -395,6 +396,36 @@ impl<P: Ports> SignOns<P> {
                 Observed::Known(read) => vouching::judge(&read.entry, shared.clock.now()),
                 Observed::Unknown(reason) => Err(NotVouched::Unknown(reason)),
             }
+        }
+    }
+
+    /// The name of the one entry that a name stands for where it is searched for (see
+    /// [`vouching::search_for`]). None, several, or what could not be read to its end is nobody.
+    pub fn find(
+        &self,
+        directory: usize,
+        wanted: &DistinguishedName,
+    ) -> impl Future<Output = Result<DistinguishedName, NotVouched>> + Send + use<P> {
+        let (lookups, search) = (self.lookups.clone(), vouching::search_for(wanted));
+        async move {
+            let (base, filter) = search.ok_or(NotVouched::NoName)?;
+            let search = Search {
+                base: base.to_string(),
+                scope: Scope::Subtree,
+                filter,
+                attributes: vec!["1.1".to_owned()],
+                // A second one is seen, and no third is asked for.
+                size_limit: 2,
+                time_limit: 0,
+                controls: Vec::new(),
+            };
+            let found = lookups[directory].search(search).await;
+            let found = found.map_err(|error| NotVouched::Unknown(error.reason()))?;
+            let name = match &found[..] {
+                [only] => DistinguishedName::parse(&only.dn).ok(),
+                _ => None,
+            };
+            name.ok_or(NotVouched::Unknown(UnknownReason::NotOneEntry))
         }
     }
 

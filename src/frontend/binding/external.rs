@@ -37,7 +37,8 @@ pub(in crate::frontend) enum Withheld {
 }
 
 /// The look whether the gateway may vouch for a client.
-pub(in crate::frontend) type Vouching = Pin<Box<dyn Future<Output = Result<(), Withheld>> + Send>>;
+pub(in crate::frontend) type Vouching =
+    Pin<Box<dyn Future<Output = Result<DistinguishedName, Withheld>> + Send>>;
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Begins a bind by certificate; the client asks to be `asked`.
@@ -54,31 +55,54 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(shown) = self.external.clone() else {
             return self.refuse_bind(NO_CERTIFICATE);
         };
+        let not_after = shown.not_after;
         let name = match shown.name {
             Ok(name) => name,
             Err(why) => return self.withhold(Withheld::NotVouched(why)),
         };
         let bytes = name.as_str().as_bytes();
         self.session = Session::Binding(BoundName(bytes.to_vec()));
-        if !vouching::may_be(asked, &name) {
+        let is_searched = self.config.tls.as_ref().is_some_and(|tls| tls.external_search);
+        if !is_searched && !vouching::may_be(asked, &name) {
             return self.withhold(Withheld::NotVouched(NotVouched::AnotherName));
         }
         let directory = self.gateway.route(bytes);
         self.binding.directory = directory;
-        let sign_ons = self.gateway.sign_ons();
-        self.binding.attempt = sign_ons.begin(directory, bytes);
-        let vouched = sign_ons.vouch(directory, &name, shown.not_after);
-        let granted = self.gateway.directory(directory).shared.settle_proxying(bytes);
+        let sign_ons = self.gateway.sign_ons().clone();
+        if !is_searched {
+            self.binding.attempt = sign_ons.begin(directory, bytes);
+        }
+        let shared = self.gateway.directory(directory).shared.clone();
+        let asked = asked.to_vec();
         self.binding.deadline = self.heard_at + self.gateway.directory(directory).bind_timeout;
         self.binding.stage = Stage::Vouching(Box::pin(async move {
-            vouched.await.map_err(Withheld::NotVouched)?;
-            if granted.await { Ok(()) } else { Err(Withheld::NotGranted) }
+            let name = if is_searched {
+                let found = sign_ons.find(directory, &name).await;
+                let found = found.map_err(Withheld::NotVouched)?;
+                if !vouching::may_be(&asked, &found) {
+                    return Err(Withheld::NotVouched(NotVouched::AnotherName));
+                }
+                found
+            } else {
+                name
+            };
+            let granted = shared.settle_proxying(name.as_str().as_bytes());
+            let vouched = sign_ons.vouch(directory, &name, not_after).await;
+            vouched.map_err(Withheld::NotVouched)?;
+            if granted.await { Ok(name) } else { Err(Withheld::NotGranted) }
         }));
     }
 
-    pub(super) fn vouched(&mut self, outcome: Result<(), Withheld>) {
-        if let Err(why) = outcome {
-            return self.withhold(why);
+    pub(super) fn vouched(&mut self, outcome: Result<DistinguishedName, Withheld>) {
+        let name = match outcome {
+            Ok(name) => name,
+            Err(why) => return self.withhold(why),
+        };
+        let bytes = name.as_str().as_bytes();
+        if self.session.name() != bytes {
+            self.session = Session::Binding(BoundName(bytes.to_vec()));
+            let sign_ons = self.gateway.sign_ons();
+            self.binding.attempt = sign_ons.begin(self.binding.directory, bytes);
         }
         self.is_vouched_for = true;
         let mut pdu = Vec::new();

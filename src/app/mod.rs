@@ -11,6 +11,7 @@ pub mod oversight;
 pub mod ports;
 pub mod reconcile;
 pub mod saved;
+pub mod serving;
 pub mod sign_on;
 pub mod switches;
 pub mod throttle;

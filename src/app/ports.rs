@@ -461,6 +461,14 @@ pub trait Records: Clone + Send + Sync + 'static {
     fn located(&self, directory: &str, dn: &NormalizedDn) -> Vec<Stored>;
     /// Whether an admin or a policy has made any record of a directory inactive.
     fn has_barred(&self, directory: &str) -> bool;
+    /// The users of a directory whose records have a group, or any if none is named, from anybody but
+    /// the directory; `None` if they are more than `most`.
+    fn given(
+        &self,
+        directory: &str,
+        group: Option<&UpstreamId>,
+        most: usize,
+    ) -> Option<Vec<UpstreamId>>;
     /// Moves a mark in memory; it reaches the disk with the next commit or within a bounded time.
     fn mark(&self, key: &UserKey, mark: Mark);
     /// Moves the times of a mark in memory, never back, if what it has seen is this; whether it is.

@@ -148,7 +148,7 @@ pub const SECTIONS: &[SectionInfo] = &[
     ),
     once(
         "directory.serve",
-        "What is added to entries that pass through; takes effect with a later version.",
+        "What is added to entries that pass through, for clients that are bound.",
     ),
     often(
         "directory.user_type",
@@ -416,7 +416,11 @@ pub const KEYS: &[Key] = &[
         "How long one look counts."),
 
     key("directory.serve", "member_of", Flag, Default("true"),
-        "Whether memberOf is added to users; takes effect with a later version."),
+        "Whether users and groups bear all their groups, nested ones too, as memberOf, and filters and compares see them."),
+    key("directory.serve", "member_of_usage", Choice(&["operational", "user"]), Default("\"operational\""),
+        "How memberOf is asked for without its name: by `+`, as on OpenLDAP, or by `*`, as on Active Directory and 389 Directory Server."),
+    key("directory.serve", "max_filter_members", Count(1, 1_000_000), Default("25000"),
+        "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search lasts."),
     key("directory.serve", "member", Flag, Default("false"),
         "Whether nested members are added to groups; takes effect with a later version."),
 

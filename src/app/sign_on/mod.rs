@@ -8,12 +8,14 @@ mod unchanged;
 mod update;
 
 pub use gate::Gate;
+pub use look::own_id;
 
 use super::barrier::{Barrier, Question};
 use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
 use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
+use super::serving::{self, Serving};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
@@ -112,7 +114,9 @@ struct Directory<P: Ports> {
     policy: Arc<DirectoryPolicy>,
     attributes: Vec<String>,
     barrier: Option<BarrierOf<P>>,
-    finder: observe::Finder,
+    finder: Arc<observe::Finder>,
+    /// What is read of an entry to know its groups.
+    served: Arc<[String]>,
 }
 
 struct Shared<P: Ports> {
@@ -160,7 +164,8 @@ impl<P: Ports> SignOns<P> {
                 attributes: identity::attributes_to_read(policy),
                 policy: policy.clone(),
                 barrier: None,
-                finder: observe::Finder::default(),
+                finder: Arc::default(),
+                served: read_for_groups(policy).into(),
             })
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
@@ -217,6 +222,31 @@ impl<P: Ports> SignOns<P> {
         let at = directories.iter().position(|directory| directory.policy.name == key.directory)?;
         let flight = Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at);
         Some(flight.reconcile(key).await)
+    }
+
+    /// Who is in which groups of a directory, for what its clients see of that; `None` if it has no
+    /// groups, or sign-ons are not synchronised at all.
+    pub fn serving(&self, directory: usize) -> Option<Serving<P>> {
+        let at = self.shared.directories.get(directory)?;
+        Serving::new(serving::Parts {
+            policy: at.policy.clone(),
+            barrier: at.barrier.clone()?,
+            records: self.shared.records.clone(),
+            lookups: self.lookups.get(directory)?.clone(),
+            finder: at.finder.clone(),
+            attributes: at.served.clone(),
+            sign_ons: self.clone(),
+            directory,
+        })
+    }
+
+    /// The last of the sign-ons of somebody that are under way.
+    pub(super) fn under_way_of(
+        &self,
+        directory: usize,
+        dn: &DistinguishedName,
+    ) -> Option<Ride<Verdict>> {
+        self.shared.flights.last(&(directory, dn.normalized().clone()))
     }
 
     /// How long a bind's answer may wait for the record.
@@ -304,6 +334,14 @@ impl<P: Ports> SignOns<P> {
         let key = (directory, luggage.dn.normalized().clone());
         self.shared.flights.join(key, luggage, fly, spawn)
     }
+}
+
+/// What a user is told by, and a group.
+fn read_for_groups(policy: &DirectoryPolicy) -> Vec<String> {
+    let mut names = identity::attributes_to_read(policy);
+    let filters = policy.groups.iter().flat_map(|groups| groups.filter.attributes());
+    names.extend(filters.map(str::to_owned));
+    names
 }
 
 /// A gate may be dropped by a runtime that ends; what was to be flown is lost with it then.

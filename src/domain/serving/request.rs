@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn synchronisation_and_its_kin_see_what_the_directory_has() {
+    fn s10_6_synchronisation_and_its_kin_see_what_the_directory_has() {
         let controls = |oid: &[u8]| {
             let mut out = Vec::new();
             Control { oid: b"1.2.3", critical: false, value: None }.write(&mut out);

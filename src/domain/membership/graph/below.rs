@@ -47,6 +47,14 @@ impl Graph {
         }
     }
 
+    /// The group of that id.
+    pub fn group_as(&self, id: &UpstreamId) -> Option<GroupNumber> {
+        match self.find(&super::Id::of(id))? {
+            Kind::Group(at) => Some(GroupNumber::at(at)),
+            Kind::User(_) => None,
+        }
+    }
+
     /// A group in full.
     pub fn group_of(&self, group: GroupNumber) -> Option<Group> {
         self.groups.get(group.place()).map(GroupSlot::group)

@@ -206,7 +206,7 @@ impl Follower {
         self.position = Position::of(&cookie);
         self.shared.counters.resumes.increment(1);
         self.shared.counters.show(graph.counts());
-        *self.shared.change() = graph;
+        self.shared.put_in_place(graph);
     }
 
     /// A synchronisation is about to be asked for.
@@ -246,7 +246,7 @@ impl Follower {
                 let ended = self.act_all(question, &mut graph, acts, is_refreshing);
                 // Also if something behind its end went wrong: the cookie is this graph's now.
                 if self.refreshes > refreshes {
-                    *shared.change() = graph;
+                    shared.put_in_place(graph);
                 } else if ended.is_ok() {
                     self.building = Some(graph);
                 }

@@ -250,6 +250,13 @@ impl Common {
         self.graph.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A graph that was made beside the one that there is takes its place.
+    fn put_in_place(&self, mut graph: Graph) {
+        let mut place = self.change();
+        graph.succeed(&place);
+        *place = graph;
+    }
+
     fn holding(&self) -> MutexGuard<'_, Holding> {
         self.holding.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -57,6 +57,8 @@ fn the_script_is_answered_through_the_gateway_as_it_is_without_it() {
     let gateway = Gateway::configured(other.port(), |settings, _| {
         let clients = format!("[{}]", quoted(ADMIN));
         settings.set("[[directory]]", "proxied_authorisation_clients", clients);
+        // What is added to entries is shown by `tests/serving.rs`.
+        settings.set("[directory.serve]", "member_of", "false");
     });
     let direct = play(one.port(), &script::steps());
     let relayed = play(gateway.port(), &script::steps());

@@ -189,7 +189,7 @@ where
     pub fn last(&self, key: &K) -> Option<Ride<T>> {
         let lane = self.lanes.get(key)?;
         let board = lane.waiting.as_ref().map_or(&lane.flying, |waiting| &waiting.board);
-        Some(Ride { board: board.clone() })
+        Some(Ride::new(board.clone()))
     }
 
     /// How many keys have a flight under way.

@@ -4,7 +4,7 @@ use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Ask, Change, Control};
 use crate::support::raw::Raw;
 use crate::support::slapd::{Options, Slapd};
-use crate::support::tree::{self, GROUPS, PEOPLE, SERVICE, SUFFIX, group, person};
+use crate::support::tree::{self, PEOPLE, SERVICE, SUFFIX, group, person};
 use bindgate::proto::search::Entry;
 
 /// A client that is bound as a user who is in no group.
@@ -157,7 +157,7 @@ fn s10_1_a_search_waits_for_the_sign_on_that_was_answered_before_it_was_over() {
     let mut client = client(&gateway);
     let mut admin = slapd.admin();
     let (frank, bottom) = (person("frank"), group("bottom"));
-    let mut filter = |client: &mut Raw| {
+    let filter = |client: &mut Raw| {
         let filter = pdu::equal("memberOf", &group("top"));
         client.search(&Ask { scope: 0, ..Ask::below(&person("frank"), filter, &["1.1"]) }).0.len()
     };
@@ -305,5 +305,4 @@ fn the_subschema_says_that_there_is_a_memberof() {
         let known = types.filter(|value| String::from_utf8_lossy(value).contains("'memberOf'"));
         assert_eq!(known.count(), 1, "{attributes:?}");
     }
-    let _ = GROUPS;
 }

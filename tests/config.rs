@@ -132,8 +132,9 @@ fn the_sample_for_openldap_is_taken_as_it_stands() {
     let [staff] = directory.policy.user_types.as_slice() else { panic!("one user type") };
     assert_eq!((staff.name.as_ref(), staff.username.as_str()), ("staff", "uid"));
     assert_eq!((staff.groups, staff.update_on_sign_on), (GroupSync::Always, Switch::On));
+    assert!(directory.relay.serve.member_of);
     let said: Vec<_> = warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert_eq!(said, ["`member_of` takes effect with a later version"]);
+    assert_eq!(said, [""; 0]);
 }
 
 #[test]

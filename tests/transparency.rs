@@ -80,6 +80,8 @@ impl Scene {
         let gateway = Gateway::configured(other.port(), |settings, _| {
             let clients = format!("[{}]", quoted(ADMIN));
             settings.set("[[directory]]", "proxied_authorisation_clients", clients);
+            // What is added to entries is shown by `tests/serving.rs`.
+            settings.set("[directory.serve]", "member_of", "false");
             if let Some(own) = own {
                 ldaps = settings.add_ldaps(own);
             }

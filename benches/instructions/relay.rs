@@ -281,6 +281,10 @@ impl Records for Absent {
         false
     }
 
+    fn given(&self, _: &str, _: Option<&UpstreamId>, _: usize) -> Option<Vec<UpstreamId>> {
+        Some(Vec::new())
+    }
+
     fn mark(&self, _: &UserKey, _: Mark) {}
 
     fn renew(

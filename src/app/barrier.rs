@@ -254,6 +254,12 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         self.shared.replica.has(marker)
     }
 
+    /// Whether the copy was not there in time when it was last waited for: somebody was told what is
+    /// younger than it.
+    pub fn is_missed(&self) -> bool {
+        self.shared.is_troubled.load(Ordering::Acquire)
+    }
+
     fn next_number(&self) -> u64 {
         let mut state = self.state();
         state.asked += 1;

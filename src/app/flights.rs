@@ -25,10 +25,16 @@ pub enum Deserted {
 /// The flights of one kind: `A` is what a passenger brings (the greatest counts), `T` what all
 /// of them get.
 pub struct Flights<K, A, T> {
-    lanes: DashMap<K, Option<Waiting<A, T>>, RandomState>,
+    lanes: DashMap<K, Lane<A, T>, RandomState>,
     deserted: Deserted,
     /// What a flight that waits waits for once the one before is over.
     boarding: Option<Arc<Boarding>>,
+}
+
+/// The flights of one key.
+struct Lane<A, T> {
+    flying: Arc<Board<T>>,
+    waiting: Option<Waiting<A, T>>,
 }
 
 struct Waiting<A, T> {
@@ -149,8 +155,8 @@ where
             let mut lane = match self.lanes.entry(key.clone()) {
                 dashmap::Entry::Occupied(lane) => lane.into_ref(),
                 dashmap::Entry::Vacant(lane) => {
-                    lane.insert(None);
                     let board = Board::new();
+                    lane.insert(Lane { flying: board.clone(), waiting: None });
                     let first = Waiting { brought, board: board.clone() };
                     let landing =
                         Landing { flights: self.clone(), key, board: Some(board.clone()) };
@@ -158,7 +164,7 @@ where
                     return Ride::new(board);
                 }
             };
-            match lane.as_mut() {
+            match lane.waiting.as_mut() {
                 Some(waiting) => {
                     // Who comes last need not bring the youngest.
                     if brought >= waiting.brought {
@@ -169,13 +175,21 @@ where
                 }
                 None => {
                     let board = Board::new();
-                    *lane = Some(Waiting { brought, board: board.clone() });
+                    lane.waiting = Some(Waiting { brought, board: board.clone() });
                     self.has_boarded();
                     board
                 }
             }
         };
         Ride::new(board)
+    }
+
+    /// The last of the flights of a key that are under way or wait, without having it flown for the
+    /// sake of who asks.
+    pub fn last(&self, key: &K) -> Option<Ride<T>> {
+        let lane = self.lanes.get(key)?;
+        let board = lane.waiting.as_ref().map_or(&lane.flying, |waiting| &waiting.board);
+        Some(Ride::new(board.clone()))
     }
 
     /// How many keys have a flight under way.
@@ -191,7 +205,7 @@ where
     /// Lets others join the flight that waits, if there is one.
     async fn board(&self, key: &K) {
         let Some(boarding) = &self.boarding else { return };
-        if self.lanes.get(key).is_some_and(|lane| lane.is_some()) {
+        if self.lanes.get(key).is_some_and(|lane| lane.waiting.is_some()) {
             boarding.gather().await;
         }
     }
@@ -199,13 +213,16 @@ where
     /// The flight that waits, if somebody still waits for it; else the key's lane is closed.
     fn next(&self, key: &K) -> Option<Waiting<A, T>> {
         let waiting = self.lanes.get_mut(key).and_then(|mut lane| self.departs(&mut lane));
+        // Beside its passengers, it and its lane have the board.
         let wanted = |waiting: &Waiting<A, T>| {
-            self.deserted == Deserted::Fly || Arc::strong_count(&waiting.board) > 1
+            self.deserted == Deserted::Fly || Arc::strong_count(&waiting.board) > 2
         };
-        if let Some(waiting) = waiting.filter(wanted) {
-            return Some(waiting);
+        match waiting {
+            Some(waiting) if wanted(&waiting) => return Some(waiting),
+            Some(deserted) => deserted.board.put_up(None),
+            None => {}
         }
-        match self.lanes.remove_if(key, |_, lane| lane.is_none()) {
+        match self.lanes.remove_if(key, |_, lane| lane.waiting.is_none()) {
             Some(_) => None,
             // Somebody joined in between.
             None => self.lanes.get_mut(key).and_then(|mut lane| self.departs(&mut lane)),
@@ -219,11 +236,13 @@ where
     }
 
     /// Nobody joins the flight that waited any more.
-    fn departs(&self, lane: &mut Option<Waiting<A, T>>) -> Option<Waiting<A, T>> {
+    fn departs(&self, lane: &mut Lane<A, T>) -> Option<Waiting<A, T>> {
         if let Some(boarding) = &self.boarding {
             boarding.depart();
         }
-        lane.take()
+        let waiting = lane.waiting.take()?;
+        lane.flying = waiting.board.clone();
+        Some(waiting)
     }
 }
 
@@ -240,7 +259,8 @@ impl<K: Eq + Hash, A, T> Drop for Landing<K, A, T> {
             return;
         };
         board.put_up(None);
-        if let Some((_, Some(waiting))) = self.flights.lanes.remove(&self.key) {
+        let lane = self.flights.lanes.remove(&self.key);
+        if let Some(waiting) = lane.and_then(|(_, lane)| lane.waiting) {
             waiting.board.put_up(None);
         }
     }
@@ -346,6 +366,28 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(airport.flown.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn the_last_flight_can_be_waited_for_and_is_not_flown_for_that() {
+        let airport = Airport::new();
+        assert!(airport.flights.last(&1).is_none());
+        let first = airport.join(1);
+        while airport.flown.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let flying = airport.flights.last(&1).expect("it is under way");
+        assert_eq!(flying.landed(), None);
+        let second = airport.join(2);
+        let waiting = airport.flights.last(&1).expect("it waits");
+        airport.gate.add_permits(2);
+        assert_eq!((first.await, flying.await), (Some(1), Some(1)));
+        assert_eq!((second.await, waiting.await), (Some(102), Some(102)));
+        while !airport.flights.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(airport.flights.last(&1).is_none());
+        assert_eq!(airport.flown.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ mod protection;
 pub mod reconcile;
 pub mod rehearsal;
 pub mod saved;
+pub mod serving;
 pub mod sign_on;
 pub mod switches;
 pub mod throttle;

@@ -87,7 +87,6 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
     let account = service_account(r, section);
     let upstream = reach(r, section, name.as_ref(), account.as_ref());
     let groups = group_policy(r, section, suffixes.as_deref());
-    let serve = serve(r, section);
     let mass_change = mass_change(r, section);
     let relay = relay::relay_policy(r, section, here);
     let takes_groups = groups.as_ref().is_none_or(Option::is_some);
@@ -101,7 +100,6 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
             "name at least one, for example \"dc=example,dc=com\"",
         );
     }
-    serve?;
     let policy = DirectoryPolicy {
         name: Arc::from(name.get_ref().as_str()),
         suffixes: suffixes.iter().map(|suffix| suffix.get_ref().clone()).collect(),
@@ -375,20 +373,6 @@ fn replica<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Option<Repli
         ("none", None),
     ];
     r.choice(section, "replica", &words).filter(|_| max_users.is_some())
-}
-
-/// Reads `[directory.serve]`, which has its names already and takes effect later.
-fn serve<'d>(r: &mut Reader<'d>, directory: &Section<'d>) -> Option<()> {
-    let section = r.section(directory, "directory.serve");
-    for key in ["member_of", "member"] {
-        let wanted = r.flag(&section, key)?;
-        if let (true, Some(given)) = (wanted, section.get(key)) {
-            let message = format!("`{key}` takes effect with a later version");
-            let help = "until then entries pass through as the directory has them";
-            r.warning(given.span(), message, help);
-        }
-    }
-    Some(())
 }
 
 /// Notes a base that lies within none of the suffixes.

@@ -150,7 +150,7 @@ pub const SECTIONS: &[SectionInfo] = &[
     ),
     once(
         "directory.serve",
-        "What is added to entries that pass through; takes effect with a later version.",
+        "What is added to entries that pass through, for clients that are bound.",
     ),
     once(
         "directory.mass_change",
@@ -445,7 +445,11 @@ pub const KEYS: &[Key] = &[
         "A single user who has at least so many groups and would lose them all is held too; 0 holds nobody."),
 
     key("directory.serve", "member_of", Flag, Default("true"),
-        "Whether memberOf is added to users; takes effect with a later version."),
+        "Whether users and groups bear all their groups, nested ones too, as memberOf, and filters and compares see them."),
+    key("directory.serve", "member_of_usage", Choice(&["operational", "user"]), Default("\"operational\""),
+        "How memberOf is asked for without its name: by `+`, as on OpenLDAP, or by `*`, as on Active Directory and 389 Directory Server."),
+    key("directory.serve", "max_filter_members", Count(1, 1_000_000), Default("25000"),
+        "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search lasts."),
     key("directory.serve", "member", Flag, Default("false"),
         "Whether nested members are added to groups; takes effect with a later version."),
 

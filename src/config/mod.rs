@@ -14,6 +14,7 @@ mod reader;
 mod reference;
 mod relay;
 mod sections;
+mod serve;
 mod suggest;
 mod user_type;
 mod value;

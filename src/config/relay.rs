@@ -3,6 +3,7 @@
 
 use super::reader::{Reader, Section};
 use super::sections::plain;
+use super::serve::serve;
 use super::value::{self, Mistake};
 use crate::domain::referral::Referrals;
 use crate::domain::relay::RelayPolicy;
@@ -48,10 +49,12 @@ pub(super) fn relay_policy<'d>(
     }
     let clients = r.list(section, "proxied_authorisation_clients", client);
     let mechanisms = r.list(section, "sasl_mechanisms", mechanism);
+    let serve = serve(r, section);
     Some(RelayPolicy {
         referrals: referrals?,
         proxied_authorisation_clients: plain(clients?),
         sasl_mechanisms: plain(mechanisms?),
+        serve: serve?,
     })
 }
 

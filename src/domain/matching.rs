@@ -38,12 +38,12 @@ pub enum Truth {
 
 impl Truth {
     /// `True` for true.
-    fn from_bool(holds: bool) -> Self {
+    pub fn from_bool(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
     }
 
     /// Undefined stays Undefined.
-    fn negated(self) -> Self {
+    pub fn negated(self) -> Self {
         match self {
             Self::True => Self::False,
             Self::False => Self::True,

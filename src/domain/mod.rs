@@ -27,6 +27,7 @@ pub mod replication;
 pub mod root_dse;
 pub mod sasl;
 pub mod secret;
+pub mod serving;
 pub mod session;
 pub mod sharing;
 pub mod sighting;

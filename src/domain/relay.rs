@@ -1,6 +1,7 @@
 //! What the configuration says about what is relayed to a directory and back.
 
 use super::referral::Referrals;
+use super::serving::ServePolicy;
 use crate::proto::dn::DistinguishedName;
 
 /// What applies to what clients ask one directory.
@@ -12,6 +13,8 @@ pub struct RelayPolicy {
     pub proxied_authorisation_clients: Vec<DistinguishedName>,
     /// The SASL mechanisms that are relayed (`sasl_mechanisms`).
     pub sasl_mechanisms: Vec<String>,
+    /// What is added to entries that pass through.
+    pub serve: ServePolicy,
 }
 
 impl RelayPolicy {

@@ -11,6 +11,7 @@ use super::drain::{ClientPermit, Drain, Phase};
 use super::outstanding::Outstanding;
 use super::paging::Paging;
 use super::reply;
+use super::serving::{Deciding, Pending, Planned, Stashed};
 use super::sharing::Seated;
 use super::stall::Stall;
 use super::timing::Moments;
@@ -24,6 +25,7 @@ use crate::domain::channel::{Passwords, StartTls};
 use crate::domain::session::{Refusal, Session};
 use crate::domain::transaction::Updates;
 use crate::proto::result::LdapResult;
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -110,6 +112,14 @@ pub(super) struct Connection<P: Ports, S> {
     /// The wait because too many operations are outstanding.
     pub(super) stall: Stall,
     pub(super) requests: u64,
+    /// How the request at hand is asked, where who is in which groups has to do with it.
+    pub(super) planned: Option<Box<Planned>>,
+    /// What is being found out for the request at hand.
+    pub(super) deciding: Option<Box<Deciding>>,
+    /// An entry whose groups are asked for; nothing behind it is taken before they are known.
+    pub(super) pending: Option<Box<Pending>>,
+    /// What came on shared connections meanwhile.
+    pub(super) stashed: VecDeque<Stashed>,
     pub(super) start_tls: StartTls,
     pub(super) passwords: Passwords,
     /// Who the client is by its certificate, if there is one and a rule for it.
@@ -174,6 +184,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             updates: Updates::default(),
             stall: Stall::default(),
             requests: admission.requests,
+            planned: None,
+            deciding: None,
+            pending: None,
+            stashed: VecDeque::new(),
             start_tls: admission.start_tls,
             passwords: admission.passwords,
             external: admission.external,
@@ -336,6 +350,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn poll_open(&mut self, cx: &mut Context<'_>) -> bool {
         let mut progress = self.poll_lease(cx);
         progress |= self.poll_gate(cx);
+        progress |= self.poll_serving(cx);
         progress |= self.poll_seat(cx);
         progress |= self.resume();
         self.settle_seat();
@@ -380,8 +395,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        // A client that does not read stops the reading of its own answers.
-        if self.quiet.upstream || self.outbound.waiting() >= self.config.max_unread {
+        // A client that does not read stops the reading of its own answers, and so does an entry whose
+        // groups are asked for.
+        if self.pending.is_some()
+            || self.quiet.upstream
+            || self.outbound.waiting() >= self.config.max_unread
+        {
             return false;
         }
         scratch::with(|bytes| {

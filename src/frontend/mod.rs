@@ -16,6 +16,7 @@ mod requests;
 mod responses;
 mod root;
 mod scratch;
+mod serving;
 mod sharing;
 mod stall;
 mod timing;

@@ -1,6 +1,7 @@
 //! The operations of one client that have been relayed and not been answered: one object each,
 //! found by either side's messageID.
 
+use super::serving::Served;
 use crate::app::ports::SharedId;
 use crate::proto::envelope::{ClientMessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
@@ -44,6 +45,8 @@ pub(super) struct Relayed {
 #[derive(Default)]
 pub(super) struct Outstanding {
     relayed: Vec<Relayed>,
+    /// The searches among them whose answers are altered by who is in which groups.
+    served: Vec<(Way, Served)>,
     /// The reads of the root DSE among them, with what the client asked.
     roots: Vec<(Way, Vec<u8>)>,
 }
@@ -69,6 +72,31 @@ impl Outstanding {
     /// The search by which an operation reads the root DSE, if it does.
     pub(super) fn root(&self, way: Way) -> Option<&[u8]> {
         self.roots.iter().find(|(of, _)| *of == way).map(|(_, search)| &search[..])
+    }
+
+    /// Notes how the answers of a search are altered.
+    pub(super) fn note_served(&mut self, way: Way, served: Served) {
+        self.served.push((way, served));
+    }
+
+    /// Whether the answers of any search are altered.
+    pub(super) fn serves(&self) -> bool {
+        !self.served.is_empty()
+    }
+
+    /// How the answers of a search are altered, if they are.
+    pub(super) fn served(&mut self, way: Way) -> Option<&mut Served> {
+        self.served.iter_mut().find(|(of, _)| *of == way).map(|(_, served)| served)
+    }
+
+    /// A search goes on as another operation upstream.
+    pub(super) fn redirect(&mut self, from: Way, to: Way) {
+        for operation in self.relayed.iter_mut().filter(|operation| operation.way == from) {
+            operation.way = to;
+        }
+        for (of, _) in self.served.iter_mut().filter(|(of, _)| *of == from) {
+            *of = to;
+        }
     }
 
     /// Notes that an operation of the client cancels another.
@@ -115,12 +143,14 @@ impl Outstanding {
     pub(super) fn finish_way(&mut self, way: Way) -> Option<Relayed> {
         let index = self.relayed.iter().position(|operation| operation.way == way)?;
         self.roots.retain(|(of, _)| *of != way);
+        self.served.retain(|(of, _)| *of != way);
         Some(self.relayed.swap_remove(index))
     }
 
     /// Takes all operations out, oldest first.
     pub(super) fn drain(&mut self) -> Vec<Relayed> {
         self.roots.clear();
+        self.served.clear();
         let mut relayed = std::mem::take(&mut self.relayed);
         relayed.sort_by_key(|operation| operation.number);
         relayed

@@ -95,6 +95,30 @@ pub(super) const TOO_MANY_COOKIES: Refusal =
 pub(super) const TRANSACTION_TOO_LARGE: Refusal =
     Refusal::new(ResultCode::ADMIN_LIMIT_EXCEEDED, "too many updates in one transaction");
 
+/// A filter that names groups with more members than can be named to the directory.
+pub(super) const TOO_MANY_MEMBERS: Refusal = Refusal::new(
+    ResultCode::ADMIN_LIMIT_EXCEEDED,
+    "the groups of this filter have more members than max_filter_members",
+);
+
+/// A filter on memberOf that would have to name members whose ids are not known.
+pub(super) const NAMELESS_MEMBERS: Refusal = Refusal::new(
+    ResultCode::ADMIN_LIMIT_EXCEEDED,
+    "this filter on memberOf cannot be decided: there is no live copy of the users",
+);
+
+/// The groups of somebody are not known.
+pub(super) const GROUPS_UNKNOWN: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "the groups of an entry are not known at this time");
+
+/// As many entries as the client takes were sent, and there are more.
+pub(super) const ENOUGH_ENTRIES: Refusal =
+    Refusal::new(ResultCode::SIZE_LIMIT_EXCEEDED, "size limit exceeded");
+
+/// A value that is no name.
+pub(super) const NO_NAME: Refusal =
+    Refusal::new(ResultCode::INVALID_ATTRIBUTE_SYNTAX, "the value is no distinguished name");
+
 /// An operation that Cancel does not find (RFC 3909 section 2.1).
 pub(super) const NO_SUCH_OPERATION: Refusal =
     Refusal::new(ResultCode::NO_SUCH_OPERATION, "message id not found");

@@ -4,6 +4,7 @@ use super::connection::{Connection, Life};
 use super::outstanding::{Relayed, Way};
 use super::reply;
 use super::root;
+use super::serving::Judged;
 use super::transactions;
 use super::upstream::Standing;
 use crate::app::events::{Closed, Event};
@@ -172,6 +173,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.requests += 1;
             return Taken::Yes;
         }
+        match self.serves(request) {
+            Judged::Relayed => {}
+            Judged::Waits => return Taken::Later,
+            Judged::Answered => {
+                self.requests += 1;
+                return Taken::Yes;
+            }
+        }
         if asks_as_another(request.controls) && !self.may_proxy(self.directory_of_session()) {
             self.refuse(request, reply::PROXYING_DENIED);
             self.requests += 1;
@@ -227,7 +236,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     /// The directory that the session's operations go to.
-    fn directory_of_session(&self) -> usize {
+    pub(super) fn directory_of_session(&self) -> usize {
         self.upstream.as_ref().map_or(self.binding.directory(), |upstream| upstream.directory)
     }
 
@@ -249,7 +258,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let is_paged = self.cookies.take(request);
         upstream.skip_ids(|id| self.outstanding.is_upstream(id));
         let altered = root::asked(request);
-        let id = upstream.send(altered.as_deref().unwrap_or(request.body));
+        let served = self.planned.as_ref().map(|planned| &planned.body[..]);
+        let id = upstream.send(altered.as_deref().or(served).unwrap_or(request.body));
         self.outstanding.push(Relayed {
             client: ClientMessageId(request.id),
             way: Way::Own(id),
@@ -263,6 +273,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             started: Instant::now(),
         });
         self.note_root(request, Way::Own(id));
+        self.note_served(Way::Own(id));
         if is_special {
             self.note_transaction(request, id);
         }
@@ -279,7 +290,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.abandon_upstream(operation.way, controls);
     }
 
-    fn abandon_upstream(&mut self, way: Way, controls: Option<&[u8]>) {
+    pub(super) fn abandon_upstream(&mut self, way: Way, controls: Option<&[u8]>) {
         self.outstanding.finish_way(way);
         let id = match way {
             Way::Own(id) => id,
@@ -395,6 +406,7 @@ fn limit_behind(refusal: Refusal) -> Option<&'static str> {
         session::FILTER_TOO_WIDE => Some("max_filter_items"),
         reply::TOO_MANY_COOKIES => Some("max_cookies"),
         reply::TRANSACTION_TOO_LARGE => Some("max_transaction"),
+        reply::TOO_MANY_MEMBERS => Some("max_filter_members"),
         _ => None,
     }
 }

@@ -53,7 +53,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// How many bytes were used, and how long the message behind them says that it is.
     fn take_responses(&mut self, bytes: &[u8]) -> (usize, usize) {
         let mut used = 0;
-        while let (Some(upstream), Life::Open) = (&self.upstream, self.life) {
+        while let (Some(upstream), Life::Open, None) = (&self.upstream, self.life, &self.pending) {
             let limit = self.gateway.directory(upstream.directory).max_message_size;
             match frame(&bytes[used..], limit) {
                 Ok(Frame::Whole(length)) => {
@@ -150,6 +150,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// The end of an operation on the session's own connection.
     fn end_own(&mut self, operation: Relayed, directory: usize, response: &Envelope<'_>) {
+        if self.outstanding.serves() {
+            let code = LdapResult::decode(response.content);
+            let code = code.map_or(ResultCode::OTHER, |result| result.code);
+            if self.goes_on(&operation, code, response.controls) {
+                return;
+            }
+        }
         if operation.is_paged {
             self.cookies.give(response);
         }
@@ -192,6 +199,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         client: MessageId,
         body: &[u8],
     ) {
+        if self.outstanding.serves() && self.relay_served(way, client, body) {
+            return;
+        }
         if let Some(entry) = self.root_entry(way, directory, body) {
             if !entry.is_empty() {
                 self.answer(client, &entry);

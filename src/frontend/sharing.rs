@@ -185,7 +185,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         seated.is_promised = false;
         let altered = root::asked(request);
-        let body = altered.as_deref().unwrap_or(request.body);
+        let served = self.planned.as_ref().map(|planned| &planned.body[..]);
+        let body = altered.as_deref().or(served).unwrap_or(request.body);
         let sent = seated.seat.send(request.operation, body);
         seated.is_waiting = sent.is_none();
         let Some(id) = sent else {
@@ -195,6 +196,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let is_paged = seated.is_apart && self.cookies.take(request);
         self.note_shared(request, request.operation, id, is_paged);
         self.note_root(request, Way::Shared(id));
+        self.note_served(Way::Shared(id));
         Taken::Yes
     }
 
@@ -241,9 +243,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         Taken::Yes
     }
 
-    /// Whether the request at hand waits for a place on a shared connection, or for one of its own.
+    /// Whether the request at hand waits for a place on a shared connection, for one of its own, or
+    /// for what has to be known of its entry.
     pub(super) fn waits_for_a_place(&self) -> bool {
-        self.lease.is_some() || self.seat.as_ref().is_some_and(|seated| seated.is_waiting)
+        self.lease.is_some()
+            || self.deciding.is_some()
+            || self.seat.as_ref().is_some_and(|seated| seated.is_waiting)
     }
 
     /// A bind was received: whoever the seat was for, it is not this session any more.
@@ -283,8 +288,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 return true;
             }
         }
-        // A client that does not read leaves its responses where they are.
-        if self.outbound.waiting() >= self.config.max_unread {
+        // A client that does not read leaves its responses where they are, and so does an entry whose
+        // groups are asked for.
+        if self.outbound.waiting() >= self.config.max_unread || self.pending.is_some() {
             return is_news;
         }
         let Some(Poll::Ready(responses)) =
@@ -308,32 +314,46 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn receive_shared(&mut self, responses: &Responses) {
-        let directory = self.seat.as_ref().map_or(0, |seated| seated.directory);
         for (id, part, body) in responses.iter() {
-            if self.life != Life::Open {
-                return;
+            if self.pending.is_some() {
+                self.stashed.push_back((id, part, body.to_vec()));
+                continue;
             }
-            // What was abandoned meanwhile is not found any more.
-            let Some(operation) = self.outstanding.by_way(Way::Shared(id)) else { continue };
-            let client = operation.client.0;
-            match part {
-                Part::More => {
-                    operation.entries += 1;
-                    let way = operation.way;
-                    self.relay_part(way, directory, client, body);
-                }
-                Part::Last => {
-                    let operation = *operation;
-                    self.end_shared(operation, directory, body);
-                }
-                Part::Lost => {
-                    let operation = *operation;
-                    self.outstanding.finish_way(operation.way);
-                    self.refuse_relayed(operation, reply::UPSTREAM_LOST);
-                    self.held = false;
-                }
+            self.receive_shared_part(id, part, body);
+        }
+    }
+
+    /// Takes one response on a shared connection.
+    pub(super) fn receive_shared_part(&mut self, id: SharedId, part: Part, body: &[u8]) {
+        let directory = self.seat.as_ref().map_or(0, |seated| seated.directory);
+        if self.life != Life::Open {
+            return;
+        }
+        // What was abandoned meanwhile is not found any more.
+        let Some(operation) = self.outstanding.by_way(Way::Shared(id)) else { return };
+        let client = operation.client.0;
+        match part {
+            Part::More => {
+                operation.entries += 1;
+                let way = operation.way;
+                self.relay_part(way, directory, client, body);
+            }
+            Part::Last => {
+                let operation = *operation;
+                self.end_shared(operation, directory, body);
+            }
+            Part::Lost => {
+                let operation = *operation;
+                self.outstanding.finish_way(operation.way);
+                self.refuse_relayed(operation, reply::UPSTREAM_LOST);
+                self.held = false;
             }
         }
+    }
+
+    /// Sends what a search goes on with; whether there is a place for it.
+    pub(super) fn send_more_shared(&mut self, body: &[u8]) -> Option<SharedId> {
+        self.seat.as_mut()?.seat.send(Operation::SearchRequest, body)
     }
 
     fn end_shared(&mut self, operation: Relayed, directory: usize, body: &[u8]) {
@@ -350,6 +370,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             if let Ok(response) = Envelope::parse(&pdu) {
                 self.cookies.give(&response);
             }
+        }
+        if self.goes_on(&operation, code, None) {
+            return;
         }
         let code = self.relay_last(&operation, directory, content, body);
         self.outstanding.finish_way(operation.way);

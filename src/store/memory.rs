@@ -8,7 +8,7 @@ use crate::app::ports::{Page, Stored, StoredSwitch};
 use crate::app::saved::SeenMarker;
 use crate::domain::observation::UnknownReason;
 use crate::domain::record::{
-    Group, GroupsOutcome, Mark, Record, RecordId, Seen, Times, UpstreamId, UserKey,
+    Group, GroupsOutcome, Mark, Provenance, Record, RecordId, Seen, Times, UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -379,6 +379,30 @@ impl Memory {
         due.take(limit).map(|(_, key)| key.clone()).collect()
     }
 
+    /// The users of a directory who were given a group, or any, otherwise than by the directory; `None`
+    /// if they are more than `most`.
+    pub(super) fn given(
+        &self,
+        directory: &str,
+        group: Option<&UpstreamId>,
+        most: usize,
+    ) -> Option<Vec<UpstreamId>> {
+        let index = self.index();
+        let sets: Vec<&BTreeSet<UserKey>> = match group {
+            Some(group) => index.by_given.get(group).into_iter().collect(),
+            None => index.by_given.values().collect(),
+        };
+        let is_here = |key: &&UserKey| *key.directory == *directory;
+        let mut found = BTreeSet::new();
+        for key in sets.into_iter().flatten().filter(is_here) {
+            found.insert(key.upstream_id.clone());
+            if found.len() > most {
+                return None;
+            }
+        }
+        Some(found.into_iter().collect())
+    }
+
     /// Whose record has this id.
     pub(super) fn key_of(&self, id: &RecordId) -> Option<UserKey> {
         self.index().by_id.get(id).cloned()
@@ -410,6 +434,8 @@ struct Index {
     by_name: Keys<String>,
     by_dn: Keys<NormalizedDn>,
     by_upstream_id: Keys<UpstreamId>,
+    /// By group: who has it otherwise than by the directory.
+    by_given: Keys<UpstreamId>,
     /// Those whose binds are refused: few, as a rule.
     barred: BTreeSet<UserKey>,
     /// Those of whose memberships one ends by itself, and when the first does.
@@ -424,6 +450,9 @@ impl Index {
         self.by_id.insert(record.id.clone(), key.clone());
         self.by_name.entry(record.name.to_lowercase()).or_default().insert(key.clone());
         self.by_upstream_id.entry(key.upstream_id.clone()).or_default().insert(key.clone());
+        for group in given(record) {
+            self.by_given.entry(group.clone()).or_default().insert(key.clone());
+        }
         if record.is_barred() {
             self.barred.insert(key.clone());
         }
@@ -456,6 +485,9 @@ impl Index {
                 }
             }
         }
+        for group in given(record) {
+            take(&mut self.by_given, group, key);
+        }
         if let Some(dn) = normalized(record) {
             take(&mut self.by_dn, &dn, key);
         }
@@ -468,6 +500,12 @@ fn take<K: Eq + Hash>(keys: &mut Keys<K>, from: &K, key: &UserKey) {
     if set.is_empty() {
         keys.remove(from);
     }
+}
+
+/// The groups that the directory is not alone to say.
+fn given(record: &Record) -> impl Iterator<Item = &UpstreamId> {
+    let rows = record.memberships.keys();
+    rows.filter(|row| row.provenance != Provenance::Managed).map(|row| &row.group)
 }
 
 /// The DN to be found by; a directory's DN that is none is found by nobody.

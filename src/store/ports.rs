@@ -46,6 +46,15 @@ impl<E: Events> Records for Store<E> {
         self.memory().has_barred(directory)
     }
 
+    fn given(
+        &self,
+        directory: &str,
+        group: Option<&UpstreamId>,
+        most: usize,
+    ) -> Option<Vec<UpstreamId>> {
+        self.memory().given(directory, group, most)
+    }
+
     fn mark(&self, key: &UserKey, mark: Mark) {
         self.memory().mark(key, mark);
     }

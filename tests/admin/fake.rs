@@ -91,6 +91,10 @@ impl Records for FakeCatalogue {
         false
     }
 
+    fn given(&self, _: &str, _: Option<&UpstreamId>, _: usize) -> Option<Vec<UpstreamId>> {
+        Some(Vec::new())
+    }
+
     fn mark(&self, _key: &UserKey, _mark: Mark) {}
 
     fn renew(

@@ -133,6 +133,12 @@ impl Gateway {
         eventually(line, || self.metrics().lines().any(|found| found == line).then_some(()));
     }
 
+    /// Waits until it has a live copy of its one directory.
+    #[track_caller]
+    pub fn comes_to_have_a_copy(&self) {
+        self.comes_to_count("bindgate_replica_complete{directory=\"corp\"} 1");
+    }
+
     /// Waits until it has ended by itself.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {

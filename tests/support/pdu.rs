@@ -200,6 +200,15 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// A filter by its text.
+#[track_caller]
+pub fn filter(text: &str) -> Vec<u8> {
+    let parsed = bindgate::proto::filter::Filter::parse(text);
+    let mut out = Vec::new();
+    parsed.unwrap_or_else(|error| panic!("{text}: {error}")).encode(&mut out);
+    out
+}
+
 /// `(attribute=*)`.
 pub fn present(attribute: &str) -> Vec<u8> {
     let mut out = Vec::new();

@@ -6,7 +6,7 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
@@ -19,6 +19,7 @@ const SECTIONS: [&str; 12] = [
     "[directory.tls]",
     "[directory.groups]",
     "[directory.mass_change]",
+    "[directory.serve]",
 ];
 const USER_TYPE: &str = "[[directory.user_type]]";
 

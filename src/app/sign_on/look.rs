@@ -13,7 +13,7 @@ use crate::domain::plan::{Assigned, Cause, user_name};
 use crate::domain::policy::{Switch, UserType};
 use crate::domain::record::{Group, Provenance, Record, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
-use crate::proto::dn::DistinguishedName;
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
@@ -224,8 +224,13 @@ pub(in crate::app) fn own_group(name: &DistinguishedName) -> Group {
     let named = name.named_values();
     let text = named.first().map(|named| String::from_utf8_lossy(&named.value).into_owned());
     Group {
-        id: UpstreamId::new(&format!("{OWN}{}", name.normalized().as_str())),
+        id: own_id(name.normalized()),
         dn: name.as_str().to_owned(),
         name: text.unwrap_or_else(|| name.as_str().to_owned()),
     }
+}
+
+/// The id of a group of the gateway's own that has this name.
+pub fn own_id(name: &NormalizedDn) -> UpstreamId {
+    UpstreamId::new(&format!("{OWN}{}", name.as_str()))
 }

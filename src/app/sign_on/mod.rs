@@ -11,6 +11,7 @@ mod update;
 
 pub use gate::Gate;
 pub(super) use look::own_group;
+pub use look::own_id;
 pub use preview::{Foreseen, Preview, Who};
 
 use super::audit::{AuditEntry, Joined};
@@ -22,6 +23,7 @@ use super::observe;
 use super::ports::{Clock, Coverage, Lookups, Ports, Records, Replica, Stored};
 use super::protection::Turns;
 use super::reconcile::Changes;
+use super::serving::{self, Serving};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{Cause, is_to_be_deleted};
@@ -123,10 +125,12 @@ struct Directory<P: Ports> {
     policy: Arc<DirectoryPolicy>,
     attributes: Vec<String>,
     barrier: Option<BarrierOf<P>>,
-    finder: observe::Finder,
+    finder: Arc<observe::Finder>,
     breaker: Option<Breaker<P::Events>>,
     /// Whether any user type has a `minimum_interval`.
     has_intervals: bool,
+    /// What is read of an entry to know its groups.
+    served: Arc<[String]>,
 }
 
 struct Shared<P: Ports> {
@@ -201,9 +205,10 @@ impl<P: Ports> SignOns<P> {
                 attributes: identity::attributes_to_read(policy),
                 policy: policy.clone(),
                 barrier: None,
-                finder: observe::Finder::default(),
+                finder: Arc::default(),
                 breaker: None,
                 has_intervals: policy.user_types.iter().any(|t| !t.minimum_interval.is_zero()),
+                served: read_for_groups(policy).into(),
             })
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
@@ -343,6 +348,31 @@ impl<P: Ports> SignOns<P> {
         Some(flight.reconcile(key).await)
     }
 
+    /// Who is in which groups of a directory, for what its clients see of that; `None` if it has no
+    /// groups, or sign-ons are not synchronised at all.
+    pub fn serving(&self, directory: usize) -> Option<Serving<P>> {
+        let at = self.shared.directories.get(directory)?;
+        Serving::new(serving::Parts {
+            policy: at.policy.clone(),
+            barrier: at.barrier.clone()?,
+            records: self.shared.records.clone(),
+            lookups: self.lookups.get(directory)?.clone(),
+            finder: at.finder.clone(),
+            attributes: at.served.clone(),
+            sign_ons: self.clone(),
+            directory,
+        })
+    }
+
+    /// The last of the sign-ons of somebody that are under way.
+    pub(super) fn under_way_of(
+        &self,
+        directory: usize,
+        dn: &DistinguishedName,
+    ) -> Option<Ride<Verdict>> {
+        self.shared.flights.last(&(directory, dn.normalized().clone()))
+    }
+
     /// How long a bind's answer may wait for the record.
     pub fn budget(&self) -> Duration {
         self.shared.config.budget
@@ -463,6 +493,14 @@ impl<P: Ports> SignOns<P> {
         let key = (directory, luggage.dn.normalized().clone());
         self.shared.flights.join(key, luggage, fly, spawn)
     }
+}
+
+/// What a user is told by, and a group.
+fn read_for_groups(policy: &DirectoryPolicy) -> Vec<String> {
+    let mut names = identity::attributes_to_read(policy);
+    let filters = policy.groups.iter().flat_map(|groups| groups.filter.attributes());
+    names.extend(filters.map(str::to_owned));
+    names
 }
 
 /// A gate may be dropped by a runtime that ends; what was to be flown is lost with it then.

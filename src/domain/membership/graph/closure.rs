@@ -21,6 +21,16 @@ pub struct ClosureLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupNumber(u32);
 
+impl GroupNumber {
+    pub(super) fn at(place: u32) -> Self {
+        Self(place)
+    }
+
+    pub(super) fn place(self) -> u32 {
+        self.0
+    }
+}
+
 /// A group of a closure, and how it was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reached {
@@ -43,13 +53,21 @@ impl Graph {
     /// All groups of whoever has these names, with the shortest way to each: of several the one
     /// whose ids come first.
     pub fn closure(&self, of: &[MemberKey], limits: ClosureLimits) -> Observed<Closure> {
+        self.closure_of(self.known(of), limits)
+    }
+
+    pub(super) fn closure_of(
+        &self,
+        of: impl Iterator<Item = NameNumber>,
+        limits: ClosureLimits,
+    ) -> Observed<Closure> {
         let mut scratch = Scratch::default();
         let by_way = |level: &mut [Reached]| {
             level.sort_by(|left, right| {
                 left.below.cmp(&right.below).then_with(|| self.compare_ids(left.group, right.group))
             });
         };
-        match self.climb(self.known(of), limits, &mut scratch, by_way) {
+        match self.climb(of, limits, &mut scratch, by_way) {
             Ok(()) => Observed::Known(self.materialised(&scratch)),
             Err(reason) => Observed::Unknown(reason),
         }
@@ -63,7 +81,16 @@ impl Graph {
         limits: ClosureLimits,
         scratch: &'s mut Scratch,
     ) -> Observed<&'s [Reached]> {
-        match self.climb(self.known(of), limits, scratch, |_| ()) {
+        self.reach_of(self.known(of), limits, scratch)
+    }
+
+    pub(super) fn reach_of<'s>(
+        &self,
+        of: impl Iterator<Item = NameNumber>,
+        limits: ClosureLimits,
+        scratch: &'s mut Scratch,
+    ) -> Observed<&'s [Reached]> {
+        match self.climb(of, limits, scratch, |_| ()) {
             Ok(()) => Observed::Known(&scratch.reached),
             Err(reason) => Observed::Unknown(reason),
         }

@@ -8,6 +8,7 @@
 //! closure one look at a mark; to know the strongly connected components would save that look, and
 //! would have to be worked out anew when a membership goes, over all that hangs together with it.
 
+mod below;
 mod closure;
 mod ids;
 mod listing;
@@ -17,6 +18,7 @@ mod names;
 mod packed;
 mod slots;
 
+pub use below::Place;
 pub use closure::{ClosureLimits, GroupNumber, Reached, Scratch};
 
 use super::entry::{GroupEntry, MemberKey, UserEntry};

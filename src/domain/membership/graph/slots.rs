@@ -48,6 +48,12 @@ impl<T> Slots<T> {
         self.all.iter().flatten()
     }
 
+    /// The places that are taken, with who is there.
+    pub(super) fn iter_places(&self) -> impl Iterator<Item = (u32, &T)> {
+        let places = self.all.iter().enumerate();
+        places.filter_map(|(at, value)| Some((at as u32, value.as_ref()?)))
+    }
+
     /// How many places are taken.
     pub(super) fn len(&self) -> usize {
         self.all.len() - self.free.len()

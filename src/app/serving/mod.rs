@@ -1,0 +1,228 @@
+//! Who is in which groups, for what clients see of it (semantics section 10).
+//!
+//! The live copy says so at once. Where there is none, or it is known to be behind a sign-on that
+//! was answered, the directory is asked, entry by entry. What cannot be found out is unknown: it is
+//! never served as a shorter list.
+
+mod asked;
+mod effective;
+mod live;
+
+use super::flights::Ride;
+use super::observe;
+use super::ports::{Ports, Replica};
+use super::sign_on::{BarrierOf, SignOns, Verdict};
+use crate::domain::matching::Truth;
+use crate::domain::membership::graph::Graph;
+use crate::domain::observation::UnknownReason;
+use crate::domain::policy::{DirectoryPolicy, GroupPolicy};
+use crate::domain::serving::filter::{Item, truth};
+use crate::domain::serving::plan::{self, Demands, Members, Plan};
+use crate::proto::dn::DistinguishedName;
+use crate::proto::filter::Filter;
+use live::Live;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What is wanted of an entry.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Whether its groups are shown.
+    pub values: bool,
+    /// What has to be true of its groups.
+    pub check: Option<Arc<Filter>>,
+}
+
+/// What is to become of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// It is in no user type and no group: it passes as the directory has it.
+    Stranger,
+    /// It has these groups, by name and in their order; empty if they are not shown.
+    Shown(Vec<String>),
+    /// It does not match.
+    Unmatched,
+    /// Its groups are not known.
+    Unknown(UnknownReason),
+}
+
+/// The wait for what is to become of an entry.
+pub type Wait = Pin<Box<dyn Future<Output = Seen> + Send>>;
+
+/// A look at an entry.
+pub enum Look {
+    /// It is known at once.
+    Now(Seen),
+    /// The directory has to be asked.
+    Later(Wait),
+}
+
+/// What items say of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Truths {
+    /// It is in no user type and no group.
+    Stranger,
+    /// Each this, in the order in which they were asked about.
+    Known(Vec<Truth>),
+    /// Its groups are not known.
+    Unknown,
+}
+
+/// The wait for what items say.
+pub type TruthsWait = Pin<Box<dyn Future<Output = Truths> + Send>>;
+
+/// A question about one entry.
+pub enum Told {
+    /// It is known at once.
+    Now(Truths),
+    /// The directory has to be asked.
+    Later(TruthsWait),
+}
+
+/// How a search is to be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// By this plan.
+    By(Plan),
+    /// Not at all: groups are not known.
+    Unknown,
+}
+
+/// What there is to know of the groups in one directory; made for one operation.
+pub struct Serving<P: Ports> {
+    policy: Arc<DirectoryPolicy>,
+    barrier: BarrierOf<P>,
+    records: P::Records,
+    lookups: P::Lookups,
+    finder: Arc<observe::Finder>,
+    attributes: Arc<[String]>,
+    sign_ons: SignOns<P>,
+    directory: usize,
+}
+
+impl<P: Ports> Clone for Serving<P> {
+    fn clone(&self) -> Self {
+        Self {
+            policy: self.policy.clone(),
+            barrier: self.barrier.clone(),
+            records: self.records.clone(),
+            lookups: self.lookups.clone(),
+            finder: self.finder.clone(),
+            attributes: self.attributes.clone(),
+            sign_ons: self.sign_ons.clone(),
+            directory: self.directory,
+        }
+    }
+}
+
+/// What [`Serving`] is made of.
+pub(super) struct Parts<P: Ports> {
+    pub(super) policy: Arc<DirectoryPolicy>,
+    pub(super) barrier: BarrierOf<P>,
+    pub(super) records: P::Records,
+    pub(super) lookups: P::Lookups,
+    pub(super) finder: Arc<observe::Finder>,
+    pub(super) attributes: Arc<[String]>,
+    pub(super) sign_ons: SignOns<P>,
+    pub(super) directory: usize,
+}
+
+impl<P: Ports> Serving<P> {
+    /// Of a directory that has groups.
+    pub(super) fn new(parts: Parts<P>) -> Option<Self> {
+        parts.policy.groups.as_ref()?;
+        let Parts { policy, barrier, records, lookups, finder, attributes, sign_ons, directory } =
+            parts;
+        Some(Self { policy, barrier, records, lookups, finder, attributes, sign_ons, directory })
+    }
+
+    fn groups(&self) -> Option<&GroupPolicy> {
+        self.policy.groups.as_ref()
+    }
+
+    /// Looks into the live copy, if there is one and no sign-on was answered by something younger.
+    fn live<T>(&self, look: impl FnOnce(&Live<'_, P>) -> T) -> Option<T> {
+        let replica = self.barrier.replica();
+        let coverage = replica.coverage()?;
+        if self.barrier.is_missed() || replica.is_held() || replica.went_back() {
+            return None;
+        }
+        let groups = self.groups()?;
+        let looked = |graph: &Graph| {
+            let live =
+                Live { policy: &self.policy, groups, records: &self.records, graph, coverage };
+            look(&live)
+        };
+        Some(replica.read(looked))
+    }
+
+    /// How a search with this filter is asked.
+    pub fn ask(&self, filter: &Filter, demands: Demands, most: usize) -> Asked {
+        let nameless = || plan::plan(filter, demands, &mut |_| Members::Nameless);
+        let found = self.live(|live| live.ask(filter, demands, most));
+        found.unwrap_or_else(|| Asked::By(nameless()))
+    }
+
+    /// What items say of the entry of that name.
+    pub fn tell(&self, dn: &DistinguishedName, items: &[Item]) -> Told {
+        let sign_on = self.sign_ons.under_way_of(self.directory, dn);
+        if sign_on.is_none()
+            && let Some(truths) = self.live(|live| live.tell(dn, items))
+        {
+            return Told::Now(truths);
+        }
+        let (serving, dn, items) = (self.clone(), dn.clone(), items.to_vec());
+        Told::Later(Box::pin(async move {
+            serving.wait_for(sign_on).await;
+            match serving.live(|live| live.tell(&dn, &items)) {
+                Some(truths) => truths,
+                None => serving.tell_upstream(&dn, &items).await,
+            }
+        }))
+    }
+
+    /// What is to become of an entry of that name.
+    pub fn look(&self, name: &[u8], wanted: &Wanted) -> Look {
+        let Ok(dn) = DistinguishedName::from_bytes(name) else { return Look::Now(Seen::Stranger) };
+        let sign_on = self.sign_ons.under_way_of(self.directory, &dn);
+        if sign_on.is_none()
+            && let Some(seen) = self.live(|live| live.look(&dn, wanted))
+        {
+            return Look::Now(seen);
+        }
+        let (serving, wanted) = (self.clone(), wanted.clone());
+        Look::Later(Box::pin(async move {
+            serving.wait_for(sign_on).await;
+            match serving.live(|live| live.look(&dn, &wanted)) {
+                Some(seen) => seen,
+                None => serving.look_upstream(&dn, &wanted).await,
+            }
+        }))
+    }
+
+    /// Waits for a sign-on, within its budget: what is served is not older than one that was answered
+    /// before it was over.
+    async fn wait_for(&self, sign_on: Option<Ride<Verdict>>) {
+        if let Some(sign_on) = sign_on {
+            let _ = tokio::time::timeout(self.sign_ons.budget(), sign_on).await;
+        }
+    }
+}
+
+/// What an item says of an entry that is in no group.
+pub fn of_nobody(item: &Item) -> Truth {
+    match item {
+        Item::In(..) | Item::Any => Truth::False,
+        Item::Undefined => Truth::Undefined,
+    }
+}
+
+/// Whether a stranger passes a check.
+fn stranger(wanted: &Wanted) -> Seen {
+    let is_true = |check: &Arc<Filter>| truth(check, &mut of_nobody) == Truth::True;
+    match wanted.check.as_ref().is_none_or(is_true) {
+        true => Seen::Stranger,
+        false => Seen::Unmatched,
+    }
+}

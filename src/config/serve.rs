@@ -1,0 +1,24 @@
+//! `[directory.serve]`: what is added to entries that pass through.
+
+use super::reader::{Reader, Section};
+use crate::domain::serving::{ServePolicy, Usage};
+
+/// Reads the section.
+pub(super) fn serve<'d>(r: &mut Reader<'d>, directory: &Section<'d>) -> Option<ServePolicy> {
+    let section = r.section(directory, "directory.serve");
+    let member_of = r.flag(&section, "member_of");
+    let words = [("operational", Usage::Operational), ("user", Usage::User)];
+    let usage = r.choice(&section, "member_of_usage", &words);
+    let max_filter_members = r.amount(&section, "max_filter_members");
+    let member = r.flag(&section, "member");
+    if let (Some(true), Some(given)) = (member, section.get("member")) {
+        let help = "until then groups pass through as the directory has them";
+        r.warning(given.span(), "`member` takes effect with a later version", help);
+    }
+    member?;
+    Some(ServePolicy {
+        member_of: member_of?,
+        usage: usage?,
+        max_filter_members: max_filter_members?,
+    })
+}

@@ -1,0 +1,140 @@
+//! The graph from above: who stands under a name, what is above that, and who is below a group.
+
+use super::closure::{ClosureLimits, GroupNumber, Reached, Scratch};
+use super::ids::Kind;
+use super::names::NameNumber;
+use super::{Graph, GroupSlot, UserPlace};
+use crate::domain::observation::{Closure, Observed};
+use crate::domain::record::{Group, UpstreamId};
+use crate::proto::dn::NormalizedDn;
+use std::collections::BTreeSet;
+
+/// Somebody in a graph, until the graph changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    name: NameNumber,
+    kind: Kind,
+}
+
+impl Graph {
+    /// Who has a name: a user or a group.
+    pub fn stands_at(&self, dn: &NormalizedDn) -> Option<Place> {
+        let name = self.names.find_dn(dn)?;
+        let kind = self.names.owner(name).kind()?;
+        Some(Place { name, kind })
+    }
+
+    /// Who has an upstream id.
+    pub fn stands_as(&self, id: &UpstreamId) -> Option<Place> {
+        let kind = self.find(&super::Id::of(id))?;
+        let name = match kind {
+            Kind::Group(at) => self.groups.get(at)?.name,
+            Kind::User(at) => self.users.get(at)?.name,
+        };
+        Some(Place { name, kind })
+    }
+
+    /// The upstream id of somebody.
+    pub fn id_at(&self, place: Place) -> Option<UpstreamId> {
+        super::id_of(&self.groups, &self.users, place.kind).map(super::Id::upstream_id)
+    }
+
+    /// The group that has a name.
+    pub fn group_named(&self, dn: &NormalizedDn) -> Option<GroupNumber> {
+        match self.stands_at(dn)?.kind {
+            Kind::Group(at) => Some(GroupNumber::at(at)),
+            Kind::User(_) => None,
+        }
+    }
+
+    /// The group of that id.
+    pub fn group_as(&self, id: &UpstreamId) -> Option<GroupNumber> {
+        match self.find(&super::Id::of(id))? {
+            Kind::Group(at) => Some(GroupNumber::at(at)),
+            Kind::User(_) => None,
+        }
+    }
+
+    /// A group in full.
+    pub fn group_of(&self, group: GroupNumber) -> Option<Group> {
+        self.groups.get(group.place()).map(GroupSlot::group)
+    }
+
+    /// All groups above somebody, as [`Graph::reach_in`] has them.
+    pub fn reach_at<'s>(
+        &self,
+        place: Place,
+        limits: ClosureLimits,
+        scratch: &'s mut Scratch,
+    ) -> Observed<&'s [Reached]> {
+        self.reach_of(self.names_of(place), limits, scratch)
+    }
+
+    /// All groups above somebody, as [`Graph::closure`] has them.
+    pub fn closure_at(&self, place: Place, limits: ClosureLimits) -> Observed<Closure> {
+        self.closure_of(self.names_of(place), limits)
+    }
+
+    fn names_of(&self, place: Place) -> impl Iterator<Item = NameNumber> {
+        let uids = match place.kind {
+            Kind::User(at) => self.uids(UserPlace { name: place.name, place: at }),
+            Kind::Group(_) => Vec::new(),
+        };
+        let uids: Vec<NameNumber> =
+            uids.iter().filter_map(|uid| self.names.find_uid(uid)).collect();
+        std::iter::once(place.name).chain(uids)
+    }
+
+    /// Everybody below some groups, users and groups, each once, in the order of the ids; `None` if
+    /// they are more than `most`.
+    pub fn below(&self, groups: &[GroupNumber], most: usize) -> Option<Vec<UpstreamId>> {
+        let mut open: Vec<u32> = groups.iter().map(|group| group.place()).collect();
+        let mut opened: BTreeSet<u32> = open.iter().copied().collect();
+        let mut found = BTreeSet::new();
+        let mut nameless = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            let Some(slot) = self.groups.get(at) else { continue };
+            for name in slot.members.iter() {
+                match self.names.owner(NameNumber(name)).kind() {
+                    None => {
+                        nameless.insert(name);
+                    }
+                    Some(kind) => {
+                        if let Kind::Group(member) = kind
+                            && opened.insert(member)
+                        {
+                            open.push(member);
+                        }
+                        found.extend(
+                            super::id_of(&self.groups, &self.users, kind)
+                                .map(|id| id.upstream_id()),
+                        );
+                    }
+                }
+                if found.len() > most {
+                    return None;
+                }
+            }
+        }
+        found.extend(self.called(&nameless));
+        (found.len() <= most).then(|| found.into_iter().collect())
+    }
+
+    /// Everybody whom any group lists; `None` if they are more than `most`.
+    pub fn all_below(&self, most: usize) -> Option<Vec<UpstreamId>> {
+        let groups: Vec<GroupNumber> =
+            self.groups.iter_places().map(|(at, _)| GroupNumber::at(at)).collect();
+        self.below(&groups, most)
+    }
+
+    /// The users whom groups call by these names, which are no entry's: by a value of `uid`.
+    fn called(&self, names: &BTreeSet<u32>) -> Vec<UpstreamId> {
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let is_meant =
+            |uid: &str| self.names.find_uid(uid).is_some_and(|name| names.contains(&name.0));
+        let users = self.uids.iter().filter(|(_, uids)| uids.iter().any(|uid| is_meant(uid)));
+        users.filter_map(|(at, _)| self.users.get(*at).map(|slot| slot.id.upstream_id())).collect()
+    }
+}

@@ -47,8 +47,9 @@ pub struct AuditEntry {
 pub const CAUSES: [&str; 4] = ["sign-on", "admin", "reconcile", "expiry"];
 
 /// What a row may say that happened.
-pub const ACTIONS: [&str; 28] = [
+pub const ACTIONS: [&str; 29] = [
     "created",
+    "deleted",
     "changed",
     "switch-changed",
     "refused",

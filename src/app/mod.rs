@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod barrier;
 mod boarding;
+pub mod breaker;
 pub mod edits;
 pub mod events;
 pub mod flights;

@@ -9,6 +9,7 @@ pub mod csn;
 pub mod digest;
 pub mod explain;
 pub mod identity;
+pub mod mass_change;
 pub mod matching;
 pub mod membership;
 pub mod name_rule;

@@ -6,6 +6,7 @@ use super::signals::Signals;
 use super::{Config, RunError, certificates, descriptors, pins};
 use crate::admin::{self, PartState, ReadyPart};
 use crate::app::barrier::Barrier;
+use crate::app::breaker::Breaker;
 use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::live::Live;
@@ -42,6 +43,8 @@ struct Wiring;
 
 type Upstream = Arc<upstream::Directory>;
 type Records = Store<Telemetry>;
+/// What is asked before something is believed, of each directory.
+type Guards = (Vec<Option<BarrierOf<Wiring>>>, Vec<Option<Breaker<Telemetry>>>);
 
 impl Ports for Wiring {
     type Links = upstream::ExclusiveLinks;
@@ -112,9 +115,11 @@ impl Running {
         };
         let policies = policies(&config);
         let barriers = running.follow(&config, &policies)?;
-        let sign_ons = running.sign_ons(&config, &policies, &barriers);
+        let breakers = running.breakers(&config);
+        let guards = (barriers, breakers);
+        let sign_ons = running.sign_ons(&config, &policies, &guards);
         if let Some((socket, token)) = admin_socket {
-            let oversight = running.oversee(&policies, &barriers);
+            let oversight = running.oversee(&policies, &guards);
             let live = Arc::new(running.over_worker(&sign_ons, 0));
             running.administer(&config, socket, token, (oversight, live))?;
         }
@@ -212,12 +217,12 @@ impl Running {
         &self,
         config: &Config,
         policies: &[Arc<DirectoryPolicy>],
-        barriers: &[Option<BarrierOf<Wiring>>],
+        (barriers, breakers): &Guards,
     ) -> SignOns<Wiring> {
         let (store, telemetry) = (self.store.clone(), self.telemetry.clone());
         let (clock, lookups) = (SystemClock::default(), Vec::new());
         let sign_ons = SignOns::new(config.sign_on, policies, lookups, store, clock, telemetry);
-        sign_ons.with_barriers(barriers.to_vec())
+        sign_ons.with_barriers(barriers.clone()).with_breakers(breakers.clone())
     }
 
     /// The sign-ons over a worker's connections.
@@ -316,13 +321,23 @@ impl Running {
         Ok(barriers)
     }
 
+    /// What holds losses of groups of many users at once.
+    fn breakers(&self, config: &Config) -> Vec<Option<Breaker<Telemetry>>> {
+        let breaker = |directory: &crate::config::Directory| {
+            let (name, store) = (directory.policy.name.clone(), Arc::new(self.store.clone()));
+            Some(Breaker::new(name, directory.mass_change, store, self.telemetry.clone()))
+        };
+        config.directories.iter().map(breaker).collect()
+    }
+
     fn oversee(
         &self,
         policies: &[Arc<DirectoryPolicy>],
-        barriers: &[Option<BarrierOf<Wiring>>],
+        (barriers, breakers): &Guards,
     ) -> Arc<dyn Oversight> {
-        let parts = policies.iter().zip(&self.upstreams).zip(barriers);
-        let parts = parts.map(|((policy, upstream), barrier)| Part {
+        let parts = policies.iter().zip(&self.upstreams).zip(barriers).zip(breakers);
+        let parts = parts.map(|(((policy, upstream), barrier), breaker)| Part {
+            breaker: breaker.clone(),
             policy: policy.clone(),
             upstream: upstream.clone(),
             barrier: barrier.clone(),

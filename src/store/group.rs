@@ -8,7 +8,9 @@ use crate::app::events::AuditEntry;
 use crate::app::ports::{Commit, StoreError, StoredSwitch};
 use crate::domain::change::{Change, Misfit, apply};
 use crate::domain::policy::Switch;
-use crate::domain::record::{Group as KeptGroup, Record, RecordId, UpstreamId, UserKey};
+use crate::domain::record::{
+    Group as KeptGroup, InactiveReason, Record, RecordId, UpstreamId, UserKey,
+};
 use rusqlite::{Connection, ErrorCode};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -144,8 +146,9 @@ enum Staged {
     Switch { change: SwitchChange, reply: Reply<()> },
     Note { forgotten: Option<String>, reply: Reply<()> },
     Remark,
-    Forgotten { key: UserKey, reply: Reply<()> },
     Group { change: GroupChange, reply: Reply<()> },
+    Held { directory: String, text: Option<String>, reply: Reply<()> },
+    Deleted { key: UserKey, reply: Reply<()> },
     Refused { write: Write, error: StoreError },
 }
 
@@ -186,10 +189,6 @@ impl Staged {
                 let _ = reply.send(Ok(()));
             }
             Self::Remark => {}
-            Self::Forgotten { key, reply } => {
-                memory.remove(&key);
-                let _ = reply.send(Ok(()));
-            }
             Self::Group { change, reply } => {
                 match change.group {
                     Some(group) => {
@@ -197,6 +196,14 @@ impl Staged {
                     }
                     None => memory.remove_group(&change.directory, &change.id),
                 }
+                let _ = reply.send(Ok(()));
+            }
+            Self::Deleted { key, reply } => {
+                memory.uninstall(&key);
+                let _ = reply.send(Ok(()));
+            }
+            Self::Held { directory, text, reply } => {
+                memory.install_held(&directory, text);
                 let _ = reply.send(Ok(()));
             }
             Self::Refused { write, error } => write.refuse(error),
@@ -209,8 +216,9 @@ impl Staged {
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
             Self::Switch { reply, .. }
             | Self::Note { reply, .. }
-            | Self::Forgotten { reply, .. }
-            | Self::Group { reply, .. } => drop(reply.send(Err(error))),
+            | Self::Group { reply, .. }
+            | Self::Held { reply, .. }
+            | Self::Deleted { reply, .. } => drop(reply.send(Err(error))),
             Self::Remark => {}
             Self::Refused { write, .. } => write.refuse(error),
         }
@@ -249,14 +257,14 @@ struct Group<'a> {
     memory: &'a Memory,
     records: HashMap<UserKey, Arc<Record>>,
     ids: HashMap<RecordId, UserKey>,
-    /// Records that are erased in it.
-    forgotten: HashSet<UserKey>,
+    /// Those that were deleted and not made anew.
+    deleted: HashSet<UserKey>,
 }
 
 impl<'a> Group<'a> {
     fn new(connection: &'a Connection, memory: &'a Memory) -> Self {
-        let (records, ids, forgotten) = Default::default();
-        Self { connection, memory, records, ids, forgotten }
+        let (records, ids, deleted) = Default::default();
+        Self { connection, memory, records, ids, deleted }
     }
     /// Stages one write; with the fault that ends the transaction, if there is one.
     fn stage(&mut self, write: Write) -> (Staged, Option<rusqlite::Error>) {
@@ -268,7 +276,7 @@ impl<'a> Group<'a> {
                 }
             }
             Write::Forget(key, audit, reply) => match self.forget(&key, &audit) {
-                Ok(()) => (Staged::Forgotten { key, reply }, None),
+                Ok(()) => (Staged::Deleted { key, reply }, None),
                 Err(fault) => refused(Write::Forget(key, audit, reply), fault),
             },
             Write::Group(change, reply) => match self.group(&change) {
@@ -289,6 +297,17 @@ impl<'a> Group<'a> {
                     Err(fault) => refused(Write::Note(forgotten, audit, reply), fault),
                 }
             }
+            Write::Delete(key, version, audit, reply) => match self.delete(&key, version, &audit) {
+                Ok(()) => (Staged::Deleted { key, reply }, None),
+                Err(fault) => refused(Write::Delete(key, version, audit, reply), fault),
+            },
+            Write::Held(directory, text, reply) => {
+                let put = |c: &Connection| rows::put_held(c, &directory, text.as_deref());
+                match self.apart(put) {
+                    Ok(()) => (Staged::Held { directory, text, reply }, None),
+                    Err(fault) => refused(Write::Held(directory, text, reply), fault),
+                }
+            }
         }
     }
 
@@ -302,9 +321,23 @@ impl<'a> Group<'a> {
             rows::put_record(connection, old.as_deref(), &new, &commit.mark)?;
             audit_rows::put(connection, &commit.audit)
         })?;
+        self.deleted.remove(&commit.key);
         self.records.insert(commit.key.clone(), new.clone());
         self.ids.insert(new.id.clone(), commit.key.clone());
         Ok(new)
+    }
+
+    /// Deletes a record that is at this version.
+    fn delete(&mut self, key: &UserKey, version: u64, audit: &AuditEntry) -> Result<(), Fault> {
+        let old = self.current(key).filter(|old| old.version == version);
+        let old = old.ok_or(StoreError::Conflict)?;
+        self.apart(|connection| {
+            rows::delete_user(connection, &old)?;
+            audit_rows::put(connection, audit)
+        })?;
+        self.records.remove(key);
+        self.deleted.insert(key.clone());
+        Ok(())
     }
 
     fn switch(&self, change: &SwitchChange) -> Result<(), Fault> {
@@ -315,18 +348,16 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// Erases a record; one that was written in this very transaction has to wait for the next, since
-    /// memory is settled in order.
+    /// Erases a record, and from the audit whose it was.
     fn forget(&mut self, key: &UserKey, audit: &AuditEntry) -> Result<(), Fault> {
-        if self.records.contains_key(key) {
-            return Err(StoreError::Conflict.into());
-        }
         let old = self.current(key).ok_or(Misfit("there is no record"))?;
         self.apart(|connection| {
-            rows::delete_record(connection, &old)?;
+            rows::delete_user(connection, &old)?;
+            audit_rows::erase(connection, key)?;
             audit_rows::put(connection, audit)
         })?;
-        self.forgotten.insert(key.clone());
+        self.records.remove(key);
+        self.deleted.insert(key.clone());
         Ok(())
     }
 
@@ -341,9 +372,11 @@ impl<'a> Group<'a> {
     }
 
     fn current(&self, key: &UserKey) -> Option<Arc<Record>> {
+        if self.deleted.contains(key) {
+            return None;
+        }
         let staged = self.records.get(key).cloned();
-        let kept = || self.memory.find(key).filter(|_| !self.forgotten.contains(key));
-        staged.or_else(|| kept().map(|stored| stored.record))
+        staged.or_else(|| self.memory.find(key).map(|stored| stored.record))
     }
 
     /// The record after the commit, if the commit was made for the record as it is.
@@ -362,8 +395,31 @@ impl<'a> Group<'a> {
         if self.owner(&new.id).is_some_and(|owner| owner != commit.key) {
             return Err(Misfit("record id is taken").into());
         }
+        // Two who come at once both saw that the name was free: the second has to look again.
+        let is_named =
+            |change: &Change| matches!(change, Change::Created { .. } | Change::Renamed(_));
+        if commit.changes.iter().any(is_named) && self.is_taken(&new) {
+            return Err(StoreError::Conflict.into());
+        }
         new.version = new.version.checked_add(1).ok_or(Misfit("version is used up"))?;
         Ok(new)
+    }
+
+    /// Whether another user of the type, who is not missing, has this record's name.
+    fn is_taken(&self, new: &Record) -> bool {
+        let name = new.name.to_lowercase();
+        let others = self.memory.by_name(Some(&new.user_type), &name).into_iter();
+        let kept = others.map(|stored| stored.record).filter(|record| {
+            !self.records.contains_key(&record.key) && !self.deleted.contains(&record.key)
+        });
+        let staged = self.records.values().filter(|record| {
+            record.user_type == new.user_type && record.name.to_lowercase() == name
+        });
+        kept.chain(staged.cloned()).any(|other| {
+            other.key.directory == new.key.directory
+                && other.key != new.key
+                && !other.inactive.contains(&InactiveReason::Missing)
+        })
     }
 
     fn owner(&self, id: &RecordId) -> Option<UserKey> {

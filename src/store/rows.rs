@@ -1,6 +1,5 @@
 //! The statements that write rows.
 
-use super::audit_rows;
 use super::encoding;
 use crate::app::ports::StoredSwitch;
 use crate::domain::record::{Group, Mark, Membership, MembershipKey, Record, UpstreamId, UserKey};
@@ -99,6 +98,16 @@ fn delete_membership(connection: &Connection, record: &Record, key: &MembershipK
     Ok(())
 }
 
+/// Deletes a record and its memberships.
+pub(super) fn delete_user(connection: &Connection, record: &Record) -> Result<()> {
+    for sql in
+        ["DELETE FROM memberships WHERE record_id = ?1", "DELETE FROM users WHERE record_id = ?1"]
+    {
+        connection.prepare_cached(sql)?.execute([&*record.id.0])?;
+    }
+    Ok(())
+}
+
 /// Writes a group under its id.
 pub(super) fn put_group(connection: &Connection, directory: &str, group: &Group) -> Result<()> {
     let mut statement = connection.prepare_cached(
@@ -116,15 +125,6 @@ pub(super) fn delete_group(
 ) -> Result<()> {
     let sql = "DELETE FROM groups WHERE directory = ?1 AND id = ?2";
     connection.execute(sql, params![directory, id.as_str()]).map(drop)
-}
-
-/// Erases a record with its memberships, and from the audit whose the rows about it were. What is
-/// deleted is overwritten in the file.
-pub(super) fn delete_record(connection: &Connection, record: &Record) -> Result<()> {
-    let id = params![&*record.id.0];
-    connection.execute("DELETE FROM memberships WHERE record_id = ?1", id)?;
-    connection.execute("DELETE FROM users WHERE record_id = ?1", id)?;
-    audit_rows::erase(connection, &record.key)
 }
 
 /// Writes the mark of a record that is there.
@@ -179,6 +179,22 @@ pub(super) fn put_marker(connection: &Connection, directory: &str, text: &str) -
 pub(super) fn delete_marker(connection: &Connection, directory: &str) -> Result<()> {
     let key = format!("{MARKER_PREFIX}{directory}");
     connection.execute("DELETE FROM meta WHERE key = ?1", [key]).map(drop)
+}
+
+/// What stands before a directory's name in the key of what is held there.
+pub(super) const HELD_PREFIX: &str = "held/";
+
+/// Writes what is held of a directory, or that nothing is.
+pub(super) fn put_held(connection: &Connection, directory: &str, text: Option<&str>) -> Result<()> {
+    let key = format!("{HELD_PREFIX}{directory}");
+    match text {
+        None => connection.execute("DELETE FROM meta WHERE key = ?1", [key]),
+        Some(text) => {
+            let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
+            connection.prepare_cached(sql)?.execute([key.as_str(), text])
+        }
+    }
+    .map(drop)
 }
 
 /// A number as the database holds it; none of ours comes near the bound.

@@ -52,6 +52,10 @@ pub(super) enum Write {
     Forget(UserKey, AuditEntry, Reply<()>),
     /// Keeps a group, or takes it away.
     Group(GroupChange, Reply<()>),
+    /// A record that is at this version is to be deleted.
+    Delete(UserKey, u64, AuditEntry, Reply<()>),
+    /// What is held of a directory, or that nothing is.
+    Held(String, Option<String>, Reply<()>),
 }
 
 impl Write {
@@ -62,7 +66,9 @@ impl Write {
             Self::Switch(_, reply)
             | Self::Note(_, _, reply)
             | Self::Forget(_, _, reply)
-            | Self::Group(_, reply) => drop(reply.send(Err(error))),
+            | Self::Group(_, reply)
+            | Self::Held(_, _, reply)
+            | Self::Delete(_, _, _, reply) => drop(reply.send(Err(error))),
             Self::Remark(_) => {}
         }
     }

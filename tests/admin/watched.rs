@@ -4,8 +4,8 @@ use crate::fake::NEW_YEAR;
 use bindgate::app::barrier::Progress;
 use bindgate::app::events::SignOnOutcome;
 use bindgate::app::live::Live;
-use bindgate::app::oversight::{Boxed, CopyState, DirectoryState, Oversight, ServerState};
-use bindgate::app::ports::Coverage;
+use bindgate::app::oversight::{Boxed, CopyState, DirectoryState, Held, Oversight, ServerState};
+use bindgate::app::ports::{Coverage, StoreError};
 use bindgate::app::saved::HeldLoss;
 use bindgate::app::sign_on::{Preview, Who};
 use bindgate::domain::observation::UnknownReason;
@@ -13,8 +13,9 @@ use bindgate::domain::policy::ReplicaPolicy;
 use bindgate::domain::record::{Group, UserKey};
 use bindgate::domain::replication::Decision;
 use bindgate::domain::strategy::{Choice, Strategy};
+use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 /// Two directories: "corp" has a copy and may be behind, "lab" could not be asked.
 #[derive(Default)]
@@ -89,19 +90,27 @@ impl Oversight for Watched {
         Box::pin(async { progress })
     }
 
-    fn held(&self) -> Vec<(Arc<str>, HeldLoss)> {
-        self.held.lock().unwrap().iter().map(|loss| ("corp".into(), loss.clone())).collect()
+    fn held(&self) -> Vec<Held> {
+        let held = self.held.lock().unwrap();
+        held.iter().map(|loss| Held::of_groups(&"corp".into(), loss.clone())).collect()
     }
 
-    fn decide(&self, id: &str, decision: Decision) -> Option<HeldLoss> {
-        let mut held = self.held.lock().unwrap();
-        let loss = held.as_mut().filter(|loss| loss.id == id)?;
-        loss.decision = decision;
-        let decided = loss.clone();
-        if decision == Decision::Confirmed {
-            *held = None;
-        }
-        Some(decided)
+    fn decide<'a>(
+        &'a self,
+        id: &'a str,
+        decision: Decision,
+        _: Timestamp,
+    ) -> Boxed<'a, Result<Option<Held>, StoreError>> {
+        Box::pin(async move {
+            let mut held = self.held.lock().unwrap();
+            let Some(loss) = held.as_mut().filter(|loss| loss.id == id) else { return Ok(None) };
+            loss.decision = decision;
+            let decided = Held::of_groups(&"corp".into(), loss.clone());
+            if decision == Decision::Confirmed {
+                *held = None;
+            }
+            Ok(Some(decided))
+        })
     }
 
     fn released<'a>(&'a self, _: &'a str) -> Boxed<'a, ()> {

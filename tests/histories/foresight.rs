@@ -1,7 +1,7 @@
 //! What a preview says before a sign-on, against what the sign-on then does.
 
 use crate::directory::{Parts, dn};
-use crate::fakes::Memory;
+use crate::shelf::Shelf;
 use bindgate::app::sign_on::{Foreseen, Preview, SignOns, Verdict, Who};
 use bindgate::domain::change::apply;
 use bindgate::domain::record::{Record, RecordId, UserKey};
@@ -9,7 +9,11 @@ use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
 
 /// A preview of somebody's sign-on: by DN, or by upstream id where there is a record.
-pub(crate) async fn foresee(sign_ons: &SignOns<Parts>, name: &str, key: &UserKey) -> Preview {
+pub(crate) async fn foresee<S: Shelf>(
+    sign_ons: &SignOns<Parts<S>>,
+    name: &str,
+    key: &UserKey,
+) -> Preview {
     let by_name = || Who::Named("one".into(), DistinguishedName::parse(&dn(name)).unwrap());
     let by_key = sign_ons.preview(Who::Known(key.clone())).await.unwrap();
     let by_name = sign_ons.preview(by_name()).await.unwrap();
@@ -44,12 +48,10 @@ fn timeless(mut record: Record) -> Record {
 pub(crate) fn compare(
     preview: &Preview,
     before: Option<Record>,
-    memory: &Memory,
-    key: &UserKey,
+    after: Option<Record>,
     verdict: Verdict,
 ) -> Result<(), String> {
-    let state = memory.state();
-    let after = state.records.get(key).map(|stored| timeless((*stored.record).clone()));
+    let after = after.map(timeless);
     let Ok(foreseen) = preview else {
         // Who could not be read is left alone, whatever the answer.
         let before = before.map(timeless);

@@ -6,7 +6,7 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
@@ -17,6 +17,7 @@ const SECTIONS: [&str; 10] = [
     "[throttle]",
     "[[directory]]",
     "[directory.groups]",
+    "[directory.mass_change]",
 ];
 const USER_TYPE: &str = "[[directory.user_type]]";
 

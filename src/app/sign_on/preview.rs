@@ -236,13 +236,20 @@ impl<P: Ports> Flight<P> {
         apply(Some(record), &changes).ok().flatten()
     }
 
-    fn update<'a>(&self, look: &'a Look<'_>, switch: Switch, given: &'a Given) -> Update<'a> {
+    fn update<'a>(
+        &'a self,
+        look: &'a Look<'_>,
+        switch: Switch,
+        given: &'a Given,
+    ) -> Update<'a, P::Events> {
         Update {
             key: &look.key,
             user_type: look.user_type,
             switch,
             assigned: &given.assigned,
             cause: look.cause,
+            // Nothing is held of what is not written.
+            breaker: None,
         }
     }
 }

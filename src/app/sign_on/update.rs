@@ -2,16 +2,20 @@
 
 use super::Shared;
 use crate::app::audit::outcome;
+use crate::app::breaker::Breaker;
 use crate::app::events::{AuditEntry, Event, GroupSource, SignOnOutcome};
 use crate::app::ports::{Clock, Commit, Events, Ports, Records, StoreError, Stored};
-use crate::app::protection::Held;
+use crate::app::protection;
+use crate::domain::change::Change;
+use crate::domain::mass_change::{Judgement, Loss};
 use crate::domain::observation::{Observation, Observed, UnknownReason};
 use crate::domain::plan::{
     Assigned, Cause, KnownGroups, Names, NoPlan, Plan, Question, Reactivation, missing, plan,
 };
 use crate::domain::policy::{Switch, UserType};
 use crate::domain::record::{
-    Group, GroupsOutcome, InactiveReason, Mark, Record, RecordId, UpstreamId, UserKey,
+    Group, GroupsOutcome, InactiveReason, Mark, MembershipKey, Provenance, Record, RecordId,
+    UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
 use std::collections::BTreeSet;
@@ -56,15 +60,17 @@ impl Done {
 }
 
 /// Whose record, and by which rules.
-pub(super) struct Update<'a> {
+pub(super) struct Update<'a, E> {
     pub(super) key: &'a UserKey,
     pub(super) user_type: Option<&'a UserType>,
     pub(super) switch: Switch,
     pub(super) assigned: &'a Assigned,
     pub(super) cause: Cause,
+    /// What holds losses of many users at once.
+    pub(super) breaker: Option<&'a Breaker<E>>,
 }
 
-impl Update<'_> {
+impl<E: Events> Update<'_, E> {
     /// Plans and commits.
     pub(super) async fn bring<P: Ports>(
         &self,
@@ -73,15 +79,25 @@ impl Update<'_> {
     ) -> Done {
         let new_id = shared.clock.new_record_id();
         let free = BTreeSet::new();
+        let mut believed = None;
         for _ in 0..=MAX_REPLANS {
             let stored = shared.records.find(self.key);
             let now = shared.clock.now();
-            let planned =
-                self.plan(&shared.records, stored.as_ref(), observation, &free, (&new_id, now));
+            let records = &shared.records;
+            let planned = self.plan(records, stored.as_ref(), observation, &free, (&new_id, now));
             let mut plan = match planned {
                 Ok(plan) => plan,
                 Err(reason) => return refused(shared, self, reason),
             };
+            let mut observation = observation;
+            if self.is_held(shared, stored.as_ref(), &plan, observation).await {
+                observation = believed.get_or_insert_with(|| as_held(observation));
+                let ids = (&new_id, now);
+                plan = match self.plan(records, stored.as_ref(), observation, &free, ids) {
+                    Ok(plan) => plan,
+                    Err(reason) => return refused(shared, self, reason),
+                };
+            }
             let held = self.hold(shared, stored.as_ref(), &mut plan).await;
             self.tell_skipped(shared, &plan);
             let mark = mark(stored.as_ref(), observation, self.cause, now);
@@ -114,7 +130,7 @@ impl Update<'_> {
             user_type: self.user_type,
             update_on_sign_on: self.switch,
             groups: &KeptGroups { records, directory: &self.key.directory },
-            names: &TakenNames { records, update: self, free },
+            names: &TakenNames { records, user_type: self.user_type, key: self.key, free },
             assigned: self.assigned,
             cause: self.cause,
             new_id,
@@ -128,7 +144,7 @@ impl Update<'_> {
         shared: &'s Shared<P>,
         stored: Option<&Stored>,
         plan: &mut Plan,
-    ) -> Held<'s> {
+    ) -> protection::Held<'s> {
         let held = shared.turns.hold(&shared.records, self.user_type, stored, plan).await;
         for group in &held.groups {
             let (directory, user) = (&self.key.directory, self.key.upstream_id.as_str());
@@ -154,6 +170,34 @@ impl Update<'_> {
         let count = plan.skipped.len();
         let detail = format!("{count} groups are not kept and were skipped: {}", names.join(", "));
         shared.remark(self.key, "group-skipped", |row| row.saying(detail), self.cause);
+    }
+
+    /// Whether what the plan takes from the user is held (S3.8).
+    async fn is_held<P: Ports>(
+        &self,
+        shared: &Shared<P>,
+        stored: Option<&Stored>,
+        plan: &Plan,
+        observation: &Observation,
+    ) -> bool {
+        let (Some(breaker), Some(stored)) = (self.breaker, stored) else { return false };
+        let user = &self.key.upstream_id;
+        match losses(&stored.record, plan) {
+            Some((groups, is_all)) => {
+                let loss = Loss { user: user.clone(), groups, is_all, cause: self.cause };
+                breaker.judge(&loss, &shared.clock).await == Judgement::Hold
+            }
+            None => {
+                match (&observation.groups, self.cause) {
+                    (Observed::Known(_), Cause::Reconciliation) => breaker.unharmed(),
+                    (Observed::Known(_) | Observed::Unknown(UnknownReason::NotAsked), _) => {}
+                    // Nothing is known of what was held.
+                    (Observed::Unknown(_), _) => return false,
+                }
+                breaker.let_go(user).await;
+                false
+            }
+        }
     }
 
     /// Writes a plan, or notes that there was nothing to write.
@@ -196,6 +240,9 @@ impl Update<'_> {
     ) -> Report {
         for _ in 0..=MAX_REPLANS {
             let Some(stored) = shared.records.find(self.key) else { break };
+            if let Some(breaker) = self.breaker {
+                breaker.let_go(&self.key.upstream_id).await;
+            }
             if stored.mark.observed_at.is_some_and(|last| last > sent_at) {
                 // Somebody saw the entry since.
                 return Report::plain(SignOnOutcome::Unchanged);
@@ -245,6 +292,41 @@ impl Update<'_> {
     }
 }
 
+/// The managed groups that a plan takes from a user whose record is active, with the time since when
+/// she is in them, and whether none is left; `None` if it takes none. Whoever is taken back loses
+/// what she had before: that is never held (S4.4).
+fn losses(record: &Record, plan: &Plan) -> Option<(Vec<(UpstreamId, Timestamp)>, bool)> {
+    if plan.reactivation != Reactivation::None {
+        return None;
+    }
+    let is_managed = |key: &MembershipKey| key.provenance == Provenance::Managed;
+    let lost: Vec<_> = plan
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::MembershipRemoved { key } if is_managed(key) => {
+                Some((key.group.clone(), record.memberships.get(key)?.since))
+            }
+            _ => None,
+        })
+        .collect();
+    let gains =
+        |change: &Change| matches!(change, Change::MembershipAdded { key, .. } if is_managed(key));
+    let is_all =
+        lost.len() == record.managed_memberships().count() && !plan.changes.iter().any(gains);
+    (!lost.is_empty()).then_some((lost, is_all))
+}
+
+/// The observation, of which no loss of groups is believed.
+fn as_held(observation: &Observation) -> Observation {
+    let seen = match &observation.groups {
+        Observed::Known(closure) => closure.clone(),
+        Observed::Unknown(_) => observation.seen.clone(),
+    };
+    let groups = Observed::Unknown(UnknownReason::Held);
+    Observation { groups, seen, ..observation.clone() }
+}
+
 /// What stands in the audit as the cause.
 pub(super) fn cause_name(cause: Cause) -> &'static str {
     match cause {
@@ -253,7 +335,7 @@ pub(super) fn cause_name(cause: Cause) -> &'static str {
     }
 }
 
-fn refused<P: Ports>(shared: &Shared<P>, update: &Update<'_>, reason: NoPlan) -> Done {
+fn refused<P: Ports, E>(shared: &Shared<P>, update: &Update<'_, E>, reason: NoPlan) -> Done {
     let outcome = match reason {
         NoPlan::NotAUser => SignOnOutcome::NotAUser,
         NoPlan::NoUserName | NoPlan::NotCreated => SignOnOutcome::NotProvisioned,
@@ -316,15 +398,15 @@ impl<R: Records> KnownGroups for KeptGroups<'_, R> {
 
 struct TakenNames<'a, R> {
     records: &'a R,
-    update: &'a Update<'a>,
+    user_type: Option<&'a UserType>,
+    key: &'a UserKey,
     /// Those who are known to be called otherwise by now.
     free: &'a BTreeSet<UserKey>,
 }
 
 impl<R: Records> Names for TakenNames<'_, R> {
     fn is_taken(&self, name: &str) -> bool {
-        let Some(user_type) = self.update.user_type else { return false };
-        let key = self.update.key;
+        let (Some(user_type), key) = (self.user_type, self.key) else { return false };
         let holders = self.records.named(&key.directory, &user_type.name, name);
         let mut others = holders.iter().filter(|holder| !self.free.contains(&holder.record.key));
         others.any(|holder| is_in_the_way(&holder.record, key))

@@ -223,6 +223,27 @@ pub trait Shared: Clone + Send + Sync + 'static {
 
     /// The directory refused a proxied request: it is not taken to grant that until asked anew.
     fn denied(&self);
+
+    /// A seat as [`Shared::proxied`] gives, on a connection that nobody else asks on: for what
+    /// leaves something behind there.
+    fn apart(&self, _source: IpAddr, _name: &[u8]) -> Result<Self::Seat, NoSeat> {
+        Err(NoSeat::NotGranted)
+    }
+
+    /// A seat for binds, on connections on which many are under way at a time and which no bind
+    /// changes (Active Directory's fast bind). `None` if the directory is not known to have such.
+    fn fast_bind(&self, _source: IpAddr) -> Option<Self::Seat> {
+        None
+    }
+}
+
+/// Why there is no seat apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSeat {
+    /// The directory is not known to grant proxied authorisation, or the name is no DN.
+    NotGranted,
+    /// There are as many as there may be; the name is the limit's.
+    Full(&'static str),
 }
 
 /// One client's part in shared connections. Dropping it abandons what it has under way.

@@ -156,6 +156,7 @@ fn reach<'d>(
     let max_outstanding_upstream = r.amount(section, "max_outstanding_upstream");
     let max_outstanding_anonymous = r.amount(section, "max_outstanding_anonymous");
     let max_shared_connections = r.amount(section, "max_shared_connections");
+    let max_connections_apart = r.amount(section, "max_connections_apart");
     let max_inbox = r.size(section, "max_inbox");
     let inbox_timeout = r.duration(section, "inbox_timeout");
     let proxied_authorisation = r.flag(section, "proxied_authorisation");
@@ -193,6 +194,7 @@ fn reach<'d>(
         max_outstanding_upstream: max_outstanding_upstream?,
         max_outstanding_anonymous: max_outstanding_anonymous?,
         max_shared_connections: max_shared_connections?,
+        max_connections_apart: max_connections_apart?,
         max_inbox: max_inbox?,
         inbox_timeout: inbox_timeout?,
         proxied_authorisation: proxied_authorisation?,

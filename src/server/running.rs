@@ -32,6 +32,10 @@ use tokio::sync::oneshot;
 /// How often the metrics' histograms are folded, and those who kept failing are looked at.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How often the certificates by which directories are trusted are looked at, where `[listen.tls]`
+/// does not say.
+const RELOADED: Duration = Duration::from_secs(10);
+
 /// How long clients have for their last bytes once a drain has run out of time.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
@@ -408,6 +412,11 @@ impl Running {
     }
 
     fn watch_certificates(&self, config: &Config, listeners: &[Listeners]) {
+        let interval = config.listen.tls.as_ref().map_or(RELOADED, |tls| tls.reload_interval);
+        let names = config.directories.iter().map(|directory| directory.upstream.name.clone());
+        let trusted = names.zip(self.upstreams.iter().cloned()).collect();
+        let watch = certificates::watch_trust(trusted, interval, self.bell.clone());
+        self.control.handle.spawn(watch);
         let tls = listeners.first().and_then(Listeners::tls);
         let (Some(tls), Some(files)) = (tls, &config.listen.tls) else {
             return;
@@ -523,6 +532,9 @@ impl Worker {
     async fn serve(mut self) {
         for upstream in &self.upstreams {
             upstream.start(self.index);
+            if self.listen.bind_only && self.index == 0 {
+                upstream.seek_fast_binds(self.index);
+            }
         }
         if let Some(Reconciliation { config, records, events }) = self.reconciliation.take() {
             let (sign_ons, clock) = (self.gateway.sign_ons().clone(), SystemClock::default());

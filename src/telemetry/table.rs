@@ -160,9 +160,11 @@ metrics_table! {
     UPSTREAM_SEARCH_RETRIES_TOTAL: Counter "bindgate_upstream_search_retries_total" ["directory"]
         "Searches that were sent again because a connection was found dead.";
     UPSTREAM_SHARED_CONNECTIONS: Gauge "bindgate_upstream_shared_connections" ["directory", "kind"]
-        "Connections that clients share: anonymous (never bound) and proxied (bound as the service account).";
+        "Connections that clients share: anonymous (never bound), proxied (bound as the service account), apart (the same, of one session that was bound by certificate) and fast-bind.";
     UPSTREAM_PROXIED_SESSIONS_TOTAL: Counter "bindgate_upstream_proxied_sessions_total" ["directory"]
         "Sessions that lent their connection and went on by proxied authorisation.";
+    UPSTREAM_FAST_BIND_PROBES_TOTAL: Counter "bindgate_upstream_fast_bind_probes_total" ["directory", "outcome"]
+        "Looks at the root DSE whether the directory has fast binds: named, missing, or failed.";
     UPSTREAM_PROXY_PROBES_TOTAL: Counter "bindgate_upstream_proxy_probes_total" ["directory", "outcome"]
         "Probes whether the directory grants proxied authorisation: granted, refused, or failed.";
     TLS_HANDSHAKES_TOTAL: Counter "bindgate_tls_handshakes_total" ["version", "handshake"]

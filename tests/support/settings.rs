@@ -16,6 +16,7 @@ const SECTIONS: [&str; 11] = [
     "[reconcile]",
     "[throttle]",
     "[[directory]]",
+    "[directory.tls]",
     "[directory.groups]",
     "[directory.mass_change]",
 ];

@@ -7,6 +7,7 @@ mod no_replica;
 pub use no_replica::NoReplica;
 
 use super::events::{AuditEntry, Event};
+use super::reconcile::Changes;
 use crate::domain::change::Change;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
@@ -409,6 +410,11 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// Asks the directory for what has changed, in case it does not tell by itself.
     fn poll(&self) -> impl Future<Output = Result<(), Gone>> + Send;
 
+    /// Waits until the copy has changed, and tells of it once; never where it tells of nothing.
+    fn changed(&self) -> impl Future<Output = Changes> + Send {
+        std::future::pending()
+    }
+
     /// Looks into the copy. The copy stands still meanwhile, so this should not take long.
     fn read<T>(&self, look: impl FnOnce(&Graph) -> T) -> T;
 }
@@ -521,6 +527,13 @@ pub trait Catalogue: Records {
         directory: &str,
         user_type: &str,
         value: Option<Switch>,
+        audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Deletes a record that is at this version; the answer comes once that is on disk.
+    fn delete(
+        &self,
+        key: &UserKey,
+        version: u64,
         audit: AuditEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Adds a row to the audit, and, if a directory is named, forgets with it how far that was seen

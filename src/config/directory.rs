@@ -6,6 +6,7 @@ use super::reader::{FileKind, Reader, Section};
 use super::relay::{self, Here};
 use super::user_type::user_types;
 use super::value::{self, Mistake};
+use crate::domain::mass_change::{self, Many};
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy, Resolve};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
@@ -87,6 +88,7 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
     let upstream = reach(r, section, name.as_ref(), account.as_ref());
     let groups = group_policy(r, section, suffixes.as_deref());
     let serve = serve(r, section);
+    let mass_change = mass_change(r, section);
     let relay = relay::relay_policy(r, section, here);
     let takes_groups = groups.as_ref().is_none_or(Option::is_some);
     let user_types = user_types(r, section, suffixes.as_deref(), takes_groups);
@@ -109,8 +111,27 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
         user_types: user_types?,
     };
     let default = section.get("default").map_or_else(|| section.span(), Spanned::span);
-    let directory = Directory { upstream: upstream?, policy, relay: relay? };
+    let (relay, mass_change) = (relay?, mass_change?);
+    let directory = Directory { upstream: upstream?, policy, relay, mass_change };
     Some(Read { directory, name: name.span(), suffixes, default })
+}
+
+fn mass_change<'d>(r: &mut Reader<'d>, directory: &Section<'d>) -> Option<mass_change::Limits> {
+    let section = r.section(directory, "directory.mass_change");
+    let enabled = r.flag(&section, "enabled");
+    let window = r.duration(&section, "window");
+    let share = r.count(&section, "share");
+    let least_users = r.amount(&section, "least_users");
+    let groups = r.amount(&section, "groups");
+    let last_groups = r.amount(&section, "last_groups");
+    Some(mass_change::Limits {
+        many: if enabled? { Many::Held } else { Many::Believed },
+        window: window?,
+        share: share?,
+        least_users: least_users?,
+        groups: groups?,
+        last_groups: last_groups.map(|least| (least > 0).then_some(least))?,
+    })
 }
 
 fn reach<'d>(

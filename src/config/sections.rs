@@ -312,7 +312,13 @@ pub(super) fn reconcile<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<re
     let enabled = r.flag(&section, "enabled");
     let after = r.duration(&section, "after");
     let per_second = r.count(&section, "per_second");
-    Some(reconcile::Config { enabled: enabled?, after: after?, per_second: per_second? })
+    let max_waiting = r.amount(&section, "max_waiting");
+    Some(reconcile::Config {
+        enabled: enabled?,
+        after: after?,
+        per_second: per_second?,
+        max_waiting: max_waiting?,
+    })
 }
 
 /// Reads `[throttle]`.

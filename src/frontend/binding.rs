@@ -386,7 +386,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Poll::Ready(Ok(place)) => {
                     self.binding.place = Some(place);
                     self.binding.stage = Stage::AwaitsLink;
-                    self.reach(self.binding.directory, None);
+                    let directory = self.binding.directory;
+                    // Without parting: the place of its turn would go with it.
+                    if !(self.config.bind_only && self.bind_fast(directory)) {
+                        self.lease(directory, Purpose::Bind);
+                    }
                 }
                 Poll::Ready(Err(held)) => self.hold_back(held),
             },

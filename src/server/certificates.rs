@@ -67,12 +67,16 @@ pub(super) async fn watch(tls: Tls, interval: Duration, bell: Bell, events: Tele
     }
 }
 
+/// How often they are looked at where `[listen.tls]`, which says so, is missing.
+const INTERVAL: Duration = Duration::from_secs(10);
+
 /// Does the same with the certificates by which each directory is trusted. Never ends.
 pub(super) async fn watch_trust(
     directories: Vec<(String, Arc<Directory>)>,
-    interval: Duration,
+    interval: Option<Duration>,
     bell: Bell,
 ) {
+    let interval = interval.unwrap_or(INTERVAL);
     let mut told = vec![None; directories.len()];
     loop {
         let occasion = tokio::select! {

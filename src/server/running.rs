@@ -32,10 +32,6 @@ use tokio::sync::oneshot;
 /// How often the metrics' histograms are folded, and those who kept failing are looked at.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// How often the certificates by which directories are trusted are looked at, where `[listen.tls]`
-/// does not say.
-const RELOADED: Duration = Duration::from_secs(10);
-
 /// How long clients have for their last bytes once a drain has run out of time.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
@@ -344,7 +340,7 @@ impl Running {
     }
 
     fn watch_certificates(&self, config: &Config, listeners: &[Listeners]) {
-        let interval = config.listen.tls.as_ref().map_or(RELOADED, |tls| tls.reload_interval);
+        let interval = config.listen.tls.as_ref().map(|tls| tls.reload_interval);
         let names = config.directories.iter().map(|directory| directory.upstream.name.clone());
         let trusted = names.zip(self.upstreams.iter().cloned()).collect();
         let watch = certificates::watch_trust(trusted, interval, self.bell.clone());

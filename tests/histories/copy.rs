@@ -12,6 +12,7 @@ use bindgate::domain::observation::UnknownReason;
 use bindgate::domain::record::{Group, UpstreamId};
 use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
 use bindgate::proto::search::{Entry, Search};
+use std::sync::{Arc, Mutex};
 
 const SEED: (u64, u64) = (1, 2);
 
@@ -19,7 +20,17 @@ const SEED: (u64, u64) = (1, 2);
 pub(crate) const QUESTION: &str = "cn=how far";
 
 #[derive(Clone)]
-pub(crate) struct Copy(pub(crate) Directory);
+pub(crate) struct Copy {
+    directory: Directory,
+    /// What was read last: the next takes its place.
+    last: Arc<Mutex<Graph>>,
+}
+
+impl Copy {
+    pub(crate) fn of(directory: Directory) -> Self {
+        Self { directory, last: Arc::new(Mutex::new(Graph::new(SEED))) }
+    }
+}
 
 /// Nothing is ever behind.
 #[derive(Clone)]
@@ -45,7 +56,7 @@ impl Replica for Copy {
     type Marker = Now;
 
     fn coverage(&self) -> Option<Coverage> {
-        let is_whole = self.0.0.lock().unwrap().lost == Lost::Nothing;
+        let is_whole = self.directory.0.lock().unwrap().lost == Lost::Nothing;
         is_whole.then_some(Coverage::GroupsAndUsers)
     }
 
@@ -98,7 +109,7 @@ impl Replica for Copy {
     }
 
     fn read<T>(&self, look: impl FnOnce(&Graph) -> T) -> T {
-        let model = self.0.0.lock().unwrap();
+        let model = self.directory.0.lock().unwrap();
         let mut graph = Graph::new(SEED);
         for group in GROUPS {
             let dn = group_dn(group);
@@ -122,7 +133,10 @@ impl Replica for Copy {
             });
         }
         drop(model);
-        look(&graph)
+        let mut last = self.last.lock().unwrap();
+        graph.succeed(&last);
+        *last = graph;
+        look(&last)
     }
 }
 

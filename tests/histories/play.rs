@@ -286,9 +286,12 @@ fn start<S: Shelf>(
     let sign_ons = SignOns::new(config, &[Arc::new(policy)], lookups, shelf, clock, seen.clone());
     let barrier = match copied {
         Copied::No => None,
-        Copied::Yes => {
-            Some(Barrier::new("one".into(), copy::Copy(directory), config.barrier_patience, seen))
-        }
+        Copied::Yes => Some(Barrier::new(
+            "one".into(),
+            copy::Copy::of(directory),
+            config.barrier_patience,
+            seen,
+        )),
     };
     sign_ons.with_barriers(vec![barrier])
 }

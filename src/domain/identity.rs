@@ -2,10 +2,11 @@
 
 use super::activation;
 use super::matching::{self, Truth};
-use super::membership::MemberRule;
+use super::membership::{Member, MemberRule};
 use super::observation::UnknownReason;
 use super::policy::{DirectoryPolicy, GroupPolicy, UserType};
 use super::record::UpstreamId;
+use super::sid;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use crate::proto::search::Entry;
@@ -21,7 +22,7 @@ pub const MAX_ID_LENGTH: usize = 144;
 const UID: &str = "uid";
 
 /// The attribute of [`ID_ATTRIBUTES`] whose value is not text.
-const OBJECT_GUID: &str = "objectGUID";
+pub const OBJECT_GUID: &str = "objectGUID";
 
 /// The upstream id that an entry bears, in its canonical text form.
 ///
@@ -64,7 +65,7 @@ pub fn user_type<'a>(directory: &'a DirectoryPolicy, entry: &Entry) -> Option<&'
 
 /// Every attribute that has to be read to decide about a user of this directory: upstream ids,
 /// objectClass, those that say whether an account may be used, those that filters mention, user
-/// names, mapped attributes, and what groups name users by; each once, without regard to case.
+/// names, mapped attributes, and what groups name users by, with the primary group; each once, without regard to case.
 pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
     let mut names: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
     names.push("objectClass".to_owned());
@@ -79,9 +80,21 @@ pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
     if directory.groups.as_ref().is_some_and(names_by_uid) {
         names.push(UID.to_owned());
     }
+    if directory.groups.is_some() {
+        names.extend([sid::OBJECT_SID, sid::PRIMARY_GROUP_ID].map(str::to_owned));
+    }
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.to_ascii_lowercase()));
     names
+}
+
+/// Whom groups may hold as this user: by DN, by uid, and as their primary group.
+pub fn member(
+    groups: &GroupPolicy,
+    dn: DistinguishedName,
+    entry: &Entry,
+) -> Result<Member, UnknownReason> {
+    Ok(Member { dn, uids: uids(groups, entry), primary_group: sid::primary_group(entry)? })
 }
 
 /// The values of `uid` that groups may name a user by; none if groups name DNs alone.

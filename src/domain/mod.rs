@@ -24,6 +24,7 @@ pub mod sasl;
 pub mod secret;
 pub mod session;
 pub mod sharing;
+pub mod sid;
 pub mod sighting;
 pub mod source;
 pub mod strategy;

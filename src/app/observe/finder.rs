@@ -3,11 +3,12 @@
 use super::canary::Cage;
 use super::{Found, base_search, groups_visible, member_of, probe, walk};
 use crate::app::ports::{LookupError, Lookups};
-use crate::domain::identity;
+use crate::domain::identity::{self, OBJECT_GUID};
 use crate::domain::membership::{Member, MemberRule};
 use crate::domain::observation::{Closure, Observed, UnknownReason};
 use crate::domain::policy::{GroupPolicy, Resolve};
 use crate::domain::record::UpstreamId;
+use crate::domain::sid::{OBJECT_SID, PRIMARY_GROUP_ID};
 use crate::domain::strategy::{Strategy, choose};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
@@ -129,7 +130,8 @@ impl Finder {
         policy: &GroupPolicy,
         user: &DistinguishedName,
     ) -> Observed<Closure> {
-        let search = base_search(user.as_str(), Filter::any_entry(), vec!["uid".to_owned()]);
+        let attributes = ["uid", OBJECT_GUID, OBJECT_SID, PRIMARY_GROUP_ID].map(str::to_owned);
+        let search = base_search(user.as_str(), Filter::any_entry(), attributes.into());
         let entries = match lookups.search(search).await.map_err(LookupError::reason) {
             Ok(entries) => entries,
             Err(reason) => return Observed::Unknown(reason),
@@ -137,8 +139,10 @@ impl Finder {
         let Some(entry) = entries.first() else {
             return Observed::Unknown(UnknownReason::NotOneEntry);
         };
-        let uids = identity::uids(policy, entry);
-        let member = Member { uids, ..Member::by_dn(user.clone()) };
+        let member = match identity::member(policy, user.clone(), entry) {
+            Ok(member) => member,
+            Err(reason) => return Observed::Unknown(reason),
+        };
         self.find(lookups, policy, &member, &BTreeSet::new()).await.closure
     }
 }

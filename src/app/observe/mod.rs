@@ -5,6 +5,7 @@ mod finder;
 mod member_of;
 mod members;
 mod probe;
+mod ranges;
 #[cfg(test)]
 mod tests;
 mod user;

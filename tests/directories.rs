@@ -8,8 +8,16 @@
 
 mod support;
 
+#[path = "directories/binds.rs"]
+mod binds;
+#[path = "directories/life.rs"]
+mod life;
+#[path = "directories/names.rs"]
+mod names;
 #[path = "directories/same.rs"]
 mod same;
+#[path = "directories/strategies.rs"]
+mod strategies;
 #[path = "directories/tree.rs"]
 mod tree;
 #[path = "directories/world.rs"]

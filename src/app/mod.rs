@@ -6,6 +6,7 @@ pub mod edits;
 pub mod events;
 pub mod flights;
 pub mod gateway;
+pub mod kind;
 pub mod observe;
 pub mod oversight;
 pub mod ports;

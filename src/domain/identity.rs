@@ -5,6 +5,7 @@ use super::matching::{self, Truth};
 use super::membership::{Member, MemberRule};
 use super::observation::UnknownReason;
 use super::policy::{DirectoryPolicy, GroupPolicy, UserType};
+use super::principal;
 use super::record::UpstreamId;
 use super::sid;
 use crate::proto::dn::DistinguishedName;
@@ -125,6 +126,29 @@ pub fn directory_for<'a>(
         directory
     });
     holder_of(noted, name).or(fallback.map(|(at, _)| at))
+}
+
+/// The position of the directory that a bind's name belongs to, which need not be a DN: that of
+/// `ann@example.com` is the one whose suffix holds `dc=example,dc=com`, that of `EXAMPLE\ann` the one
+/// whose suffix begins with that name; else as for a DN that no suffix holds.
+pub fn directory_of_name<'a>(
+    directories: impl Iterator<Item = &'a DirectoryPolicy> + Clone,
+    name: &[u8],
+) -> Option<usize> {
+    let begins = |suffix: &DistinguishedName, domain: &str| {
+        let named = suffix.named_values();
+        named.first().is_some_and(|first| first.value.eq_ignore_ascii_case(domain.as_bytes()))
+    };
+    if let Some(domain) = principal::domain_of(name) {
+        let is_its = |directory: &DirectoryPolicy| {
+            directory.suffixes.iter().any(|suffix| begins(suffix, domain))
+        };
+        if let Some(at) = directories.clone().position(is_its) {
+            return Some(at);
+        }
+    }
+    let name = principal::entry_of(name).or_else(|| principal::suffix_of(name));
+    directory_for(directories, &name.or_else(|| DistinguishedName::parse("").ok())?)
 }
 
 /// The index of the directory whose suffix holds a name; of several, the one with the longest.

@@ -10,6 +10,10 @@ pub const OBJECT_SID: &str = "objectSid";
 /// The attribute that names a user's primary group by the last part of its identifier.
 pub const PRIMARY_GROUP_ID: &str = "primaryGroupID";
 
+/// The identifiers that a user bears. The root DSE shows those of whoever is bound, the user's own
+/// first (MS-ADTS section 3.1.1.3.2.21); a user's entry shows those of the groups.
+pub const OWN_TOKEN: &str = "tokenGroups";
+
 /// Revision, number of sub-authorities, and six bytes of the authority.
 const HEAD: usize = 8;
 /// The most sub-authorities (MS-DTYP section 2.4.2.2).

@@ -233,6 +233,7 @@ impl Running {
                     relay: Arc::new(configured.relay.clone()),
                     links: upstream.links(index),
                     shared: upstream.shared(index),
+                    kind: upstream.kind(),
                     outstanding: Outstanding {
                         anonymous: configured.upstream.max_outstanding_anonymous,
                         authenticated: configured.upstream.max_outstanding_upstream,
@@ -512,10 +513,13 @@ fn connect(
     workers: usize,
     telemetry: &Telemetry,
 ) -> Result<Upstream, RunError> {
-    telemetry
+    let upstream = telemetry
         .recording(|| upstream::Directory::new(&directory.upstream, workers, telemetry.clone()))
-        .map(Arc::new)
-        .map_err(|source| RunError::Directory { name: directory.upstream.name.clone(), source })
+        .map_err(|source| RunError::Directory { name: directory.upstream.name.clone(), source })?;
+    if let Some(kind) = directory.kind {
+        upstream.kind().learn(kind);
+    }
+    Ok(Arc::new(upstream))
 }
 
 fn bind_admin(

@@ -12,6 +12,7 @@ use super::servers::{Servers, User};
 use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use super::terms::Limits;
 use super::tls::{self, TlsError};
+use crate::app::kind::KnownKind;
 use crate::app::oversight::ServerState;
 use crate::app::ports::{Events, LinkError, LookupError};
 use crate::domain::sighting::Sighting;
@@ -42,6 +43,7 @@ pub struct Directory {
     pool: Arc<Pool>,
     desks: Vec<Arc<Desk>>,
     login: Arc<Login>,
+    kind: KnownKind,
     /// The servers in one text: a copy of others is a copy of something else.
     origin: Arc<str>,
     shared: Vec<SharedLinks>,
@@ -83,7 +85,8 @@ impl Directory {
         let pool = Arc::new(pool);
         let origin = format!("{:?}", config.urls).into();
         let looking = (config.max_message_size, config.search_timeout);
-        Ok(Self { servers, pool, desks, login, origin, shared, looking, tasks: Mutex::default() })
+        let (kind, tasks) = (KnownKind::default(), Mutex::default());
+        Ok(Self { servers, pool, desks, login, kind, origin, shared, looking, tasks })
     }
 
     /// A worker's access to exclusive connections. `worker` is taken modulo the number of workers.
@@ -93,7 +96,13 @@ impl Directory {
 
     /// A worker's access with the service account. `worker` is taken modulo their number.
     pub fn lookups(&self, worker: usize) -> SharedLookups {
-        SharedLookups::new(self.desks[worker % self.desks.len()].clone())
+        let desk = self.desks[worker % self.desks.len()].clone();
+        SharedLookups::new(desk, self.kind.clone())
+    }
+
+    /// What kind of directory it is; noted as soon as its root DSE is read, unless it is told before.
+    pub fn kind(&self) -> KnownKind {
+        self.kind.clone()
     }
 
     /// A worker's access to connections that clients share. `worker` is taken modulo their number.

@@ -1,6 +1,7 @@
 //! Finds a user's groups by the strategy of the directory, and believes what it found or not.
 
 use super::canary::Cage;
+use super::hinted::{self, Hint};
 use super::{Found, base_search, groups_visible, member_of, probe, walk};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::identity::{self, OBJECT_GUID};
@@ -62,7 +63,15 @@ impl Finder {
         let listed = match self.strategy(lookups, policy).await {
             Strategy::Replica | Strategy::MemberWalk => return walk(lookups, policy, user).await,
             Strategy::MemberOfWalk => member_of::walk(lookups, policy, user).await,
-            Strategy::MemberOfComputed => member_of::computed(lookups, policy, user).await,
+            Strategy::MemberOfComputed => {
+                hinted::closure(lookups, policy, user, Hint::MemberOf).await
+            }
+            Strategy::TokenGroups => {
+                return hinted::closure(lookups, policy, user, Hint::TokenGroups).await.into();
+            }
+            Strategy::InChain => {
+                return hinted::closure(lookups, policy, user, Hint::InChain).await.into();
+            }
         };
         match listed {
             Observed::Known(closure)
@@ -76,7 +85,7 @@ impl Finder {
 
     /// How groups are asked for: found out by a probe where the configuration leaves that open.
     async fn strategy<L: Lookups>(&self, lookups: &L, policy: &GroupPolicy) -> Strategy {
-        if policy.resolve != Resolve::MemberOf {
+        if matches!(policy.resolve, Resolve::Auto | Resolve::Replica | Resolve::Walk) {
             return Strategy::MemberWalk;
         }
         let mut chosen = self.chosen.lock().await;

@@ -1,11 +1,11 @@
 //! Groups by `memberOf`, as the directory keeps it or computes it.
 //!
-//! Both ways end with the closure of the member walk on the same data. Whether a directory's
-//! `memberOf` can be used at all is found out by [`super::probe`], and what it does not list is
+//! The walk ends with the closure of the member walk on the same data (for `memberOf` that lists
+//! nested groups too see [`super::hinted`]). Whether a directory's `memberOf` can be used at all is found out by [`super::probe`], and what it does not list is
 //! asked for by members before anything is taken away (see [`super::Finder`]).
 
 use super::members::{found_group, holding, naming_attributes};
-use super::{BATCH, base_search, limits, ranges, read};
+use super::{base_search, limits, ranges, read};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::membership::{Member, MemberKey, MemberRule};
 use crate::domain::observation::{Closure, Observed, UnknownReason};
@@ -42,76 +42,6 @@ pub(super) async fn walk<L: Lookups>(
             Err(reason) => return Observed::Unknown(reason),
         }
     }
-}
-
-/// The groups of a user whose `memberOf` lists all of them at once, nested ones too. It is a set
-/// without ways, so the members among the user and these groups are asked for together; a group
-/// that comes up only then is asked for like in any walk.
-pub(super) async fn computed<L: Lookups>(
-    lookups: &L,
-    policy: &GroupPolicy,
-    user: &Member,
-) -> Observed<Closure> {
-    match walk_with_hint(lookups, policy, user).await {
-        Ok(closure) => closure,
-        Err(reason) => Observed::Unknown(reason),
-    }
-}
-
-async fn walk_with_hint<L: Lookups>(
-    lookups: &L,
-    policy: &GroupPolicy,
-    user: &Member,
-) -> Result<Observed<Closure>, UnknownReason> {
-    let groups = within(policy, listed(lookups, user).await?);
-    if groups.len() > policy.max_groups_per_user {
-        return Err(UnknownReason::TooManyGroups);
-    }
-    let hinted: Vec<Member> =
-        std::iter::once(user.clone()).chain(groups.into_iter().map(Member::by_dn)).collect();
-    let mut found = Vec::new();
-    for batch in batches(policy, &hinted) {
-        found.extend(holding(lookups, policy, batch).await?);
-    }
-    let keys: BTreeSet<MemberKey> = hinted.iter().flat_map(Member::keys).collect();
-    // A group that does not say whom it holds can be placed by a walk alone.
-    let is_placed = |group: &FoundGroup| group.members.iter().any(|key| keys.contains(key));
-    if !found.iter().all(is_placed) {
-        return Ok(super::walk(lookups, policy, user).await.closure);
-    }
-    let mut walk = Walk::new(user, limits(policy));
-    loop {
-        let asked = match walk.step() {
-            Step::Ask(asked) => asked,
-            Step::Done(closure) => return Ok(closure),
-        };
-        let wanted: BTreeSet<MemberKey> = asked.iter().flat_map(Member::keys).collect();
-        if !wanted.is_subset(&keys) {
-            walk.feed(holding(lookups, policy, &asked).await?);
-            continue;
-        }
-        let holds = |group: &&FoundGroup| group.members.iter().any(|key| wanted.contains(key));
-        walk.feed(found.iter().filter(holds).cloned().collect());
-    }
-}
-
-/// Members in parts that one search may ask about.
-fn batches<'a>(policy: &GroupPolicy, members: &'a [Member]) -> Vec<&'a [Member]> {
-    let most = limits(policy).bytes;
-    let mut parts = Vec::new();
-    let mut rest = members;
-    while !rest.is_empty() {
-        let mut bytes = 0_usize;
-        let fits = |member: &&Member| {
-            bytes = bytes.saturating_add(member.bytes());
-            bytes <= most
-        };
-        let fitting = rest.iter().take(BATCH).take_while(fits).count().max(1);
-        let (part, behind) = rest.split_at(fitting);
-        parts.push(part);
-        rest = behind;
-    }
-    parts
 }
 
 /// What was read so far.

@@ -4,6 +4,7 @@
 mod flight;
 mod gate;
 mod look;
+mod naming;
 mod unchanged;
 mod update;
 
@@ -17,6 +18,7 @@ use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
+use crate::domain::principal;
 use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
@@ -193,7 +195,9 @@ impl<P: Ports> SignOns<P> {
         if !self.shared.config.enabled || !self.shared.records.has_barred(directory) {
             return false;
         }
-        let Ok(dn) = DistinguishedName::from_bytes(name) else { return false };
+        let Some(dn) = principal::entry_of(name) else {
+            return self.is_barred_account(directory, name);
+        };
         let known = self.shared.records.located(directory, dn.normalized());
         known.iter().any(|stored| stored.record.is_barred())
     }
@@ -233,7 +237,7 @@ impl<P: Ports> SignOns<P> {
         if !self.shared.config.enabled || policy.user_types.is_empty() {
             return None;
         }
-        let dn = DistinguishedName::from_bytes(name).ok()?;
+        let dn = principal::entry_of(name)?;
         if dn.is_root() || dn == policy.service_account {
             return None;
         }

@@ -10,6 +10,8 @@ mod support;
 
 #[path = "directories/binds.rs"]
 mod binds;
+#[path = "directories/examples.rs"]
+mod examples;
 #[path = "directories/life.rs"]
 mod life;
 #[path = "directories/names.rs"]

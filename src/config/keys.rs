@@ -477,8 +477,7 @@ pub(super) const NOT_YET: &[(&str, &str)] =
     &[("", "view"), ("directory.user_type", "minimum_interval")];
 
 /// Words of a choice that have their name already and do nothing yet.
-pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] =
-    &[];
+pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] = &[];
 
 /// The section whose keys have the names that the file gives them.
 pub(super) const NAMED_BY_THE_FILE: &str = "directory.user_type.attributes";

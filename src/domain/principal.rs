@@ -31,8 +31,9 @@ pub fn account_names(name: &[u8]) -> Vec<&str> {
 pub fn suffix_of(name: &[u8]) -> Option<DistinguishedName> {
     let text = std::str::from_utf8(name).ok().filter(|_| entry_of(name).is_none())?;
     let (_, realm) = text.rsplit_once('@')?;
-    let is_label =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_label = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
     let parts: Vec<String> = realm.split('.').map(|part| format!("dc={part}")).collect();
     if !realm.split('.').all(is_label) {
         return None;

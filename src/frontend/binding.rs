@@ -218,7 +218,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.retried = is_next;
         self.binding.kind = kind;
         self.binding.watch = self.gateway.throttle().watch();
-        if self.gateway.directory(directory).kind.is(Kind::cuts_passwords) && identifying::is_cut(request) {
+        if self.gateway.directory(directory).kind.is(Kind::cuts_passwords)
+            && identifying::is_cut(request)
+        {
             self.part();
             return self.refuse_bind(reply::CUT_PASSWORD);
         }

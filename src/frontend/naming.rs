@@ -22,8 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 /// The look for the entry that bears an identifier.
-pub(super) type Naming =
-    Pin<Box<dyn Future<Output = Observed<Option<DistinguishedName>>> + Send>>;
+pub(super) type Naming = Pin<Box<dyn Future<Output = Observed<Option<DistinguishedName>>> + Send>>;
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Whether the bind that just succeeded came with a name that does not say whose entry it is.

@@ -11,12 +11,7 @@ fn names_of_ann(directory: &super::world::Directory) -> Vec<String> {
     let person = tree::person("ann");
     let (entries, _) = directory.admin().search(&Ask::entry(&person).of(&["objectSid"]));
     let sid = sid_of(&entries[0]).expect("she has an identifier").to_string();
-    vec![
-        "ann@example.com".to_owned(),
-        "ANN@EXAMPLE.COM".to_owned(),
-        "EXAMPLE\\ann".to_owned(),
-        sid,
-    ]
+    vec!["ann@example.com".to_owned(), "ANN@EXAMPLE.COM".to_owned(), "EXAMPLE\\ann".to_owned(), sid]
 }
 
 #[track_caller]

@@ -38,6 +38,16 @@ fn s6_6_the_walk_finds_all_groups_on_active_directory() {
     walks_to_the_right_groups(Kind::Samba);
 }
 
+/// From the root of the domain it refers to its other parts, unless they are not wanted.
+#[test]
+fn the_whole_domain_may_be_the_base_of_the_groups() {
+    let directory = Kind::Samba.start();
+    let gateway = directory.gateway_with(|settings, _| {
+        settings.set("[directory.groups]", "base", "\"dc=example,dc=com\"");
+    });
+    check(&gateway, "ann", &["A", "B", "Domain Users", "Users", "list", "local"]);
+}
+
 #[test]
 fn s6_6_the_walk_finds_all_groups_on_389_ds() {
     walks_to_the_right_groups(Kind::Ds389);

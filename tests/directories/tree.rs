@@ -1,6 +1,6 @@
 //! One tree of people and groups, for every directory.
 
-use crate::support::pdu;
+use crate::support::pdu::{self, Change};
 use crate::support::raw::Raw;
 use crate::support::samba;
 use crate::support::tree::{SERVICE, SERVICE_PASSWORD, SUFFIX};
@@ -166,8 +166,17 @@ pub(crate) fn plant_policy(admin: &mut Raw) {
     assert_eq!(admin.code(&pdu::add(POLICY, &attributes)), 0);
 }
 
+/// When members are put into groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Members {
+    /// When the group is added: there it may not be empty.
+    AtOnce,
+    /// When all groups are there: a `memberOf` that is kept is whole only then.
+    Later,
+}
+
 /// Adds the tree to a directory that has the suffix; `lock` is what says that somebody is disabled.
-pub(crate) fn plant(admin: &mut Raw, lock: (&str, &str)) {
+pub(crate) fn plant(admin: &mut Raw, lock: (&str, &str), when: Members) {
     let mut add = |dn: &str, attributes: &[(&str, Vec<&str>)]| {
         let attributes: Vec<(&str, &[&str])> =
             attributes.iter().map(|(name, values)| (*name, values.as_slice())).collect();
@@ -201,13 +210,17 @@ pub(crate) fn plant(admin: &mut Raw, lock: (&str, &str)) {
     for (name, _, members) in groups() {
         let members: Vec<&str> = members.iter().map(String::as_str).collect();
         let plain = plain(&name);
-        add(
-            &group(&name),
-            &[
-                ("objectClass", vec!["groupOfNames"]),
-                ("cn", vec![plain.as_str()]),
-                ("member", members),
-            ],
-        );
+        let mut attributes =
+            vec![("objectClass", vec!["groupOfNames"]), ("cn", vec![plain.as_str()])];
+        if when == Members::AtOnce {
+            attributes.push(("member", members));
+        }
+        add(&group(&name), &attributes);
+    }
+    if when == Members::Later {
+        for (name, _, members) in groups() {
+            let members: Vec<&[u8]> = members.iter().map(|member| member.as_bytes()).collect();
+            admin.modify(&group(&name), Change::Add, "member", &members);
+        }
     }
 }

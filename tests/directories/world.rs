@@ -1,9 +1,10 @@
 //! The directories, each with the same tree, and gateways in front of them.
 
-use super::tree;
+use super::tree::{self, Members};
 use crate::support::ds389::Ds389;
 use crate::support::folder::TestFolder;
 use crate::support::gateway::Gateway;
+use crate::support::pdu;
 use crate::support::raw::Raw;
 use crate::support::samba::{ClearText, Samba};
 use crate::support::settings::{Settings, quoted};
@@ -46,15 +47,17 @@ impl Kind {
                 };
                 let slapd = Slapd::with(&options);
                 tree::plant_policy(&mut slapd.admin());
-                tree::plant(&mut slapd.admin(), ("pwdAccountLockedTime", "000001010000Z"));
+                tree::plant(
+                    &mut slapd.admin(),
+                    ("pwdAccountLockedTime", "000001010000Z"),
+                    Members::AtOnce,
+                );
                 Directory::Slapd(slapd)
             }
-            Self::Samba => {
-                Directory::Samba(Samba::start(&tree::domain(), ClearText::Allowed))
-            }
+            Self::Samba => Directory::Samba(Samba::start(&tree::domain(), ClearText::Allowed)),
             Self::Ds389 => {
                 let server = Ds389::start();
-                tree::plant(&mut server.admin(), ("nsAccountLock", "true"));
+                tree::plant(&mut server.admin(), ("nsAccountLock", "true"), Members::Later);
                 Directory::Ds389(server)
             }
         }
@@ -95,7 +98,24 @@ impl Directory {
         }
     }
 
-    fn url(&self) -> String {
+    /// Adds a person who is called like that.
+    pub(crate) fn add_person(&self, uid: &str, password: &str) {
+        let dn = tree::person(uid);
+        if let Self::Samba(samba) = self {
+            return samba.add_person(&dn, uid, password);
+        }
+        let attributes: [(&str, &[&str]); 5] = [
+            ("objectClass", &["inetOrgPerson"]),
+            ("cn", &[uid]),
+            ("sn", &[uid]),
+            ("uid", &[uid]),
+            ("userPassword", &[password]),
+        ];
+        assert_eq!(self.admin().code(&pdu::add(&dn, &attributes)), 0, "{dn}");
+    }
+
+    /// Where it is, in clear text.
+    pub(crate) fn url(&self) -> String {
         match self {
             Self::Slapd(server) => server.url(),
             Self::Samba(server) => server.url(),
@@ -111,10 +131,7 @@ impl Directory {
     }
 
     /// A gateway in front of it with some settings changed.
-    pub(crate) fn gateway_with(
-        &self,
-        change: impl FnOnce(&mut Settings, &TestFolder),
-    ) -> Gateway {
+    pub(crate) fn gateway_with(&self, change: impl FnOnce(&mut Settings, &TestFolder)) -> Gateway {
         Gateway::configured(0, |settings, folder| {
             settings.set("[[directory]]", "urls", format!("[{}]", quoted(&self.url())));
             settings.set("[directory.groups]", "base", quoted(tree::GROUPS));

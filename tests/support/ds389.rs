@@ -19,8 +19,7 @@ const FILES: [(&str, &str); 3] = [
     ("/etc/dirsrv/config/slapd-collations.conf", "etc/slapd-collations.conf"),
     ("/etc/dirsrv/schema/99user.ldif", "etc/schema/99user.ldif"),
 ];
-const FOLDERS: [&str; 9] =
-    ["etc/schema", "lock", "db", "home", "bak", "run", "ldif", "log", "lib"];
+const FOLDERS: [&str; 9] = ["etc/schema", "lock", "db", "home", "bak", "run", "ldif", "log", "lib"];
 const HINT: &str =
     "389-ds is missing: run `make test-directories`, or `apt-get install 389-ds-base`";
 

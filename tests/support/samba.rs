@@ -4,9 +4,10 @@
 //! domain takes a quarter of a minute to make, so it is made once for each tree and copied.
 
 use super::PATIENCE;
-use super::certs::{Authority, Certificate, Wanted};
+use super::certs::{self, Authority, Certificate, Wanted};
 use super::eventually;
 use super::folder::TestFolder;
+use super::pdu::{self, Change};
 use super::process::Process;
 use super::raw::Raw;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,7 +18,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 const SAMBA: &str = "/usr/sbin/samba";
-const HINT: &str = "Samba is missing: run `make test-directories`, or see scripts/install-test-needs";
+const HINT: &str =
+    "Samba is missing: run `make test-directories`, or see scripts/install-test-needs";
 const PYTHON: &str = "/usr/bin/python3";
 const PROVISION: &str = include_str!("samba/provision");
 
@@ -59,7 +61,8 @@ impl Samba {
         assert!(copied.is_ok_and(|status| status.success()), "the domain can be copied");
         let (address, claim) = claim_address();
         let authority = Authority::make(&folder, "authority");
-        let hosts = [&*address.to_string(), "dc1.example.com"];
+        // A test's own client asks for 127.0.0.1.
+        let hosts = [&*address.to_string(), "127.0.0.1", "dc1.example.com"];
         let wanted = Wanted { hosts: &hosts, ..Wanted::default() };
         let certificate = authority.issue(&folder, "dc1", &wanted);
         let text = configuration(&folder, address, &certificate, &authority.file, clear_text);
@@ -102,6 +105,23 @@ impl Samba {
         let mut raw = self.connect();
         assert_eq!(raw.bind(ADMINISTRATOR, PASSWORD), 0, "the administrator may bind");
         raw
+    }
+
+    /// Adds a user. A password is taken over TLS alone.
+    pub fn add_person(&self, dn: &str, account: &str, password: &str) {
+        let mut admin = Raw::connect_at((self.address, 636).into());
+        admin.shake_hands(&certs::client(&self.authority)).expect("it shakes hands");
+        assert_eq!(admin.bind(ADMINISTRATOR, PASSWORD), 0, "the administrator may bind");
+        let attributes: [(&str, &[&str]); 3] = [
+            ("objectClass", &["user"]),
+            ("sAMAccountName", &[account]),
+            ("userAccountControl", &["514"]),
+        ];
+        assert_eq!(admin.code(&pdu::add(dn, &attributes)), 0, "{dn}");
+        let quoted = format!("\"{password}\"");
+        let units: Vec<u8> = quoted.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        admin.modify(dn, Change::Replace, "unicodePwd", &[&units]);
+        admin.modify(dn, Change::Replace, "userAccountControl", &[b"512"]);
     }
 
     /// Kills it; what was written stays.

@@ -11,7 +11,7 @@ use crate::domain::kind::{self, Kind};
 use crate::domain::membership::{self, Member, MemberAttribute, MemberKey, MemberRule};
 use crate::domain::observation::UnknownReason;
 use crate::domain::offer;
-use crate::domain::policy::GroupPolicy;
+use crate::domain::policy::{GroupPolicy, Resolve};
 use crate::domain::sid::{OBJECT_SID, sid_of};
 use crate::domain::strategy::{Facts, Listing, MemberOf, attribute_names};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -23,6 +23,8 @@ use std::collections::BTreeSet;
 const GROUPS: u32 = 10;
 /// How many members of each are looked at.
 const MEMBERS: usize = 2;
+/// With how many of them the in-chain rule is tried, which may take long where groups are large.
+const TRIES: usize = 3;
 
 /// Finds out what a directory offers.
 pub async fn facts<L: Lookups>(lookups: &L, policy: &GroupPolicy) -> Result<Facts, UnknownReason> {
@@ -30,11 +32,14 @@ pub async fn facts<L: Lookups>(lookups: &L, policy: &GroupPolicy) -> Result<Fact
     let schema = schema(lookups, &root).await;
     let sample = sample(lookups, policy).await?;
     let member_of = match &schema {
+        // Nobody asks.
+        _ if policy.resolve != Resolve::MemberOf => MemberOf::NothingToTry,
         Some(known) if !known.contains(&MEMBER_OF.to_ascii_lowercase()) => MemberOf::NotInSchema,
         _ => member_of(lookups, policy, &sample).await?,
     };
     let kind = Kind::of_root(&root);
-    let (in_chain, token_groups) = listings(lookups, policy, kind, &sample).await?;
+    let in_chain = in_chain(lookups, policy, kind, &sample).await?;
+    let token_groups = token_groups(lookups, policy, kind, &sample).await;
     Ok(Facts {
         vendor: name_of(&root),
         kind,
@@ -137,31 +142,45 @@ async fn sample<L: Lookups>(
     Ok(sample)
 }
 
-/// Whether the in-chain rule and `tokenGroups` list what they should, where a directory may know them.
-async fn listings<L: Lookups>(
+/// Whether the in-chain rule lists what it should, where it is asked for and a directory may know it.
+async fn in_chain<L: Lookups>(
     lookups: &L,
     policy: &GroupPolicy,
     kind: Kind,
     sample: &[Entry],
-) -> Result<(Listing, Listing), UnknownReason> {
-    let mut in_chain = match kind {
-        Kind::ActiveDirectory | Kind::Ds389 => Listing::NothingToTry,
-        Kind::OpenLdap | Kind::Generic => Listing::NotTried,
-    };
-    let mut token_groups = match kind {
-        Kind::ActiveDirectory => Listing::NothingToTry,
-        Kind::Ds389 | Kind::OpenLdap | Kind::Generic => Listing::NotTried,
-    };
-    for (group, member) in pairs(policy, sample) {
-        if matches!(in_chain, Listing::NothingToTry | Listing::Works) {
-            in_chain = try_in_chain(lookups, policy, &group, &member).await?;
-        }
-        // Groups for distribution, and members that are no accounts, are in no token.
-        if matches!(token_groups, Listing::NothingToTry | Listing::Silent) {
-            token_groups = try_token(lookups, &group, &member).await.unwrap_or(token_groups);
+) -> Result<Listing, UnknownReason> {
+    let may_know = matches!(kind, Kind::ActiveDirectory | Kind::Ds389);
+    if policy.resolve != Resolve::InChain || !may_know {
+        return Ok(Listing::NotTried);
+    }
+    let mut verdict = Listing::NothingToTry;
+    for (group, member) in pairs(policy, sample).into_iter().take(TRIES) {
+        verdict = try_in_chain(lookups, policy, &group, &member).await?;
+        if verdict == Listing::Silent {
+            break;
         }
     }
-    Ok((in_chain, token_groups))
+    Ok(verdict)
+}
+
+/// The same of `tokenGroups`: of members that are accounts, and groups that are not for distribution.
+async fn token_groups<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    kind: Kind,
+    sample: &[Entry],
+) -> Listing {
+    if policy.resolve != Resolve::TokenGroups || kind != Kind::ActiveDirectory {
+        return Listing::NotTried;
+    }
+    let mut verdict = Listing::NothingToTry;
+    for (group, member) in pairs(policy, sample) {
+        verdict = try_token(lookups, &group, &member).await.unwrap_or(verdict);
+        if verdict == Listing::Works {
+            break;
+        }
+    }
+    verdict
 }
 
 /// Groups of the sample, each with some members.

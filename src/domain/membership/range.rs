@@ -65,10 +65,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn entry(names: &[&str]) -> Entry {
-        let attributes = names.iter().map(|name| Attribute {
-            name: (*name).to_owned(),
-            values: vec![b"cn=x".to_vec()],
-        });
+        let attributes = names
+            .iter()
+            .map(|name| Attribute { name: (*name).to_owned(), values: vec![b"cn=x".to_vec()] });
         Entry { dn: String::new(), attributes: attributes.collect() }
     }
 

@@ -13,7 +13,7 @@ help:
 	@echo 'make soak          long tests with their full counts (SOAKED="fuzz" for some of them)'
 	@echo 'make bench         install haproxy and run the bench of binds (a minute)'
 	@echo 'make bench-full    build lloadd too, and run every bench (a quarter of an hour)'
-	@echo 'make bench-groups  memory and times of the group graph (a minute)'
+	@echo 'make bench-groups  memory and times of the group graph, its first load from slapd'
 	@echo 'make instructions  count the instructions of the hot path (scripts/instruction-counts)'
 	@echo 'make lint          formatting and clippy, warnings denied'
 	@echo 'make fmt           format the code'
@@ -43,6 +43,7 @@ bench-full:
 
 bench-groups:
 	$(CARGO) bench --locked --bench groups
+	$(CARGO) bench --locked --bench initial_load
 
 instructions:
 	CARGO='$(CARGO)' scripts/instruction-counts

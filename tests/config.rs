@@ -364,8 +364,6 @@ fn unknown_keys_and_sections_are_refused_with_what_is_known() {
 fn keys_of_later_versions_are_refused_by_name() {
     let words = ["is not available in this version"];
     check("[[directory]]", "[[view]]\nname = \"x\"\n[[directory]]", "view", &words);
-    let interval = "name = \"staff\"\nminimum_interval = \"1s\"";
-    check("name = \"staff\"", interval, "minimum_interval", &words);
 }
 
 #[test]

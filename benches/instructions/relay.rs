@@ -32,7 +32,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Longer than any run: no time-out fires.
-const NEVER: Duration = Duration::from_secs(100_000);
+pub(crate) const NEVER: Duration = Duration::from_secs(100_000);
 
 /// What a client asks, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,18 +68,18 @@ pub(crate) fn serve(directory: Directory, request: &[u8], asks: Asks, answers: u
 
 /// How far the client's next request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+pub(crate) enum Turn {
     Nothing,
     UnderWay,
     There,
 }
 
 /// The client's end of its connection.
-struct Client<'a> {
-    request: &'a [u8],
-    asks: Asks,
-    got: Rc<Cell<u64>>,
-    turn: Turn,
+pub(crate) struct Client<'a> {
+    pub(crate) request: &'a [u8],
+    pub(crate) asks: Asks,
+    pub(crate) got: Rc<Cell<u64>>,
+    pub(crate) turn: Turn,
 }
 
 impl AsyncRead for Client<'_> {
@@ -125,7 +125,7 @@ impl AsyncWrite for Client<'_> {
     }
 }
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         ldap: Vec::new(),
         ldaps: Vec::new(),
@@ -204,7 +204,7 @@ impl Ports for InMemory {
 
 /// What a relay never asks for.
 #[derive(Clone)]
-struct Absent;
+pub(crate) struct Absent;
 
 impl Shared for Absent {
     type Seat = Self;

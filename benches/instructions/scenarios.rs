@@ -2,6 +2,7 @@
 //! and after is the same whatever the number is.
 
 use crate::directory::{Directory, Script};
+use crate::jit;
 use crate::relay::{Asks, serve};
 use bindgate::domain::channel::{Passwords, StartTls};
 use bindgate::domain::session::{BindEnd, Session, Surroundings};
@@ -49,6 +50,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("relayed-search", 2_048, relayed_search),
     scenario("relayed-entry", 2_048, relayed_entry),
+    Scenario { is_exact: false, ..scenario("unchanged-sign-on", 2_048, unchanged_sign_on) },
 ];
 
 /// Does it so often. Only what happens in here is counted: valgrind looks for this function's name.
@@ -147,6 +149,14 @@ const DONE: Operation = Operation::SearchResultDone;
 /// One entry of a search that finds many, each arriving on its own.
 fn relayed_entry(times: u64) {
     serve(Directory::new(Script::Stream, [found()]), &search_request(), Asks::Once, times);
+}
+
+/// A bind whose user is as her record says, the barrier's question shared with others.
+fn unchanged_sign_on(times: u64) {
+    let answer = body(|out| result(ResultCode::SUCCESS).write(out, id(1), BIND));
+    let request =
+        |name: &str| message(|out| write_simple(out, id(3), name.as_bytes(), b"correct horse"));
+    jit::serve(answer, request, times);
 }
 
 fn bind_request() -> Vec<u8> {

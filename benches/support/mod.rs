@@ -2,16 +2,16 @@
 //! measuring of CPU time, and the report.
 
 mod arguments;
-mod company;
-mod cpu;
+pub(crate) mod company;
+pub(crate) mod cpu;
 mod latency;
 mod limits;
 mod link;
 mod load;
 mod measuring;
 mod memory;
-mod openldap;
-mod peers;
+pub(crate) mod openldap;
+pub(crate) mod peers;
 mod process;
 mod progress;
 mod report;

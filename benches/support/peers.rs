@@ -25,13 +25,15 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// Where it listens for LDAPS, if it does.
     pub(crate) tls: Option<SocketAddr>,
+    /// Where the gateway is administered.
+    pub(crate) admin: Option<SocketAddr>,
     process: Process,
 }
 
 impl Peer {
     /// One that runs already.
     pub(crate) fn new(address: SocketAddr, tls: Option<SocketAddr>, process: Process) -> Self {
-        Self { address, tls, process }
+        Self { address, tls, admin: None, process }
     }
 
     /// The process id.
@@ -132,7 +134,7 @@ pub(crate) fn gateway(
     let mut command = bound_to_bench(binary(target)?);
     command.args(["run", "--config"]).arg(&config);
     let process = Process::start("bindgate", &mut command, &folder, address)?;
-    Ok(Peer::new(address, Some(tls), process))
+    Ok(Peer { admin: Some(admin), ..Peer::new(address, Some(tls), process) })
 }
 
 /// The build of the gateway that `target` runs.

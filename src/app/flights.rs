@@ -66,11 +66,19 @@ impl<T> Board<T> {
 /// leaves the flight.
 pub struct Ride<T> {
     board: Arc<Board<T>>,
+    /// Where its waker is among the board's.
+    place: Option<usize>,
+}
+
+impl<T> Ride<T> {
+    fn new(board: Arc<Board<T>>) -> Self {
+        Self { board, place: None }
+    }
 }
 
 impl<T> Clone for Ride<T> {
     fn clone(&self) -> Self {
-        Self { board: self.board.clone() }
+        Self::new(self.board.clone())
     }
 }
 
@@ -86,12 +94,17 @@ impl<T: Clone> Future for Ride<T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.board.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Self { board, place } = self.get_mut();
+        let mut state = board.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = &state.outcome {
             return Poll::Ready(outcome.clone());
         }
-        if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            state.wakers.push(cx.waker().clone());
+        match place.and_then(|place| state.wakers.get_mut(place)) {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => {
+                *place = Some(state.wakers.len());
+                state.wakers.push(cx.waker().clone());
+            }
         }
         Poll::Pending
     }
@@ -142,7 +155,7 @@ where
                     let landing =
                         Landing { flights: self.clone(), key, board: Some(board.clone()) };
                     start(Box::pin(run(landing, first, fly())));
-                    return Ride { board };
+                    return Ride::new(board);
                 }
             };
             match lane.as_mut() {
@@ -162,7 +175,7 @@ where
                 }
             }
         };
-        Ride { board }
+        Ride::new(board)
     }
 
     /// How many keys have a flight under way.

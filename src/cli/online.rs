@@ -62,9 +62,7 @@ async fn look_at(directory: &Directory, report: &mut Report) {
             return report.say(directory, &error.to_string());
         }
     };
-    if let Some(kind) = directory.kind {
-        upstream.kind().learn(kind);
-    }
+    let upstream = upstream.of_kind(directory.kind);
     let lookups = upstream.lookups(0);
     if let Err(reason) = findings(directory, &lookups, report).await {
         report.failed = true;

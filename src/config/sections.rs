@@ -22,6 +22,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let tls = listen_tls(r, &section);
     let public_url = public_url(r, &section);
     let confidentiality = confidentiality(r, &section);
+    let bind_only = r.flag(&section, "bind_only");
     let proxy_protocol = r.list(&section, "proxy_protocol", value::network);
     let max_message_size = r.size(&section, "max_message_size");
     let max_outstanding = r.amount(&section, "max_outstanding");
@@ -47,8 +48,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         judge_addresses(r, &section, ldap, ldaps);
     }
     if let (Some([first, ..]), Some(None)) = (ldaps.as_deref(), &tls) {
-        let help = "add [listen.tls] with certificate and private_key, or take the address out";
-        r.error(first.span(), "`ldaps` needs [listen.tls], which is missing", help);
+        refuse_ldaps(r, first.span());
     }
     if let (Some(ldap), Some(tls), Some(confidentiality)) = (&ldap, &tls, confidentiality) {
         judge_clear(r, ldap, tls.as_ref(), confidentiality);
@@ -59,6 +59,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         ldap,
         ldaps,
         public_url,
+        bind_only: bind_only?,
         proxy_protocol: plain(proxy_protocol?),
         tls,
         confidentiality: confidentiality?,
@@ -83,6 +84,11 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         drain_timeout: drain_timeout?,
         workers: workers?,
     })
+}
+
+fn refuse_ldaps(r: &mut Reader<'_>, span: std::ops::Range<usize>) {
+    let help = "add [listen.tls] with certificate and private_key, or take the address out";
+    r.error(span, "`ldaps` needs [listen.tls], which is missing", help);
 }
 
 /// What becomes of passwords at addresses that can be reached over a network.
@@ -298,7 +304,13 @@ pub(super) fn reconcile<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<re
     let enabled = r.flag(&section, "enabled");
     let after = r.duration(&section, "after");
     let per_second = r.count(&section, "per_second");
-    Some(reconcile::Config { enabled: enabled?, after: after?, per_second: per_second? })
+    let max_waiting = r.amount(&section, "max_waiting");
+    Some(reconcile::Config {
+        enabled: enabled?,
+        after: after?,
+        per_second: per_second?,
+        max_waiting: max_waiting?,
+    })
 }
 
 /// Reads `[throttle]`.

@@ -9,6 +9,7 @@ pub mod csn;
 pub mod digest;
 pub mod identity;
 pub mod kind;
+pub mod mass_change;
 pub mod matching;
 pub mod membership;
 pub mod observation;

@@ -205,8 +205,9 @@ pub struct Mark {
 impl Mark {
     /// Moves the times on, never back, if this is what was seen; whether it is.
     pub fn renew(&mut self, seen: &Seen, times: Times) -> bool {
-        let is_it = self.seen.as_ref() == Some(seen);
+        let is_it = self.seen.is_some_and(|before| before.is_the_same(seen));
         if is_it {
+            self.seen = Some(*seen);
             self.last_sign_on = self.last_sign_on.max(times.last_sign_on);
             self.observed_at = self.observed_at.max(times.observed_at);
         }
@@ -232,6 +233,29 @@ pub struct Seen {
     pub groups: Option<u128>,
     /// The record's version.
     pub version: u64,
+    /// In which era of the copy the closure was last found to be that one; in the same era it is so
+    /// still. `None` if it was found without a copy.
+    pub era: Option<Era>,
+}
+
+impl Seen {
+    /// Whether this shows what `other` shows, whenever that was looked at.
+    pub fn is_the_same(&self, other: &Self) -> bool {
+        let shown = |seen: &Self| (seen.entry, seen.groups, seen.version);
+        shown(self) == shown(other)
+    }
+}
+
+/// A time in the life of a copy in which no closure changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Era(pub u64);
+
+impl Era {
+    /// The one after.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
 }
 
 /// The gateway's durable copy of a user. It changes by [`super::change::Change`] alone.

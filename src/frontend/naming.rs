@@ -6,6 +6,7 @@
 
 use super::binding::Asked;
 use super::connection::Connection;
+use super::reply;
 use crate::app::events::Unidentified;
 use crate::app::ports::Ports;
 use crate::domain::observation::Observed;
@@ -38,7 +39,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn ask_for_token(&mut self, response: &[u8]) {
         // What such a bind allows may depend on how it was made: it is not made up for by proxy.
         self.name_fits = Some(false);
-        let Some(upstream) = &mut self.upstream else { return };
+        let Some(upstream) = &mut self.upstream else {
+            return self.refuse_bind(reply::UPSTREAM_LOST);
+        };
         let mut message = Vec::new();
         root_search().write(&mut message, MessageId::UNSOLICITED.next());
         let Ok(search) = Envelope::parse(&message) else { return };

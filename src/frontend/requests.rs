@@ -167,6 +167,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn relay(&mut self, request: &Envelope<'_>) -> Taken {
+        if self.config.bind_only {
+            self.refuse(request, reply::ONLY_BINDS);
+            self.requests += 1;
+            return Taken::Yes;
+        }
         if asks_as_another(request.controls) && !self.may_proxy(self.directory_of_session()) {
             self.refuse(request, reply::PROXYING_DENIED);
             self.requests += 1;

@@ -76,11 +76,15 @@ impl DistinguishedName {
     /// [`MAX_VALUES_PER_RDN`] values in each; the empty one is the root.
     pub fn parse(text: &str) -> Result<Self, DnError> {
         let mut normalized = String::with_capacity(text.len());
-        read_rdns(text, |rdn| {
+        each_rdn(text, |reader| {
             if !normalized.is_empty() {
                 normalized.push(',');
             }
-            write_rdn(&mut normalized, &rdn);
+            match reader.plain_rdn() {
+                Some((kind, value)) => write_plain(&mut normalized, kind, value),
+                None => write_rdn(&mut normalized, &reader.rdn()?),
+            }
+            Ok(())
         })?;
         Ok(Self { text: text.to_owned(), normalized: NormalizedDn(normalized) })
     }
@@ -122,11 +126,12 @@ impl DistinguishedName {
     /// the BER of something else than a string are left out.
     pub fn named_values(&self) -> Vec<NamedValue> {
         let mut all = Vec::new();
-        let outcome = read_rdns(&self.text, |rdn| {
-            all.extend(rdn.into_iter().filter_map(|(kind, value)| match value {
+        let outcome = each_rdn(&self.text, |reader| {
+            all.extend(reader.rdn()?.into_iter().filter_map(|(kind, value)| match value {
                 Value::Octets(value) => Some(NamedValue { attribute_type: kind, value }),
                 Value::Ber(_) => None,
             }));
+            Ok(())
         });
         debug_assert!(outcome.is_ok(), "the text was read before");
         all
@@ -161,7 +166,10 @@ pub fn escape_value(value: impl AsRef<[u8]>) -> String {
     out
 }
 
-fn read_rdns(text: &str, mut take: impl FnMut(Vec<(String, Value)>)) -> Result<(), DnError> {
+fn each_rdn(
+    text: &str,
+    mut take: impl FnMut(&mut Reader<'_>) -> Result<(), DnError>,
+) -> Result<(), DnError> {
     if text.len() > MAX_DN_LENGTH {
         return Err(DnError(format!("longer than {MAX_DN_LENGTH} bytes")));
     }
@@ -170,13 +178,22 @@ fn read_rdns(text: &str, mut take: impl FnMut(Vec<(String, Value)>)) -> Result<(
     }
     let mut reader = Reader::new(text);
     for _ in 0..MAX_RDNS {
-        take(reader.rdn()?);
+        take(&mut reader)?;
         if reader.is_at_end() {
             return Ok(());
         }
         reader.separator()?;
     }
     Err(DnError(format!("more than {MAX_RDNS} rdns")))
+}
+
+/// An RDN as [`Reader::plain_rdn`] gives it. Case does not matter in any of the usual types.
+fn write_plain(out: &mut String, kind: &str, value: &str) {
+    out.push_str(kind);
+    out.push('=');
+    let from = out.len();
+    out.push_str(value);
+    out[from..].make_ascii_lowercase();
 }
 
 fn write_rdn(out: &mut String, rdn: &[(String, Value)]) {

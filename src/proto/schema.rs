@@ -206,6 +206,22 @@ pub fn equality_rule(attribute_type: &str) -> Rule {
     ATTRIBUTE_RULES.get(attribute_type).copied().unwrap_or(Rule::Text(Case::Ignore))
 }
 
+/// The longest name of [`usual_type`], and a byte for what follows it.
+pub(super) const LONGEST_USUAL: usize = 4;
+
+/// The types that nearly all names are made of, under their usual names, without a look into any
+/// table. Case does not matter in their values.
+pub(super) fn usual_type(text: &[u8]) -> Option<&'static str> {
+    match text {
+        b"dc" | b"DC" => Some("dc"),
+        b"ou" | b"OU" => Some("ou"),
+        b"cn" | b"CN" => Some("cn"),
+        b"uid" | b"UID" => Some("uid"),
+        b"o" | b"O" => Some("o"),
+        _ => None,
+    }
+}
+
 /// The kind of rule that a name or an OID means, without regard to case.
 pub fn named_rule(name: &str) -> Option<Rule> {
     NAMED_RULES.get(name.to_ascii_lowercase().as_str()).copied()
@@ -235,6 +251,19 @@ pub fn is_class_within(class: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_usual_type_is_what_the_tables_say() {
+        for name in ["dc", "ou", "cn", "uid", "o"] {
+            assert!(name.len() < LONGEST_USUAL);
+            assert_eq!(equality_rule(name), Rule::Text(Case::Ignore));
+            assert_eq!(canonical_name(name), None, "{name} has no other name that is used");
+            for spelling in [name.to_owned(), name.to_ascii_uppercase()] {
+                assert_eq!(usual_type(spelling.as_bytes()), Some(name));
+            }
+        }
+        assert_eq!(usual_type(b"sn"), None);
+    }
 
     #[test]
     fn no_name_stands_twice_in_a_table() {

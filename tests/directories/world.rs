@@ -22,8 +22,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Slapd, Self::Samba, Self::Ds389];
-
     /// What this kind is called.
     pub(crate) fn name(self) -> &'static str {
         match self {

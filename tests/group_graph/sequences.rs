@@ -6,6 +6,7 @@ use crate::support::dice::Dice;
 use bindgate::domain::membership::MemberKey;
 use bindgate::domain::membership::graph::{ClosureLimits, Graph, Scratch};
 use bindgate::domain::observation::{Closure, Observed};
+use bindgate::domain::record::{Era, UpstreamId};
 use bindgate::proto::dn::NormalizedDn;
 use std::collections::HashMap;
 
@@ -21,6 +22,8 @@ struct Pair {
     scratch: Scratch,
     fingerprints: HashMap<u128, Closure>,
     closures: HashMap<String, u128>,
+    /// What a user's closure was when it was last looked at, and in which era.
+    eras: HashMap<(UpstreamId, NormalizedDn), (Era, u128)>,
 }
 
 impl Pair {
@@ -31,6 +34,7 @@ impl Pair {
             scratch: Scratch::default(),
             fingerprints: HashMap::new(),
             closures: HashMap::new(),
+            eras: HashMap::new(),
         }
     }
 
@@ -140,6 +144,9 @@ impl Pair {
         let keys: Vec<_> = std::iter::once(MemberKey::Dn(dn.clone())).chain(uids).collect();
         let by_place = self.graph.fingerprint_at(found.at, WIDE, &mut self.scratch);
         assert_eq!(by_place, self.graph.fingerprint(&keys, WIDE));
+        let now = (self.graph.era(), known(by_place));
+        let before = self.eras.insert((found.id, dn.clone()), now).unwrap_or(now);
+        assert!(before == now || before.0 < now.0, "another closure in the same era");
     }
 
     fn compare_closures(&mut self, of: &[MemberKey], dice: &mut Dice) {
@@ -203,6 +210,29 @@ fn after_any_changes_the_graph_says_what_a_fixpoint_over_its_entries_says() {
         }
         pair.compare_with_a_new_one();
     }
+}
+
+#[test]
+fn an_era_ends_with_what_a_closure_shows_and_with_nothing_else() {
+    let mut pair = Pair::new(seed());
+    pair.put(Entry::Group(group(0, 0, vec![key(1)])));
+    pair.put(Entry::User(user(1, 1, 7, vec!["u1".to_owned()])));
+    let mut ends = |entry: Entry| {
+        let before = pair.graph.era();
+        pair.put(entry);
+        pair.graph.era() != before
+    };
+    assert!(!ends(Entry::User(user(1, 1, 8, vec!["u1".to_owned()]))), "another digest");
+    assert!(!ends(Entry::User(user(2, 2, 7, Vec::new()))), "another user");
+    assert!(!ends(Entry::Group(group(0, 0, vec![key(1)]))), "the same group once more");
+    assert!(ends(Entry::Group(group(0, 0, vec![key(1), key(2)]))), "a member more");
+    assert!(ends(Entry::Group(group(3, 3, vec![key(0)]))), "a group more");
+    assert!(ends(Entry::Group(group(3, 4, vec![key(0)]))), "another name");
+    assert!(ends(Entry::User(user(1, 1, 8, Vec::new()))), "a name less for a user");
+    assert!(ends(Entry::User(user(2, 0, 7, Vec::new()))), "a user with a group's name");
+    let mut other = Graph::new(pair.graph.seed());
+    other.succeed(&pair.graph);
+    assert!(other.era() > pair.graph.era(), "a graph in its place");
 }
 
 #[test]

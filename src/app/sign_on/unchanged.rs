@@ -54,14 +54,17 @@ impl<P: Ports> Shared<P> {
         let Some(user_type) = policy.user_types.iter().find(is_type) else { return false };
         let switch = switches::effective(&self.records, &policy.name, user_type);
         let asked = asked_for(policy, user_type, switch, Some(&stored.record));
-        let groups = match asked {
-            None => None,
-            Some(groups) => match fingerprint(graph, groups, known.at) {
+        let era = Some(graph.era());
+        let before = stored.mark.seen.filter(|seen| seen.era == era).and_then(|seen| seen.groups);
+        let groups = match (asked, before) {
+            (None, _) => None,
+            (Some(_), Some(before)) => Some(before),
+            (Some(groups), None) => match fingerprint(graph, groups, known.at) {
                 Observed::Known(fingerprint) => Some(fingerprint),
                 Observed::Unknown(_) => return false,
             },
         };
-        let seen = Seen { entry: known.digest, groups, version: stored.record.version };
+        let seen = Seen { entry: known.digest, groups, version: stored.record.version, era };
         let (outcome, observed_at) = match switch {
             Switch::On => (SignOnOutcome::Unchanged, Some(luggage.since)),
             Switch::Off => (SignOnOutcome::SwitchedOff, None),

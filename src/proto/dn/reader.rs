@@ -3,6 +3,7 @@
 use super::{DnError, MAX_VALUES_PER_RDN};
 use crate::proto::attribute::normalize_type;
 use crate::proto::ber;
+use crate::proto::schema;
 
 /// The universal tags of strings whose content is text as LDAP writes it.
 const STRING_TAGS: [u8; 6] = [ber::OCTET_STRING, 0x0c, 0x12, 0x13, 0x16, 0x1a];
@@ -24,6 +25,25 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
+    }
+
+    /// The next RDN if it is written as nearly all are: a usual type, and text in which nothing has a
+    /// meaning of its own and no blank goes. What it is by then is its normal form but for case; of
+    /// any other nothing is read.
+    pub(super) fn plain_rdn(&mut self) -> Option<(&'static str, &'a str)> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let equals = rest.iter().take(schema::LONGEST_USUAL).position(|byte| *byte == b'=')?;
+        let kind = schema::usual_type(&rest[..equals])?;
+        let value = &rest[equals + 1..];
+        let length = value.iter().position(|byte| matches!(byte, b',' | b';'));
+        let length = length.unwrap_or(value.len());
+        if !is_plain(&value[..length]) {
+            return None;
+        }
+        let from = self.at + equals + 1;
+        let value = self.text.get(from..from + length)?;
+        self.at = from + length;
+        Some((kind, value))
     }
 
     /// The next RDN, with the blanks around it.
@@ -179,4 +199,20 @@ impl<'a> Reader<'a> {
     fn fail<T>(&self, reason: &str) -> Result<T, DnError> {
         Err(DnError(format!("{reason} at byte {}", self.at)))
     }
+}
+
+/// Whether a value is in its normal form already, but for case.
+fn is_plain(value: &[u8]) -> bool {
+    let [first, .., last] = value else {
+        return value.first().is_some_and(|only| is_plain_byte(*only));
+    };
+    is_plain_byte(*first)
+        && is_plain_byte(*last)
+        && value.iter().all(|byte| is_plain_byte(*byte) || *byte == b' ')
+        && !value.windows(2).any(|pair| pair == b"  ")
+}
+
+fn is_plain_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(byte, b'"' | b'#' | b'+' | b',' | b';' | b'<' | b'>' | b'\\')
 }

@@ -153,7 +153,26 @@ fn the_values_of_a_name_are_given_as_they_were_written() {
     assert_eq!(values, [("cn", &b"Lee, Ann"[..]), ("sn", b"Lee"), ("dc", b"X")]);
 }
 
+/// The normal form without the short cut for what is written as usual.
+fn the_long_way(text: &str) -> Result<String, DnError> {
+    let mut normalized = String::new();
+    each_rdn(text, |reader| {
+        if !normalized.is_empty() {
+            normalized.push(',');
+        }
+        write_rdn(&mut normalized, &reader.rdn()?);
+        Ok(())
+    })?;
+    Ok(normalized)
+}
+
 proptest! {
+    #[test]
+    fn the_short_cut_leads_where_the_long_way_does(text in "((cn|CN|Cn|uid|ou|DC|o|sn) ?=[ aB#@.\\PC]{0,3}(\\PC|[ ,+;#\"<>=aBz]|\\\\2[0-9a-f]){0,4}[,+;]){0,4}(dc=[a-zA-Z ]{1,5})?") {
+        let short = DistinguishedName::parse(&text).map(|name| name.normalized().as_str().to_owned());
+        prop_assert_eq!(short, the_long_way(&text));
+    }
+
     #[test]
     fn an_escaped_value_comes_back(value: Vec<u8>, below in "(,dc=x)?") {
         let name = parse(&format!("userPassword={}{below}", escape_value(&value)));

@@ -10,6 +10,7 @@
 
 mod closure;
 mod ids;
+mod listing;
 mod lists;
 mod marks;
 mod names;
@@ -19,10 +20,11 @@ mod slots;
 pub use closure::{ClosureLimits, GroupNumber, Reached, Scratch};
 
 use super::entry::{GroupEntry, MemberKey, UserEntry};
-use crate::domain::record::{Group, UpstreamId};
+use crate::domain::record::{Era, Group, UpstreamId};
 use crate::proto::dn::NormalizedDn;
 use hashbrown::HashTable;
 use ids::{EntryNumber, Id, Kind};
+use listing::Listing;
 use lists::List;
 use names::{NameNumber, Names, Space};
 use packed::Packed;
@@ -90,6 +92,8 @@ pub struct Graph {
     /// Entry numbers by upstream id.
     ids: HashTable<EntryNumber>,
     memberships: usize,
+    /// Another after every change of a closure.
+    era: Era,
 }
 
 impl Graph {
@@ -104,6 +108,7 @@ impl Graph {
             uids: BTreeMap::new(),
             ids: HashTable::new(),
             memberships: 0,
+            era: Era::default(),
         }
     }
 
@@ -112,12 +117,25 @@ impl Graph {
         self.names.seed()
     }
 
+    /// While this is the same, every closure of every user is as it was.
+    pub fn era(&self) -> Era {
+        self.era
+    }
+
+    /// This graph takes the place of another: no era of the one is an era of the other.
+    pub fn succeed(&mut self, other: &Self) {
+        self.era = self.era.max(other.era).next();
+    }
+
     /// Adds a group, or puts it in the place of the entry that has its id.
     pub fn put_group(&mut self, entry: &GroupEntry) {
         let Group { id, dn, name } = &entry.group;
         let at = self.group_place(id, &entry.dn);
         self.list_members(at, &entry.members);
-        self.hashes[at as usize] = self.names.hash(Space::Group, &spelled(&entry.group));
+        let hash = self.names.hash(Space::Group, &spelled(&entry.group));
+        if std::mem::replace(&mut self.hashes[at as usize], hash) != hash {
+            self.era = self.era.next();
+        }
         if let Some(slot) = self.groups.get_mut(at) {
             if *slot.dn != **dn {
                 slot.dn = dn.as_str().into();
@@ -134,6 +152,11 @@ impl Graph {
         if let Some(slot) = self.users.get_mut(at) {
             slot.digest = halves(entry.digest);
         }
+        let before = self.uids.get(&at).map(|uids| &**uids).unwrap_or_default();
+        if before.iter().map(|uid| &**uid).eq(entry.uids.iter().map(String::as_str)) {
+            return;
+        }
+        self.era = self.era.next();
         if entry.uids.is_empty() {
             self.uids.remove(&at);
         } else {
@@ -308,12 +331,15 @@ impl Graph {
             Kind::Group(at) => {
                 self.list_members(at, &[]);
                 if let Some(slot) = self.groups.remove(at) {
-                    self.above[at as usize] = List::default();
+                    self.hold(at, List::default());
+                    self.era = self.era.next();
                     self.leave(slot.name, kind);
                 }
             }
             Kind::User(at) => {
-                self.uids.remove(&at);
+                if self.uids.remove(&at).is_some() {
+                    self.era = self.era.next();
+                }
                 if let Some(slot) = self.users.remove(at) {
                     self.leave(slot.name, kind);
                 }
@@ -325,11 +351,15 @@ impl Graph {
     fn list_members(&mut self, group: u32, members: &[MemberKey]) {
         let Some(slot) = self.groups.get_mut(group) else { return };
         let old: Vec<u32> = slot.members.iter().collect();
-        let (comes, goes) = self.names.difference(&old, members);
-        if !comes.is_empty() || !goes.is_empty() {
-            slot.members = Packed::new(&changed(&old, &comes, &goes));
+        let new: Vec<_> = members.iter().map(|key| self.names.hash_of(key)).collect();
+        let Listing { all, comes, goes } = Listing::new(&mut self.names, &old, &new);
+        if all != old {
+            slot.members = Packed::new(&all);
         }
         self.memberships = self.memberships + comes.len() - goes.len();
+        if !comes.is_empty() || !goes.is_empty() {
+            self.era = self.era.next();
+        }
         for name in comes.into_iter().map(NameNumber) {
             self.names.list(name, group);
             self.follow(name);
@@ -342,7 +372,7 @@ impl Graph {
 
     fn claim(&mut self, name: NameNumber, kind: Kind) {
         if let Some(Kind::Group(before)) = self.names.claim(name, EntryNumber::new(kind)).kind() {
-            self.above[before as usize] = List::default();
+            self.hold(before, List::default());
         }
         self.follow(name);
     }
@@ -355,7 +385,14 @@ impl Graph {
     /// The group that has a name is listed by whoever lists the name.
     fn follow(&mut self, name: NameNumber) {
         if let Some(Kind::Group(at)) = self.names.owner(name).kind() {
-            self.above[at as usize] = self.names.listing(name);
+            self.hold(at, self.names.listing(name));
+        }
+    }
+
+    /// A group is listed by these.
+    fn hold(&mut self, group: u32, above: List) {
+        if std::mem::replace(&mut self.above[group as usize], above) != above {
+            self.era = self.era.next();
         }
     }
 
@@ -413,23 +450,6 @@ fn spelled(group: &Group) -> Vec<u8> {
     }
     bytes.extend_from_slice(name.as_bytes());
     bytes
-}
-
-/// A sorted list with what comes, less what goes, both sorted.
-fn changed(old: &[u32], comes: &[u32], goes: &[u32]) -> Vec<u32> {
-    let mut new = Vec::with_capacity(old.len() + comes.len() - goes.len());
-    let mut comes = comes.iter().copied().peekable();
-    let mut goes = goes.iter().peekable();
-    for name in old {
-        while let Some(coming) = comes.next_if(|coming| coming < name) {
-            new.push(coming);
-        }
-        if goes.next_if_eq(&name).is_none() {
-            new.push(*name);
-        }
-    }
-    new.extend(comes);
-    new
 }
 
 fn halves(number: u128) -> [u64; 2] {

@@ -75,7 +75,8 @@ impl Names {
         [hash.h1, hash.h2]
     }
 
-    fn hash_of(&self, key: &MemberKey) -> [u64; 2] {
+    /// The hash of a name, of whichever kind.
+    pub(super) fn hash_of(&self, key: &MemberKey) -> [u64; 2] {
         match key {
             MemberKey::Dn(dn) => self.hash_of_dn(dn),
             MemberKey::Uid(uid) => self.hash(Space::Uid, uid.as_bytes()),
@@ -111,32 +112,8 @@ impl Names {
         self.intern(self.hash_of_dn(dn))
     }
 
-    /// What differs between the sorted numbers that a group has listed and the names that it lists
-    /// now: what comes, and what goes. What comes has to be listed, or it stays.
-    ///
-    /// Mostly nearly all is as it was. So the new names are held against the old ones, which fit
-    /// into a cache, and only what is not among them is looked for among all names.
-    pub(super) fn difference(&mut self, old: &[u32], new: &[MemberKey]) -> (Vec<u32>, Vec<u32>) {
-        let mut known = HashTable::with_capacity(old.len());
-        for (position, name) in old.iter().enumerate() {
-            let hash = self.hashes[*name as usize];
-            known.insert_unique(hash[0], (hash, position), |(hash, _)| hash[0]);
-        }
-        let mut stays = vec![false; old.len()];
-        let mut comes = Vec::new();
-        for hash in new.iter().map(|key| self.hash_of(key)).collect::<Vec<_>>() {
-            match known.find(hash[0], |(known, _)| *known == hash) {
-                Some((_, position)) => stays[*position] = true,
-                None => comes.push(self.intern(hash).0),
-            }
-        }
-        comes.sort_unstable();
-        comes.dedup();
-        let goes = old.iter().zip(stays).filter(|(_, stays)| !stays).map(|(name, _)| *name);
-        (comes, goes.collect())
-    }
-
-    fn intern(&mut self, hash: [u64; 2]) -> NameNumber {
+    /// The number of a name by its hash, which is made known. It has to be listed, or it stays.
+    pub(super) fn intern(&mut self, hash: [u64; 2]) -> NameNumber {
         if let Some(known) = self.find_hash(hash) {
             return known;
         }
@@ -150,6 +127,11 @@ impl Names {
         let hashes = &self.hashes;
         self.table.insert_unique(hash[0], name.0, |at| hashes[*at as usize][0]);
         name
+    }
+
+    /// The hash of the name that has a number.
+    pub(super) fn hash_at(&self, name: u32) -> [u64; 2] {
+        self.hashes[name as usize]
     }
 
     /// The entry that has a name.

@@ -127,6 +127,7 @@ impl AsyncWrite for Client<'_> {
 
 pub(crate) fn config() -> Config {
     Config {
+        bind_only: false,
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,

@@ -5,10 +5,11 @@ CARGO ?= cargo
 # Tests that run longer when BINDGATE_SOAK is set, and print how far they are.
 SOAKED = conversations crash differential domain freshness group_graph histories leases hostile pressure fuzz
 
-.PHONY: help test soak bench bench-full bench-groups instructions lint fmt demo certs reference
+.PHONY: help test test-directories soak bench bench-full bench-groups instructions lint fmt demo certs reference
 
 help:
 	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
+	@echo 'make test-directories  those on real directories of each kind alone (as root)'
 	@echo 'make soak          long tests with their full counts (SOAKED="fuzz" for some of them)'
 	@echo 'make bench         install haproxy and run the bench of binds (a minute)'
 	@echo 'make bench-full    build lloadd too, and run every bench (a quarter of an hour)'
@@ -23,6 +24,10 @@ help:
 test:
 	scripts/install-test-needs
 	$(CARGO) test --locked
+
+test-directories:
+	scripts/install-test-needs
+	$(CARGO) test --locked --test directories
 
 soak:
 	scripts/install-test-needs

@@ -365,10 +365,6 @@ fn unknown_keys_and_sections_are_refused_with_what_is_known() {
 fn keys_of_later_versions_are_refused_by_name() {
     let words = ["is not available in this version"];
     check("[[directory]]", "[[view]]\nname = \"x\"\n[[directory]]", "view", &words);
-    check("name = \"corp\"", "name = \"corp\"\nkind = \"auto\"", "kind", &words);
-    let base = "base = \"ou=groups,dc=example,dc=com\"";
-    check(base, &format!("{base}\nresolve = \"token-groups\""), "\"token-groups\"", &words);
-    check(base, &format!("{base}\nresolve = \"in-chain\""), "\"in-chain\"", &words);
 }
 
 #[test]

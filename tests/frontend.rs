@@ -23,6 +23,8 @@ mod fakes;
 mod links;
 #[path = "frontend/model.rs"]
 mod model;
+#[path = "frontend/naming.rs"]
+mod naming;
 #[path = "frontend/operations.rs"]
 mod operations;
 #[path = "frontend/patience.rs"]

@@ -8,6 +8,7 @@ use crate::relay::{Absent, Asks, Client, NEVER, Turn, config};
 use crate::scenarios::repeat;
 use bindgate::app::barrier::Barrier;
 use bindgate::app::gateway::{self, Gateway};
+use bindgate::app::kind::KnownKind;
 use bindgate::app::ports::{Coverage, Gone, LookupError, Lookups, Marker, Ports, Replica};
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::digest::digest;
@@ -188,6 +189,7 @@ fn gateway(links: Directory, folder: &Path) -> Arc<Gateway<Signing>> {
         relay: Arc::default(),
         links,
         shared: Absent,
+        kind: KnownKind::default(),
         outstanding: gateway::Outstanding { anonymous: 100, authenticated: 100 },
         bind_timeout: NEVER,
         max_message_size: 1 << 20,

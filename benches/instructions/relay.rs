@@ -7,6 +7,7 @@
 use crate::directory::Directory;
 use crate::scenarios::repeat;
 use bindgate::app::gateway::{self, Gateway};
+use bindgate::app::kind::KnownKind;
 use bindgate::app::ports::{
     Clock, Commit, LookupError, Lookups, NoReplica, Ports, Records, Responses, Seat, SeatNews,
     Shared, SharedId, StoreError, Stored, StoredSwitch,
@@ -126,6 +127,7 @@ impl AsyncWrite for Client<'_> {
 
 pub(crate) fn config() -> Config {
     Config {
+        bind_only: false,
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,
@@ -180,6 +182,7 @@ fn gateway(links: Directory) -> Arc<Gateway<InMemory>> {
         relay: Arc::default(),
         links,
         shared: Absent,
+        kind: KnownKind::default(),
         outstanding: gateway::Outstanding { anonymous: 100, authenticated: 100 },
         bind_timeout: NEVER,
         max_message_size: 1 << 20,

@@ -26,6 +26,7 @@ pub(crate) struct Peer {
     /// Where it listens for LDAPS, if it does.
     pub(crate) tls: Option<SocketAddr>,
     /// Where the gateway is administered.
+    #[allow(dead_code, reason = "not every bench looks there")]
     pub(crate) admin: Option<SocketAddr>,
     process: Process,
 }

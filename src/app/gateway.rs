@@ -1,5 +1,6 @@
 //! What a worker serves its clients with: the directories, and the sign-ons to them.
 
+use super::kind::KnownKind;
 use super::ports::{Links, Ports, Shared};
 use super::sign_on::SignOns;
 use super::throttle::Throttle;
@@ -20,6 +21,8 @@ pub struct Directory<P: Ports> {
     pub links: P::Links,
     /// Connections to it that many clients share.
     pub shared: P::Shared,
+    /// What kind of directory it is, once that is known.
+    pub kind: KnownKind,
     /// How many operations one client may have outstanding on one connection.
     pub outstanding: Outstanding,
     /// How long it may take to answer a bind.
@@ -97,9 +100,7 @@ impl<P: Ports> Gateway<P> {
         if self.directories.len() < 2 {
             return 0;
         }
-        let root = || DistinguishedName::parse("").expect("the empty name is a name");
-        let name = DistinguishedName::from_bytes(name).unwrap_or_else(|_| root());
         let policies = self.directories.iter().map(|directory| &*directory.policy);
-        identity::directory_for(policies, &name).unwrap_or(0)
+        identity::directory_of_name(policies, name).unwrap_or(0)
     }
 }

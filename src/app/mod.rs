@@ -10,6 +10,7 @@ pub mod flights;
 pub mod forecast;
 pub mod gateway;
 pub mod groups;
+pub mod kind;
 pub mod live;
 pub mod observe;
 pub mod oversight;

@@ -8,6 +8,7 @@ use crate::app::events::Event;
 use crate::app::observe::{Finder, facts, vendor};
 use crate::app::ports::Events;
 use crate::config::{Config, Directory};
+use crate::domain::kind::Kind;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::GroupPolicy;
 use crate::domain::sighting::{Several, several};
@@ -61,6 +62,7 @@ async fn look_at(directory: &Directory, report: &mut Report) {
             return report.say(directory, &error.to_string());
         }
     };
+    let upstream = upstream.of_kind(directory.kind);
     let lookups = upstream.lookups(0);
     if let Err(reason) = findings(directory, &lookups, report).await {
         report.failed = true;
@@ -106,10 +108,11 @@ async fn findings(
     lookups: &SharedLookups,
     report: &mut Report,
 ) -> Result<(), UnknownReason> {
-    let vendor = vendor(lookups).await?;
+    let (vendor, kind) = vendor(lookups).await?;
     let vendor = if vendor.is_empty() { "a directory that does not say its name" } else { &vendor };
     let account = directory.policy.service_account.as_str();
     report.say(directory, &format!("reached, {vendor}, bound as {account}"));
+    kind_told(directory, kind).iter().for_each(|finding| report.say(directory, finding));
     let Some(policy) = &directory.policy.groups else {
         report.say(directory, "no [directory.groups], so no groups are asked for");
         return Ok(());
@@ -121,6 +124,18 @@ async fn findings(
         report.say(directory, &finding);
     }
     Ok(())
+}
+
+/// What kind of directory it is taken for.
+fn kind_told(directory: &Directory, seen: Kind) -> Vec<String> {
+    match directory.kind {
+        None => vec![format!("kind {}, as its root DSE shows", seen.name())],
+        Some(kind) if kind == seen => vec![format!("kind {}, as configured", kind.name())],
+        Some(kind) => vec![
+            format!("kind {}, as configured", kind.name()),
+            format!("warning: its root DSE shows that it is {}", seen.name()),
+        ],
+    }
 }
 
 /// What was chosen, with the reasons.

@@ -6,6 +6,7 @@ use super::reader::{FileKind, Reader, Section};
 use super::relay::{self, Here};
 use super::user_type::user_types;
 use super::value::{self, Mistake};
+use crate::domain::kind::Kind;
 use crate::domain::mass_change::{self, Many};
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy, Resolve};
 use crate::proto::dn::DistinguishedName;
@@ -84,6 +85,7 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
     let name = r.text(section, "name", value::name);
     let suffixes = r.list(section, "suffixes", dn);
     let default = r.flag(section, "default");
+    let kind = r.choice(section, "kind", &KINDS);
     let account = service_account(r, section);
     let upstream = reach(r, section, name.as_ref(), account.as_ref());
     let groups = group_policy(r, section, suffixes.as_deref());
@@ -110,7 +112,7 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
     };
     let default = section.get("default").map_or_else(|| section.span(), Spanned::span);
     let (relay, mass_change) = (relay?, mass_change?);
-    let directory = Directory { upstream: upstream?, policy, relay, mass_change };
+    let directory = Directory { upstream: upstream?, kind: kind?, policy, relay, mass_change };
     Some(Read { directory, name: name.span(), suffixes, default })
 }
 
@@ -356,11 +358,21 @@ fn group_policy<'d>(
     }))
 }
 
-const RESOLVE: [(&str, Resolve); 4] = [
+const KINDS: [(&str, Option<Kind>); 5] = [
+    ("auto", None),
+    (Kind::OpenLdap.name(), Some(Kind::OpenLdap)),
+    (Kind::ActiveDirectory.name(), Some(Kind::ActiveDirectory)),
+    (Kind::Ds389.name(), Some(Kind::Ds389)),
+    (Kind::Generic.name(), Some(Kind::Generic)),
+];
+
+const RESOLVE: [(&str, Resolve); 6] = [
     ("auto", Resolve::Auto),
     ("replica", Resolve::Replica),
     ("walk", Resolve::Walk),
     ("member-of", Resolve::MemberOf),
+    ("in-chain", Resolve::InChain),
+    ("token-groups", Resolve::TokenGroups),
 ];
 
 fn replica<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Option<ReplicaPolicy>> {

@@ -330,6 +330,8 @@ pub const KEYS: &[Key] = &[
         "Which server clients use: the one that the gateway's own reads use, or the one with the fewest connections; then a bind may know what the reads behind it do not know yet."),
     key("directory", "suffixes", List(DN), Required("[\"dc=example,dc=com\"]"),
         "The names at or below these belong to this directory."),
+    key("directory", "kind", Choice(&["auto", "openldap", "active-directory", "389ds", "generic"]), Default("\"auto\""),
+        "What the directory is; \"auto\" finds it out from its root DSE, at the first sign-on."),
     key("directory", "default", Flag, Default("false"),
         "Whether names that no suffix holds come here; if none is marked, the first directory takes them."),
     key("directory", "max_connections", Count(1, 1_000_000), Default("1024"),
@@ -405,8 +407,8 @@ pub const KEYS: &[Key] = &[
         "The attributes that name a group's members; one alone may stand without brackets. memberUid names users by uid, its case counts; without this key, uniqueMember is asked for in groupOfUniqueNames alone, and memberUid in posixGroup."),
     key("directory.groups", "name_attribute", Text(ATTRIBUTE), Default("\"cn\""),
         "The attribute that holds a group's name."),
-    key("directory.groups", "resolve", Choice(&["auto", "replica", "walk", "member-of"]), Default("\"auto\""),
-        "How a user's groups are found: in the replica where there is one that is up to date, else by a batched walk, one search a level; \"walk\" is the walk alone, \"member-of\" reads memberOf where a probe shows that it can be relied on."),
+    key("directory.groups", "resolve", Choice(&["auto", "replica", "walk", "member-of", "in-chain", "token-groups"]), Default("\"auto\""),
+        "How a user's groups are found: in the replica where there is one that is up to date, else by a batched walk, one search a level; \"walk\" is the walk alone, \"member-of\", and on Active Directory \"token-groups\" and \"in-chain\" (on 389-ds too), have the directory list groups, where a probe shows that it does."),
     key("directory.groups", "replica", Choice(&["auto", "groups", "groups-and-users", "none"]), Default("\"auto\""),
         "What is held in memory and followed live by content synchronisation (RFC 4533), where the directory offers that; \"auto\" is groups and users, or groups alone if there are too many users."),
     key("directory.groups", "max_replica_users", Count(0, 100_000_000), Default("1000000"),
@@ -518,11 +520,10 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 
 /// Keys that have their name already and do nothing yet: writing one is an error, so that nobody
 /// relies on a switch that is not there.
-pub(super) const NOT_YET: &[(&str, &str)] = &[("", "view"), ("directory", "kind")];
+pub(super) const NOT_YET: &[(&str, &str)] = &[("", "view")];
 
 /// Words of a choice that have their name already and do nothing yet.
-pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] =
-    &[("directory.groups", "resolve", &["in-chain", "token-groups"])];
+pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] = &[];
 
 /// The section whose keys have the names that the file gives them.
 pub(super) const NAMED_BY_THE_FILE: &str = "directory.user_type.attributes";

@@ -23,6 +23,7 @@ pub use keys::{KEYS, Key, Kind, Occurs, Presence, SECTIONS, SectionInfo};
 pub use problem::{Paint, Problem, Problems, Severity};
 pub use reference::reference;
 
+use crate::domain::kind;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::relay::RelayPolicy;
 use reader::{FileUse, Reader, Syntax};
@@ -42,6 +43,8 @@ pub const MAX_FILE: u64 = 4 << 20;
 pub struct Directory {
     /// How it is reached.
     pub upstream: crate::upstream::Config,
+    /// What it is; `None` where that is to be found out (`kind`).
+    pub kind: Option<kind::Kind>,
     /// What applies to its users.
     pub policy: DirectoryPolicy,
     /// What applies to what clients ask it.

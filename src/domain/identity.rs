@@ -2,10 +2,12 @@
 
 use super::activation;
 use super::matching::{self, Truth};
-use super::membership::MemberRule;
+use super::membership::{Member, MemberRule};
 use super::observation::UnknownReason;
 use super::policy::{DirectoryPolicy, GroupPolicy, UserType};
+use super::principal;
 use super::record::UpstreamId;
+use super::sid;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use crate::proto::search::Entry;
@@ -21,7 +23,7 @@ pub const MAX_ID_LENGTH: usize = 144;
 const UID: &str = "uid";
 
 /// The attribute of [`ID_ATTRIBUTES`] whose value is not text.
-const OBJECT_GUID: &str = "objectGUID";
+pub const OBJECT_GUID: &str = "objectGUID";
 
 /// The upstream id that an entry bears, in its canonical text form.
 ///
@@ -64,7 +66,7 @@ pub fn user_type<'a>(directory: &'a DirectoryPolicy, entry: &Entry) -> Option<&'
 
 /// Every attribute that has to be read to decide about a user of this directory: upstream ids,
 /// objectClass, those that say whether an account may be used, those that filters mention, user
-/// names, mapped attributes, and what groups name users by; each once, without regard to case.
+/// names, mapped attributes, and what groups name users by, with the primary group; each once, without regard to case.
 pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
     let mut names: Vec<String> = ID_ATTRIBUTES.map(str::to_owned).into();
     names.push("objectClass".to_owned());
@@ -79,9 +81,21 @@ pub fn attributes_to_read(directory: &DirectoryPolicy) -> Vec<String> {
     if directory.groups.as_ref().is_some_and(names_by_uid) {
         names.push(UID.to_owned());
     }
+    if directory.groups.is_some() {
+        names.extend([sid::OBJECT_SID, sid::PRIMARY_GROUP_ID].map(str::to_owned));
+    }
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.to_ascii_lowercase()));
     names
+}
+
+/// Whom groups may hold as this user: by DN, by uid, and as their primary group.
+pub fn member(
+    groups: &GroupPolicy,
+    dn: DistinguishedName,
+    entry: &Entry,
+) -> Result<Member, UnknownReason> {
+    Ok(Member { dn, uids: uids(groups, entry), primary_group: sid::primary_group(entry)? })
 }
 
 /// The values of `uid` that groups may name a user by; none if groups name DNs alone.
@@ -112,6 +126,29 @@ pub fn directory_for<'a>(
         directory
     });
     holder_of(noted, name).or(fallback.map(|(at, _)| at))
+}
+
+/// The position of the directory that a bind's name belongs to, which need not be a DN: that of
+/// `ann@example.com` is the one whose suffix holds `dc=example,dc=com`, that of `EXAMPLE\ann` the one
+/// whose suffix begins with that name; else as for a DN that no suffix holds.
+pub fn directory_of_name<'a>(
+    directories: impl Iterator<Item = &'a DirectoryPolicy> + Clone,
+    name: &[u8],
+) -> Option<usize> {
+    let begins = |suffix: &DistinguishedName, domain: &str| {
+        let named = suffix.named_values();
+        named.first().is_some_and(|first| first.value.eq_ignore_ascii_case(domain.as_bytes()))
+    };
+    if let Some(domain) = principal::domain_of(name) {
+        let is_its = |directory: &DirectoryPolicy| {
+            directory.suffixes.iter().any(|suffix| begins(suffix, domain))
+        };
+        if let Some(at) = directories.clone().position(is_its) {
+            return Some(at);
+        }
+    }
+    let name = principal::entry_of(name).or_else(|| principal::suffix_of(name));
+    directory_for(directories, &name.or_else(|| DistinguishedName::parse("").ok())?)
 }
 
 /// The index of the directory whose suffix holds a name; of several, the one with the longest.

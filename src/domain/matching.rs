@@ -10,6 +10,7 @@
 //! is without it. Attributes count with all their subtypes by option; subtypes by name (`name` and
 //! `cn`) are not known.
 
+mod category;
 mod value;
 
 use crate::proto::attribute::AttributeDescription;
@@ -146,8 +147,12 @@ fn on(name: &str, entry: &Entry, item: impl FnOnce(&Target<'_>) -> Option<Truth>
 
 fn equality(name: &str, asserted: &[u8], entry: &Entry) -> Truth {
     on(name, entry, |target| {
-        let asserted = Prepared::new(target.rule, asserted)?;
-        Some(target.has(|value| asserted.equals(target.rule, value)))
+        let Some(prepared) = Prepared::new(target.rule, asserted) else {
+            let is_category = target.description.as_str() == category::OBJECT_CATEGORY;
+            let is_of_class = |value: &[u8]| category::is_of_class(value, asserted);
+            return is_category.then(|| target.has(is_of_class));
+        };
+        Some(target.has(|value| prepared.equals(target.rule, value)))
     })
 }
 

@@ -354,6 +354,10 @@ pub enum Resolve {
     Walk,
     /// By `memberOf`.
     MemberOf,
+    /// By the rule that follows members up the chain of groups.
+    InChain,
+    /// By `tokenGroups`.
+    TokenGroups,
 }
 
 /// A user whose groups are known, and who is looked at from time to time (rule K5).

@@ -1,5 +1,6 @@
 //! How a directory's groups are asked for, and why: decided on what was found out about it.
 
+use super::kind::Kind;
 use super::membership::MemberAttribute;
 use super::policy::{GroupPolicy, ReplicaPolicy, Resolve};
 use crate::proto::oid;
@@ -16,12 +17,22 @@ pub enum Strategy {
     MemberOfWalk,
     /// `memberOf` of the user lists nested groups too: one read, and one search for the ways.
     MemberOfComputed,
+    /// `tokenGroups` of the user, the groups of these identifiers, and one search for the ways.
+    TokenGroups,
+    /// The rule that follows members up the chain: one search, and one for the ways.
+    InChain,
 }
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 4] =
-        [Self::Replica, Self::MemberWalk, Self::MemberOfWalk, Self::MemberOfComputed];
+    pub const ALL: [Self; 6] = [
+        Self::Replica,
+        Self::MemberWalk,
+        Self::MemberOfWalk,
+        Self::MemberOfComputed,
+        Self::TokenGroups,
+        Self::InChain,
+    ];
 
     /// The name that people read.
     pub fn name(self) -> &'static str {
@@ -30,6 +41,8 @@ impl Strategy {
             Self::MemberWalk => "member walk",
             Self::MemberOfWalk => "memberOf walk",
             Self::MemberOfComputed => "computed memberOf",
+            Self::TokenGroups => "tokenGroups",
+            Self::InChain => "in-chain rule",
         }
     }
 }
@@ -52,11 +65,31 @@ pub enum MemberOf {
     Unproven,
 }
 
+/// Whether a way to have groups listed at once works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// It was not tried: this kind of directory is not known for it.
+    NotTried,
+    /// No group with a member was seen with which it could be tried.
+    NothingToTry,
+    /// It does not list a group that it should: it is not known, or the account may not use it. That
+    /// it lists nothing proves nothing.
+    Silent,
+    /// It lists the group of a member, and those above.
+    Works,
+}
+
 /// What was found out about a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// What it calls itself; perhaps nothing.
     pub vendor: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What the in-chain rule is good for.
+    pub in_chain: Listing,
+    /// What `tokenGroups` is good for.
+    pub token_groups: Listing,
     /// The controls that it knows.
     pub controls: BTreeSet<String>,
     /// Whether it says how far it has got (`contextCSN`).
@@ -120,8 +153,12 @@ fn choose_replica(policy: &GroupPolicy, facts: &Facts, choice: &mut Choice) {
     let sync = String::from_utf8_lossy(oid::SYNC_REQUEST);
     let can = facts.controls.contains(&*sync) && facts.has_marker;
     let why = match (policy.resolve, policy.replica) {
-        (Resolve::Walk | Resolve::MemberOf, _) => "`resolve` asks for no replica",
+        (resolve, _) if !takes_replica(resolve) => "`resolve` asks for no replica",
         (_, None) => "`replica` is \"none\"",
+        _ if facts.kind == Kind::ActiveDirectory => {
+            "a replica of Active Directory (DirSync) is not built yet"
+        }
+        _ if facts.kind == Kind::Ds389 => "a replica of 389-ds (entryusn) is not built yet",
         _ if !facts.controls.contains(&*sync) => {
             "content synchronisation (RFC 4533) is not offered to the service account"
         }
@@ -141,12 +178,35 @@ fn takes_replica(resolve: Resolve) -> bool {
 }
 
 fn choose_walk(policy: &GroupPolicy, facts: &Facts, choice: &mut Choice) {
-    if policy.resolve != Resolve::MemberOf {
-        choice.reasons.push(
+    match policy.resolve {
+        Resolve::Auto | Resolve::Replica | Resolve::Walk => choice.reasons.push(
             "a walk by members takes one search a level, and shows all that is needed of a group",
-        );
-        return;
+        ),
+        Resolve::MemberOf => choose_member_of(facts, choice),
+        Resolve::InChain => choose_listing(facts.in_chain, Strategy::InChain, choice),
+        Resolve::TokenGroups => choose_listing(facts.token_groups, Strategy::TokenGroups, choice),
     }
+}
+
+fn choose_listing(listing: Listing, wanted: Strategy, choice: &mut Choice) {
+    let why = match listing {
+        Listing::Works => {
+            choice.walk = wanted;
+            choice.reasons.push("it was seen to list the groups of a member, nested ones too");
+            return;
+        }
+        Listing::NotTried => "this kind of directory is not known for it",
+        Listing::NothingToTry => "no member of a group was seen with whom it could be tried",
+        Listing::Silent => "it does not list the group of a member, or the account may not use it",
+    };
+    choice.reasons.push(why);
+    let resolve = if wanted == Strategy::InChain { "in-chain" } else { "token-groups" };
+    choice.warnings.push(format!(
+        "`resolve` is \"{resolve}\", which cannot be relied on: groups are walked to"
+    ));
+}
+
+fn choose_member_of(facts: &Facts, choice: &mut Choice) {
     let (walk, why) = match facts.member_of {
         MemberOf::Direct => {
             (Strategy::MemberOfWalk, "memberOf lists the groups that hold an entry directly")

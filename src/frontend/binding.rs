@@ -9,16 +9,20 @@
 
 mod external;
 mod fast;
+mod identifying;
 
 pub(super) use external::Shown;
+pub(super) use identifying::Asked;
 
 use super::connection::Connection;
+use super::naming::Naming;
 use super::reply;
 use super::upstream::Standing;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
 use crate::app::sign_on::{Attempt, BARRED, Gate, Verdict};
 use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
+use crate::domain::kind::Kind;
 use crate::domain::sasl;
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session, Step};
 use crate::domain::source::Source;
@@ -76,7 +80,9 @@ enum Stage<P: Ports> {
     /// It goes on a connection for binds alone.
     Fast(fast::Fast<P>),
     /// The directory said success and is asked, under this messageID, who it is of.
-    Identifying { id: UpstreamMessageId, response: Vec<u8> },
+    Identifying { id: UpstreamMessageId, response: Vec<u8>, asked: Asked },
+    /// The directory said success; the entry that it is of is looked for.
+    Naming { wait: Naming, response: Vec<u8> },
     /// Its connection was found dead before a byte of the answer; it is to be sent again.
     Lost,
     /// The directory said success; its answer, which has taken the request's place, waits for the
@@ -115,6 +121,10 @@ impl<P: Ports> Binding<P> {
         self.directory
     }
 
+    pub(super) fn kind(&self) -> BindKind {
+        self.kind
+    }
+
     pub(super) fn is_under_way(&self) -> bool {
         !matches!(self.stage, Stage::None | Stage::Failed)
     }
@@ -139,41 +149,13 @@ impl<P: Ports> Binding<P> {
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
             Stage::Sent(_) | Stage::Identifying { .. } => Some(self.deadline),
             Stage::Fast(fast) => fast.is_sent().then_some(self.deadline),
-            Stage::Vouching(_) | Stage::Gated(_) => Some(self.deadline),
+            Stage::Naming { .. } | Stage::Vouching(_) | Stage::Gated(_) => Some(self.deadline),
         }
     }
 
     /// When the client was sent a challenge that it has not answered.
     pub(super) fn challenged_at(&self) -> Option<Instant> {
         self.exchange.as_ref().and_then(|exchange| exchange.challenged_at)
-    }
-
-    /// The directory is asked who the bind is of; its answer to the bind is kept.
-    pub(super) fn await_identity(
-        &mut self,
-        id: UpstreamMessageId,
-        response: Vec<u8>,
-        deadline: Instant,
-    ) {
-        self.stage = Stage::Identifying { id, response };
-        self.deadline = deadline;
-        // Something of an answer has come.
-        self.retried = true;
-    }
-
-    pub(super) fn asks_who_as(&self, id: UpstreamMessageId) -> bool {
-        matches!(self.stage, Stage::Identifying { id: asked, .. } if asked == id)
-    }
-
-    /// The directory's answer to the bind, once it is known who it is of.
-    pub(super) fn take_response(&mut self) -> Option<Vec<u8>> {
-        match std::mem::replace(&mut self.stage, Stage::None) {
-            Stage::Identifying { response, .. } => Some(response),
-            other => {
-                self.stage = other;
-                None
-            }
-        }
     }
 
     /// Gives up the wait for a turn.
@@ -240,6 +222,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.retried = is_next;
         self.binding.kind = kind;
         self.binding.watch = self.gateway.throttle().watch();
+        if self.gateway.directory(directory).kind.is(Kind::cuts_passwords)
+            && identifying::is_cut(request)
+        {
+            self.part();
+            return self.refuse_bind(reply::CUT_PASSWORD);
+        }
         // A step that goes on with an exchange has had its turn.
         if self.binding.watch == Watch::Holding && !is_next && self.waits_for_turn(directory) {
             return;
@@ -342,6 +330,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let attempt = self.binding.attempt.take().or_else(|| self.late_attempt());
         match attempt {
+            None if self.came_by_another_name() => self.ask_for_token(response.body),
             None => self.end_bind(code, response.body),
             Some(attempt) => self.enter_gate(attempt, response.body),
         }
@@ -394,6 +383,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 Poll::Ready(Err(held)) => self.hold_back(held),
             },
+            Stage::Naming { wait, .. } => match wait.as_mut().poll(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(found) => self.named(found),
+            },
             Stage::Vouching(wait) => match wait.as_mut().poll(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(vouched) => self.vouched(vouched),
@@ -440,7 +433,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
-            Stage::Vouching(_) | Stage::Fast(_) => self.refuse_bind(reply::BIND_TIMED_OUT),
+            Stage::Naming { .. } | Stage::Vouching(_) | Stage::Fast(_) => {
+                self.refuse_bind(reply::BIND_TIMED_OUT);
+            }
             Stage::None | Stage::Failed => {}
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => {}
         }

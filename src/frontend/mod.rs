@@ -7,6 +7,7 @@ mod buffer;
 mod connection;
 mod drain;
 mod listener;
+mod naming;
 mod negotiating;
 mod outstanding;
 mod paging;

@@ -5,7 +5,7 @@
 //! sent on another, and if it is left, it is closed. Who a success is of, the directory is asked on the same connection, by Who Am I; only then the sign-on
 //! begins and the answer goes out.
 
-use super::binding::Exchange;
+use super::binding::{Asked, Exchange};
 use super::connection::Connection;
 use super::reply;
 use crate::app::events::{Event, Unidentified};
@@ -96,12 +96,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             let identity = Identity::of(told);
             return self.settle_identity(identity, response.body);
         }
+        self.ask_who(response.body);
+    }
+
+    /// Asks the directory, which has answered the bind like this, who it is of.
+    pub(super) fn ask_who(&mut self, response: &[u8]) {
         let Some(upstream) = &mut self.upstream else { return };
         let mut body = Vec::new();
         ExtendedRequest { name: oid::WHO_AM_I, value: None }.write_body(&mut body);
         let id = upstream.send(&body);
         let patience = self.gateway.directory(self.binding.directory()).bind_timeout;
-        self.binding.await_identity(id, response.body.to_vec(), Instant::now() + patience);
+        let deadline = Instant::now() + patience;
+        self.binding.await_identity(id, response.to_vec(), Asked::WhoAmI, deadline);
     }
 
     /// The directory said who it is.
@@ -117,7 +123,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn settle_identity(&mut self, identity: Identity, response: &[u8]) {
-        let directory = self.binding.directory();
         let (name, unidentified) = match identity {
             Identity::Entry(name) => (name, None),
             Identity::Nobody => (Vec::new(), None),
@@ -133,13 +138,24 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             let session = std::mem::replace(&mut self.session, Session::Anonymous);
             self.session = session.identified(mechanism.unwrap_or(b"?"));
         }
-        let Some(reason) = unidentified else {
-            let attempt = self.gateway.sign_ons().begin(directory, &name);
-            return match attempt.filter(|_| !name.is_empty()) {
-                Some(attempt) => self.enter_gate(attempt, response),
-                None => self.end_bind(ResultCode::SUCCESS, response),
-            };
-        };
+        match unidentified {
+            None => self.begin_sign_on(&name, response),
+            Some(reason) => self.stay_unidentified(reason, response),
+        }
+    }
+
+    /// It is known whose entry the bind is of, if anybody's.
+    pub(super) fn begin_sign_on(&mut self, name: &[u8], response: &[u8]) {
+        let attempt = self.gateway.sign_ons().begin(self.binding.directory(), name);
+        match attempt.filter(|_| !name.is_empty()) {
+            Some(attempt) => self.enter_gate(attempt, response),
+            None => self.end_bind(ResultCode::SUCCESS, response),
+        }
+    }
+
+    /// It cannot be told whose entry the bind is of.
+    pub(super) fn stay_unidentified(&mut self, reason: Unidentified, response: &[u8]) {
+        let directory = self.binding.directory();
         let name = &self.gateway.directory(directory).policy.name;
         self.gateway.events().emit(&Event::SignOnUnidentified { directory: name, reason });
         match self.gateway.sign_ons().unidentified(directory) {

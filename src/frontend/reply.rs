@@ -32,6 +32,10 @@ pub(super) const TOO_MANY_OF_ADDRESS: Refusal =
 pub(super) const THROTTLED: Refusal =
     Refusal::new(ResultCode::BUSY, "too many failed binds from this address, try again later");
 
+/// A password of which the directory would look at a part alone.
+pub(super) const CUT_PASSWORD: Refusal =
+    Refusal::new(ResultCode::INVALID_CREDENTIALS, "a password with a NUL byte is nobody's here");
+
 /// An operation that was abandoned: it took longer than the gateway waits.
 pub(super) const TOOK_TOO_LONG: Refusal = Refusal::new(
     ResultCode::TIME_LIMIT_EXCEEDED,

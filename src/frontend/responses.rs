@@ -87,12 +87,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             };
         }
         if self.binding.asks_who_as(id) {
-            return match response.operation {
-                Operation::ExtendedResponse => self.identity_answered(&response),
-                Operation::IntermediateResponse => {}
-                Operation::Unknown(_) => self.skip(),
-                _ => self.upstream_is_odd(),
-            };
+            return self.take_identity(&response);
         }
         self.relay_response(id, &response);
     }
@@ -226,7 +221,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     /// A message of an unknown type is counted, and nothing else.
-    fn skip(&mut self) {
+    pub(super) fn skip(&mut self) {
         if let Some(upstream) = &self.upstream {
             let directory = &self.gateway.directory(upstream.directory).policy.name;
             self.gateway.events().emit(&Event::UpstreamSkipped { directory });

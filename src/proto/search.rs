@@ -123,7 +123,7 @@ pub struct Search {
     pub size_limit: u32,
     /// The most seconds to take; 0 leaves it to the server.
     pub time_limit: u32,
-    /// Controls, none of them critical: OID and value.
+    /// Controls, none of them critical: OID and value, of which an empty one is left out.
     pub controls: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -153,7 +153,8 @@ impl Search {
         if !self.controls.is_empty() || !more.is_empty() {
             ber::write_nested(&mut body, CONTROLS, |out| {
                 for (oid, value) in &self.controls {
-                    Control { oid, critical: false, value: Some(value) }.write(out);
+                    let value = (!value.is_empty()).then_some(value.as_slice());
+                    Control { oid, critical: false, value }.write(out);
                 }
                 more.iter().for_each(|control| control.write(out));
             });

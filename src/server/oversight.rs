@@ -71,7 +71,7 @@ impl Part {
     ) -> (Option<String>, Option<Result<Choice, UnknownReason>>, Option<Progress>) {
         let lookups = self.upstream.lookups(0);
         let (kind, choice) = match &self.policy.groups {
-            None => (observe::vendor(&lookups).await.ok(), None),
+            None => (observe::vendor(&lookups).await.ok().map(|(vendor, _)| vendor), None),
             Some(policy) => match observe::facts(&lookups, policy).await {
                 Ok(facts) => (Some(facts.vendor.clone()), Some(Ok(choose(policy, &facts)))),
                 Err(reason) => (None, self.choice_unknown(reason)),

@@ -250,6 +250,7 @@ impl Running {
                     relay: Arc::new(configured.relay.clone()),
                     links: upstream.links(index),
                     shared: upstream.shared(index),
+                    kind: upstream.kind(),
                     outstanding: Outstanding {
                         anonymous: configured.upstream.max_outstanding_anonymous,
                         authenticated: configured.upstream.max_outstanding_upstream,
@@ -489,7 +490,7 @@ fn connect(
 ) -> Result<Upstream, RunError> {
     telemetry
         .recording(|| upstream::Directory::new(&directory.upstream, workers, telemetry.clone()))
-        .map(Arc::new)
+        .map(|upstream| Arc::new(upstream.of_kind(directory.kind)))
         .map_err(|source| RunError::Directory { name: directory.upstream.name.clone(), source })
 }
 

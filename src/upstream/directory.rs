@@ -13,8 +13,10 @@ use super::servers::{Servers, User};
 use super::shared::{Dial, FastBinds, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use super::terms::Limits;
 use super::tls::{self, TlsError};
+use crate::app::kind::KnownKind;
 use crate::app::oversight::ServerState;
 use crate::app::ports::{Events, LinkError, LookupError};
+use crate::domain::kind;
 use crate::domain::sighting::Sighting;
 use crate::proto::envelope::MessageId;
 use std::future::Future;
@@ -43,6 +45,7 @@ pub struct Directory {
     pool: Arc<Pool>,
     desks: Vec<Arc<Desk>>,
     login: Arc<Login>,
+    kind: KnownKind,
     /// The servers in one text: a copy of others is a copy of something else.
     origin: Arc<str>,
     shared: Vec<SharedLinks>,
@@ -89,12 +92,13 @@ impl Directory {
         let pool = Arc::new(pool);
         let origin = format!("{:?}", config.urls).into();
         let looking = (config.max_message_size, config.search_timeout);
-        let tasks = Mutex::default();
+        let (kind, tasks) = (KnownKind::default(), Mutex::default());
         Ok(Self {
             servers,
             pool,
             desks,
             login,
+            kind,
             origin,
             shared,
             fast_binds,
@@ -112,7 +116,19 @@ impl Directory {
 
     /// A worker's access with the service account. `worker` is taken modulo their number.
     pub fn lookups(&self, worker: usize) -> SharedLookups {
-        SharedLookups::new(self.desks[worker % self.desks.len()].clone())
+        let desk = self.desks[worker % self.desks.len()].clone();
+        SharedLookups::new(desk, self.kind.clone())
+    }
+
+    /// The same, which is known to be of a kind, or not.
+    pub fn of_kind(self, kind: Option<kind::Kind>) -> Self {
+        kind.into_iter().for_each(|kind| self.kind.learn(kind));
+        self
+    }
+
+    /// What kind of directory it is; noted as soon as its root DSE is read, unless it is told before.
+    pub fn kind(&self) -> KnownKind {
+        self.kind.clone()
     }
 
     /// A worker's access to connections that clients share. `worker` is taken modulo their number.

@@ -1,8 +1,11 @@
 //! How a strategy is chosen: on what was found out, and never on what was not.
 
+use bindgate::domain::kind::Kind;
 use bindgate::domain::membership::MemberAttribute;
 use bindgate::domain::policy::{Flatten, GroupPolicy, ReplicaPolicy, Resolve};
-use bindgate::domain::strategy::{Choice, Facts, MemberOf, Strategy, attribute_names, choose};
+use bindgate::domain::strategy::{
+    Choice, Facts, Listing, MemberOf, Strategy, attribute_names, choose,
+};
 use bindgate::proto::dn::DistinguishedName;
 use bindgate::proto::filter::Filter;
 use bindgate::proto::oid;
@@ -32,6 +35,9 @@ fn facts(controls: &[&[u8]], has_marker: bool, member_of: MemberOf) -> Facts {
     let names = ["member", "uniquemember", "memberuid", "memberof"];
     Facts {
         vendor: "x".to_owned(),
+        kind: Kind::OpenLdap,
+        in_chain: Listing::NotTried,
+        token_groups: Listing::NotTried,
         controls: controls.iter().map(|oid| String::from_utf8_lossy(oid).into_owned()).collect(),
         has_marker,
         schema: Some(names.map(str::to_owned).into()),

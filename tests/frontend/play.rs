@@ -25,9 +25,11 @@ use super::fakes::{Fakes, Memory, OUTSTANDING, Seen, Ticks, Tree, policy, shared
 use super::links::{FakeLinks, FarEnds, Granting};
 use super::words;
 use bindgate::app::gateway::{Directory, Gateway, Outstanding};
+use bindgate::app::kind::KnownKind;
 use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::app::throttle::{self, Throttle, Watch};
+use bindgate::domain::kind::Kind;
 use bindgate::domain::policy::OnUnknown;
 use bindgate::domain::referral::Referrals;
 use bindgate::domain::relay::RelayPolicy;
@@ -97,6 +99,16 @@ impl House {
         proxying: bool,
         relay: RelayPolicy,
     ) -> (Self, FarEnds) {
+        Self::of_kind(Kind::OpenLdap, on_unknown, granting, proxying, relay)
+    }
+
+    fn of_kind(
+        kind: Kind,
+        on_unknown: OnUnknown,
+        granting: Granting,
+        proxying: bool,
+        relay: RelayPolicy,
+    ) -> (Self, FarEnds) {
         let relay = Arc::new(relay);
         let (links, far_ends) = FakeLinks::new(granting);
         let (tree, seen) = (Tree::new(), Seen::default());
@@ -115,6 +127,7 @@ impl House {
             relay: relay.clone(),
             links: links.clone(),
             shared: shared(&links, &seen, proxying),
+            kind: KnownKind::of(kind),
             outstanding: Outstanding { anonymous: OUTSTANDING, authenticated: OUTSTANDING },
             bind_timeout: BIND_TIMEOUT,
             max_message_size: 1 << 20,
@@ -267,6 +280,16 @@ pub(crate) fn play(on_unknown: OnUnknown, script: &str) {
 #[track_caller]
 pub(crate) fn check_relaying(relay: RelayPolicy, script: &str) {
     play_relaying(OnUnknown::Keep, relay, script);
+}
+
+/// Plays a script before directories of a kind.
+#[track_caller]
+pub(crate) fn play_of_kind(kind: Kind, on_unknown: OnUnknown, script: &str) {
+    paused(async {
+        let (up, relay) = (Granting::Up(usize::MAX), RelayPolicy::default());
+        let (house, far_ends) = House::of_kind(kind, on_unknown, up, false, relay);
+        Stage::over(house, far_ends).play(script).await;
+    });
 }
 
 /// The same before directories that deny, or keep, what is unknown.

@@ -10,6 +10,7 @@
 pub mod certs;
 pub mod counts;
 pub mod dice;
+pub mod ds389;
 pub mod encodings;
 pub mod folder;
 pub mod gateway;
@@ -19,6 +20,7 @@ pub mod pdu;
 pub mod process;
 pub mod raw;
 pub mod resources;
+pub mod samba;
 pub mod settings;
 pub mod slapd;
 pub mod stand_in;

@@ -130,6 +130,13 @@ impl Raw {
         Self::try_connect(port).expect("the server takes connections")
     }
 
+    /// Connects to an address.
+    #[track_caller]
+    pub fn connect_at(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE);
+        stream.and_then(Self::over).expect("the server takes connections")
+    }
+
     /// Connects, if anybody listens.
     pub fn try_connect(port: u16) -> std::io::Result<Self> {
         let address = (Ipv4Addr::LOCALHOST, port).into();

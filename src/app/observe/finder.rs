@@ -1,13 +1,15 @@
 //! Finds a user's groups by the strategy of the directory, and believes what it found or not.
 
 use super::canary::Cage;
+use super::hinted::{self, Hint};
 use super::{Found, base_search, groups_visible, member_of, probe, walk};
 use crate::app::ports::{LookupError, Lookups};
-use crate::domain::identity;
+use crate::domain::identity::{self, OBJECT_GUID};
 use crate::domain::membership::{Member, MemberRule};
 use crate::domain::observation::{Closure, Observed, UnknownReason};
 use crate::domain::policy::{GroupPolicy, Resolve};
 use crate::domain::record::UpstreamId;
+use crate::domain::sid::{OBJECT_SID, PRIMARY_GROUP_ID};
 use crate::domain::strategy::{Strategy, choose};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
@@ -61,7 +63,15 @@ impl Finder {
         let listed = match self.strategy(lookups, policy).await {
             Strategy::Replica | Strategy::MemberWalk => return walk(lookups, policy, user).await,
             Strategy::MemberOfWalk => member_of::walk(lookups, policy, user).await,
-            Strategy::MemberOfComputed => member_of::computed(lookups, policy, user).await,
+            Strategy::MemberOfComputed => {
+                hinted::closure(lookups, policy, user, Hint::MemberOf).await
+            }
+            Strategy::TokenGroups => {
+                return hinted::closure(lookups, policy, user, Hint::TokenGroups).await.into();
+            }
+            Strategy::InChain => {
+                return hinted::closure(lookups, policy, user, Hint::InChain).await.into();
+            }
         };
         match listed {
             Observed::Known(closure)
@@ -75,7 +85,7 @@ impl Finder {
 
     /// How groups are asked for: found out by a probe where the configuration leaves that open.
     async fn strategy<L: Lookups>(&self, lookups: &L, policy: &GroupPolicy) -> Strategy {
-        if policy.resolve != Resolve::MemberOf {
+        if matches!(policy.resolve, Resolve::Auto | Resolve::Replica | Resolve::Walk) {
             return Strategy::MemberWalk;
         }
         let mut chosen = self.chosen.lock().await;
@@ -129,7 +139,8 @@ impl Finder {
         policy: &GroupPolicy,
         user: &DistinguishedName,
     ) -> Observed<Closure> {
-        let search = base_search(user.as_str(), Filter::any_entry(), vec!["uid".to_owned()]);
+        let attributes = ["uid", OBJECT_GUID, OBJECT_SID, PRIMARY_GROUP_ID].map(str::to_owned);
+        let search = base_search(user.as_str(), Filter::any_entry(), attributes.into());
         let entries = match lookups.search(search).await.map_err(LookupError::reason) {
             Ok(entries) => entries,
             Err(reason) => return Observed::Unknown(reason),
@@ -137,8 +148,10 @@ impl Finder {
         let Some(entry) = entries.first() else {
             return Observed::Unknown(UnknownReason::NotOneEntry);
         };
-        let uids = identity::uids(policy, entry);
-        let member = Member { uids, ..Member::by_dn(user.clone()) };
+        let member = match identity::member(policy, user.clone(), entry) {
+            Ok(member) => member,
+            Err(reason) => return Observed::Unknown(reason),
+        };
         self.find(lookups, policy, &member, &BTreeSet::new()).await.closure
     }
 }

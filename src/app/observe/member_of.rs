@@ -1,11 +1,11 @@
 //! Groups by `memberOf`, as the directory keeps it or computes it.
 //!
-//! Both ways end with the closure of the member walk on the same data. Whether a directory's
-//! `memberOf` can be used at all is found out by [`super::probe`], and what it does not list is
+//! The walk ends with the closure of the member walk on the same data (for `memberOf` that lists
+//! nested groups too see [`super::hinted`]). Whether a directory's `memberOf` can be used at all is found out by [`super::probe`], and what it does not list is
 //! asked for by members before anything is taken away (see [`super::Finder`]).
 
 use super::members::{found_group, holding, naming_attributes};
-use super::{BATCH, base_search, limits, read};
+use super::{base_search, limits, ranges, read};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::membership::{Member, MemberKey, MemberRule};
 use crate::domain::observation::{Closure, Observed, UnknownReason};
@@ -42,76 +42,6 @@ pub(super) async fn walk<L: Lookups>(
             Err(reason) => return Observed::Unknown(reason),
         }
     }
-}
-
-/// The groups of a user whose `memberOf` lists all of them at once, nested ones too. It is a set
-/// without ways, so the members among the user and these groups are asked for together; a group
-/// that comes up only then is asked for like in any walk.
-pub(super) async fn computed<L: Lookups>(
-    lookups: &L,
-    policy: &GroupPolicy,
-    user: &Member,
-) -> Observed<Closure> {
-    match walk_with_hint(lookups, policy, user).await {
-        Ok(closure) => closure,
-        Err(reason) => Observed::Unknown(reason),
-    }
-}
-
-async fn walk_with_hint<L: Lookups>(
-    lookups: &L,
-    policy: &GroupPolicy,
-    user: &Member,
-) -> Result<Observed<Closure>, UnknownReason> {
-    let groups = within(policy, listed(lookups, user).await?);
-    if groups.len() > policy.max_groups_per_user {
-        return Err(UnknownReason::TooManyGroups);
-    }
-    let hinted: Vec<Member> =
-        std::iter::once(user.clone()).chain(groups.into_iter().map(Member::by_dn)).collect();
-    let mut found = Vec::new();
-    for batch in batches(policy, &hinted) {
-        found.extend(holding(lookups, policy, batch).await?);
-    }
-    let keys: BTreeSet<MemberKey> = hinted.iter().flat_map(Member::keys).collect();
-    // A group that does not say whom it holds can be placed by a walk alone.
-    let is_placed = |group: &FoundGroup| group.members.iter().any(|key| keys.contains(key));
-    if !found.iter().all(is_placed) {
-        return Ok(super::walk(lookups, policy, user).await.closure);
-    }
-    let mut walk = Walk::new(user, limits(policy));
-    loop {
-        let asked = match walk.step() {
-            Step::Ask(asked) => asked,
-            Step::Done(closure) => return Ok(closure),
-        };
-        let wanted: BTreeSet<MemberKey> = asked.iter().flat_map(Member::keys).collect();
-        if !wanted.is_subset(&keys) {
-            walk.feed(holding(lookups, policy, &asked).await?);
-            continue;
-        }
-        let holds = |group: &&FoundGroup| group.members.iter().any(|key| wanted.contains(key));
-        walk.feed(found.iter().filter(holds).cloned().collect());
-    }
-}
-
-/// Members in parts that one search may ask about.
-fn batches<'a>(policy: &GroupPolicy, members: &'a [Member]) -> Vec<&'a [Member]> {
-    let most = limits(policy).bytes;
-    let mut parts = Vec::new();
-    let mut rest = members;
-    while !rest.is_empty() {
-        let mut bytes = 0_usize;
-        let fits = |member: &&Member| {
-            bytes = bytes.saturating_add(member.bytes());
-            bytes <= most
-        };
-        let fitting = rest.iter().take(BATCH).take_while(fits).count().max(1);
-        let (part, behind) = rest.split_at(fitting);
-        parts.push(part);
-        rest = behind;
-    }
-    parts
 }
 
 /// What was read so far.
@@ -260,14 +190,17 @@ async fn shelf<L: Lookups>(
     let mut attributes = naming_attributes(policy);
     attributes.push(MEMBER_OF.to_owned());
     let search = base_search(name.as_str(), policy.filter.clone(), attributes);
-    let entries = match lookups.search(search).await {
+    let mut entries = match lookups.search(search).await {
         Ok(entries) => entries,
         Err(LookupError::Result(ResultCode::NO_SUCH_OBJECT)) => return Ok(Shelf::Gone),
         Err(error) => return Err(error.reason()),
     };
-    match entries.as_slice() {
+    match entries.as_mut_slice() {
         [] => Ok(Shelf::NoGroup),
-        [entry] => Ok(Shelf::Group(Box::new(found_group(policy, entry)?), names_listed(entry)?)),
+        [entry] => {
+            let above = names_listed(lookups, entry).await?;
+            Ok(Shelf::Group(Box::new(found_group(policy, entry)?), above))
+        }
         _ => Err(UnknownReason::NotOneEntry),
     }
 }
@@ -277,28 +210,18 @@ pub(super) async fn listed<L: Lookups>(
     lookups: &L,
     member: &Member,
 ) -> Result<Vec<DistinguishedName>, UnknownReason> {
-    let entry = read(lookups, member.dn.as_str(), vec![MEMBER_OF.to_owned()]).await?;
-    names_listed(&entry)
+    let mut entry = read(lookups, member.dn.as_str(), vec![MEMBER_OF.to_owned()]).await?;
+    names_listed(lookups, &mut entry).await
 }
 
-/// The names that an entry lists. One that came in part, as a range of values, makes the whole
-/// list unknown (rule K3).
-fn names_listed(entry: &Entry) -> Result<Vec<DistinguishedName>, UnknownReason> {
-    let mut names = Vec::new();
-    for attribute in &entry.attributes {
-        let (name, options) = attribute.name.split_once(';').unwrap_or((&attribute.name, ""));
-        if !name.eq_ignore_ascii_case(MEMBER_OF) {
-            continue;
-        }
-        let range = options.to_ascii_lowercase();
-        if range.starts_with("range=") && range != "range=0-*" {
-            return Err(UnknownReason::SizeLimit);
-        }
-        let parsed = attribute.values.iter().map(|value| DistinguishedName::from_bytes(value));
-        let parsed: Result<Vec<_>, _> = parsed.collect();
-        names.extend(parsed.map_err(|_| UnknownReason::Malformed)?);
-    }
-    Ok(names)
+/// The names that an entry lists; the whole list, if the entry shows a part of it.
+async fn names_listed<L: Lookups>(
+    lookups: &L,
+    entry: &mut Entry,
+) -> Result<Vec<DistinguishedName>, UnknownReason> {
+    ranges::complete(lookups, entry, MEMBER_OF).await?;
+    let parsed = entry.values(MEMBER_OF).iter().map(|value| DistinguishedName::from_bytes(value));
+    parsed.collect::<Result<_, _>>().map_err(|_| UnknownReason::Malformed)
 }
 
 /// Those that are under the groups' base.
@@ -308,29 +231,4 @@ pub(super) fn within(
 ) -> Vec<DistinguishedName> {
     names.retain(|name| name.is_within(&policy.base));
     names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::search::Attribute;
-
-    #[track_caller]
-    fn check(attribute: &str, values: &[&str], expected: Result<usize, UnknownReason>) {
-        let values = values.iter().map(|value| value.as_bytes().to_vec()).collect();
-        let attributes = vec![Attribute { name: attribute.to_owned(), values }];
-        let entry = Entry { dn: "cn=a".to_owned(), attributes };
-        assert_eq!(names_listed(&entry).map(|names| names.len()), expected, "{attribute}");
-    }
-
-    #[test]
-    fn s3_3_a_list_that_came_in_part_is_no_list() {
-        check("memberOf", &["cn=a", "cn=b"], Ok(2));
-        check("MEMBEROF", &["cn=a"], Ok(1));
-        check("memberOf;range=0-*", &["cn=a"], Ok(1));
-        check("memberOf;range=0-1", &["cn=a", "cn=b"], Err(UnknownReason::SizeLimit));
-        check("memberOf;Range=2-*", &["cn=a"], Err(UnknownReason::SizeLimit));
-        check("memberOf", &["nobody"], Err(UnknownReason::Malformed));
-        check("memberOfX", &["cn=a"], Ok(0));
-    }
 }

@@ -1,12 +1,13 @@
 //! The member walk's questions: every group that names one of these.
 
-use super::base_search;
+use super::{base_search, ranges};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::identity::{self, ID_ATTRIBUTES};
 use crate::domain::membership::{self, Member, MemberAttribute, MemberRule};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::GroupPolicy;
 use crate::domain::record::Group;
+use crate::domain::sid::{self, OBJECT_SID};
 use crate::domain::walk::FoundGroup;
 use crate::proto::ber::{self, SEQUENCE};
 use crate::proto::dn::DistinguishedName;
@@ -22,15 +23,25 @@ pub(super) async fn holding<L: Lookups>(
 ) -> Result<Vec<FoundGroup>, UnknownReason> {
     let Some(search) = member_search(policy, asked) else { return Ok(Vec::new()) };
     let entries = lookups.search(search).await.map_err(LookupError::reason)?;
-    let found = entries.iter().map(|entry| {
-        let group = found_group(policy, entry)?;
-        // Asked about one alone, a group need not say whom it holds.
-        Ok(match asked {
-            [only] => FoundGroup { members: only.keys(), ..group },
-            _ => group,
-        })
-    });
-    found.collect()
+    let mut found = Vec::new();
+    for mut entry in entries {
+        if let [only] = asked {
+            // Asked about one alone, a group need not say whom it holds.
+            let group = found_group(policy, &entry)?;
+            found.push(FoundGroup { members: only.keys(), ..group });
+            continue;
+        }
+        for attribute in &policy.member_attributes {
+            ranges::complete(lookups, &mut entry, &attribute.name).await?;
+        }
+        let mut group = found_group(policy, &entry)?;
+        if let Some(sid) = sid::sid_of(&entry) {
+            let has_it = |member: &&Member| member.primary_group.as_ref() == Some(&sid);
+            group.members.extend(asked.iter().filter(has_it).flat_map(Member::keys));
+        }
+        found.push(group);
+    }
+    Ok(found)
 }
 
 /// The group of that name, if there is exactly one and it may be read.
@@ -81,7 +92,12 @@ fn member_search(policy: &GroupPolicy, asked: &[Member]) -> Option<Search> {
         controls.push((oid::MATCHED_VALUES.to_vec(), matched_values(&wanted)));
         attributes.extend(policy.member_attributes.iter().map(|member| member.name.clone()));
     }
-    let named = any_of(parts.into_iter().filter_map(|(attribute, of)| in_class(attribute, of)))?;
+    let primary: Vec<Filter> = asked.iter().filter_map(holds_as_primary).collect();
+    if asked.len() > 1 && !primary.is_empty() {
+        attributes.push(OBJECT_SID.to_owned());
+    }
+    let named = parts.into_iter().filter_map(|(attribute, of)| in_class(attribute, of));
+    let named = any_of(named.chain(primary))?;
     Some(Search {
         base: policy.base.as_str().to_owned(),
         scope: Scope::Subtree,
@@ -104,6 +120,12 @@ fn assertions(attribute: &MemberAttribute, asked: &[Member]) -> Vec<Filter> {
             asked.iter().flat_map(|member| &member.uids).map(|uid| equal(uid)).collect()
         }
     }
+}
+
+/// The group that a user is in without being listed.
+fn holds_as_primary(member: &Member) -> Option<Filter> {
+    let group = member.primary_group.as_ref()?;
+    Some(Filter::equal(OBJECT_SID, group.as_bytes()))
 }
 
 fn in_class(attribute: &MemberAttribute, assertions: Vec<Filter>) -> Option<Filter> {

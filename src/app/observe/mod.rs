@@ -2,9 +2,11 @@
 
 mod canary;
 mod finder;
+mod hinted;
 mod member_of;
 mod members;
 mod probe;
+mod ranges;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -13,7 +15,7 @@ pub use canary::hear_canary_in;
 pub use finder::Finder;
 pub use members::group_at;
 pub use probe::{facts, naming_context, vendor};
-pub use user::{is_readable, user_of_id};
+pub use user::{entry_of_sid, is_readable, user_of_id};
 
 use super::ports::{LookupError, Lookups};
 use crate::domain::identity;

@@ -5,13 +5,15 @@
 
 use super::member_of::{MEMBER_OF, listed, within};
 use super::members::{holding, naming_attributes};
-use super::{base_search, read};
+use super::{base_search, hinted, read};
 use crate::app::ports::{LookupError, Lookups};
+use crate::domain::kind::{self, Kind};
 use crate::domain::membership::{self, Member, MemberAttribute, MemberKey, MemberRule};
 use crate::domain::observation::UnknownReason;
 use crate::domain::offer;
-use crate::domain::policy::GroupPolicy;
-use crate::domain::strategy::{Facts, MemberOf, attribute_names};
+use crate::domain::policy::{GroupPolicy, Resolve};
+use crate::domain::sid::{OBJECT_SID, sid_of};
+use crate::domain::strategy::{Facts, Listing, MemberOf, attribute_names};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
 use crate::proto::search::{Entry, Scope, Search};
@@ -21,6 +23,8 @@ use std::collections::BTreeSet;
 const GROUPS: u32 = 10;
 /// How many members of each are looked at.
 const MEMBERS: usize = 2;
+/// With how many of them the in-chain rule is tried, which may take long where groups are large.
+const TRIES: usize = 3;
 
 /// Finds out what a directory offers.
 pub async fn facts<L: Lookups>(lookups: &L, policy: &GroupPolicy) -> Result<Facts, UnknownReason> {
@@ -28,11 +32,19 @@ pub async fn facts<L: Lookups>(lookups: &L, policy: &GroupPolicy) -> Result<Fact
     let schema = schema(lookups, &root).await;
     let sample = sample(lookups, policy).await?;
     let member_of = match &schema {
+        // Nobody asks.
+        _ if policy.resolve != Resolve::MemberOf => MemberOf::NothingToTry,
         Some(known) if !known.contains(&MEMBER_OF.to_ascii_lowercase()) => MemberOf::NotInSchema,
         _ => member_of(lookups, policy, &sample).await?,
     };
+    let kind = Kind::of_root(&root);
+    let in_chain = in_chain(lookups, policy, kind, &sample).await?;
+    let token_groups = token_groups(lookups, policy, kind, &sample).await;
     Ok(Facts {
         vendor: name_of(&root),
+        kind,
+        in_chain,
+        token_groups,
         controls: texts(&root, "supportedControl"),
         has_marker: has_marker(lookups, policy, &root).await,
         schema,
@@ -42,15 +54,16 @@ pub async fn facts<L: Lookups>(lookups: &L, policy: &GroupPolicy) -> Result<Fact
     })
 }
 
-/// What a directory calls itself; perhaps nothing. To have asked shows that it can be reached.
-pub async fn vendor<L: Lookups>(lookups: &L) -> Result<String, UnknownReason> {
-    Ok(name_of(&root(lookups).await?))
+/// What a directory calls itself, perhaps nothing, and its kind. To have asked shows that it can be reached.
+pub async fn vendor<L: Lookups>(lookups: &L) -> Result<(String, Kind), UnknownReason> {
+    let root = root(lookups).await?;
+    Ok((name_of(&root), Kind::of_root(&root)))
 }
 
 /// The root DSE (RFC 4512 5.1).
 async fn root<L: Lookups>(lookups: &L) -> Result<Entry, UnknownReason> {
-    let names = ["objectClass", "vendorName", "vendorVersion", "namingContexts"].into_iter();
-    let names = names.chain(["supportedControl", "subschemaSubentry"]);
+    let names = ["namingContexts", "supportedControl", "subschemaSubentry"].into_iter();
+    let names = names.chain(kind::ATTRIBUTES);
     read(lookups, "", names.map(str::to_owned).collect()).await
 }
 
@@ -91,7 +104,9 @@ pub async fn naming_context<L: Lookups>(
     lookups: &L,
     name: &DistinguishedName,
 ) -> Result<Option<DistinguishedName>, UnknownReason> {
-    let root = read(lookups, "", vec!["namingContexts".to_owned()]).await?;
+    // What tells the kind is noted by those who read for it, on the way.
+    let names = kind::ATTRIBUTES.into_iter().chain(["namingContexts"]);
+    let root = read(lookups, "", names.map(str::to_owned).collect()).await?;
     Ok(offer::naming_context(&root, name))
 }
 
@@ -127,13 +142,50 @@ async fn sample<L: Lookups>(
     Ok(sample)
 }
 
-/// Whether `memberOf` is kept, can be read, and lists the groups that hold an entry directly.
-async fn member_of<L: Lookups>(
+/// Whether the in-chain rule lists what it should, where it is asked for and a directory may know it.
+async fn in_chain<L: Lookups>(
     lookups: &L,
     policy: &GroupPolicy,
+    kind: Kind,
     sample: &[Entry],
-) -> Result<MemberOf, UnknownReason> {
-    let mut verdict = None;
+) -> Result<Listing, UnknownReason> {
+    let may_know = matches!(kind, Kind::ActiveDirectory | Kind::Ds389);
+    if policy.resolve != Resolve::InChain || !may_know {
+        return Ok(Listing::NotTried);
+    }
+    let mut verdict = Listing::NothingToTry;
+    for (group, member) in pairs(policy, sample).into_iter().take(TRIES) {
+        verdict = try_in_chain(lookups, policy, &group, &member).await?;
+        if verdict == Listing::Silent {
+            break;
+        }
+    }
+    Ok(verdict)
+}
+
+/// The same of `tokenGroups`: of members that are accounts, and groups that are not for distribution.
+async fn token_groups<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    kind: Kind,
+    sample: &[Entry],
+) -> Listing {
+    if policy.resolve != Resolve::TokenGroups || kind != Kind::ActiveDirectory {
+        return Listing::NotTried;
+    }
+    let mut verdict = Listing::NothingToTry;
+    for (group, member) in pairs(policy, sample) {
+        verdict = try_token(lookups, &group, &member).await.unwrap_or(verdict);
+        if verdict == Listing::Works {
+            break;
+        }
+    }
+    verdict
+}
+
+/// Groups of the sample, each with some members.
+fn pairs(policy: &GroupPolicy, sample: &[Entry]) -> Vec<(DistinguishedName, Member)> {
+    let mut pairs = Vec::new();
     for entry in sample {
         let Ok(group) = DistinguishedName::parse(&entry.dn) else { continue };
         let members = membership::members(&policy.member_attributes, entry);
@@ -141,12 +193,52 @@ async fn member_of<L: Lookups>(
             MemberKey::Dn(dn) => DistinguishedName::parse(dn.as_str()).ok(),
             MemberKey::Uid(_) => None,
         });
-        for member in names.take(MEMBERS) {
-            match judge(lookups, policy, &group, &Member::by_dn(member)).await? {
-                None => {}
-                Some(MemberOf::Silent) => return Ok(MemberOf::Silent),
-                Some(seen) => verdict = Some(stronger(verdict, seen)),
-            }
+        pairs.extend(names.take(MEMBERS).map(|name| (group.clone(), Member::by_dn(name))));
+    }
+    pairs
+}
+
+async fn try_in_chain<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    group: &DistinguishedName,
+    member: &Member,
+) -> Result<Listing, UnknownReason> {
+    let Ok(found) = hinted::in_chain(lookups, policy, member).await else {
+        return Ok(Listing::Silent);
+    };
+    let found = names(&found);
+    let higher = above(lookups, policy, &Member::by_dn(group.clone())).await?;
+    let lists = found.contains(group.normalized()) && higher.is_subset(&found);
+    Ok(if lists { Listing::Works } else { Listing::Silent })
+}
+
+/// Whether a member's token holds the group; `None` if nobody could have one.
+async fn try_token<L: Lookups>(
+    lookups: &L,
+    group: &DistinguishedName,
+    member: &Member,
+) -> Option<Listing> {
+    let entry = read(lookups, group.as_str(), vec![OBJECT_SID.to_owned()]).await.ok()?;
+    let sid = sid_of(&entry)?;
+    let entry = read(lookups, member.dn.as_str(), vec![OBJECT_SID.to_owned()]).await.ok()?;
+    sid_of(&entry)?;
+    let token = hinted::token_of(lookups, &member.dn).await.unwrap_or_default();
+    Some(if token.contains(&sid) { Listing::Works } else { Listing::Silent })
+}
+
+/// Whether `memberOf` is kept, can be read, and lists the groups that hold an entry directly.
+async fn member_of<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    sample: &[Entry],
+) -> Result<MemberOf, UnknownReason> {
+    let mut verdict = None;
+    for (group, member) in pairs(policy, sample) {
+        match judge(lookups, policy, &group, &member).await? {
+            None => {}
+            Some(MemberOf::Silent) => return Ok(MemberOf::Silent),
+            Some(seen) => verdict = Some(stronger(verdict, seen)),
         }
     }
     Ok(verdict.unwrap_or(MemberOf::NothingToTry))

@@ -1,6 +1,7 @@
 //! The strategies against each other on random directories, and what each makes of trouble.
 
 use super::finder::Finder;
+use super::hinted::{self, Hint};
 use super::{member_of, walk};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::matching::{Truth, evaluate};
@@ -292,7 +293,8 @@ proptest! {
             prop_assert_eq!(&found, &expected);
         }
         // The hint may say too little: what it leaves out is asked for.
-        let found = run(member_of::computed(&world.clone().open(), &policy, &user()));
+        let (directory, member) = (world.clone().open(), user());
+        let found = run(hinted::closure(&directory, &policy, &member, Hint::MemberOf));
         if world.kept != Kept::Not {
             prop_assert_eq!(&found, &expected);
         }

@@ -5,7 +5,10 @@ use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry, UnknownReason};
 use crate::domain::policy::{DirectoryPolicy, UserType};
 use crate::domain::record::UpstreamId;
+use crate::domain::sid::{OBJECT_SID, Sid, sid_of};
+use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
+use crate::proto::oid;
 use crate::proto::search::{Entry, Scope, Search};
 
 /// The entry that bears an upstream id, wherever it is under the directory's suffixes; known to be
@@ -49,6 +52,37 @@ async fn find<L: Lookups>(
         (Some(_), false) => Err(UnknownReason::NotOneEntry),
         (None, _) if sees_users(lookups, policy).await? => Ok(None),
         (None, _) => Err(UnknownReason::Visibility),
+    }
+}
+
+/// The name of the entry that bears a security identifier, if it is exactly one.
+pub async fn entry_of_sid<L: Lookups>(
+    lookups: &L,
+    policy: &DirectoryPolicy,
+    sid: &Sid,
+) -> Observed<Option<DistinguishedName>> {
+    let mut found: Vec<DistinguishedName> = Vec::new();
+    for suffix in &policy.suffixes {
+        let filter = Filter::equal(OBJECT_SID, sid.as_bytes());
+        let mut search = subtree(suffix.as_str(), filter, vec![OBJECT_SID.to_owned()], 0);
+        // Who has such identifiers is Active Directory, which refers to its other parts.
+        search.controls.push((oid::DOMAIN_SCOPE.to_vec(), Vec::new()));
+        let entries = match lookups.search(search).await {
+            Ok(entries) => entries,
+            Err(error) => return Observed::Unknown(error.reason()),
+        };
+        for entry in entries.iter().filter(|entry| sid_of(entry).as_ref() == Some(sid)) {
+            match DistinguishedName::parse(&entry.dn) {
+                // Suffixes that lie within one another show an entry twice.
+                Ok(name) if found.contains(&name) => {}
+                Ok(name) => found.push(name),
+                Err(_) => return Observed::Unknown(UnknownReason::Malformed),
+            }
+        }
+    }
+    match (found.pop(), found.is_empty()) {
+        (name, true) => Observed::Known(name),
+        (_, false) => Observed::Unknown(UnknownReason::NotOneEntry),
     }
 }
 

@@ -20,7 +20,6 @@ use crate::app::switches;
 use crate::domain::activation::{Standing, standing};
 use crate::domain::digest::digest;
 use crate::domain::identity;
-use crate::domain::membership::Member;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::{Closure, Observation, Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{Cause, Reactivation, doubtful};
@@ -380,7 +379,10 @@ impl<P: Ports> Flight<P> {
         let Ok(dn) = DistinguishedName::parse(&entry.entry.dn) else {
             return Groups::unknown(UnknownReason::Malformed);
         };
-        let user = Member { dn, uids: identity::uids(policy, &entry.entry) };
+        let user = match identity::member(policy, dn, &entry.entry) {
+            Ok(user) => user,
+            Err(reason) => return Groups::unknown(reason),
+        };
         let copied = match passage {
             Passage::Fresh(_) => {
                 let keys = user.keys();

@@ -4,6 +4,7 @@
 mod flight;
 mod gate;
 mod look;
+mod naming;
 mod preview;
 mod recent;
 mod unchanged;
@@ -28,6 +29,7 @@ use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{Cause, is_to_be_deleted};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
+use crate::domain::principal;
 use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
@@ -264,7 +266,9 @@ impl<P: Ports> SignOns<P> {
         if !self.shared.config.enabled || !self.shared.records.has_barred(directory) {
             return false;
         }
-        let Ok(dn) = DistinguishedName::from_bytes(name) else { return false };
+        let Some(dn) = principal::entry_of(name) else {
+            return self.is_barred_account(directory, name);
+        };
         let known = self.shared.records.located(directory, dn.normalized());
         known.iter().any(|stored| stored.record.is_barred())
     }
@@ -387,7 +391,7 @@ impl<P: Ports> SignOns<P> {
         if !self.shared.config.enabled || policy.user_types.is_empty() {
             return None;
         }
-        let dn = DistinguishedName::from_bytes(name).ok()?;
+        let dn = principal::entry_of(name)?;
         if dn.is_root() || dn == policy.service_account {
             return None;
         }

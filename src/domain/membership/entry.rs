@@ -1,6 +1,7 @@
 //! What the graph is made of: groups and users as the directory gives them.
 
 use crate::domain::record::{Group, UpstreamId};
+use crate::domain::sid::Sid;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 
 /// What a filter has around a name: the attribute, tags and lengths.
@@ -31,12 +32,14 @@ pub struct Member {
     pub dn: DistinguishedName,
     /// The values of `uid` that groups may name a user by; none for a group.
     pub uids: Vec<String>,
+    /// The group that holds a user without saying so, in Active Directory.
+    pub primary_group: Option<Sid>,
 }
 
 impl Member {
     /// One whom groups name by DN alone.
     pub fn by_dn(dn: DistinguishedName) -> Self {
-        Self { dn, uids: Vec::new() }
+        Self { dn, uids: Vec::new(), primary_group: None }
     }
 
     /// How much of a filter its names take: their bytes, and what stands around each.

@@ -4,6 +4,7 @@ pub mod attribute;
 mod entry;
 mod flatten;
 pub mod graph;
+pub mod range;
 
 pub use attribute::{MemberAttribute, MemberRule, has_bits, members};
 pub use entry::{GroupEntry, Member, MemberKey, UserEntry};

@@ -46,7 +46,8 @@ enum Step {
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Has the bind go so, if it can: a name and a password, to a directory that has this.
     pub(super) fn bind_fast(&mut self, directory: usize) -> bool {
-        if self.binding.kind != BindKind::Named {
+        // Whose entry another name leads to is asked on the user's own connection.
+        if self.binding.kind != BindKind::Named || self.came_by_another_name() {
             return false;
         }
         let shared = &self.gateway.directory(directory).shared;

@@ -15,7 +15,7 @@ use bindgate::domain::replication::Decision;
 use bindgate::domain::strategy::{Choice, Strategy};
 use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 /// Two directories: "corp" has a copy and may be behind, "lab" could not be asked.
 #[derive(Default)]

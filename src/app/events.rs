@@ -472,7 +472,7 @@ pub enum Event<'a> {
     /// The store writes again.
     StoreRecovered,
     /// A sign-on would have left a protected group without anybody: that part of it is held.
-    ChangeHeld {
+    GroupProtected {
         /// The directory.
         directory: &'a str,
         /// Whose sign-on, by upstream id.

@@ -374,7 +374,7 @@ pub(super) struct Instruments {
     pub(super) added: Counter,
     pub(super) removed: Counter,
     pub(super) switch_changes: Counter,
-    pub(super) changes_held: Counter,
+    pub(super) groups_protected: Counter,
     pub(super) groups_skipped: Counter,
     reconciled: [Counter; OUTCOMES.len()],
     pub(super) deleted: Counter,
@@ -417,7 +417,7 @@ impl Instruments {
             removed: counter(r, table::MEMBERSHIPS_REMOVED_TOTAL, &[]),
             switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
             groups_skipped: counter(r, table::GROUPS_SKIPPED_TOTAL, &[]),
-            changes_held: counter(r, table::CHANGES_HELD_TOTAL, &[]),
+            groups_protected: counter(r, table::GROUPS_PROTECTED_TOTAL, &[]),
             reconciled: OUTCOMES
                 .map(|outcome| counter(r, table::RECONCILED_TOTAL, &[outcome.name()])),
             deleted: counter(r, table::RECORDS_DELETED_TOTAL, &[]),

@@ -163,7 +163,7 @@ fn account(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             let group = Quoted(group.as_bytes());
             write!(f, "GROUP directory={} dn={group} skipped", Word(directory))
         }
-        Event::ChangeHeld { directory, user, group } => {
+        Event::GroupProtected { directory, user, group } => {
             let (user, group) = (Quoted(user.as_bytes()), Quoted(group.as_bytes()));
             write!(f, "HELD directory={} user={user} protected group={group}", Word(directory))
         }
@@ -371,7 +371,7 @@ mod tests {
             r#"GROUP directory=corp dn="cn=A" skipped"#,
         );
         check(
-            Event::ChangeHeld { directory: "corp", user: "u1", group: "g1" },
+            Event::GroupProtected { directory: "corp", user: "u1", group: "g1" },
             r#"HELD directory=corp user="u1" protected group="g1""#,
         );
         check(Event::LimitHit { limit: "max_clients", peer: None }, "LIMIT max_clients hit");

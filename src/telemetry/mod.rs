@@ -181,7 +181,9 @@ impl Inner {
         let instruments = &self.instruments;
         match *event {
             Event::SignOn { .. } => return self.count_sign_on(event),
-            Event::SwitchChanged { .. } | Event::ChangeHeld { .. } | Event::GroupSkipped { .. } => {
+            Event::SwitchChanged { .. }
+            | Event::GroupProtected { .. }
+            | Event::GroupSkipped { .. } => {
                 return self.count_rules(event);
             }
             Event::Reconciled { .. }
@@ -249,8 +251,8 @@ impl Inner {
                 instruments.groups_skipped.increment(1);
                 Urgency::Joined(Level::INFO, &self.skipped)
             }
-            Event::ChangeHeld { .. } => {
-                instruments.changes_held.increment(1);
+            Event::GroupProtected { .. } => {
+                instruments.groups_protected.increment(1);
                 Urgency::Joined(Level::WARN, &self.held)
             }
             _ => {

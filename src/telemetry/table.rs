@@ -107,7 +107,7 @@ metrics_table! {
         "Memberships that ended.";
     RECONCILED_TOTAL: Counter "bindgate_reconciled_total" ["outcome"]
         "Looks at users that did not sign on, by what they did to the record.";
-    CHANGES_HELD_TOTAL: Counter "bindgate_changes_held_total" []
+    GROUPS_PROTECTED_TOTAL: Counter "bindgate_groups_protected_total" []
         "Groups that a sign-on would have left without anybody, though they are protected.";
     GROUPS_SKIPPED_TOTAL: Counter "bindgate_groups_skipped_total" []
         "Groups that sign-ons left out since they are not kept and none is to be made.";

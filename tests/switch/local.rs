@@ -159,7 +159,7 @@ fn s7_3_no_sign_on_leaves_a_protected_group_without_anybody() {
         (!audit["items"].as_array()?.is_empty()).then_some(())
     });
     assert!(gateway.metrics().lines().any(|line| {
-        line.strip_prefix("bindgate_changes_held_total ").is_some_and(|count| count != "0")
+        line.strip_prefix("bindgate_groups_protected_total ").is_some_and(|count| count != "0")
     }));
     slapd.admin().join(&tree::group("B"), &bob);
     assert_eq!(gateway.sign_on(&bob, "pw-bob"), 0);

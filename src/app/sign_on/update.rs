@@ -148,7 +148,7 @@ impl<E: Events> Update<'_, E> {
         let held = shared.turns.hold(&shared.records, self.user_type, stored, plan).await;
         for group in &held.groups {
             let (directory, user) = (&self.key.directory, self.key.upstream_id.as_str());
-            shared.events.emit(&Event::ChangeHeld { directory, user, group: group.as_str() });
+            shared.events.emit(&Event::GroupProtected { directory, user, group: group.as_str() });
         }
         if !held.groups.is_empty() {
             shared.remark(self.key, "held", |row| held.row(row), self.cause);

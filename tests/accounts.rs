@@ -13,8 +13,12 @@ mod barred;
 mod disabled;
 #[path = "accounts/given.rs"]
 mod given;
+#[path = "accounts/mass.rs"]
+mod mass;
 #[path = "accounts/others.rs"]
 mod others;
+#[path = "accounts/restricted.rs"]
+mod restricted;
 #[path = "accounts/unseen.rs"]
 mod unseen;
 

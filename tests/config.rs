@@ -369,8 +369,6 @@ fn keys_of_later_versions_are_refused_by_name() {
     let base = "base = \"ou=groups,dc=example,dc=com\"";
     check(base, &format!("{base}\nresolve = \"token-groups\""), "\"token-groups\"", &words);
     check(base, &format!("{base}\nresolve = \"in-chain\""), "\"in-chain\"", &words);
-    let interval = "name = \"staff\"\nminimum_interval = \"1s\"";
-    check("name = \"staff\"", interval, "minimum_interval", &words);
 }
 
 #[test]

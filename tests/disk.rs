@@ -20,6 +20,8 @@ use support::tree::{self, Extra, extra_group, extra_uid};
 /// An input or output error, and a disk without room.
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
+/// A file system that was made read-only, as Linux does when its disk fails.
+const EROFS: i32 = 30;
 const PEOPLE: usize = 150;
 
 struct Stage {
@@ -129,10 +131,39 @@ fn s8_3_whichever_write_fails_nothing_is_told_of_that_is_not_on_disk() {
 
 #[test]
 fn s10_8_with_a_full_disk_binds_are_answered_readiness_is_red_and_it_recovers() {
+    check_without_a_disk(ENOSPC);
+}
+
+#[test]
+fn s10_8_with_a_store_that_turns_read_only_binds_are_answered_and_it_recovers() {
+    check_without_a_disk(EROFS);
+}
+
+/// Without its records a gateway does not know who is shut out: it does not begin to serve.
+#[test]
+fn s10_8_with_a_store_that_is_read_only_from_the_start_it_says_so_and_does_not_serve() {
+    let mut stage = Stage::new();
+    assert_eq!(stage.sign_on(0), 0);
+    stage.gateway.stop();
+    let read_only = |settings: &mut support::settings::Settings| {
+        settings.preload("DISK_READONLY", "1".to_owned());
+    };
+    let said = stage.gateway.fails_to_start(read_only);
+    assert_eq!(said.code, 69, "{}", said.err);
+    let folder = stage.gateway.store().display().to_string();
+    assert!(said.err.contains(&folder) && said.err.contains("Read-only"), "{}", said.err);
+    stage
+        .gateway
+        .restart(|settings| settings.environment.retain(|(name, _)| *name != "DISK_READONLY"));
+    assert!(stage.gateway.knows(&extra_uid(0)));
+}
+
+#[track_caller]
+fn check_without_a_disk(code: i32) {
     let mut stage = Stage::new();
     assert_eq!(stage.sign_on(0), 0);
     assert_eq!(stage.readiness(), 200);
-    stage.spoil(1, ENOSPC, true);
+    stage.spoil(1, code, true);
     let group = tree::group(&extra_group(0));
     stage.slapd.admin().join(&group, &tree::person(&extra_uid(0)));
     for user in [0, 1] {

@@ -24,6 +24,7 @@ use support::eventually;
 use support::gateway::{Gateway, group_names};
 use support::pdu::{self, Change};
 use support::raw::Raw;
+use support::settings::Settings;
 use support::slapd::{Options, Slapd};
 use support::tree::{self, Extra, NOBODY};
 
@@ -230,7 +231,7 @@ fn no_sign_on_shows_what_was_before_it() {
     let (seed, rounds) = (seed(), counted(500, 10_000));
     let mut dice = Dice::new(seed);
     let slapd = slapd();
-    let gateway = Gateway::before(slapd.port());
+    let gateway = gateway(slapd.port(), |_| {});
     until_complete(&gateway);
     let mut admin = slapd.admin();
     let (mut model, mut crowd) = (Model::new(), Crowd::before(&gateway));
@@ -265,6 +266,14 @@ fn some_binders(dice: &mut Dice) -> Vec<usize> {
     (0..LOOKED_AT).map(|step| (first + step * 3) % BINDERS).collect()
 }
 
+/// A gateway that believes what it sees: everybody is taken in and out here all the time.
+fn gateway(port: u16, change: impl FnOnce(&mut Settings)) -> Gateway {
+    Gateway::configured(port, |settings, _| {
+        settings.set("[directory.mass_change]", "enabled", "false");
+        change(settings);
+    })
+}
+
 /// At most one in a hundred sign-ons walked or learnt nothing.
 fn expect_few_walks(text: &str) {
     let read = |source: &str| {
@@ -280,7 +289,7 @@ fn expect_few_walks(text: &str) {
 /// Signs a person on before a copy of that kind; gives the metrics, and checks the groups.
 fn signed_on_with(key: &'static str, value: &str) -> String {
     let slapd = Slapd::start();
-    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+    let gateway = gateway(slapd.port(), |settings| {
         settings.set("[directory.groups]", key, value);
     });
     if value != "\"none\"" && value != "\"walk\"" {
@@ -314,7 +323,7 @@ fn without_a_copy_the_directory_is_asked() {
 #[test]
 fn a_sign_on_of_an_unchanged_user_asks_only_how_far_the_directory_has_got() {
     let slapd = slapd();
-    let gateway = Gateway::before(slapd.port());
+    let gateway = gateway(slapd.port(), |_| {});
     until_complete(&gateway);
     let searches = |uid: &str| {
         let asked = || {

@@ -23,6 +23,8 @@ mod files;
 mod mutations;
 #[path = "fuzz/mutator.rs"]
 mod mutator;
+#[path = "fuzz/relay_seeds.rs"]
+mod relay_seeds;
 #[path = "fuzz/seeds.rs"]
 mod seeds;
 #[path = "fuzz/sockets.rs"]

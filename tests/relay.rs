@@ -19,6 +19,8 @@ mod clients;
 mod controls;
 #[path = "relay/door.rs"]
 mod door;
+#[path = "relay/fast_bind.rs"]
+mod fast_bind;
 #[path = "relay/hostile.rs"]
 mod hostile;
 #[path = "relay/kerberos.rs"]

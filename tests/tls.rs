@@ -8,10 +8,14 @@
 
 mod support;
 
+#[path = "tls/apart.rs"]
+mod apart;
 #[path = "tls/clients.rs"]
 mod clients;
 #[path = "tls/confidentiality.rs"]
 mod confidentiality;
+#[path = "tls/crate_ldap3.rs"]
+mod crate_ldap3;
 #[path = "tls/external.rs"]
 mod external;
 #[path = "tls/handshakes.rs"]
@@ -22,6 +26,8 @@ mod like_slapd;
 mod reload;
 #[path = "tls/start_tls.rs"]
 mod start_tls;
+#[path = "tls/unchanged.rs"]
+mod unchanged;
 #[path = "tls/upstream.rs"]
 mod upstream;
 

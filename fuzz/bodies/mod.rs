@@ -1,6 +1,7 @@
 //! Fuzz bodies: plain functions of bytes, each of which panics if what it states does not hold.
 //! Called by the targets of cargo-fuzz, by the replay of the committed corpus, and by mutations.
 
+pub(crate) mod bind_steps;
 pub(crate) mod certificate;
 pub(crate) mod connection;
 pub(crate) mod controls;
@@ -9,8 +10,11 @@ pub(crate) mod filter;
 pub(crate) mod framing;
 pub(crate) mod names;
 pub(crate) mod operations;
+pub(crate) mod references;
+pub(crate) mod root;
 pub(crate) mod session;
 pub(crate) mod sync;
+pub(crate) mod transactions;
 
 // What the connection is played with: the fakes of the tests of the clients' side.
 #[path = "../../tests/frontend/fakes.rs"]
@@ -53,6 +57,10 @@ pub(crate) const BODIES: &[(&str, Body)] = &[
     ("filter_text", filter::text),
     ("dn", names::dn),
     ("attribute", names::attribute),
+    ("sasl", bind_steps::body),
+    ("referral", references::body),
+    ("transaction", transactions::body),
+    ("root_dse", root::body),
     ("session", session::body),
     ("connection", connection::body),
 ];

@@ -3,9 +3,8 @@
 use super::answer::{List, Refusal};
 use super::json::rfc3339;
 use super::server::TokenName;
-use crate::app::oversight::{Decided, Decisions};
+use crate::app::oversight::{Decided, Decisions, Held};
 use crate::app::ports::{Catalogue, Clock, Events};
-use crate::app::saved::HeldLoss;
 use crate::domain::replication::Decision;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
@@ -29,10 +28,12 @@ pub(super) fn routes<C: Catalogue, K: Clock, E: Events>(decisions: Shared<C, K, 
 struct HeldJson {
     id: String,
     directory: String,
-    /// What it is: a loss of groups is all that there is so far.
+    /// What it is: `group-loss`, `mass-change` or `last-groups`.
     kind: &'static str,
     since: String,
-    /// How many groups are gone.
+    /// What is counted: `groups`, or `users`.
+    counts: &'static str,
+    /// How many groups are gone, or how many users' groups would be.
     gone: usize,
     /// Of how many.
     of: usize,
@@ -45,14 +46,15 @@ struct HeldJson {
 }
 
 impl HeldJson {
-    fn new(directory: &str, loss: HeldLoss, released: bool) -> Self {
+    fn new(loss: Held, released: bool) -> Self {
         Self {
             id: loss.id,
-            directory: directory.to_string(),
-            kind: "group-loss",
+            directory: loss.directory.to_string(),
+            kind: loss.kind.name(),
             since: rfc3339(loss.since),
-            gone: loss.total.saturating_sub(loss.left),
-            of: loss.total,
+            counts: loss.kind.counts(),
+            gone: loss.gone,
+            of: loss.of,
             examples: loss.examples,
             decision: loss.decision.name(),
             released,
@@ -64,7 +66,7 @@ async fn list<C: Catalogue, K: Clock, E: Events>(
     State(decisions): State<Shared<C, K, E>>,
 ) -> Json<List<HeldJson>> {
     let held = decisions.held().into_iter();
-    let items = held.map(|(directory, loss)| HeldJson::new(&directory, loss, false)).collect();
+    let items = held.map(|loss| HeldJson::new(loss, false)).collect();
     Json(List { items, next: None })
 }
 
@@ -94,6 +96,6 @@ async fn decide<C: Catalogue, K: Clock, E: Events>(
     let Path(id) = id.map_err(|error| Refusal::BadRequest(error.body_text()))?;
     let deciding = async move { decisions.decide(&id, decision, who).await };
     let decided = tokio::spawn(deciding).await.map_err(|_| Refusal::Internal)??;
-    let Decided { directory, loss, is_released } = decided;
-    Ok(Json(HeldJson::new(&directory, loss, is_released)))
+    let Decided { loss, is_released } = decided;
+    Ok(Json(HeldJson::new(loss, is_released)))
 }

@@ -2,6 +2,7 @@
 //!
 //! No event holds a password or an attribute's value.
 
+use super::oversight::HeldKind;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::UserKey;
@@ -112,6 +113,8 @@ pub enum SignOnOutcome {
     Created,
     /// It was changed.
     Changed,
+    /// It was brought up to date so lately that it was left alone (`minimum_interval`).
+    Recent,
     /// The switch is off: it was left alone.
     SwitchedOff,
     /// The entry belongs to no user type.
@@ -131,6 +134,7 @@ impl SignOnOutcome {
             Self::Unchanged => "unchanged",
             Self::Created => "created",
             Self::Changed => "changed",
+            Self::Recent => "recent",
             Self::SwitchedOff => "switched-off",
             Self::NotAUser => "not-a-user",
             Self::NotProvisioned => "not-provisioned",
@@ -295,6 +299,18 @@ pub enum Event<'a> {
         /// How long it took.
         elapsed: Duration,
     },
+    /// The record of a user who was missing for too long was deleted.
+    RecordDeleted {
+        /// The directory.
+        directory: &'a str,
+        /// The upstream id.
+        user: &'a str,
+    },
+    /// So many users wait to be looked at by the gateway itself.
+    ReconcileWaiting {
+        /// How many.
+        waiting: usize,
+    },
     /// A group that the configuration gives to users could not be found.
     GroupNotGiven {
         /// The directory.
@@ -335,6 +351,31 @@ pub enum Event<'a> {
         directory: &'a str,
         /// Who did it: a token's name.
         who: &'a str,
+    },
+    /// A loss of groups is held until somebody confirms or rejects it, or it passes (S3.8).
+    ChangeHeld {
+        /// The directory.
+        directory: &'a str,
+        /// The item.
+        id: &'a str,
+        /// What it is.
+        kind: HeldKind,
+        /// How many users were seen since the first of them lost groups.
+        seen: usize,
+    },
+    /// What was held has passed: the directory shows the groups again.
+    HeldPassed {
+        /// The directory.
+        directory: &'a str,
+        /// The item.
+        id: &'a str,
+    },
+    /// So many users of a directory have groups that are held.
+    UsersHeld {
+        /// The directory.
+        directory: &'a str,
+        /// How many.
+        users: usize,
     },
     /// Somebody said what a loss of groups is that is held.
     HeldDecided {
@@ -462,7 +503,7 @@ pub struct AuditEntry {
     pub cause: &'static str,
     /// Who: a token's name; empty for a sign-on.
     pub actor: String,
-    /// What happened: `created`, `changed`, `switch-changed`, `rollback-accepted`,
+    /// What happened: `created`, `changed`, `deleted`, `switch-changed`, `rollback-accepted`,
     /// `confirmed`, `rejected`.
     pub action: &'static str,
     /// Whose record it is about, if it is about one.

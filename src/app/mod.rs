@@ -2,6 +2,7 @@
 
 pub mod barrier;
 mod boarding;
+pub mod breaker;
 pub mod edits;
 pub mod events;
 pub mod flights;

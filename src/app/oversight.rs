@@ -78,6 +78,73 @@ pub struct DirectoryState {
 /// A future of some use case of administration's, which is not on any hot path.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What a loss of groups is that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldKind {
+    /// Groups that the service account does not see any more (K5).
+    GroupLoss,
+    /// Groups that many users would lose at once (S3.8).
+    MassChange,
+    /// All groups of one user (S3.8).
+    LastGroups,
+}
+
+impl HeldKind {
+    /// The name in JSON, in logs and in the audit.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GroupLoss => "group-loss",
+            Self::MassChange => "mass-change",
+            Self::LastGroups => "last-groups",
+        }
+    }
+
+    /// What is counted of it.
+    pub fn counts(self) -> &'static str {
+        match self {
+            Self::GroupLoss => "groups",
+            Self::MassChange | Self::LastGroups => "users",
+        }
+    }
+}
+
+/// A loss that is held, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its id.
+    pub id: String,
+    /// The directory.
+    pub directory: Arc<str>,
+    /// What it is.
+    pub kind: HeldKind,
+    /// Since when.
+    pub since: Timestamp,
+    /// How many are gone: groups, or users whose groups would go.
+    pub gone: usize,
+    /// Of how many: groups, or users who were seen since the first of them lost groups.
+    pub of: usize,
+    /// Names of some of them.
+    pub examples: Vec<String>,
+    /// What was said of it.
+    pub decision: Decision,
+}
+
+impl Held {
+    /// A loss that the live copy of a directory holds.
+    pub fn of_groups(directory: &Arc<str>, loss: HeldLoss) -> Self {
+        Self {
+            id: loss.id,
+            directory: directory.clone(),
+            kind: HeldKind::GroupLoss,
+            since: loss.since,
+            gone: loss.total.saturating_sub(loss.left),
+            of: loss.total,
+            examples: loss.examples,
+            decision: loss.decision,
+        }
+    }
+}
+
 /// The directories as the gateway knows them.
 pub trait Oversight: Send + Sync + 'static {
     /// Asks every directory how it stands.
@@ -87,11 +154,16 @@ pub trait Oversight: Send + Sync + 'static {
     /// or shown of one that does not say.
     fn progress(&self, directory: &str) -> Boxed<'_, Option<Progress>>;
 
-    /// All losses that are held, with the names of their directories.
-    fn held(&self) -> Vec<(Arc<str>, HeldLoss)>;
+    /// All losses that are held.
+    fn held(&self) -> Vec<Held>;
 
-    /// Says what the loss of that id is; `None` if it is not held.
-    fn decide(&self, id: &str, decision: Decision) -> Option<HeldLoss>;
+    /// Says what the loss of that id is, at that time; `None` if it is not held.
+    fn decide<'a>(
+        &'a self,
+        id: &'a str,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Boxed<'a, Result<Option<Held>, StoreError>>;
 
     /// Waits until the loss of that id is not held any more.
     fn released<'a>(&'a self, id: &'a str) -> Boxed<'a, ()>;
@@ -114,10 +186,8 @@ pub enum DecideError {
 /// What became of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
-    /// The directory.
-    pub directory: Arc<str>,
     /// The loss, with the decision.
-    pub loss: HeldLoss,
+    pub loss: Held,
     /// Whether it is held no more: what was confirmed counts.
     pub is_released: bool,
 }
@@ -143,8 +213,8 @@ impl<C: Catalogue, K: Clock, E: Events> Decisions<C, K, E> {
         self.oversight.directories().await
     }
 
-    /// All losses that are held, with the names of their directories.
-    pub fn held(&self) -> Vec<(Arc<str>, HeldLoss)> {
+    /// All losses that are held.
+    pub fn held(&self) -> Vec<Held> {
         self.oversight.held()
     }
 
@@ -178,22 +248,23 @@ impl<C: Catalogue, K: Clock, E: Events> Decisions<C, K, E> {
     ) -> Result<Decided, DecideError> {
         let _turn = self.turn.lock().await;
         let not_held = || DecideError::NotHeld(id.to_owned());
-        let held = self.oversight.held().into_iter().find(|(_, loss)| loss.id == id);
-        let (directory, loss) = held.ok_or_else(not_held)?;
+        let held = self.oversight.held().into_iter().find(|loss| loss.id == id);
+        let loss = held.ok_or_else(not_held)?;
         if loss.decision != decision {
             let action = match decision {
                 Decision::Confirmed => "confirmed",
                 Decision::Open | Decision::Rejected => "rejected",
             };
-            let (left, total, was) = (loss.left, loss.total, loss.decision.name());
-            let detail = format!("{directory}: {id}, {left} of {total} groups are left, was {was}");
+            let detail = describe(&loss);
             self.catalogue.note(None, self.row(action, detail, who)).await?;
-            self.events.emit(&Event::HeldDecided { directory: &directory, id, decision, who });
+            let directory = &loss.directory;
+            self.events.emit(&Event::HeldDecided { directory, id, decision, who });
         }
-        let loss = self.oversight.decide(id, decision).ok_or_else(not_held)?;
+        let decided = self.oversight.decide(id, decision, self.clock.now()).await?;
+        let loss = decided.ok_or_else(not_held)?;
         let is_released = decision == Decision::Confirmed
             && timeout(RELEASE_PATIENCE, self.oversight.released(id)).await.is_ok();
-        Ok(Decided { directory, loss, is_released })
+        Ok(Decided { loss, is_released })
     }
 
     fn row(&self, action: &'static str, detail: String, who: &str) -> AuditEntry {
@@ -205,6 +276,24 @@ impl<C: Catalogue, K: Clock, E: Events> Decisions<C, K, E> {
             action,
             user: None,
             detail,
+        }
+    }
+}
+
+/// What is decided on, for the audit.
+fn describe(loss: &Held) -> String {
+    let Held { id, directory, gone, of, .. } = loss;
+    let was = loss.decision.name();
+    match loss.kind {
+        HeldKind::GroupLoss => {
+            format!("{directory}: {id}, {} of {of} groups are left, was {was}", of - gone)
+        }
+        HeldKind::MassChange => {
+            format!("{directory}: {id}, groups of {gone} of {of} users would go, was {was}")
+        }
+        HeldKind::LastGroups => {
+            let user = loss.examples.first().map_or("", String::as_str);
+            format!("{directory}: {id}, all groups of user {user:?} would go, was {was}")
         }
     }
 }

@@ -7,6 +7,7 @@ mod no_replica;
 pub use no_replica::NoReplica;
 
 use super::events::{AuditEntry, Event};
+use super::reconcile::Changes;
 use crate::domain::change::Change;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
@@ -221,6 +222,27 @@ pub trait Shared: Clone + Send + Sync + 'static {
 
     /// The directory refused a proxied request: it is not taken to grant that until asked anew.
     fn denied(&self);
+
+    /// A seat as [`Shared::proxied`] gives, on a connection that nobody else asks on: for what
+    /// leaves something behind there.
+    fn apart(&self, _source: IpAddr, _name: &[u8]) -> Result<Self::Seat, NoSeat> {
+        Err(NoSeat::NotGranted)
+    }
+
+    /// A seat for binds, on connections on which many are under way at a time and which no bind
+    /// changes (Active Directory's fast bind). `None` if the directory is not known to have such.
+    fn fast_bind(&self, _source: IpAddr) -> Option<Self::Seat> {
+        None
+    }
+}
+
+/// Why there is no seat apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSeat {
+    /// The directory is not known to grant proxied authorisation, or the name is no DN.
+    NotGranted,
+    /// There are as many as there may be; the name is the limit's.
+    Full(&'static str),
 }
 
 /// One client's part in shared connections. Dropping it abandons what it has under way.
@@ -388,6 +410,11 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// Asks the directory for what has changed, in case it does not tell by itself.
     fn poll(&self) -> impl Future<Output = Result<(), Gone>> + Send;
 
+    /// Waits until the copy has changed, and tells of it once; never where it tells of nothing.
+    fn changed(&self) -> impl Future<Output = Changes> + Send {
+        std::future::pending()
+    }
+
     /// Looks into the copy. The copy stands still meanwhile, so this should not take long.
     fn read<T>(&self, look: impl FnOnce(&Graph) -> T) -> T;
 }
@@ -508,6 +535,13 @@ pub trait Catalogue: Records {
         directory: &str,
         user_type: &str,
         value: Option<Switch>,
+        audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Deletes a record that is at this version; the answer comes once that is on disk.
+    fn delete(
+        &self,
+        key: &UserKey,
+        version: u64,
         audit: AuditEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Adds a row to the audit, and, if a directory is named, forgets with it how far that was seen

@@ -4,6 +4,7 @@
 //! held goes with it, as does the number of groups that it was held against.) How far a directory
 //! was seen to have got is kept with the records.
 
+use super::oversight::Boxed;
 use super::ports::StoreError;
 use crate::domain::record::UpstreamId;
 use crate::domain::replication::{Decision, Kept, Witnesses};
@@ -88,6 +89,28 @@ pub trait ReplicaStore: Send + Sync + 'static {
 
     /// Whether everything that was written is, or will be, on disk.
     fn is_kept(&self) -> bool;
+}
+
+/// Where the breaker of a directory keeps what is held, and what it asks of the records.
+pub trait HeldChanges: Send + Sync + 'static {
+    /// What was kept; `None` if nothing was.
+    fn kept(&self, directory: &str) -> Option<String>;
+
+    /// Keeps a text, or nothing; the answer comes once that is on disk.
+    fn keep<'a>(
+        &'a self,
+        directory: &'a str,
+        text: Option<String>,
+    ) -> Boxed<'a, Result<(), StoreError>>;
+
+    /// The users whose last observation is held. Looks at all records.
+    fn held_users(&self, directory: &str) -> Vec<UpstreamId>;
+
+    /// How many users have signed on at that time or later; counting may stop at `enough`.
+    fn signed_on_since(&self, directory: &str, since: Timestamp, enough: usize) -> usize;
+
+    /// The name of a user who has a record.
+    fn name_of(&self, directory: &str, user: &UpstreamId) -> Option<String>;
 }
 
 /// How far a directory was seen to have got, for the store, which asks before it writes.

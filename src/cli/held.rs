@@ -31,14 +31,29 @@ pub(super) fn reject(client: &Client, id: &str, format: Format) -> Result<String
 fn said(answer: &Value, meaning: &str, format: Format) -> String {
     match format {
         Format::Json => pretty(answer),
-        Format::Text => format!(
-            "{}: {}, {} of {} groups of {} are gone; {meaning}\n",
-            text(&answer["id"]),
-            text(&answer["decision"]),
-            text(&answer["gone"]),
-            text(&answer["of"]),
-            text(&answer["directory"])
-        ),
+        Format::Text => {
+            let (id, decision) = (text(&answer["id"]), text(&answer["decision"]));
+            format!("{id}: {decision}, {}; {meaning}\n", what_of(answer))
+        }
+    }
+}
+
+/// What would be lost, and where.
+fn what_of(held: &Value) -> String {
+    let (what, directory) = (what(held), text(&held["directory"]));
+    match held["kind"].as_str() {
+        Some("mass-change" | "last-groups") => format!("{what} of {directory} would go"),
+        _ => format!("{what} of {directory} are gone"),
+    }
+}
+
+/// What would be lost.
+fn what(held: &Value) -> String {
+    let (gone, of) = (text(&held["gone"]), text(&held["of"]));
+    match held["kind"].as_str() {
+        Some("mass-change") => format!("groups of {gone} users"),
+        Some("last-groups") => "all groups of one user".to_owned(),
+        _ => format!("{gone} of {of} groups"),
     }
 }
 
@@ -51,7 +66,7 @@ fn listing(answer: &Value) -> String {
             text(&held["directory"]),
             text(&held["since"]),
             text(&held["decision"]),
-            format!("{} of {} groups", text(&held["gone"]), text(&held["of"])),
+            what(held),
             examples.map(text).collect::<Vec<_>>().join("\n"),
         ]);
     }

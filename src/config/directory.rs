@@ -6,6 +6,7 @@ use super::reader::{FileKind, Reader, Section};
 use super::relay::{self, Here};
 use super::user_type::user_types;
 use super::value::{self, Mistake};
+use crate::domain::mass_change::{self, Many};
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, ReplicaPolicy, Resolve};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
@@ -86,6 +87,7 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
     let account = service_account(r, section);
     let upstream = reach(r, section, name.as_ref(), account.as_ref());
     let groups = group_policy(r, section, suffixes.as_deref());
+    let mass_change = mass_change(r, section);
     let relay = relay::relay_policy(r, section, here);
     let takes_groups = groups.as_ref().is_none_or(Option::is_some);
     let user_types = user_types(r, section, suffixes.as_deref(), takes_groups);
@@ -107,8 +109,27 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
         user_types: user_types?,
     };
     let default = section.get("default").map_or_else(|| section.span(), Spanned::span);
-    let directory = Directory { upstream: upstream?, policy, relay: relay? };
+    let (relay, mass_change) = (relay?, mass_change?);
+    let directory = Directory { upstream: upstream?, policy, relay, mass_change };
     Some(Read { directory, name: name.span(), suffixes, default })
+}
+
+fn mass_change<'d>(r: &mut Reader<'d>, directory: &Section<'d>) -> Option<mass_change::Limits> {
+    let section = r.section(directory, "directory.mass_change");
+    let enabled = r.flag(&section, "enabled");
+    let window = r.duration(&section, "window");
+    let share = r.count(&section, "share");
+    let least_users = r.amount(&section, "least_users");
+    let groups = r.amount(&section, "groups");
+    let last_groups = r.amount(&section, "last_groups");
+    Some(mass_change::Limits {
+        many: if enabled? { Many::Held } else { Many::Believed },
+        window: window?,
+        share: share?,
+        least_users: least_users?,
+        groups: groups?,
+        last_groups: last_groups.map(|least| (least > 0).then_some(least))?,
+    })
 }
 
 fn reach<'d>(
@@ -133,6 +154,7 @@ fn reach<'d>(
     let max_outstanding_upstream = r.amount(section, "max_outstanding_upstream");
     let max_outstanding_anonymous = r.amount(section, "max_outstanding_anonymous");
     let max_shared_connections = r.amount(section, "max_shared_connections");
+    let max_connections_apart = r.amount(section, "max_connections_apart");
     let max_inbox = r.size(section, "max_inbox");
     let inbox_timeout = r.duration(section, "inbox_timeout");
     let proxied_authorisation = r.flag(section, "proxied_authorisation");
@@ -170,6 +192,7 @@ fn reach<'d>(
         max_outstanding_upstream: max_outstanding_upstream?,
         max_outstanding_anonymous: max_outstanding_anonymous?,
         max_shared_connections: max_shared_connections?,
+        max_connections_apart: max_connections_apart?,
         max_inbox: max_inbox?,
         inbox_timeout: inbox_timeout?,
         proxied_authorisation: proxied_authorisation?,

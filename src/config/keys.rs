@@ -150,6 +150,10 @@ pub const SECTIONS: &[SectionInfo] = &[
         "directory.serve",
         "What is added to entries that pass through, for clients that are bound.",
     ),
+    once(
+        "directory.mass_change",
+        "When losses of groups are held until somebody confirms or rejects them (`bindgate held`).",
+    ),
     often(
         "directory.user_type",
         "Which entries are users of one kind, and what applies to them. The first that fits wins.",
@@ -196,6 +200,8 @@ pub const KEYS: &[Key] = &[
         "How clients reach this gateway, for referrals = \"rewrite\"; without it the first address that it listens on."),
     key("listen", "require_confidentiality", Flag, Optional("true"),
         "Whether passwords that come in clear are refused (confidentialityRequired); if this is left out they are, except over loopback."),
+    key("listen", "bind_only", Flag, Default("false"),
+        "Whether clients do nothing here but bind: all else is refused (unwillingToPerform), and binds go by Active Directory's fast bind where the directory has it."),
     key("listen", "proxy_protocol", List(NETWORK), Default("[]"),
         "Balancers whose connections begin with a PROXY protocol version 2 header, and nobody else's do."),
     key("listen", "max_message_size", Size(KIB, 256 * MIB), Default("\"4MiB\""),
@@ -292,6 +298,8 @@ pub const KEYS: &[Key] = &[
         "How long a user may be unobserved; what a live copy shows is looked at without delay."),
     key("reconcile", "per_second", Count(1, 10_000), Default("10"),
         "How many users are looked at in a second at most."),
+    key("reconcile", "max_waiting", Count(1, 10_000_000), Default("10000"),
+        "The most users that wait to be looked at; others are found again in the next round."),
 
     key("throttle", "enabled", Flag, Default("true"),
         "Whether a source that keeps failing is held back."),
@@ -342,6 +350,8 @@ pub const KEYS: &[Key] = &[
         "The most operations at a time on one connection that was never bound."),
     key("directory", "max_shared_connections", Count(1, 4096), Default("4"),
         "The most connections that clients share, for each worker: so many for those without a bind, and so many for proxied sessions."),
+    key("directory", "max_connections_apart", Count(0, 65_536), Default("64"),
+        "The most sessions, bound by certificate, that have a connection of the service account for themselves: for pages and extended operations."),
     key("directory", "max_inbox", Size(KIB, GIB), Default("\"1MiB\""),
         "The most bytes of answers from a shared connection that wait for one client; then that connection is not read."),
     key("directory", "inbox_timeout", Duration(100, HOUR), Default("\"30s\""),
@@ -415,6 +425,19 @@ pub const KEYS: &[Key] = &[
     key("directory.groups.canary", "interval", Duration(SECOND, DAY), Default("\"30s\""),
         "How long one look counts."),
 
+    key("directory.mass_change", "enabled", Flag, Default("true"),
+        "Whether losses are held that come to many users at once."),
+    key("directory.mass_change", "window", Duration(SECOND, 30 * DAY), Default("\"10m\""),
+        "How long losses are counted together."),
+    key("directory.mass_change", "share", Count(1, 100), Default("30"),
+        "More than this share of the users who have signed on meanwhile, in per cent, lose groups."),
+    key("directory.mass_change", "least_users", Count(2, 1_000_000), Default("20"),
+        "At least so many users lose groups; those before have lost them already."),
+    key("directory.mass_change", "groups", Count(1, 1_000_000), Default("1"),
+        "From so many groups on that a user loses at once the user is counted."),
+    key("directory.mass_change", "last_groups", Count(0, 1_000_000), Default("0"),
+        "A single user who has at least so many groups and would lose them all is held too; 0 holds nobody."),
+
     key("directory.serve", "member_of", Flag, Default("true"),
         "Whether users and groups bear all their groups, nested ones too, as memberOf, and filters and compares see them."),
     key("directory.serve", "member_of_usage", Choice(&["operational", "user"]), Default("\"operational\""),
@@ -442,6 +465,8 @@ pub const KEYS: &[Key] = &[
         "Whether a first sign-on makes a record."),
     key("directory.user_type", "update_attributes", Flag, Default("true"),
         "Whether later sign-ons change attributes; each may have a rule of its own beside this."),
+    key("directory.user_type", "minimum_interval", Duration(0, DAY), Default("\"0s\""),
+        "How long a record that was brought up to date is left as it is, whatever has changed meanwhile; the first sign-on after that applies it. 0 leaves none."),
     key("directory.user_type", "add_from_partial", Flag, Default("false"),
         "Whether groups that were seen are added although not all could be read; none is removed then."),
     key("directory.user_type", "default_groups", List(DN), Default("[]"),
@@ -458,6 +483,8 @@ pub const KEYS: &[Key] = &[
         "What a bind is answered that takes a user back whose groups are unknown: unavailable, or success without any."),
     key("directory.user_type", "missing_grace", Duration(0, 10 * 365 * DAY), Default("\"30d\""),
         "How long a user whose entry is gone is only missing."),
+    key("directory.user_type", "after_grace", Choice(&["keep", "delete"]), Default("\"keep\""),
+        "What becomes of a record whose user is missing for longer than missing_grace: it stays, or is deleted; one that an admin has shut out stays."),
     key("directory.user_type", "parking_group", Text(DN), Optional("\"cn=deprovisioned,ou=gateway,dc=example,dc=com\""),
         "The group that a user is put into who was missing for longer; of the directory, or a name of your own."),
 
@@ -475,8 +502,7 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 
 /// Keys that have their name already and do nothing yet: writing one is an error, so that nobody
 /// relies on a switch that is not there.
-pub(super) const NOT_YET: &[(&str, &str)] =
-    &[("", "view"), ("directory", "kind"), ("directory.user_type", "minimum_interval")];
+pub(super) const NOT_YET: &[(&str, &str)] = &[("", "view"), ("directory", "kind")];
 
 /// Words of a choice that have their name already and do nothing yet.
 pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] =

@@ -46,6 +46,8 @@ pub struct Directory {
     pub policy: DirectoryPolicy,
     /// What applies to what clients ask it.
     pub relay: RelayPolicy,
+    /// What is too much at once.
+    pub mass_change: crate::domain::mass_change::Limits,
 }
 
 /// The whole configuration: the sum of its parts.

@@ -22,6 +22,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
     let tls = listen_tls(r, &section);
     let public_url = public_url(r, &section);
     let confidentiality = confidentiality(r, &section);
+    let bind_only = r.flag(&section, "bind_only");
     let proxy_protocol = r.list(&section, "proxy_protocol", value::network);
     let max_message_size = r.size(&section, "max_message_size");
     let max_outstanding = r.amount(&section, "max_outstanding");
@@ -59,6 +60,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         ldap,
         ldaps,
         public_url,
+        bind_only: bind_only?,
         proxy_protocol: plain(proxy_protocol?),
         tls,
         confidentiality: confidentiality?,
@@ -298,7 +300,13 @@ pub(super) fn reconcile<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<re
     let enabled = r.flag(&section, "enabled");
     let after = r.duration(&section, "after");
     let per_second = r.count(&section, "per_second");
-    Some(reconcile::Config { enabled: enabled?, after: after?, per_second: per_second? })
+    let max_waiting = r.amount(&section, "max_waiting");
+    Some(reconcile::Config {
+        enabled: enabled?,
+        after: after?,
+        per_second: per_second?,
+        max_waiting: max_waiting?,
+    })
 }
 
 /// Reads `[throttle]`.

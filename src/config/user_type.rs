@@ -6,7 +6,7 @@ use super::reader::{Reader, Section};
 use super::value;
 use super::value::Mistake;
 use crate::domain::policy::{
-    Absent, AttributeMapping, AttributeUpdate, GroupPattern, GroupSync, MissingPolicy,
+    Absent, AfterGrace, AttributeMapping, AttributeUpdate, GroupPattern, GroupSync, MissingPolicy,
     OnReactivateLocal, OnUnknown, Switch, UnknownReactivation, UserType,
 };
 use crate::proto::dn::DistinguishedName;
@@ -91,6 +91,7 @@ fn user_type<'d>(
     let on_unknown = r.choice(section, "on_unknown", &answers);
     let create = r.flag(section, "create");
     let update_attributes = r.flag(section, "update_attributes");
+    let minimum_interval = r.duration(section, "minimum_interval");
     let given = given(r, section);
     let lifecycle = lifecycle(r, section);
     let base = base?;
@@ -115,6 +116,7 @@ fn user_type<'d>(
         on_reactivate_local: lifecycle.local,
         unknown_reactivation: lifecycle.unknown,
         missing: lifecycle.missing,
+        minimum_interval: minimum_interval?,
     })
 }
 
@@ -186,13 +188,19 @@ fn lifecycle<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Lifecycle>
     ];
     let unknown = r.choice(section, "on_unknown_reactivation", &answers);
     let grace = r.duration(section, "missing_grace");
+    let ends = [("keep", AfterGrace::Keep), ("delete", AfterGrace::Delete)];
+    let then = r.choice(section, "after_grace", &ends);
     let parking =
         r.optional(section, "parking_group", |r, section, name| r.text(section, name, dn));
     Some(Lifecycle {
         disabled: disabled?.map(Spanned::into_inner),
         local: local?,
         unknown: unknown?,
-        missing: MissingPolicy { grace: grace?, parking: parking?.map(Spanned::into_inner) },
+        missing: MissingPolicy {
+            grace: grace?,
+            parking: parking?.map(Spanned::into_inner),
+            then: then?,
+        },
     })
 }
 

@@ -8,6 +8,7 @@ pub mod channel;
 pub mod csn;
 pub mod digest;
 pub mod identity;
+pub mod mass_change;
 pub mod matching;
 pub mod membership;
 pub mod observation;

@@ -63,6 +63,8 @@ pub enum UnknownReason {
     Visibility,
     /// A user whose groups are known does not have them any more.
     Canary,
+    /// Too many users would lose groups at once, or one would lose all: somebody has to confirm that.
+    Held,
     /// The store could not be read or written.
     Store,
     /// The groups were not asked for.
@@ -71,7 +73,7 @@ pub enum UnknownReason {
 
 impl UnknownReason {
     /// Every reason once; the number of `ResultCode` stands for any.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SizeLimit,
         Self::TimeLimit,
         Self::Timeout,
@@ -94,6 +96,7 @@ impl UnknownReason {
         Self::Paths,
         Self::Visibility,
         Self::Canary,
+        Self::Held,
         Self::Store,
         Self::NotAsked,
     ];
@@ -123,6 +126,7 @@ impl UnknownReason {
             Self::Paths => "paths",
             Self::Visibility => "visibility",
             Self::Canary => "canary",
+            Self::Held => "held",
             Self::Store => "store",
             Self::NotAsked => "not-asked",
         }

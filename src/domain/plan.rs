@@ -25,7 +25,7 @@ use groups::Extent;
 use lifecycle::Course;
 
 pub use attributes::doubtful;
-pub use lifecycle::missing;
+pub use lifecycle::{is_to_be_deleted, missing};
 pub use naming::user_name;
 
 /// The most changes that [`Plan::describe`] tells one by one; the rest is counted.

@@ -139,6 +139,17 @@ pub struct MissingPolicy {
     pub grace: std::time::Duration,
     /// The group of deprovisioned users that it is put into then, if any.
     pub parking: Option<DistinguishedName>,
+    /// Whether it is deleted then.
+    pub then: AfterGrace,
+}
+
+/// Whether a record outlives its entry by more than the grace period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterGrace {
+    /// It does.
+    Keep,
+    /// It is deleted.
+    Delete,
 }
 
 /// Names a group that is left alone: by its id, DN or name, without regard to case; `*` stands for
@@ -218,6 +229,9 @@ pub struct UserType {
     pub unknown_reactivation: UnknownReactivation,
     /// What becomes of a record whose entry is gone.
     pub missing: MissingPolicy,
+    /// How long a record that was brought up to date is left as it is at further sign-ons; zero for
+    /// not at all.
+    pub minimum_interval: std::time::Duration,
 }
 
 impl UserType {
@@ -241,7 +255,8 @@ impl UserType {
             disabled: None,
             on_reactivate_local: OnReactivateLocal::Review,
             unknown_reactivation: UnknownReactivation::Deny,
-            missing: MissingPolicy { grace: DEFAULT_GRACE, parking: None },
+            missing: MissingPolicy { grace: DEFAULT_GRACE, parking: None, then: AfterGrace::Keep },
+            minimum_interval: std::time::Duration::ZERO,
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Offer<'a> {
     pub carries: &'a dyn Fn(&[u8]) -> bool,
     /// Mechanisms that the gateway serves itself.
     pub mechanisms: &'a [&'a [u8]],
-    /// Whether the client may begin TLS.
+    /// Whether clients may begin TLS.
     pub start_tls: bool,
     /// Whether the client may ask as somebody else (RFC 4370).
     pub proxied_authorisation: bool,

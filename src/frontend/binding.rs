@@ -8,6 +8,7 @@
 //! upstream connection is closed.
 
 mod external;
+mod fast;
 
 pub(super) use external::Shown;
 
@@ -72,6 +73,8 @@ enum Stage<P: Ports> {
     AwaitsLink,
     /// It was sent under this messageID.
     Sent(UpstreamMessageId),
+    /// It goes on a connection for binds alone.
+    Fast(fast::Fast<P>),
     /// The directory said success and is asked, under this messageID, who it is of.
     Identifying { id: UpstreamMessageId, response: Vec<u8> },
     /// Its connection was found dead before a byte of the answer; it is to be sent again.
@@ -130,11 +133,12 @@ impl<P: Ports> Binding<P> {
 
     /// When the bind has taken too long. The wait for a connection has its own time-out.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.stage {
+        match &self.stage {
             Stage::None | Stage::Failed => None,
             // The turn's wait is bounded too.
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
             Stage::Sent(_) | Stage::Identifying { .. } => Some(self.deadline),
+            Stage::Fast(fast) => fast.is_sent().then_some(self.deadline),
             Stage::Vouching(_) | Stage::Gated(_) => Some(self.deadline),
         }
     }
@@ -248,12 +252,24 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             upstream.standing = Standing::Stranger;
             upstream.link().set_recallable(false);
         }
-        if current == Some(directory) {
+        if current == Some(directory) && !self.config.bind_only {
             self.send_bind(self.heard_at);
         } else {
-            self.part();
-            self.lease(directory, Purpose::Bind);
+            self.reach(directory, current);
         }
+    }
+
+    /// Sends the bind on the connection that is there, if that one leads to its directory, or on one
+    /// for binds alone, where sessions do nothing else; or asks for one.
+    fn reach(&mut self, directory: usize, current: Option<usize>) {
+        if self.config.bind_only && self.bind_fast(directory) {
+            return;
+        }
+        if current == Some(directory) {
+            return self.send_bind(self.heard_at);
+        }
+        self.part();
+        self.lease(directory, Purpose::Bind);
     }
 
     /// Whether the bind is of a source that keeps failing: then it has to wait for its turn, without
@@ -359,6 +375,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         match &mut self.binding.stage {
             Stage::None | Stage::AwaitsLink | Stage::Sent(_) => return false,
             Stage::Identifying { .. } => return false,
+            Stage::Fast(_) => return self.poll_fast(cx),
             Stage::Lost => {
                 self.binding.stage = Stage::AwaitsLink;
                 self.lease_fresh(self.binding.directory);
@@ -369,7 +386,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Poll::Ready(Ok(place)) => {
                     self.binding.place = Some(place);
                     self.binding.stage = Stage::AwaitsLink;
-                    self.lease(self.binding.directory, Purpose::Bind);
+                    self.reach(self.binding.directory, None);
                 }
                 Poll::Ready(Err(held)) => self.hold_back(held),
             },
@@ -419,7 +436,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
-            Stage::Vouching(_) => self.refuse_bind(reply::BIND_TIMED_OUT),
+            Stage::Vouching(_) | Stage::Fast(_) => self.refuse_bind(reply::BIND_TIMED_OUT),
             Stage::None | Stage::Failed => {}
             Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => {}
         }

@@ -86,6 +86,8 @@ pub struct Config {
     pub ldaps: Vec<SocketAddr>,
     /// The networks whose connections begin with a PROXY protocol header (`proxy_protocol`).
     pub proxy_protocol: Vec<Network>,
+    /// Whether clients do nothing but bind (`bind_only`).
+    pub bind_only: bool,
     /// How TLS is served.
     pub tls: Option<TlsConfig>,
     /// How clients reach this gateway, without a slash at the end (`public_url`); `None` if that is

@@ -141,8 +141,17 @@ pub(super) fn no_link(error: LinkError) -> Refusal {
     }
 }
 
-/// What needs a connection of one's own, of a session that was bound by a certificate and can have
-/// none: it would have to be bound again, without a password.
+/// More than a bind, where clients do nothing else.
+pub(super) const ONLY_BINDS: Refusal =
+    Refusal::new(ResultCode::UNWILLING_TO_PERFORM, "nothing but binds is served here");
+
+/// As many sessions that were bound by certificate have a connection of their own as may have one.
+pub(super) const TOO_MANY_APART: Refusal = Refusal::new(
+    ResultCode::BUSY,
+    "too many sessions that were bound by certificate have a connection of their own",
+);
+
+/// What a session that was bound by a certificate cannot have done by proxied authorisation.
 pub(super) const NOT_BY_PROXY: Refusal = Refusal::new(
     ResultCode::UNWILLING_TO_PERFORM,
     "not served to a session that was bound by certificate",

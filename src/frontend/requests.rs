@@ -168,6 +168,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn relay(&mut self, request: &Envelope<'_>) -> Taken {
+        if self.config.bind_only {
+            self.refuse(request, reply::ONLY_BINDS);
+            self.requests += 1;
+            return Taken::Yes;
+        }
         match self.serves(request) {
             Judged::Relayed => {}
             Judged::Waits => return Taken::Later,

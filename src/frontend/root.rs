@@ -48,7 +48,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let offer = Offer {
             carries: &|mechanism| relay.carries(mechanism),
             mechanisms: if self.external.is_some() { &[b"EXTERNAL"] } else { &[] },
-            start_tls: self.start_tls == StartTls::Offered,
+            // Also where it is on already, as slapd has it.
+            start_tls: self.start_tls != StartTls::NotOffered,
             proxied_authorisation: self.may_proxy(directory),
             referrals: relay.referrals,
         };

@@ -9,15 +9,20 @@ use super::outstanding::{Relayed, Way};
 use super::reply;
 use super::requests::Taken;
 use super::root;
-use super::upstream::Standing;
+use super::transactions;
+use super::upstream::{ENVELOPE_ROOM, Standing};
 use crate::app::events::{Closed, Event};
 use crate::app::gateway::SeatOf;
-use crate::app::ports::{Events, Link, Part, Ports, Responses, Seat, SeatNews, Shared, SharedId};
+use crate::app::ports::{
+    Events, Link, NoSeat, Part, Ports, Responses, Seat, SeatNews, Shared, SharedId,
+};
 use crate::domain::session::{BoundName, Session};
 use crate::domain::sharing;
 use crate::proto::ber::Reader;
 use crate::proto::dn::DistinguishedName;
-use crate::proto::envelope::{ClientMessageId, Envelope};
+use crate::proto::envelope::{CONTROLS, ClientMessageId, Envelope, write_with_body};
+use crate::proto::extended::ExtendedRequest;
+use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::{LdapResult, ResultCode};
 use std::task::{Context, Poll};
@@ -42,6 +47,8 @@ pub(super) struct Seated<P: Ports> {
     is_promised: bool,
     /// Whether the request at hand waits for a place.
     is_waiting: bool,
+    /// Whether nobody else asks on its connection.
+    is_apart: bool,
 }
 
 /// How many operations may be outstanding, and the key that says so.
@@ -102,9 +109,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// or ends.
     pub(super) fn relay_proxied(&mut self, request: &Envelope<'_>) -> Taken {
         if self.is_vouched_for && !sharing::is_stateless(request) {
-            self.refuse(request, reply::NOT_BY_PROXY);
-            self.requests += 1;
-            return Taken::Yes;
+            return self.relay_apart(request);
         }
         if !sharing::is_stateless(request) || !self.name_fits() {
             return self.end_for_want_of_a_lease();
@@ -123,6 +128,45 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.send_shared(request)
     }
 
+    /// A session that is vouched for was never bound at the directory. What leaves something behind
+    /// goes on a connection of the service account's that no other session asks on, and so does
+    /// whatever follows.
+    fn relay_apart(&mut self, request: &Envelope<'_>) -> Taken {
+        if self.seat.as_ref().is_some_and(|seated| seated.is_apart) && may_go_apart(request) {
+            return self.send_shared(request);
+        }
+        if may_go_apart(request) && !self.outstanding.is_empty() {
+            // Their answers come on the seat that is left.
+            return Taken::Later;
+        }
+        let directory = self.binding.directory();
+        let shared = &self.gateway.directory(directory).shared;
+        let seat = match &self.session {
+            Session::Bound(BoundName(name)) if may_go_apart(request) => {
+                shared.apart(self.peer.ip(), name)
+            }
+            _ => Err(NoSeat::NotGranted),
+        };
+        match seat {
+            Ok(seat) => {
+                self.sit(seat, Guise::Proxied, directory);
+                if let Some(seated) = &mut self.seat {
+                    seated.is_apart = true;
+                }
+                self.send_shared(request)
+            }
+            Err(why) => {
+                let full = matches!(why, NoSeat::Full(_));
+                self.refuse(
+                    request,
+                    if full { reply::TOO_MANY_APART } else { reply::NOT_BY_PROXY },
+                );
+                self.requests += 1;
+                Taken::Yes
+            }
+        }
+    }
+
     /// The session cannot go on; whatever it has under way is answered before that is said.
     fn end_for_want_of_a_lease(&mut self) -> Taken {
         self.refuse_outstanding(reply::LEASE_RECALLED);
@@ -131,7 +175,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn sit(&mut self, seat: SeatOf<P>, guise: Guise, directory: usize) {
-        self.seat = Some(Seated { seat, guise, directory, is_promised: false, is_waiting: false });
+        let (is_promised, is_waiting, is_apart) = (false, false, false);
+        self.seat = Some(Seated { seat, guise, directory, is_promised, is_waiting, is_apart });
     }
 
     fn send_shared(&mut self, request: &Envelope<'_>) -> Taken {
@@ -148,18 +193,25 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return Taken::Later;
         };
         self.only_binds = false;
-        self.note_shared(request, request.operation, id);
+        let is_paged = seated.is_apart && self.cookies.take(request);
+        self.note_shared(request, request.operation, id, is_paged);
         self.note_root(request, Way::Shared(id));
         self.note_served(Way::Shared(id));
         Taken::Yes
     }
 
-    fn note_shared(&mut self, request: &Envelope<'_>, operation: Operation, id: SharedId) {
+    fn note_shared(
+        &mut self,
+        request: &Envelope<'_>,
+        operation: Operation,
+        id: SharedId,
+        is_paged: bool,
+    ) {
         self.outstanding.push(Relayed {
             client: ClientMessageId(request.id),
             way: Way::Shared(id),
             has_controls: request.controls.is_some(),
-            is_paged: false,
+            is_paged,
             ends_transaction: false,
             operation,
             number: self.requests,
@@ -179,7 +231,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn cancel_shared(&mut self, request: &Envelope<'_>, id: SharedId) -> Taken {
         match self.seat.as_mut().and_then(|seated| seated.seat.cancel(id)) {
             Some(own) => {
-                self.note_shared(request, Operation::ExtendedRequest, own);
+                self.note_shared(request, Operation::ExtendedRequest, own, false);
                 let cancel = ClientMessageId(request.id);
                 self.outstanding.note_cancel(cancel, Way::Shared(id));
             }
@@ -312,8 +364,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.end_for_want_of_a_lease();
             return;
         }
-        if self.goes_on(&operation, code, None) {
+        let controls = controls_behind(body);
+        if self.goes_on(&operation, code, controls) {
             return;
+        }
+        if operation.is_paged {
+            let mut pdu = Vec::with_capacity(body.len() + ENVELOPE_ROOM);
+            write_with_body(operation.client.0, body, &mut pdu);
+            if let Ok(response) = Envelope::parse(&pdu) {
+                self.cookies.give(&response);
+            }
         }
         let code = self.relay_last(&operation, directory, content, body);
         self.outstanding.finish_way(operation.way);
@@ -362,4 +422,22 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let is_dn = || DistinguishedName::from_bytes(name).is_ok();
         *self.name_fits.get_or_insert_with(is_dn)
     }
+}
+
+/// Whether what leaves something behind can be done for a session that is vouched for. Its password
+/// proved nothing, so it does not change it; the control that says who asks is the gateway's own.
+fn may_go_apart(request: &Envelope<'_>) -> bool {
+    let changes_password = request.operation == Operation::ExtendedRequest
+        && ExtendedRequest::decode(request.content)
+            .is_ok_and(|extended| extended.name == oid::PASSWORD_MODIFY);
+    !changes_password
+        && !sharing::asks_as_another(request.controls)
+        && transactions::role(request).is_none()
+}
+
+/// The controls behind a response's operation.
+fn controls_behind(body: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(body);
+    reader.element().ok()?;
+    reader.optional(CONTROLS).ok()?.map(|element| element.content)
 }

@@ -10,6 +10,8 @@ pub const WHO_AM_I: &[u8] = b"1.3.6.1.4.1.4203.1.11.3";
 pub const PASSWORD_MODIFY: &[u8] = b"1.3.6.1.4.1.4203.1.11.1";
 /// Cancel (RFC 3909).
 pub const CANCEL: &[u8] = b"1.3.6.1.1.8";
+/// Fast bind (MS-ADTS 3.1.1.3.4.2.3).
+pub const FAST_BIND: &[u8] = b"1.2.840.113556.1.4.1781";
 /// Simple paged results (RFC 2696).
 pub const PAGED_RESULTS: &[u8] = b"1.2.840.113556.1.4.319";
 /// Proxied authorisation (RFC 4370).

@@ -1,22 +1,24 @@
-//! The certificates of the clients' side, read again on SIGHUP and when their files change. Clients
-//! that have shaken hands keep their sessions.
+//! The certificates of the clients' side, and those by which directories are trusted, read again on
+//! SIGHUP and when their files change. Who has shaken hands goes on.
 
 use crate::app::events::Event;
 use crate::app::ports::Events;
 use crate::frontend::{Reloaded, Tls};
 use crate::telemetry::Telemetry;
+use crate::upstream::Directory;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Whoever wants the files to be read at once.
+/// Whoever wants the files to be read at once: those of the clients' side, and those of the
+/// directories'.
 #[derive(Clone, Default)]
-pub(super) struct Bell(Arc<Notify>);
+pub(super) struct Bell(Arc<[Notify; 2]>);
 
 impl Bell {
     /// Has the files read.
     pub(super) fn ring(&self) {
-        self.0.notify_one();
+        self.0.iter().for_each(Notify::notify_one);
     }
 }
 
@@ -36,7 +38,7 @@ pub(super) async fn watch(tls: Tls, interval: Duration, bell: Bell, events: Tele
     let mut told = None;
     loop {
         let occasion = tokio::select! {
-            () = bell.0.notified() => Occasion::Asked,
+            () = bell.0[0].notified() => Occasion::Asked,
             () = tokio::time::sleep(interval), if !interval.is_zero() => Occasion::Time,
         };
         // Files may lie where reading takes long; what else runs here does not wait for them.
@@ -61,6 +63,41 @@ pub(super) async fn watch(tls: Tls, interval: Duration, bell: Bell, events: Tele
                 }
                 told = Some(error);
             }
+        }
+    }
+}
+
+/// Does the same with the certificates by which each directory is trusted. Never ends.
+pub(super) async fn watch_trust(
+    directories: Vec<(String, Arc<Directory>)>,
+    interval: Duration,
+    bell: Bell,
+) {
+    let mut told = vec![None; directories.len()];
+    loop {
+        let occasion = tokio::select! {
+            () = bell.0[1].notified() => Occasion::Asked,
+            () = tokio::time::sleep(interval), if !interval.is_zero() => Occasion::Time,
+        };
+        for ((name, directory), told) in directories.iter().zip(&mut told) {
+            let reading = directory.clone();
+            let read = tokio::task::spawn_blocking(move || reading.reload_trust()).await;
+            let Ok(read) = read else { continue };
+            let error = match read {
+                Ok(is_changed) => {
+                    if is_changed {
+                        tracing::info!(target: "bindgate", "ca of directory {name} read again: changed");
+                    }
+                    None
+                }
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(error) = &error
+                && (occasion == Occasion::Asked || *told != Some(error.clone()))
+            {
+                tracing::warn!(target: "bindgate", "ca of directory {name} stays as it was: {error}");
+            }
+            *told = error;
         }
     }
 }

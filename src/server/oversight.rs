@@ -1,13 +1,15 @@
 //! The directories as administration sees them: put together of their parts.
 
 use crate::app::barrier::{Barrier, Progress};
+use crate::app::breaker::Breaker;
 use crate::app::observe;
-use crate::app::oversight::{Boxed, DirectoryState, Oversight};
-use crate::app::saved::HeldLoss;
+use crate::app::oversight::{Boxed, DirectoryState, Held, Oversight};
+use crate::app::ports::StoreError;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::replication::Decision;
 use crate::domain::strategy::{Choice, choose};
+use crate::domain::time::Timestamp;
 use crate::telemetry::Telemetry;
 use crate::upstream::{self, LiveCopy};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub(super) struct Part {
     pub(super) barrier: Option<Barrier<LiveCopy, Telemetry>>,
     /// Whether there is to be a live copy of it.
     pub(super) is_followed: bool,
+    /// What holds losses of many users at once.
+    pub(super) breaker: Option<Breaker<Telemetry>>,
 }
 
 /// All directories, in the file's order.
@@ -72,6 +76,13 @@ impl Part {
     fn copy(&self) -> Option<&LiveCopy> {
         self.barrier.as_ref().map(Barrier::replica)
     }
+
+    fn held(&self) -> Vec<Held> {
+        let groups = self.copy().and_then(LiveCopy::held);
+        let groups = groups.map(|loss| Held::of_groups(&self.policy.name, loss));
+        let users = self.breaker.as_ref().map(Breaker::held).unwrap_or_default();
+        groups.into_iter().chain(users).collect()
+    }
 }
 
 impl Directories {
@@ -100,13 +111,29 @@ impl Oversight for Directories {
         })
     }
 
-    fn held(&self) -> Vec<(Arc<str>, HeldLoss)> {
-        let held = |part: &Part| Some((part.policy.name.clone(), part.copy()?.held()?));
-        self.0.iter().filter_map(held).collect()
+    fn held(&self) -> Vec<Held> {
+        self.0.iter().flat_map(Part::held).collect()
     }
 
-    fn decide(&self, id: &str, decision: Decision) -> Option<HeldLoss> {
-        self.copies().find_map(|copy| copy.decide(id, decision))
+    fn decide<'a>(
+        &'a self,
+        id: &'a str,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Boxed<'a, Result<Option<Held>, StoreError>> {
+        Box::pin(async move {
+            for part in &self.0 {
+                let decided = part.copy().and_then(|copy| copy.decide(id, decision));
+                if let Some(loss) = decided {
+                    return Ok(Some(Held::of_groups(&part.policy.name, loss)));
+                }
+                let Some(breaker) = &part.breaker else { continue };
+                if let Some(held) = breaker.decide(id, decision, now).await? {
+                    return Ok(Some(held));
+                }
+            }
+            Ok(None)
+        })
     }
 
     fn released<'a>(&'a self, id: &'a str) -> Boxed<'a, ()> {

@@ -6,6 +6,7 @@ use super::signals::Signals;
 use super::{Config, RunError, certificates, descriptors};
 use crate::admin::{self, PartState, ReadyPart};
 use crate::app::barrier::Barrier;
+use crate::app::breaker::Breaker;
 use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::oversight::Oversight;
@@ -30,6 +31,10 @@ use tokio::sync::oneshot;
 /// How often the metrics' histograms are folded, and those who kept failing are looked at.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How often the certificates by which directories are trusted are looked at, where `[listen.tls]`
+/// does not say.
+const RELOADED: Duration = Duration::from_secs(10);
+
 /// How long clients have for their last bytes once a drain has run out of time.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 
@@ -41,6 +46,8 @@ struct Wiring;
 
 type Upstream = Arc<upstream::Directory>;
 type Records = Store<Telemetry>;
+/// What is asked before something is believed, of each directory.
+type Guards = (Vec<Option<BarrierOf<Wiring>>>, Vec<Option<Breaker<Telemetry>>>);
 
 impl Ports for Wiring {
     type Links = upstream::ExclusiveLinks;
@@ -111,14 +118,16 @@ impl Running {
         };
         let policies = policies(&config);
         let barriers = running.follow(&config, &policies)?;
+        let breakers = running.breakers(&config);
+        let guards = (barriers, breakers);
         if let Some((socket, token)) = admin_socket {
-            let oversight = running.oversee(&policies, &barriers);
+            let oversight = running.oversee(&policies, &guards);
             running.administer(&config, socket, token, oversight)?;
         }
         running.watch_certificates(&config, &listeners);
         let throttle = throttle(&config);
         running.keep_up(telemetry.clone(), throttle.clone());
-        running.work(&config, (policies, barriers), listeners, &throttle)?;
+        running.work(&config, (policies, guards), listeners, &throttle)?;
         running.say_hello();
         Ok(running)
     }
@@ -206,7 +215,7 @@ impl Running {
     fn work(
         &mut self,
         config: &Config,
-        (policies, barriers): (Vec<Arc<DirectoryPolicy>>, Vec<Option<BarrierOf<Wiring>>>),
+        (policies, (barriers, breakers)): (Vec<Arc<DirectoryPolicy>>, Guards),
         listeners: Vec<Listeners>,
         throttle: &Arc<Throttle>,
     ) -> Result<(), RunError> {
@@ -219,7 +228,7 @@ impl Running {
             SystemClock::default(),
             telemetry.clone(),
         );
-        let sign_ons = sign_ons.with_barriers(barriers);
+        let sign_ons = sign_ons.with_barriers(barriers).with_breakers(breakers);
         self.sign_ons = Some(sign_ons.clone());
         let listen = Arc::new(config.listen.clone());
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -304,13 +313,23 @@ impl Running {
         Ok(barriers)
     }
 
+    /// What holds losses of groups of many users at once.
+    fn breakers(&self, config: &Config) -> Vec<Option<Breaker<Telemetry>>> {
+        let breaker = |directory: &crate::config::Directory| {
+            let (name, store) = (directory.policy.name.clone(), Arc::new(self.store.clone()));
+            Some(Breaker::new(name, directory.mass_change, store, self.telemetry.clone()))
+        };
+        config.directories.iter().map(breaker).collect()
+    }
+
     fn oversee(
         &self,
         policies: &[Arc<DirectoryPolicy>],
-        barriers: &[Option<BarrierOf<Wiring>>],
+        (barriers, breakers): &Guards,
     ) -> Arc<dyn Oversight> {
-        let parts = policies.iter().zip(&self.upstreams).zip(barriers);
-        let parts = parts.map(|((policy, upstream), barrier)| Part {
+        let parts = policies.iter().zip(&self.upstreams).zip(barriers).zip(breakers);
+        let parts = parts.map(|(((policy, upstream), barrier), breaker)| Part {
+            breaker: breaker.clone(),
             policy: policy.clone(),
             upstream: upstream.clone(),
             barrier: barrier.clone(),
@@ -379,6 +398,11 @@ impl Running {
     }
 
     fn watch_certificates(&self, config: &Config, listeners: &[Listeners]) {
+        let interval = config.listen.tls.as_ref().map_or(RELOADED, |tls| tls.reload_interval);
+        let names = config.directories.iter().map(|directory| directory.upstream.name.clone());
+        let trusted = names.zip(self.upstreams.iter().cloned()).collect();
+        let watch = certificates::watch_trust(trusted, interval, self.bell.clone());
+        self.control.handle.spawn(watch);
         let tls = listeners.first().and_then(Listeners::tls);
         let (Some(tls), Some(files)) = (tls, &config.listen.tls) else {
             return;
@@ -488,6 +512,9 @@ impl Worker {
     async fn serve(mut self) {
         for upstream in &self.upstreams {
             upstream.start(self.index);
+            if self.listen.bind_only && self.index == 0 {
+                upstream.seek_fast_binds(self.index);
+            }
         }
         if let Some(Reconciliation { config, records, events }) = self.reconciliation.take() {
             let (sign_ons, clock) = (self.gateway.sign_ons().clone(), SystemClock::default());

@@ -12,8 +12,9 @@ pub(super) type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
 /// What an audit row's texts become that this version does not know.
 const OTHER: &str = "other";
 const CAUSES: [&str; 3] = ["sign-on", "admin", "reconcile"];
-const ACTIONS: [&str; 18] = [
+const ACTIONS: [&str; 19] = [
     "created",
+    "deleted",
     "changed",
     "switch-changed",
     "refused",

@@ -8,9 +8,9 @@ use crate::app::events::AuditEntry;
 use crate::app::ports::{Commit, StoreError, StoredSwitch};
 use crate::domain::change::{Change, Misfit, apply};
 use crate::domain::policy::Switch;
-use crate::domain::record::{Record, RecordId, UserKey};
+use crate::domain::record::{InactiveReason, Record, RecordId, UserKey};
 use rusqlite::{Connection, ErrorCode};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What sets or clears a switch.
@@ -47,7 +47,8 @@ pub(super) fn write(
     writes: Vec<Write>,
     max_audit_rows: u64,
 ) -> (Outcome, Answers) {
-    let mut group = Group { connection, memory, records: HashMap::new(), ids: HashMap::new() };
+    let (records, ids, deleted) = Default::default();
+    let mut group = Group { connection, memory, records, ids, deleted };
     let mut staged = Vec::with_capacity(writes.len());
     let mut rest = writes.into_iter();
     // Every record that is written here was read from a directory that had got no farther.
@@ -131,6 +132,8 @@ enum Staged {
     Record { record: Arc<Record>, commit: Box<Commit>, reply: Reply<Arc<Record>> },
     Switch { change: SwitchChange, reply: Reply<()> },
     Note { forgotten: Option<String>, reply: Reply<()> },
+    Held { directory: String, text: Option<String>, reply: Reply<()> },
+    Deleted { key: UserKey, reply: Reply<()> },
     Refused { write: Write, error: StoreError },
 }
 
@@ -170,6 +173,14 @@ impl Staged {
                 }
                 let _ = reply.send(Ok(()));
             }
+            Self::Deleted { key, reply } => {
+                memory.uninstall(&key);
+                let _ = reply.send(Ok(()));
+            }
+            Self::Held { directory, text, reply } => {
+                memory.install_held(&directory, text);
+                let _ = reply.send(Ok(()));
+            }
             Self::Refused { write, error } => write.refuse(error),
         }
     }
@@ -178,7 +189,10 @@ impl Staged {
         let error = StoreError::Failed(reason.to_owned());
         match self {
             Self::Record { reply, .. } => drop(reply.send(Err(error))),
-            Self::Switch { reply, .. } | Self::Note { reply, .. } => {
+            Self::Switch { reply, .. }
+            | Self::Note { reply, .. }
+            | Self::Held { reply, .. }
+            | Self::Deleted { reply, .. } => {
                 drop(reply.send(Err(error)));
             }
             Self::Refused { write, .. } => write.refuse(error),
@@ -218,6 +232,8 @@ struct Group<'a> {
     memory: &'a Memory,
     records: HashMap<UserKey, Arc<Record>>,
     ids: HashMap<RecordId, UserKey>,
+    /// Those that were deleted and not made anew.
+    deleted: HashSet<UserKey>,
 }
 
 impl Group<'_> {
@@ -238,6 +254,17 @@ impl Group<'_> {
                     Err(fault) => refused(Write::Note(forgotten, audit, reply), fault),
                 }
             }
+            Write::Delete(key, version, audit, reply) => match self.delete(&key, version, &audit) {
+                Ok(()) => (Staged::Deleted { key, reply }, None),
+                Err(fault) => refused(Write::Delete(key, version, audit, reply), fault),
+            },
+            Write::Held(directory, text, reply) => {
+                let put = |c: &Connection| rows::put_held(c, &directory, text.as_deref());
+                match self.apart(put) {
+                    Ok(()) => (Staged::Held { directory, text, reply }, None),
+                    Err(fault) => refused(Write::Held(directory, text, reply), fault),
+                }
+            }
         }
     }
 
@@ -251,9 +278,23 @@ impl Group<'_> {
             rows::put_record(connection, old.as_deref(), &new, &commit.mark)?;
             rows::put_audit(connection, &commit.audit)
         })?;
+        self.deleted.remove(&commit.key);
         self.records.insert(commit.key.clone(), new.clone());
         self.ids.insert(new.id.clone(), commit.key.clone());
         Ok(new)
+    }
+
+    /// Deletes a record that is at this version.
+    fn delete(&mut self, key: &UserKey, version: u64, audit: &AuditEntry) -> Result<(), Fault> {
+        let old = self.current(key).filter(|old| old.version == version);
+        let old = old.ok_or(StoreError::Conflict)?;
+        self.apart(|connection| {
+            rows::delete_user(connection, &old)?;
+            rows::put_audit(connection, audit)
+        })?;
+        self.records.remove(key);
+        self.deleted.insert(key.clone());
+        Ok(())
     }
 
     fn switch(&self, change: &SwitchChange) -> Result<(), Fault> {
@@ -265,6 +306,9 @@ impl Group<'_> {
     }
 
     fn current(&self, key: &UserKey) -> Option<Arc<Record>> {
+        if self.deleted.contains(key) {
+            return None;
+        }
         let staged = self.records.get(key).cloned();
         staged.or_else(|| self.memory.find(key).map(|stored| stored.record))
     }
@@ -285,8 +329,31 @@ impl Group<'_> {
         if self.owner(&new.id).is_some_and(|owner| owner != commit.key) {
             return Err(Misfit("record id is taken").into());
         }
+        // Two who come at once both saw that the name was free: the second has to look again.
+        let is_named =
+            |change: &Change| matches!(change, Change::Created { .. } | Change::Renamed(_));
+        if commit.changes.iter().any(is_named) && self.is_taken(&new) {
+            return Err(StoreError::Conflict.into());
+        }
         new.version = new.version.checked_add(1).ok_or(Misfit("version is used up"))?;
         Ok(new)
+    }
+
+    /// Whether another user of the type, who is not missing, has this record's name.
+    fn is_taken(&self, new: &Record) -> bool {
+        let name = new.name.to_lowercase();
+        let others = self.memory.by_name(Some(&new.user_type), &name).into_iter();
+        let kept = others.map(|stored| stored.record).filter(|record| {
+            !self.records.contains_key(&record.key) && !self.deleted.contains(&record.key)
+        });
+        let staged = self.records.values().filter(|record| {
+            record.user_type == new.user_type && record.name.to_lowercase() == name
+        });
+        kept.chain(staged.cloned()).any(|other| {
+            other.key.directory == new.key.directory
+                && other.key != new.key
+                && !other.inactive.contains(&InactiveReason::Missing)
+        })
     }
 
     fn owner(&self, id: &RecordId) -> Option<UserKey> {

@@ -4,7 +4,7 @@ use super::OpenError;
 use super::connection::open_error;
 use super::encoding;
 use super::memory::Memory;
-use super::rows::MARKER_PREFIX;
+use super::rows::{HELD_PREFIX, MARKER_PREFIX};
 use crate::app::ports::StoredSwitch;
 use crate::domain::record::{
     Group, Mark, Membership, MembershipKey, Provenance, Record, RecordId, Route, UpstreamId,
@@ -95,6 +95,8 @@ fn load_markers(connection: &Connection, memory: &Memory) -> Result<(), Fault> {
         let (key, text): (String, String) = (row.get(0)?, row.get(1)?);
         if let Some(directory) = key.strip_prefix(MARKER_PREFIX) {
             memory.install_marker(directory, text);
+        } else if let Some(directory) = key.strip_prefix(HELD_PREFIX) {
+            memory.install_held(directory, Some(text));
         }
     }
     Ok(())

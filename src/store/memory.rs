@@ -6,9 +6,11 @@
 use super::owned_map::OwnedMap;
 use crate::app::ports::{Page, Stored, StoredSwitch};
 use crate::app::saved::SeenMarker;
+use crate::domain::observation::UnknownReason;
 use crate::domain::record::{
-    Group, Mark, Provenance, Record, RecordId, Seen, Times, UpstreamId, UserKey,
+    Group, GroupsOutcome, Mark, Provenance, Record, RecordId, Seen, Times, UpstreamId, UserKey,
 };
+use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -37,6 +39,8 @@ pub(super) struct Memory {
     unsaved: Mutex<Vec<UserKey>>,
     /// How far directories were seen to have got, as it is on disk.
     markers: Mutex<BTreeMap<String, String>>,
+    /// What is held of each directory, as it is on disk.
+    held: Mutex<BTreeMap<String, String>>,
     /// Who knows how far they have been seen to get since.
     watched: OnceLock<Watched>,
 }
@@ -90,6 +94,7 @@ impl Memory {
             barred: AtomicUsize::new(0),
             unsaved: Mutex::default(),
             markers: Mutex::default(),
+            held: Mutex::default(),
             watched: OnceLock::new(),
         }
     }
@@ -216,6 +221,15 @@ impl Memory {
         self.barred.store(index.barred.len(), Ordering::Release);
     }
 
+    /// Forgets a record that is not on disk any more.
+    pub(super) fn uninstall(&self, key: &UserKey) {
+        let mut index = self.index_for_writing();
+        if let Some(old) = self.records.remove(key) {
+            index.remove(&old.stored.record);
+        }
+        self.barred.store(index.barred.len(), Ordering::Release);
+    }
+
     /// Takes over a group that is on disk.
     pub(super) fn install_group(&self, directory: &Arc<str>, group: Arc<Group>) {
         self.groups.upsert(group.id.clone(), |groups| {
@@ -238,6 +252,46 @@ impl Memory {
             user_type: user_type.to_owned(),
             switch,
         }));
+    }
+
+    /// What is held of a directory, as it is on disk.
+    pub(super) fn held(&self, directory: &str) -> Option<String> {
+        self.held_texts().get(directory).cloned()
+    }
+
+    /// Takes over what is held of a directory, which is on disk.
+    pub(super) fn install_held(&self, directory: &str, text: Option<String>) {
+        match text {
+            Some(text) => self.held_texts().insert(directory.to_owned(), text),
+            None => self.held_texts().remove(directory),
+        };
+    }
+
+    fn held_texts(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many users of a directory have signed on at that time or later, up to `enough`.
+    pub(super) fn signed_on_since(
+        &self,
+        directory: &str,
+        since: Timestamp,
+        enough: usize,
+    ) -> usize {
+        self.records.count(enough, |Slot { stored, .. }| {
+            stored.mark.last_sign_on >= since && *stored.record.key.directory == *directory
+        })
+    }
+
+    /// The users of a directory whose last observation is held.
+    pub(super) fn held_users(&self, directory: &str) -> Vec<UpstreamId> {
+        let is_held = |stored: &Stored| {
+            stored.mark.groups == GroupsOutcome::Unknown(UnknownReason::Held)
+                && *stored.record.key.directory == *directory
+        };
+        self.records.pick(|Slot { stored, .. }| {
+            is_held(stored).then(|| stored.record.key.upstream_id.clone())
+        })
     }
 
     pub(super) fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored> {

@@ -27,6 +27,22 @@ impl<K: Eq + Hash, V: Clone> OwnedMap<K, V> {
         self.map.insert(key, value)
     }
 
+    /// How many of the values are `wanted`; counting stops at `enough`. `wanted` must not touch this
+    /// map.
+    pub(super) fn count(&self, enough: usize, wanted: impl Fn(&V) -> bool) -> usize {
+        self.map.iter().filter(|guard| wanted(guard.value())).take(enough).count()
+    }
+
+    /// What `pick` makes of the values; it must not touch this map.
+    pub(super) fn pick<T>(&self, pick: impl Fn(&V) -> Option<T>) -> Vec<T> {
+        self.map.iter().filter_map(|guard| pick(guard.value())).collect()
+    }
+
+    /// Takes a value out.
+    pub(super) fn remove(&self, key: &K) -> Option<V> {
+        self.map.remove(key).map(|(_, value)| value)
+    }
+
     /// What `change` says after changing the value under `key`, if there is one; it must not
     /// touch this map.
     pub(super) fn update<T>(&self, key: &K, change: impl FnOnce(&mut V) -> T) -> Option<T> {

@@ -4,11 +4,14 @@ use super::Store;
 use super::group::SwitchChange;
 use super::writer::{Job, Write};
 use crate::app::events::AuditEntry;
+use crate::app::oversight::Boxed;
 use crate::app::ports::{
     Catalogue, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
 };
+use crate::app::saved::HeldChanges;
 use crate::domain::policy::Switch;
 use crate::domain::record::{Group, Mark, Record, Seen, Times, UpstreamId, UserKey};
+use crate::domain::time::Timestamp;
 use crate::proto::dn::NormalizedDn;
 use std::sync::Arc;
 
@@ -63,6 +66,34 @@ impl<E: Events> Records for Store<E> {
     }
 }
 
+impl<E: Events> HeldChanges for Store<E> {
+    fn kept(&self, directory: &str) -> Option<String> {
+        self.memory().held(directory)
+    }
+
+    fn keep<'a>(
+        &'a self,
+        directory: &'a str,
+        text: Option<String>,
+    ) -> Boxed<'a, Result<(), StoreError>> {
+        let directory = directory.to_owned();
+        Box::pin(self.ask(|reply| Job::Write(Write::Held(directory, text, reply))))
+    }
+
+    fn held_users(&self, directory: &str) -> Vec<UpstreamId> {
+        self.memory().held_users(directory)
+    }
+
+    fn signed_on_since(&self, directory: &str, since: Timestamp, enough: usize) -> usize {
+        self.memory().signed_on_since(directory, since, enough)
+    }
+
+    fn name_of(&self, directory: &str, user: &UpstreamId) -> Option<String> {
+        let key = UserKey { directory: Arc::from(directory), upstream_id: user.clone() };
+        self.memory().find(&key).map(|stored| stored.record.name.clone())
+    }
+}
+
 impl<E: Events> Catalogue for Store<E> {
     fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored> {
         self.memory().list(cursor, limit)
@@ -98,6 +129,16 @@ impl<E: Events> Catalogue for Store<E> {
             audit,
         };
         self.ask(|reply| Job::Write(Write::Switch(change, reply))).await
+    }
+
+    async fn delete(
+        &self,
+        key: &UserKey,
+        version: u64,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(|reply| Job::Write(Write::Delete(key, version, audit, reply))).await
     }
 
     async fn note(&self, forgotten: Option<&str>, audit: AuditEntry) -> Result<(), StoreError> {

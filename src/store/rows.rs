@@ -98,6 +98,16 @@ fn delete_membership(connection: &Connection, record: &Record, key: &MembershipK
     Ok(())
 }
 
+/// Deletes a record and its memberships.
+pub(super) fn delete_user(connection: &Connection, record: &Record) -> Result<()> {
+    for sql in
+        ["DELETE FROM memberships WHERE record_id = ?1", "DELETE FROM users WHERE record_id = ?1"]
+    {
+        connection.prepare_cached(sql)?.execute([&*record.id.0])?;
+    }
+    Ok(())
+}
+
 /// Writes a group under its id.
 pub(super) fn put_group(connection: &Connection, directory: &str, group: &Group) -> Result<()> {
     let mut statement = connection.prepare_cached(
@@ -159,6 +169,22 @@ pub(super) fn put_marker(connection: &Connection, directory: &str, text: &str) -
 pub(super) fn delete_marker(connection: &Connection, directory: &str) -> Result<()> {
     let key = format!("{MARKER_PREFIX}{directory}");
     connection.execute("DELETE FROM meta WHERE key = ?1", [key]).map(drop)
+}
+
+/// What stands before a directory's name in the key of what is held there.
+pub(super) const HELD_PREFIX: &str = "held/";
+
+/// Writes what is held of a directory, or that nothing is.
+pub(super) fn put_held(connection: &Connection, directory: &str, text: Option<&str>) -> Result<()> {
+    let key = format!("{HELD_PREFIX}{directory}");
+    match text {
+        None => connection.execute("DELETE FROM meta WHERE key = ?1", [key]),
+        Some(text) => {
+            let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
+            connection.prepare_cached(sql)?.execute([key.as_str(), text])
+        }
+    }
+    .map(drop)
 }
 
 /// Adds a row to the audit; the database numbers it.

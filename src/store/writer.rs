@@ -45,6 +45,10 @@ pub(super) enum Write {
     Switch(SwitchChange, Reply<()>),
     /// A row of the audit, and the directory of which it is forgotten how far it had got.
     Note(Option<String>, AuditEntry, Reply<()>),
+    /// A record that is at this version is to be deleted.
+    Delete(UserKey, u64, AuditEntry, Reply<()>),
+    /// What is held of a directory, or that nothing is.
+    Held(String, Option<String>, Reply<()>),
 }
 
 impl Write {
@@ -52,7 +56,12 @@ impl Write {
     pub(super) fn refuse(self, error: StoreError) {
         match self {
             Self::Commit(_, reply) => drop(reply.send(Err(error))),
-            Self::Switch(_, reply) | Self::Note(_, _, reply) => drop(reply.send(Err(error))),
+            Self::Switch(_, reply)
+            | Self::Note(_, _, reply)
+            | Self::Held(_, _, reply)
+            | Self::Delete(_, _, _, reply) => {
+                drop(reply.send(Err(error)));
+            }
         }
     }
 }

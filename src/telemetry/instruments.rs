@@ -3,6 +3,7 @@
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
 use crate::app::events::{Closed, GroupSource, Handshake, SignOnOutcome, TlsVersion, Unidentified};
+use crate::app::oversight::HeldKind;
 use crate::domain::observation::UnknownReason;
 use crate::domain::referral::Settled;
 use crate::domain::replication::Decision;
@@ -67,10 +68,11 @@ const CLOSED: [Closed; 9] = [
     Closed::Shutdown,
 ];
 
-const OUTCOMES: [SignOnOutcome; 8] = [
+const OUTCOMES: [SignOnOutcome; 9] = [
     SignOnOutcome::Unchanged,
     SignOnOutcome::Created,
     SignOnOutcome::Changed,
+    SignOnOutcome::Recent,
     SignOnOutcome::SwitchedOff,
     SignOnOutcome::NotAUser,
     SignOnOutcome::NotProvisioned,
@@ -179,6 +181,9 @@ pub(super) struct PerDirectory {
     sources: [Counter; GroupSource::ALL.len()],
     missed: Counter,
     given_up: Gauge,
+    mass_changes: Counter,
+    last_groups: Counter,
+    users_held: Gauge,
     confirmed: Counter,
     rejected: Counter,
     behind: Gauge,
@@ -203,6 +208,17 @@ impl PerDirectory {
                 .map(|source| counter(recorder, table::GROUP_READS_TOTAL, &[name, source.name()])),
             missed: counter(recorder, table::REPLICA_MISSES_TOTAL, &[name]),
             given_up: gauge(recorder, table::REPLICA_GIVEN_UP, &[name], 0.0),
+            mass_changes: counter(
+                recorder,
+                table::CHANGES_HELD_TOTAL,
+                &[name, HeldKind::MassChange.name()],
+            ),
+            last_groups: counter(
+                recorder,
+                table::CHANGES_HELD_TOTAL,
+                &[name, HeldKind::LastGroups.name()],
+            ),
+            users_held: gauge(recorder, table::USERS_HELD, &[name], 0.0),
             confirmed: counter(
                 recorder,
                 table::HELD_DECISIONS_TOTAL,
@@ -250,6 +266,20 @@ impl PerDirectory {
             Decision::Rejected => self.rejected.increment(1),
             Decision::Open => {}
         }
+    }
+
+    pub(super) fn change_held(&self, kind: HeldKind) {
+        match kind {
+            HeldKind::MassChange => self.mass_changes.increment(1),
+            HeldKind::LastGroups => self.last_groups.increment(1),
+            // That is told by the copy's own gauge.
+            HeldKind::GroupLoss => {}
+        }
+    }
+
+    pub(super) fn users_held(&self, users: usize) {
+        // exact: far fewer than a float can count
+        self.users_held.set(f64::from(u32::try_from(users).unwrap_or(u32::MAX)));
     }
 
     pub(super) fn behind(&self, is_so: bool) {
@@ -345,6 +375,9 @@ pub(super) struct Instruments {
     pub(super) removed: Counter,
     pub(super) switch_changes: Counter,
     reconciled: [Counter; OUTCOMES.len()],
+    pub(super) deleted: Counter,
+    waiting: Gauge,
+    gone_through: Counter,
     limits: RwLock<Vec<(&'static str, Counter)>>,
     limits_other: Counter,
     pub(super) throttles: Counter,
@@ -383,6 +416,9 @@ impl Instruments {
             switch_changes: counter(r, table::SWITCH_CHANGES_TOTAL, &[]),
             reconciled: OUTCOMES
                 .map(|outcome| counter(r, table::RECONCILED_TOTAL, &[outcome.name()])),
+            deleted: counter(r, table::RECORDS_DELETED_TOTAL, &[]),
+            waiting: gauge(r, table::RECONCILE_WAITING, &[], 0.0),
+            gone_through: counter(r, table::RECONCILE_RECORDS_TOTAL, &[]),
             limits: RwLock::default(),
             limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
             throttles: counter(r, table::THROTTLES_TOTAL, &[]),
@@ -402,6 +438,17 @@ impl Instruments {
         }
         self.added.increment(added as u64);
         self.removed.increment(removed as u64);
+    }
+
+    /// So many wait for such a look.
+    pub(super) fn waits(&self, users: usize) {
+        // exact: far fewer than a float can count
+        self.waiting.set(f64::from(u32::try_from(users).unwrap_or(u32::MAX)));
+    }
+
+    /// A round in which somebody was looked at went through so many records.
+    pub(super) fn gone_through(&self, records: usize) {
+        self.gone_through.increment(records as u64);
     }
 
     pub(super) fn closed(&self, reason: Closed) {

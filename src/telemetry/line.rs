@@ -146,6 +146,10 @@ fn account(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             tell_outcome(outcome, f)?;
             write!(f, " added={added} removed={removed}")
         }
+        Event::RecordDeleted { directory, user } => {
+            let user = Quoted(user.as_bytes());
+            write!(f, "RECONCILE directory={} user={user} deleted", Word(directory))
+        }
         Event::ReconcileRound { records, looked_at, changed, elapsed } => {
             let elapsed = Etime(elapsed);
             write!(f, "RECONCILE records={records} looked={looked_at} changed={changed} {elapsed}")
@@ -164,6 +168,16 @@ fn account(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::CertificatesRefused { error } => {
             let error = Quoted(error.as_bytes());
             write!(f, "TLS certificates not reloaded, the old ones stay in force error={error}")
+        }
+        Event::ChangeHeld { directory, id, kind, seen } => write!(
+            f,
+            "HELD directory={} id={} {} seen={seen}, waits to be confirmed or rejected",
+            Word(directory),
+            Word(id),
+            kind.name()
+        ),
+        Event::HeldPassed { directory, id } => {
+            write!(f, "HELD directory={} id={} has passed", Word(directory), Word(id))
         }
         _ => copy(event, f),
     }
@@ -221,6 +235,7 @@ impl fmt::Display for Etime {
 mod tests {
     use super::*;
     use crate::app::events::{ConnectionId, GroupSource, Handshake, TlsVersion};
+    use crate::app::oversight::HeldKind;
     use crate::domain::observation::UnknownReason;
     use crate::domain::replication::Decision;
     use crate::proto::result::ResultCode;
@@ -333,6 +348,11 @@ mod tests {
         check(
             Event::HeldDecided { directory: "corp", id: "00c0ffee", decision, who: "admin" },
             r#"HELD directory=corp id=00c0ffee confirmed by="admin""#,
+        );
+        let kind = HeldKind::MassChange;
+        check(
+            Event::ChangeHeld { directory: "corp", id: "00c0ffee", kind, seen: 40 },
+            "HELD directory=corp id=00c0ffee mass-change seen=40, waits to be confirmed or rejected",
         );
         check(
             Event::RollbackAccepted { directory: "corp", who: "admin" },

@@ -136,6 +136,8 @@ impl Events for Telemetry {
 enum Urgency<'a> {
     Line(Level),
     Joined(Level, &'a Joined),
+    /// It is a number, and the metrics tell it.
+    Silent,
 }
 
 impl Inner {
@@ -173,6 +175,8 @@ impl Inner {
             }
             Event::Reconciled { .. }
             | Event::ReconcileRound { .. }
+            | Event::ReconcileWaiting { .. }
+            | Event::RecordDeleted { .. }
             | Event::GroupNotGiven { .. } => return self.count_reconciled(event),
             Event::UpstreamDown { directory, url, .. }
                 if instruments.directory(directory).server_down(url) =>
@@ -186,13 +190,6 @@ impl Inner {
             }
             Event::UpstreamRetried { directory } => instruments.directory(directory).retried(),
             Event::UpstreamSkipped { directory } => instruments.directory(directory).skipped(),
-            Event::ReplicaMissed { .. }
-            | Event::ReplicaGivenUp { .. }
-            | Event::ReplicaCaughtUp { .. }
-            | Event::RollbackSeen { .. }
-            | Event::RollbackOver { .. }
-            | Event::RollbackAccepted { .. }
-            | Event::HeldDecided { .. } => return self.count_copy(event),
             Event::SignOnUnidentified { directory, reason } => {
                 instruments.directory(directory).unidentified(reason);
             }
@@ -228,7 +225,7 @@ impl Inner {
                 instruments.admin_refused.increment(1);
                 return Urgency::Joined(Level::WARN, &self.refusals);
             }
-            _ => return self.count_tls(event),
+            _ => return self.count_copy(event),
         }
         Urgency::Line(Level::DEBUG)
     }
@@ -241,6 +238,18 @@ impl Inner {
                 instruments.looked_at(outcome, added, removed);
                 let has_changed = outcome == SignOnOutcome::Changed;
                 Urgency::Line(if has_changed { Level::INFO } else { Level::DEBUG })
+            }
+            Event::RecordDeleted { .. } => {
+                instruments.deleted.increment(1);
+                Urgency::Line(Level::INFO)
+            }
+            Event::ReconcileWaiting { waiting } => {
+                instruments.waits(waiting);
+                Urgency::Silent
+            }
+            Event::ReconcileRound { records, .. } => {
+                instruments.gone_through(records);
+                Urgency::Line(Level::INFO)
             }
             Event::GroupNotGiven { .. } => Urgency::Joined(Level::WARN, &self.not_given),
             _ => Urgency::Line(Level::INFO),
@@ -273,9 +282,26 @@ impl Inner {
             Event::HeldDecided { directory, decision, .. } => {
                 instruments.directory(directory).decided(decision);
             }
-            _ => {}
+            _ => return self.count_held(event),
         }
         Urgency::Line(Level::INFO)
+    }
+
+    /// Losses of groups of many users at once.
+    fn count_held(&self, event: &Event<'_>) -> Urgency<'_> {
+        let instruments = &self.instruments;
+        match *event {
+            Event::ChangeHeld { directory, kind, .. } => {
+                instruments.directory(directory).change_held(kind);
+                Urgency::Line(Level::WARN)
+            }
+            Event::UsersHeld { directory, users } => {
+                instruments.directory(directory).users_held(users);
+                Urgency::Silent
+            }
+            Event::HeldPassed { .. } => Urgency::Line(Level::INFO),
+            _ => self.count_tls(event),
+        }
     }
 
     fn count_tls(&self, event: &Event<'_>) -> Urgency<'_> {
@@ -318,6 +344,7 @@ impl Inner {
 
     fn write(&self, event: &Event<'_>, urgency: Urgency<'_>) {
         match urgency {
+            Urgency::Silent => {}
             Urgency::Line(level) => log(level, &Line(event)),
             Urgency::Joined(level, joined) => {
                 match joined.admit(self.started.elapsed().as_secs()) {

@@ -69,6 +69,10 @@ metrics_table! {
         "1 while a refresh is held that would take away most of the groups, else 0.";
     HELD_DECISIONS_TOTAL: Counter "bindgate_held_decisions_total" ["directory", "decision"]
         "Losses of groups that were held and somebody has confirmed or rejected.";
+    CHANGES_HELD_TOTAL: Counter "bindgate_changes_held_total" ["directory", "kind"]
+        "Times that losses of groups began to be held: of many users at once, or all of one user.";
+    USERS_HELD: Gauge "bindgate_users_held" ["directory"]
+        "Users whose losses of groups are held until somebody confirms or rejects them, or they pass.";
     DIRECTORY_BEHIND: Gauge "bindgate_directory_behind" ["directory"]
         "1 while sign-ons are unknown because the directory is behind what was seen of it, else 0.";
     ROLLBACKS_ACCEPTED_TOTAL: Counter "bindgate_rollbacks_accepted_total" ["directory"]
@@ -103,6 +107,12 @@ metrics_table! {
         "Memberships that ended.";
     RECONCILED_TOTAL: Counter "bindgate_reconciled_total" ["outcome"]
         "Looks at users that did not sign on, by what they did to the record.";
+    RECORDS_DELETED_TOTAL: Counter "bindgate_records_deleted_total" []
+        "Records that were deleted because their users were missing for too long.";
+    RECONCILE_WAITING: Gauge "bindgate_reconcile_waiting" []
+        "Users who wait to be looked at by the gateway itself.";
+    RECONCILE_RECORDS_TOTAL: Counter "bindgate_reconcile_records_total" []
+        "Records that rounds went through in which somebody was looked at.";
     SWITCH_CHANGES_TOTAL: Counter "bindgate_switch_changes_total" []
         "Changes of a switch at run time.";
     LIMIT_HITS_TOTAL: Counter "bindgate_limit_hits_total" ["limit"]
@@ -146,9 +156,11 @@ metrics_table! {
     UPSTREAM_SEARCH_RETRIES_TOTAL: Counter "bindgate_upstream_search_retries_total" ["directory"]
         "Searches that were sent again because a connection was found dead.";
     UPSTREAM_SHARED_CONNECTIONS: Gauge "bindgate_upstream_shared_connections" ["directory", "kind"]
-        "Connections that clients share: anonymous (never bound) and proxied (bound as the service account).";
+        "Connections that clients share: anonymous (never bound), proxied (bound as the service account), apart (the same, of one session that was bound by certificate) and fast-bind.";
     UPSTREAM_PROXIED_SESSIONS_TOTAL: Counter "bindgate_upstream_proxied_sessions_total" ["directory"]
         "Sessions that lent their connection and went on by proxied authorisation.";
+    UPSTREAM_FAST_BIND_PROBES_TOTAL: Counter "bindgate_upstream_fast_bind_probes_total" ["directory", "outcome"]
+        "Looks at the root DSE whether the directory has fast binds: named, missing, or failed.";
     UPSTREAM_PROXY_PROBES_TOTAL: Counter "bindgate_upstream_proxy_probes_total" ["directory", "outcome"]
         "Probes whether the directory grants proxied authorisation: granted, refused, or failed.";
     TLS_HANDSHAKES_TOTAL: Counter "bindgate_tls_handshakes_total" ["version", "handshake"]

@@ -3,6 +3,7 @@
 //! There is no way from here to a connection in clear where TLS was asked for.
 
 use super::stream::{Socket, Stream};
+use super::tls::Client;
 use super::{Config, Scheme, ServerUrl, exchange};
 use crate::proto::ber::{self, OCTET_STRING, SEQUENCE};
 use crate::proto::envelope::{MessageId, write_message};
@@ -10,7 +11,6 @@ use crate::proto::extended::{ExtendedRequest, ExtendedResponse};
 use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -64,14 +64,14 @@ pub(super) enum ConnectError {
 
 /// Makes connections as a directory's configuration asks for them.
 pub(super) struct Connector {
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Arc<Client>>,
     server_name: Option<String>,
     start_tls: bool,
     limit: Duration,
 }
 
 impl Connector {
-    pub(super) fn new(config: &Config, tls: Option<Arc<ClientConfig>>) -> Self {
+    pub(super) fn new(config: &Config, tls: Option<Arc<Client>>) -> Self {
         Self {
             tls,
             server_name: config.tls.server_name.clone(),
@@ -140,7 +140,7 @@ impl Connector {
         let Some(tls) = &self.tls else {
             return Err(ConnectError::Tls(io::ErrorKind::Unsupported.into()));
         };
-        let connecting = TlsConnector::from(tls.clone()).connect(verified, Socket::new(tcp));
+        let connecting = TlsConnector::from(tls.current()).connect(verified, Socket::new(tcp));
         let stream = connecting.await.map_err(ConnectError::Tls)?;
         Ok(Stream::Tls(Box::new(stream)))
     }

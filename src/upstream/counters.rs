@@ -23,6 +23,9 @@ pub(super) struct Counters {
     pub(super) searches: Counter,
     /// Those that had no complete answer.
     pub(super) search_failures: Counter,
+    /// Looks whether there are fast binds: where the root DSE names them, where it does not, and
+    /// those that had no answer.
+    pub(super) fast_binds: [Counter; 3],
     /// Searches sent again because a connection was found dead.
     pub(super) retries: Counter,
 }
@@ -31,7 +34,12 @@ impl Counters {
     /// Registers the metrics of a directory.
     pub(super) fn new(directory: &str) -> Self {
         let name = || directory.to_owned();
+        let fast_binds = |outcome: &'static str| {
+            let labels = [("directory", name()), ("outcome", outcome.to_owned())];
+            counter!("bindgate_upstream_fast_bind_probes_total", &labels)
+        };
         Self {
+            fast_binds: ["named", "missing", "failed"].map(fast_binds),
             connections: gauge!("bindgate_upstream_connections", "directory" => name()),
             waiting: gauge!("bindgate_upstream_waiting", "directory" => name()),
             leases: counter!("bindgate_upstream_leases_total", "directory" => name()),
@@ -56,6 +64,10 @@ pub(super) struct SharedCounters {
     pub(super) anonymous: Gauge,
     /// Shared connections that are bound as the service account.
     pub(super) proxied: Gauge,
+    /// Connections of sessions that have one for themselves.
+    pub(super) apart: Gauge,
+    /// Connections for fast binds.
+    pub(super) fast: Gauge,
     /// Sessions that went on by proxied authorisation.
     pub(super) sessions: Counter,
 }
@@ -75,6 +87,8 @@ impl SharedCounters {
         let shared = Self {
             anonymous: connections("anonymous"),
             proxied: connections("proxied"),
+            apart: connections("apart"),
+            fast: connections("fast-bind"),
             sessions: counter!("bindgate_upstream_proxied_sessions_total", "directory" => name()),
         };
         let probes = ProbeCounters {

@@ -3,13 +3,14 @@
 use super::Config;
 use super::connector::Connector;
 use super::counters::Counters;
+use super::fast::{FastDial, Look};
 use super::lease::ExclusiveLinks;
 use super::lookup::{Desk, DeskLimits, Login, SharedLookups};
 use super::placed::Placed;
 use super::pool::Pool;
 use super::replica::{self, LiveCopy};
 use super::servers::{Servers, User};
-use super::shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
+use super::shared::{Dial, FastBinds, Kind, SharedCommon, SharedLimits, SharedLinks, Told};
 use super::terms::Limits;
 use super::tls::{self, TlsError};
 use crate::app::oversight::ServerState;
@@ -45,6 +46,9 @@ pub struct Directory {
     /// The servers in one text: a copy of others is a copy of something else.
     origin: Arc<str>,
     shared: Vec<SharedLinks>,
+    fast_binds: FastBinds,
+    counters: Arc<Counters>,
+    tls: Option<Arc<tls::Client>>,
     /// The most bytes of a message, and how long its wait may be, where a server is looked at.
     looking: (usize, Duration),
     tasks: Mutex<Vec<AbortHandle>>,
@@ -63,7 +67,8 @@ impl Directory {
         }
         let workers = workers.max(1);
         let counters = Arc::new(Counters::new(&config.name));
-        let connector = Connector::new(config, tls::client(config)?);
+        let tls = tls::client(config)?;
+        let connector = Connector::new(config, tls.clone());
         let servers = Servers::new(
             &config.name,
             (&config.urls, config.server_choice),
@@ -79,11 +84,25 @@ impl Directory {
         let limits = desk_limits(config);
         let desk = |_| Arc::new(Desk::new(login.clone(), limits, counters.clone()));
         let desks = (0..workers).map(desk).collect();
-        let shared = shared_links(config, workers, &servers, &login);
+        let fast_binds = FastBinds::default();
+        let shared = shared_links(config, workers, (&servers, &login), &fast_binds);
         let pool = Arc::new(pool);
         let origin = format!("{:?}", config.urls).into();
         let looking = (config.max_message_size, config.search_timeout);
-        Ok(Self { servers, pool, desks, login, origin, shared, looking, tasks: Mutex::default() })
+        let tasks = Mutex::default();
+        Ok(Self {
+            servers,
+            pool,
+            desks,
+            login,
+            origin,
+            shared,
+            fast_binds,
+            counters,
+            tls,
+            looking,
+            tasks,
+        })
     }
 
     /// A worker's access to exclusive connections. `worker` is taken modulo the number of workers.
@@ -109,6 +128,21 @@ impl Directory {
         self.desks[worker].start();
         let task = tokio::spawn(self.pool.clone().maintain(worker));
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+    }
+
+    /// Finds out, again and again, whether the directory has fast binds, which are then used for
+    /// sessions that do nothing but bind. To be called once, inside the runtime of a worker, after
+    /// its start.
+    pub fn seek_fast_binds(&self, worker: usize) {
+        let look = Look::new(self.lookups(worker), &self.fast_binds, self.counters.clone());
+        let task = tokio::spawn(look.go_on());
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+    }
+
+    /// Reads the certificates to trust (`ca`) again; whether they have changed. They apply to
+    /// connections that are made from then on; such as cannot be used leave the old ones in force.
+    pub fn reload_trust(&self) -> Result<bool, TlsError> {
+        self.tls.as_ref().map_or(Ok(false), |tls| tls.reload())
     }
 
     /// Keeps a live copy up to date, until it is dropped.
@@ -171,8 +205,8 @@ impl Dial for AsService {
 fn shared_links(
     config: &Config,
     workers: usize,
-    servers: &Arc<Servers>,
-    login: &Arc<Login>,
+    (servers, login): (&Arc<Servers>, &Arc<Login>),
+    fast_binds: &FastBinds,
 ) -> Vec<SharedLinks> {
     let told = servers.clone();
     let common = SharedCommon::new(
@@ -184,6 +218,7 @@ fn shared_links(
             Told::Repeated => told.tell_retried(),
         },
     );
+    let common = common.with_most_apart(config.max_connections_apart);
     let of_worker = |_| {
         let anonymous = Kind {
             limits: shared_limits(config, config.max_outstanding_anonymous),
@@ -193,7 +228,12 @@ fn shared_links(
             limits: shared_limits(config, config.max_outstanding_upstream),
             dial: AsService(login.clone()),
         };
+        let binds = Kind {
+            limits: shared_limits(config, config.max_outstanding_upstream),
+            dial: FastDial::new(servers.clone(), config, fast_binds.clone()),
+        };
         SharedLinks::new(common.clone(), anonymous, proxied)
+            .with_fast_binds(binds, fast_binds.clone())
     };
     (0..workers).map(of_worker).collect()
 }

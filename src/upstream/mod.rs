@@ -7,6 +7,7 @@ mod connector;
 mod counters;
 mod directory;
 mod exchange;
+mod fast;
 mod health;
 mod lease;
 mod ledger;
@@ -28,7 +29,9 @@ pub use directory::{Directory, UpstreamError};
 pub use lease::{ExclusiveLinks, Lease, LeaseWait};
 pub use lookup::SharedLookups;
 pub use replica::{LiveCopy, ReplicaLimits};
-pub use shared::{Dial, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat, Told};
+pub use shared::{
+    Dial, FastBinds, Kind, SharedCommon, SharedLimits, SharedLinks, SharedSeat, Told,
+};
 pub use tls::TlsError;
 
 use std::fmt;
@@ -137,6 +140,9 @@ pub struct Config {
     pub max_outstanding_anonymous: usize,
     /// The most connections of one worker and kind that clients share (`max_shared_connections`).
     pub max_shared_connections: usize,
+    /// The most sessions, bound by certificate, that have a connection of their own
+    /// (`max_connections_apart`).
+    pub max_connections_apart: usize,
     /// The most bytes of responses that wait for a client on them (`max_inbox`).
     pub max_inbox: usize,
     /// How long a client may hold such a connection up (`inbox_timeout`).

@@ -84,6 +84,43 @@ fn s4_11_a_name_that_another_holds_is_kept_from_who_wants_it_until_it_is_free() 
     assert_eq!(gateway.user(&bob)["name"], "ann");
 }
 
+/// Many pairs of new users of one name each, who all sign on at once.
+#[test]
+fn s4_11_of_two_who_sign_on_for_the_first_time_at_once_one_gets_the_name() {
+    const PAIRS: usize = 20;
+    let slapd = Slapd::start();
+    let gateway = Gateway::before(slapd.port());
+    let mut admin = slapd.admin();
+    let dn = |pair: usize, which: &str| format!("cn={which}{pair},ou=people,dc=example,dc=com");
+    for pair in 0..PAIRS {
+        for which in ["one", "two"] {
+            let uid = format!("same{pair}");
+            let attributes: [(&str, &[&str]); 4] = [
+                ("objectClass", &["inetOrgPerson"]),
+                ("uid", &[&uid]),
+                ("sn", &["Same"]),
+                ("userPassword", &["pw"]),
+            ];
+            assert_eq!(admin.code(&pdu::add(&dn(pair, which), &attributes)), 0);
+        }
+    }
+    std::thread::scope(|scope| {
+        for pair in 0..PAIRS {
+            for which in ["one", "two"] {
+                let (gateway, dn) = (&gateway, dn(pair, which));
+                scope.spawn(move || assert_eq!(gateway.sign_on(&dn, "pw"), 0));
+            }
+        }
+    });
+    for pair in 0..PAIRS {
+        let both = ["one", "two"].map(|which| gateway.user(&format!("dn:{}", dn(pair, which))));
+        let name = format!("same{pair}");
+        let owners = both.iter().filter(|user| user["name"] == *name).count();
+        let colliding = both.iter().filter(|user| user["state"]["collision"] == *name).count();
+        assert_eq!((owners, colliding), (1, 1), "{both:?}");
+    }
+}
+
 #[test]
 fn s4_7_an_entry_that_no_type_takes_any_more_has_no_groups_until_one_does_again() {
     let slapd = Slapd::start();

@@ -67,6 +67,58 @@ fn s4_4_what_the_live_copy_shows_moves_a_record_without_a_sign_on() {
     check("365d", "groups-and-users");
 }
 
+/// After a start it is not known what any record was brought up to date with: all are looked at.
+#[test]
+fn s4_9_no_more_wait_to_be_looked_at_than_have_room_and_the_others_have_their_turn_later() {
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::before(slapd.port());
+    let people = ["ann", "bob", "carol", "dave"];
+    for uid in people {
+        assert_eq!(gateway.sign_on(&tree::person(uid), tree::password(uid)), 0);
+        slapd.admin().join(&tree::group("left"), &tree::person(uid));
+    }
+    gateway.stop();
+    gateway.restart(|settings| {
+        settings.set("[reconcile]", "enabled", "true");
+        settings.set("[reconcile]", "max_waiting", "1");
+    });
+    for uid in people {
+        eventually("everybody has a turn", || {
+            gateway.managed_groups(uid).contains(&"left".to_owned()).then_some(())
+        });
+    }
+    let metrics = gateway.metrics();
+    let hits = metrics.lines().find(|line| line.contains("reconcile.max_waiting"));
+    assert!(hits.is_some_and(|line| !line.ends_with(" 0")), "{metrics}");
+    gateway.comes_to_count("bindgate_reconcile_waiting 0");
+    assert!(metrics.contains("bindgate_reconciled_total{outcome=\"changed\"} 4"), "{metrics}");
+}
+
+#[test]
+fn s4_6_who_is_missing_for_too_long_is_deleted_where_that_is_configured() {
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[reconcile]", "enabled", "true");
+        settings.set("[reconcile]", "after", "\"1s\"");
+        settings.set("[directory.groups]", "replica", "\"none\"");
+        settings.set_user_type("missing_grace", "\"1s\"");
+        settings.set_user_type("after_grace", "\"delete\"");
+    });
+    for uid in ["ann", "bob"] {
+        assert_eq!(gateway.sign_on(&tree::person(uid), tree::password(uid)), 0);
+    }
+    assert_eq!(slapd.admin().code(&pdu::delete(ANN)), 0);
+    eventually("her record is deleted", || (!gateway.knows("ann")).then_some(()));
+    gateway.comes_to_count("bindgate_records_deleted_total 1");
+    let rows = gateway.audit();
+    let deleted = rows.iter().find(|row| row["action"] == "deleted").expect("it is audited");
+    assert_eq!((&deleted["cause"], &deleted["actor"]), (&"reconcile".into(), &"".into()));
+    gateway.stop();
+    gateway.restart(|_| {});
+    assert!(!gateway.knows("ann") && gateway.knows("bob"));
+    expect(&gateway, "bob", &[], &["loop-one", "loop-two"]);
+}
+
 #[test]
 fn s4_6_who_is_missing_for_too_long_is_parked() {
     let slapd = Slapd::start();

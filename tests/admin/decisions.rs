@@ -96,6 +96,7 @@ fn k5_a_held_loss_is_shown_and_decided_once_in_the_name_of_who_did_it() {
             "directory": "corp",
             "kind": "group-loss",
             "since": "2026-01-01T00:00:00Z",
+            "counts": "groups",
             "gone": 7,
             "of": 10,
             "examples": ["cn=A,dc=x", "cn=B\u{1b},dc=x"],

@@ -149,6 +149,10 @@ impl Catalogue for FakeCatalogue {
         Ok(())
     }
 
+    async fn delete(&self, _: &UserKey, _: u64, _: AuditEntry) -> Result<(), StoreError> {
+        Err(StoreError::Closed)
+    }
+
     async fn note(&self, forgotten: Option<&str>, audit: AuditEntry) -> Result<(), StoreError> {
         self.check_disk()?;
         self.0.forgotten.lock().unwrap().extend(forgotten.map(str::to_owned));

@@ -2,14 +2,15 @@
 
 use crate::fake::NEW_YEAR;
 use bindgate::app::barrier::Progress;
-use bindgate::app::oversight::{Boxed, CopyState, DirectoryState, Oversight, ServerState};
-use bindgate::app::ports::Coverage;
+use bindgate::app::oversight::{Boxed, CopyState, DirectoryState, Held, Oversight, ServerState};
+use bindgate::app::ports::{Coverage, StoreError};
 use bindgate::app::saved::HeldLoss;
 use bindgate::domain::observation::UnknownReason;
 use bindgate::domain::policy::ReplicaPolicy;
 use bindgate::domain::replication::Decision;
 use bindgate::domain::strategy::{Choice, Strategy};
-use std::sync::{Arc, Mutex};
+use bindgate::domain::time::Timestamp;
+use std::sync::Mutex;
 
 /// Two directories: "corp" has a copy and may be behind, "lab" could not be asked.
 #[derive(Default)]
@@ -84,19 +85,27 @@ impl Oversight for Watched {
         Box::pin(async { progress })
     }
 
-    fn held(&self) -> Vec<(Arc<str>, HeldLoss)> {
-        self.held.lock().unwrap().iter().map(|loss| ("corp".into(), loss.clone())).collect()
+    fn held(&self) -> Vec<Held> {
+        let held = self.held.lock().unwrap();
+        held.iter().map(|loss| Held::of_groups(&"corp".into(), loss.clone())).collect()
     }
 
-    fn decide(&self, id: &str, decision: Decision) -> Option<HeldLoss> {
-        let mut held = self.held.lock().unwrap();
-        let loss = held.as_mut().filter(|loss| loss.id == id)?;
-        loss.decision = decision;
-        let decided = loss.clone();
-        if decision == Decision::Confirmed {
-            *held = None;
-        }
-        Some(decided)
+    fn decide<'a>(
+        &'a self,
+        id: &'a str,
+        decision: Decision,
+        _: Timestamp,
+    ) -> Boxed<'a, Result<Option<Held>, StoreError>> {
+        Box::pin(async move {
+            let mut held = self.held.lock().unwrap();
+            let Some(loss) = held.as_mut().filter(|loss| loss.id == id) else { return Ok(None) };
+            loss.decision = decision;
+            let decided = Held::of_groups(&"corp".into(), loss.clone());
+            if decision == Decision::Confirmed {
+                *held = None;
+            }
+            Ok(Some(decided))
+        })
     }
 
     fn released<'a>(&'a self, _: &'a str) -> Boxed<'a, ()> {

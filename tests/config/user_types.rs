@@ -115,3 +115,36 @@ fn a_group_is_ignored_by_id_dn_or_name_in_any_case() {
         check_ignored(pattern, false);
     }
 }
+
+#[test]
+fn what_is_too_much_at_once_and_what_becomes_of_who_is_gone_are_read() {
+    use bindgate::domain::mass_change::{Limits, Many};
+    use bindgate::domain::policy::AfterGrace;
+    use std::time::Duration;
+    let (config, _) = sound(LEAST);
+    let by_default = Limits {
+        many: Many::Held,
+        window: Duration::from_secs(600),
+        share: 30,
+        least_users: 20,
+        groups: 1,
+        last_groups: None,
+    };
+    assert_eq!(config.directories[0].mass_change, by_default);
+    let staff = &config.directories[0].policy.user_types[0];
+    assert_eq!((staff.minimum_interval, staff.missing.then), (Duration::ZERO, AfterGrace::Keep));
+    let section = "[directory.mass_change]\nenabled = false\nshare = 100\nlast_groups = 3\n";
+    let text = LEAST.replace("[directory.groups]", &format!("{section}[directory.groups]"));
+    let name = "name = \"staff\"";
+    let text = text.replace(name, &format!("{name}\nafter_grace = \"delete\""));
+    let (config, _) = sound(&text);
+    let limits = config.directories[0].mass_change;
+    assert_eq!((limits.many, limits.share, limits.last_groups), (Many::Believed, 100, Some(3)));
+    let staff = &config.directories[0].policy.user_types[0];
+    assert_eq!(staff.missing.then, AfterGrace::Delete);
+    for wrong in ["share = 0", "share = 101", "least_users = 1"] {
+        let value = wrong.split(' ').nth(2).unwrap();
+        let section = format!("[directory.mass_change]\n{wrong}\n[directory.groups]");
+        check("[directory.groups]", &section, value, &["to"]);
+    }
+}

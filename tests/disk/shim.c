@@ -4,11 +4,12 @@
  * DISK_CONTROL names a file that holds "N ERRNO MODE ROUND": of the writes to the store since it
  * held another ROUND the N-th fails, with MODE 1 all after it too. FILE.hit is made when one did.
  * Without the file all goes well. DISK_TRACE names a file that gets an S for each time the store was synced, and an R for
- * each response to a bind. */
+ * each response to a bind. With DISK_READONLY set no file of the store can be opened for writing. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,34 @@ static void look(const unsigned char *bytes, size_t length)
     if (at + 2 >= length || bytes[at] != 2) return;
     at += 2 + bytes[at + 1];
     if (at < length && bytes[at] == 0x61) trace('R');
+}
+
+static int is_refused(const char *path, int flags)
+{
+    if (!getenv("DISK_READONLY") || !(flags & (O_WRONLY | O_RDWR | O_CREAT))) return 0;
+    if (!strstr(path, "/store/")) return 0;
+    errno = EROFS;
+    return 1;
+}
+
+int open(const char *path, int flags, ...)
+{
+    REAL(open);
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return is_refused(path, flags) ? -1 : real(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+    REAL(open64);
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return is_refused(path, flags) ? -1 : real(path, flags, mode);
 }
 
 ssize_t write(int fd, const void *bytes, size_t length)

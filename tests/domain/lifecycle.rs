@@ -291,3 +291,36 @@ fn reads_that_are_older_than_what_the_record_knows_change_nothing() {
     let plan = scene.plan_of(BEFORE, Some(BEFORE), NOW).unwrap();
     assert_eq!(plan.removed(), 1);
 }
+
+#[test]
+fn s4_6_who_is_gone_for_too_long_is_deleted_only_where_that_is_configured() {
+    use bindgate::domain::plan::is_to_be_deleted;
+    use bindgate::domain::policy::{AfterGrace, UserType};
+    let check = |expected: bool, seconds: i64, change: &dyn Fn(&mut Record, &mut UserType)| {
+        let mut record = Scene::later(&[1]).record.unwrap();
+        let mut staff = crate::scene::staff();
+        record.inactive.insert(InactiveReason::Missing);
+        record.missing_since = Some(NOW);
+        staff.missing.then = AfterGrace::Delete;
+        staff.missing.grace = std::time::Duration::from_secs(10);
+        change(&mut record, &mut staff);
+        let now = Timestamp(NOW.0 + seconds * 1_000_000);
+        assert_eq!(is_to_be_deleted(&record, &staff, now), expected);
+    };
+    check(true, 10, &|_, _| ());
+    check(false, 9, &|_, _| ());
+    check(false, 10, &|_, staff| staff.missing.then = AfterGrace::Keep);
+    let by_default = UserType::new("staff", crate::scene::staff().base).missing;
+    check(false, 10, &|_, staff| staff.missing = by_default.clone());
+    check(false, 10, &|record, _| {
+        record.inactive.clear();
+    });
+    for reason in [InactiveReason::Admin, InactiveReason::Policy] {
+        check(false, 10, &|record, _| {
+            record.inactive.insert(reason);
+        });
+    }
+    check(true, 10, &|record, _| {
+        record.inactive.insert(InactiveReason::Upstream);
+    });
+}

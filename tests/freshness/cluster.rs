@@ -67,7 +67,7 @@ fn behind_two_providers_no_sign_on_shows_what_was_before_it_whichever_was_change
     let has = position(&mut one.admin());
     until_it_has(&mut two.admin(), &has);
     let urls = format!("[\"{}\", \"{}\"]", one.url(), two.url());
-    let gateway = Gateway::configured(one.port(), |settings, _| {
+    let gateway = gateway(one.port(), |settings| {
         settings.set("[[directory]]", "urls", urls);
     });
     until_complete(&gateway);

@@ -163,6 +163,7 @@ fn config() -> Config {
         tls: None,
         public_url: Some("ldap://gateway".to_owned()),
         confidentiality: Confidentiality::NotRequired,
+        bind_only: false,
         proxy_protocol: Vec::new(),
         max_message_size: 300_000,
         max_outstanding: 3,

@@ -29,9 +29,9 @@ macro_rules! bodies {
 }
 
 bodies! {
-    framing 6, envelope 6, message 11, bind 6, bind_response 4, search 9, entry 6, modify 5,
+    framing 6, envelope 6, message 9, bind 5, bind_response 4, search 8, entry 6, modify 5,
     compare 4, extended 4, extended_response 4, result 4, controls 4, certificate 1, sync 2, filter 6, filter_text 5,
-    dn 5, attribute 2, session 5, connection 1,
+    dn 5, attribute 2, sasl 1, referral 1, transaction 1, root_dse 1, session 5, connection 1,
 }
 
 #[test]

@@ -95,6 +95,7 @@ pub(crate) fn seeds() -> Seeds {
         add(&mut seeds, "attribute", text, text.as_bytes().to_vec());
     }
     super::certificate_seeds::add_to(&mut seeds);
+    super::relay_seeds::add_to(&mut seeds);
     super::sync_seeds::add_to(&mut seeds);
     sessions(&mut seeds);
     connections(&mut seeds);

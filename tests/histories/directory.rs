@@ -1,26 +1,27 @@
 //! The model's accounts as a directory that the gateway searches.
 
 use crate::copy::{Copy, QUESTION};
-use crate::fakes::{Memory, Seen, Ticks, group_dn};
+use crate::fakes::{Seen, Ticks, group_dn};
 use crate::links::FakeLinks;
 use crate::model::{Account, Lost, Model};
 use crate::step::GROUPS;
-use bindgate::app::ports::{LookupError, Lookups, Ports};
+use bindgate::app::ports::{LookupError, Lookups, Ports, Records};
 use bindgate::proto::filter::Filter;
 use bindgate::proto::result::ResultCode;
 use bindgate::proto::search::{Attribute, Entry, Scope, Search};
 use bindgate::upstream::SharedLinks;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
-/// The gateway's parts.
-pub(crate) struct Parts;
+/// The gateway's parts, with this to keep records.
+pub(crate) struct Parts<S>(PhantomData<S>);
 
-impl Ports for Parts {
+impl<S: Records> Ports for Parts<S> {
     type Links = FakeLinks;
     type Shared = SharedLinks;
     type Lookups = Directory;
     type Replica = Copy;
-    type Records = Memory;
+    type Records = S;
     type Clock = Ticks;
     type Events = Seen;
 }

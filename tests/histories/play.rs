@@ -2,12 +2,13 @@
 
 use crate::copy;
 use crate::directory::{Directory, Parts, dn};
-use crate::fakes::{Memory, Seen, Ticks, policy};
+use crate::fakes::{Seen, Ticks, policy};
 use crate::model::{Account, Model, Record, SUCCESS};
+use crate::shelf::Shelf;
 use crate::step::Step;
 use bindgate::app::barrier::Barrier;
-use bindgate::app::ports::StoreError;
 use bindgate::app::sign_on::{Attempt, Config, SignOns, SyncMode, Verdict};
+use bindgate::domain::change::Change;
 use bindgate::domain::policy::OnUnknown;
 use bindgate::domain::record::{
     InactiveReason, Membership, MembershipKey, Provenance, Route, UpstreamId, UserKey,
@@ -15,8 +16,13 @@ use bindgate::domain::record::{
 use bindgate::domain::time::Timestamp;
 use bindgate::proto::filter::Filter;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// A record as the gateway keeps it.
+type Kept = bindgate::domain::record::Record;
 
 /// Whether the gateway has a live copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +32,24 @@ pub(crate) enum Copied {
 }
 
 /// A gateway, and the model of what it should keep.
-pub(crate) struct Stage {
+pub(crate) struct Stage<S: Shelf> {
     model: Arc<Mutex<Model>>,
-    memory: Memory,
+    /// The records; nowhere for the moment of a restart.
+    shelf: Option<S>,
+    folder: PathBuf,
     clock: Ticks,
-    sign_ons: SignOns<Parts>,
+    sign_ons: Option<SignOns<Parts<S>>>,
     copied: Copied,
 }
 
 /// Plays a history; what was seen on the way, or what differs, and after which step.
-pub(crate) fn play(history: &[Step], copy: Copied) -> Result<BTreeSet<&'static str>, String> {
+pub(crate) fn play<S: Shelf>(
+    history: &[Step],
+    copy: Copied,
+) -> Result<BTreeSet<&'static str>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
-        let mut stage = Stage::new(copy);
+        let mut stage = Stage::<S>::new(copy);
         for (at, step) in history.iter().enumerate() {
             stage.step(*step).await.map_err(|told| format!("step {at}, {step:?}: {told}"))?;
         }
@@ -47,12 +58,24 @@ pub(crate) fn play(history: &[Step], copy: Copied) -> Result<BTreeSet<&'static s
     })
 }
 
-impl Stage {
+impl<S: Shelf> Stage<S> {
     pub(crate) fn new(copied: Copied) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bindgate-history-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         let model = Arc::new(Mutex::new(Model::new()));
-        let (memory, clock) = (Memory::default(), Ticks::default());
-        let sign_ons = start(&model, &memory, &clock, copied);
-        Self { model, memory, clock, sign_ons, copied }
+        let (shelf, clock) = (S::open(&folder), Ticks::default());
+        let sign_ons = Some(start(&model, &shelf, &clock, copied));
+        Self { model, shelf: Some(shelf), folder, clock, sign_ons, copied }
+    }
+
+    fn shelf(&self) -> &S {
+        self.shelf.as_ref().expect("it is there but for a restart")
+    }
+
+    fn sign_ons(&self) -> &SignOns<Parts<S>> {
+        self.sign_ons.as_ref().expect("they are there but for a restart")
     }
 
     /// The gateway goes first: until then the directory is as the model has it before the step.
@@ -75,8 +98,8 @@ impl Stage {
     }
 
     /// Somebody's bind has been received.
-    pub(crate) fn begin(&self, name: &str) -> Box<Attempt<Parts>> {
-        self.sign_ons.begin(0, dn(name).as_bytes()).expect("it may be a user's")
+    pub(crate) fn begin(&self, name: &str) -> Box<Attempt<Parts<S>>> {
+        self.sign_ons().begin(0, dn(name).as_bytes()).expect("it may be a user's")
     }
 
     async fn do_to_gateway(&mut self, step: Step) -> Option<u32> {
@@ -89,47 +112,61 @@ impl Stage {
                     Verdict::Refuse(refusal) => refusal.code.0,
                 });
             }
-            Step::Look(id) if self.memory.state().records.contains_key(&key(id)) => {
-                self.sign_ons.reconcile(key(id)).await;
+            Step::Look(id) if self.shelf().find(&key(id)).is_some() => {
+                self.sign_ons().reconcile(key(id)).await;
             }
-            Step::FailStore => {
-                self.memory.state().faults.push_back(StoreError::Failed("disk full".to_owned()));
+            Step::FailStore => self.shelf().fail(),
+            Step::Bar(id) => {
+                let (reason, at) = (InactiveReason::Admin, Timestamp(0));
+                self.edit(id, |record| {
+                    let is_new = !record.inactive.contains(&reason);
+                    is_new.then_some(Change::Deactivated { reason, at }).into_iter().collect()
+                })
+                .await;
             }
-            Step::Bar(id) => self.edit(id, |record| {
-                record.inactive.insert(InactiveReason::Admin);
-            }),
-            Step::Unbar(id) => self.edit(id, |record| {
-                record.inactive.remove(&InactiveReason::Admin);
-            }),
-            Step::Give(id, group) => self.edit(id, |record| {
-                let group = UpstreamId::new(&format!("id-{group}"));
-                let route = Route { path: vec![group.clone()], direct: true };
-                let key = MembershipKey { group, provenance: Provenance::Local };
-                record.memberships.insert(key, Membership::new(route, Timestamp(0)));
-            }),
-            Step::Confirm(id) => self.edit(id, |record| {
-                record.memberships.values_mut().for_each(|row| row.in_review = false);
-            }),
+            Step::Unbar(id) => {
+                let reason = InactiveReason::Admin;
+                self.edit(id, |record| {
+                    let is_set = record.inactive.contains(&reason);
+                    is_set.then_some(Change::ReasonLifted(reason)).into_iter().collect()
+                })
+                .await;
+            }
+            Step::Give(id, group) => self.edit(id, |record| give(record, group)).await,
+            Step::Confirm(id) => {
+                self.edit(id, |record| {
+                    let rows = record.memberships.iter().filter(|(_, row)| row.in_review);
+                    let confirmed = |key: &MembershipKey| Change::MembershipReview {
+                        key: key.clone(),
+                        in_review: false,
+                    };
+                    rows.map(|(key, _)| confirmed(key)).collect()
+                })
+                .await;
+            }
             Step::Restart => {
-                for stored in self.memory.state().records.values_mut() {
-                    stored.mark.seen = None;
-                }
-                self.sign_ons = start(&self.model, &self.memory, &self.clock, self.copied);
+                self.sign_ons = None;
+                let shelf = self.shelf.take().expect("it is there but for a restart");
+                let shelf = shelf.restarted(&self.folder);
+                self.sign_ons = Some(start(&self.model, &shelf, &self.clock, self.copied));
+                self.shelf = Some(shelf);
             }
             _ => {}
         }
         None
     }
 
-    fn edit(&self, id: usize, change: impl FnOnce(&mut bindgate::domain::record::Record)) {
-        if self.memory.state().records.contains_key(&key(id)) {
-            self.memory.edit(&id.to_string(), change);
+    async fn edit(&self, id: usize, changes: impl FnOnce(&Kept) -> Vec<Change>) {
+        let Some(stored) = self.shelf().find(&key(id)) else { return };
+        let changes = changes(&stored.record);
+        if !changes.is_empty() {
+            self.shelf().edit(&key(id), changes).await;
         }
     }
 
     /// What the gateway keeps, in the model's terms.
     pub(crate) fn records(&self) -> BTreeMap<usize, Record> {
-        let state = self.memory.state();
+        let all = self.shelf().all();
         let of = |stored: &bindgate::app::ports::Stored| {
             let record = &*stored.record;
             let id = record.key.upstream_id.as_str().trim_start_matches("id-");
@@ -154,7 +191,7 @@ impl Stage {
             assert!(is_counted, "whoever is inactive has no groups: {record:?}");
             (id.parse().unwrap(), kept)
         };
-        state.records.values().map(of).collect()
+        all.iter().map(of).collect()
     }
 }
 
@@ -162,12 +199,31 @@ fn key(id: usize) -> UserKey {
     UserKey { directory: "one".into(), upstream_id: UpstreamId::new(&format!("id-{id}")) }
 }
 
-fn start(
+/// The local membership that an admin gives, in the place of one that may be there in review.
+fn give(record: &Kept, group: &str) -> Vec<Change> {
+    let group = UpstreamId::new(&format!("id-{group}"));
+    let route = Route { path: vec![group.clone()], direct: true };
+    let key = MembershipKey { group, provenance: Provenance::Local };
+    let old = record.memberships.contains_key(&key);
+    let removed = old.then(|| Change::MembershipRemoved { key: key.clone() });
+    let membership = Membership::new(route, Timestamp(0));
+    removed.into_iter().chain([Change::MembershipAdded { key, membership }]).collect()
+}
+
+impl<S: Shelf> Drop for Stage<S> {
+    fn drop(&mut self) {
+        // The store closes with its last handle.
+        (self.sign_ons, self.shelf) = (None, None);
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn start<S: Shelf>(
     model: &Arc<Mutex<Model>>,
-    memory: &Memory,
+    shelf: &S,
     clock: &Ticks,
     copied: Copied,
-) -> SignOns<Parts> {
+) -> SignOns<Parts<S>> {
     let mut policy = policy("one", OnUnknown::Keep);
     policy.user_types[0].filter = Filter::equal("title", "staff");
     policy.user_types[0].attributes.clear();
@@ -178,9 +234,9 @@ fn start(
         barrier_patience: Duration::from_millis(50),
     };
     let directory = Directory(model.clone());
-    let (memory, clock, seen) = (memory.clone(), clock.clone(), Seen::default());
+    let (shelf, clock, seen) = (shelf.clone(), clock.clone(), Seen::default());
     let lookups = vec![directory.clone()];
-    let sign_ons = SignOns::new(config, &[Arc::new(policy)], lookups, memory, clock, seen.clone());
+    let sign_ons = SignOns::new(config, &[Arc::new(policy)], lookups, shelf, clock, seen.clone());
     let barrier = match copied {
         Copied::No => None,
         Copied::Yes => {

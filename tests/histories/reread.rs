@@ -1,6 +1,7 @@
 //! What was read while a bind was under way, and contradicts its success, is read again (S4.8).
 
 use crate::directory::dn;
+use crate::fakes::Memory;
 use crate::model::Account;
 use crate::play::{Copied, Stage};
 use crate::step::Step;
@@ -16,7 +17,7 @@ async fn settle() {
 /// Ann's account is as `before` while her bind is under way, and as `after` when it succeeds; what
 /// the record says then of its reasons.
 async fn check(before: impl Fn(&mut Account), after: impl Fn(&mut Account), reasons: usize) {
-    let mut stage = Stage::new(Copied::No);
+    let mut stage = Stage::<Memory>::new(Copied::No);
     for step in [Step::Make("ann"), Step::Join("ann", "a"), Step::SignOn("ann")] {
         stage.step(step).await.unwrap();
     }
@@ -39,12 +40,12 @@ async fn s4_8_an_entry_that_contradicts_the_success_is_read_again_and_only_that_
 
 #[tokio::test]
 async fn s4_8_another_id_under_a_known_name_is_read_again() {
-    let mut stage = Stage::new(Copied::No);
+    let mut stage = Stage::<Memory>::new(Copied::No);
     for step in [Step::Make("ann"), Step::Make("bob"), Step::SignOn("ann")] {
         assert!(stage.step(step).await.is_ok());
     }
     // For a moment another account has her name.
-    let swap = |stage: &Stage| {
+    let swap = |stage: &Stage<Memory>| {
         stage.change(0, |ann| ann.rdn = if ann.rdn == "ann" { "bob" } else { "ann" });
         stage.change(1, |bob| bob.rdn = if bob.rdn == "ann" { "bob" } else { "ann" });
     };

@@ -58,6 +58,58 @@ fn a_change_is_written_and_the_same_again_is_not() {
     assert_eq!(gateway.audit().len(), rows + 1);
 }
 
+/// Binds of one user from many clients at once; a change in their midst is written once.
+#[test]
+fn s3_7_a_storm_of_binds_of_one_user_writes_once_for_each_change() {
+    const CLIENTS: usize = 16;
+    const BINDS: usize = 125;
+    let slapd = Slapd::start();
+    let gateway = gateway(&slapd);
+    let storm = |change: &dyn Fn()| {
+        std::thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    let mut client = gateway.connect();
+                    for _ in 0..BINDS {
+                        assert_eq!(client.bind(ANN, "pw-ann"), 0);
+                    }
+                });
+            }
+            change();
+        });
+    };
+    storm(&|| ());
+    let made = store(&gateway);
+    assert_eq!(gateway.audit().len(), 1, "she was made once");
+    storm(&|| ());
+    expect_same_store(&gateway, &made);
+    storm(&|| slapd.admin().leave(&tree::group("B"), ANN));
+    assert_eq!(gateway.audit().len(), 2, "one change is one write");
+    assert!(gateway.managed_groups("ann").is_empty());
+    let bound = format!("bindgate_binds_total{{result=\"success\"}} {}", 3 * CLIENTS * BINDS);
+    gateway.comes_to_count(&bound);
+}
+
+#[test]
+fn s3_7_within_the_minimum_interval_a_record_is_left_as_it_is_and_then_follows() {
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set_user_type("minimum_interval", "\"1h\"");
+    });
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    slapd.admin().leave(&tree::group("B"), ANN);
+    for _ in 0..3 {
+        assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+        assert_eq!(gateway.managed_groups("ann"), ["A", "B"]);
+    }
+    assert_eq!(gateway.sign_on(ANN, "wrong"), 49, "the password is the directory's to judge");
+    gateway.comes_to_count("bindgate_sign_ons_total{directory=\"corp\",outcome=\"recent\"} 3");
+    gateway.stop();
+    gateway.restart(|settings| settings.set_user_type("minimum_interval", "\"1ms\""));
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    assert!(gateway.managed_groups("ann").is_empty(), "the interval is over");
+}
+
 #[test]
 fn a_wrong_password_changes_nothing_even_if_the_directory_changed() {
     let slapd = Slapd::start();

@@ -1,8 +1,10 @@
 //! The story that the first version is measured by.
 
 use crate::support::gateway::Gateway;
-use crate::support::slapd::Slapd;
-use crate::support::tree;
+use crate::support::pdu;
+use crate::support::raw::Raw;
+use crate::support::slapd::{Options, Slapd};
+use crate::support::tree::{self, Extra, GROUPS};
 use serde_json::{Value, json};
 
 const ANN: &str = "uid=ann,ou=people,dc=example,dc=com";
@@ -71,7 +73,7 @@ fn a_record_follows_names_and_attributes_and_keeps_its_id() {
     assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
     let before = gateway.user("ann");
 
-    let renamed = crate::support::pdu::modify_dn(ANN, "uid=anna", None);
+    let renamed = pdu::modify_dn(ANN, "uid=anna", None);
     let mut admin = slapd.admin();
     assert_eq!(admin.code(&renamed), 0);
     let anna = tree::person("anna");
@@ -92,11 +94,45 @@ fn a_group_that_is_renamed_is_the_same_group() {
     let gateway = Gateway::before(slapd.port());
     assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
     let before = membership(&gateway.user("ann"), "A")["group"]["id"].clone();
-    let rename = crate::support::pdu::modify_dn(&tree::group("A"), "cn=Alpha", None);
+    let rename = pdu::modify_dn(&tree::group("A"), "cn=Alpha", None);
     assert_eq!(slapd.admin().code(&rename), 0);
     assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
     assert_eq!(gateway.managed_groups("ann"), ["Alpha", "B"]);
     assert_eq!(membership(&gateway.user("ann"), "Alpha")["group"]["id"], before);
+}
+
+#[test]
+fn s4_10_a_group_that_moves_within_the_base_stays_and_one_that_moves_out_is_left() {
+    let extra = Extra { people: 0, groups: 1 };
+    let slapd = Slapd::with(&Options { extra, ..Options::default() });
+    let gateway = Gateway::before(slapd.port());
+    let mut admin = slapd.admin();
+    let (below, outside) = (format!("ou=below,{GROUPS}"), tree::SUFFIX);
+    assert_eq!(admin.code(&pdu::add(&below, &[("objectClass", &["organizationalUnit"])])), 0);
+    admin.join(&tree::group("g000"), ANN);
+    let sign_on = || {
+        assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+        (gateway.user("ann"), gateway.managed_groups("ann"))
+    };
+    let (before, groups) = sign_on();
+    assert_eq!(groups, ["A", "B", "g000"]);
+    let since = membership(&before, "g000")["since"].clone();
+    let move_to = |admin: &mut Raw, from: &str, to: &str| {
+        let name = format!("cn=g000,{from}");
+        assert_eq!(admin.code(&pdu::modify_dn(&name, "cn=g000", Some(to))), 0);
+        sign_on()
+    };
+    let (moved, groups) = move_to(&mut admin, GROUPS, &below);
+    assert_eq!(groups, ["A", "B", "g000"]);
+    let row = membership(&moved, "g000");
+    assert_eq!((&row["since"], &row["group"]["dn"]), (&since, &format!("cn=g000,{below}").into()));
+    let rows = gateway.audit();
+    let detail = rows[0]["detail"].to_string();
+    assert!(!detail.contains("removed") && !detail.contains("added"), "{detail}");
+    assert_eq!(move_to(&mut admin, &below, outside).1, ["A", "B"]);
+    assert_eq!(move_to(&mut admin, outside, GROUPS).1, ["A", "B", "g000"]);
+    assert_eq!(admin.code(&pdu::delete(&tree::group("g000"))), 0);
+    assert_eq!(sign_on().1, ["A", "B"]);
 }
 
 #[test]

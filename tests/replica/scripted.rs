@@ -110,6 +110,26 @@ async fn a_server_that_is_busy_is_asked_again_from_the_same_cookie() {
     }
 }
 
+/// What comes within a refresh is told at its end, when it may be read; what comes later, at once.
+#[tokio::test]
+async fn s4_4_whoever_asks_is_told_of_each_change_that_may_be_read() {
+    let stage = Stage::new().await;
+    let mut peer = filled(&stage, 10).await;
+    let told = || bounded(stage.copy.changed());
+    assert!(told().await.anybody, "everything is new");
+    peer.put(11, Some("c2")).await;
+    assert!(told().await.anybody);
+    peer.say(Delete, 11, Some("c3")).await;
+    assert!(told().await.anybody);
+    peer.cookie("c4").await;
+    drop(peer);
+    let mut peer = stage.accept_from(Some("c4")).await;
+    peer.put(12, None).await;
+    assert!(timeout(SHORT, stage.copy.changed()).await.is_err(), "nobody may read it yet");
+    peer.refreshed(true, true, Some("c5")).await;
+    assert!(told().await.anybody);
+}
+
 /// Two searches at once used to bring one entry in two states, the older one last.
 #[tokio::test]
 async fn a_poll_asks_again_in_the_place_of_the_search_under_way() {

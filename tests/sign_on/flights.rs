@@ -105,6 +105,38 @@ async fn nothing_changed_is_nothing_written() {
     assert_eq!(stage.seen.all()[1], "unchanged +0 -0");
 }
 
+/// The clock moves by a microsecond each time that somebody looks at it.
+#[tokio::test]
+async fn s3_7_the_first_bind_after_a_change_and_the_interval_applies_it() {
+    let stage = Stage::with(SyncMode::BeforeReply, |staff| {
+        staff.minimum_interval = std::time::Duration::from_micros(100);
+    });
+    stage.tree.group("a", &[ANN]);
+    stage.sign_on().await;
+    stage.tree.group("b", &[ANN]);
+    let searches = || stage.tree.state().searches.len();
+    let before = searches();
+    let mut left_alone = 0;
+    while stage.groups() == "a" {
+        assert_eq!(searches(), before, "nothing is read and not applied");
+        assert_eq!(stage.sign_on().await, Verdict::Admit);
+        left_alone += 1;
+        assert!(left_alone < 100, "the interval ends");
+    }
+    assert_eq!(stage.groups(), "a b");
+    assert!(left_alone > 10, "{left_alone}");
+    assert_eq!(stage.memory.state().commits, 2);
+    assert!(stage.seen.take("recent +0 -0"));
+    // A failed bind moves nothing, and somebody who is shut out is not let in within it.
+    let marks = stage.memory.state().marks;
+    drop(stage.bind());
+    assert_eq!(stage.memory.state().marks, marks);
+    stage.memory.edit("ann", |record| {
+        record.inactive.insert(bindgate::domain::record::InactiveReason::Admin);
+    });
+    assert!(matches!(stage.sign_on().await, Verdict::Refuse(_)));
+}
+
 #[tokio::test]
 async fn after_reply_waits_for_the_identity_alone() {
     let stage = Stage::with(SyncMode::AfterReply, |_| {});

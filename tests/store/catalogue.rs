@@ -52,7 +52,9 @@ async fn names_are_found_without_regard_to_case_and_follow_a_rename() {
     assert_eq!(ids(&store.by_name(Some("staff"), "user1")), ["r00001"]);
     assert!(store.by_name(Some("guests"), "user1").is_empty());
     let record = store.find(&key(1)).unwrap().record;
-    store.commit(change(&record, vec![Change::Renamed("USER0".to_owned())])).await.unwrap();
+    // Users of two types may have one name.
+    let renamed = [Change::TypeChanged("robots".into()), Change::Renamed("USER0".to_owned())];
+    store.commit(change(&record, renamed.into())).await.unwrap();
     assert!(store.by_name(None, "user1").is_empty());
     assert_eq!(ids(&store.by_name(None, "user0")), ["r00000", "r00001"]);
     drop(store);

@@ -243,3 +243,54 @@ async fn a_mark_for_nobody_is_ignored() {
     assert!(store.find(&key(1)).is_none());
     store.close().unwrap();
 }
+
+/// Both saw that the name was free.
+#[tokio::test]
+async fn of_two_who_take_one_name_at_once_the_second_has_to_look_again() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let named = |number: usize, name: &str| {
+        let mut commit = create(number);
+        commit.changes.push(Change::Renamed(name.to_owned()));
+        commit
+    };
+    let commits = vec![named(1, "ann"), named(2, "ANN"), named(3, "bob")];
+    let answers = together(&folder, &store, commits).await;
+    assert!(answers[0].is_ok() && answers[2].is_ok());
+    assert_eq!(answers[1], Err(StoreError::Conflict));
+    assert_eq!(store.commit(named(2, "Ann")).await, Err(StoreError::Conflict));
+    let bob = answers[2].clone().unwrap();
+    let renamed = change(&bob, vec![Change::Renamed("ann".to_owned())]);
+    assert_eq!(store.commit(renamed).await, Err(StoreError::Conflict));
+    // Whoever is missing keeps no name.
+    let ann = answers[0].clone().unwrap();
+    let at = bindgate::domain::time::Timestamp(9);
+    let reason = bindgate::domain::record::InactiveReason::Missing;
+    let gone = change(&ann, vec![Change::Deactivated { reason, at }]);
+    store.commit(gone).await.unwrap();
+    assert!(store.commit(named(2, "ann")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_record_is_deleted_at_the_version_that_was_seen_and_may_be_made_anew() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let made = store.commit(create(1)).await.unwrap();
+    store.commit(create(2)).await.unwrap();
+    let changed = store.commit(change(&made, vec![addition("g")])).await.unwrap();
+    let row = || crate::fixture::audit("deleted", Some(key(1)));
+    let conflict = Err(StoreError::Conflict);
+    assert_eq!(store.delete(&key(1), made.version, row()).await, conflict, "it has changed since");
+    assert_eq!(store.delete(&key(1), changed.version, row()).await, Ok(()));
+    assert_eq!(store.delete(&key(1), changed.version, row()).await, conflict, "there is none");
+    assert!(store.find(&key(1)).is_none() && store.find(&key(2)).is_some());
+    assert_eq!(store.list(None, 10).items.len(), 1);
+    let late = change(&changed, vec![addition("h")]);
+    assert_eq!(store.commit(late).await, Err(StoreError::Conflict));
+    assert_eq!(store.audit(None, 1).await.unwrap().items[0].action, "deleted");
+    store.close().unwrap();
+    drop(store);
+    let store = folder.open();
+    assert!(store.find(&key(1)).is_none() && store.find(&key(2)).is_some());
+    assert_eq!(store.commit(create(1)).await.unwrap().memberships.len(), 0, "she comes back");
+}

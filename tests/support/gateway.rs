@@ -161,6 +161,18 @@ impl Gateway {
         self.wait_until_ready();
     }
 
+    /// Starts it again with `change`d settings, which it cannot start with, and waits until it has
+    /// ended. To be called when it is stopped.
+    pub fn fails_to_start(&mut self, change: impl FnOnce(&mut Settings)) -> Said {
+        change(&mut self.settings);
+        run_until_end(&self.folder, "failing.toml", &self.settings)
+    }
+
+    /// Begins to start it again, without waiting for anything. To be called when it is stopped.
+    pub fn begin_to_start(&self) -> Process {
+        launch(&self.folder, &self.settings)
+    }
+
     /// Starts a second one on this one's store and waits until it has ended.
     pub fn rival(&mut self) -> Said {
         self.settings.move_to_other_ports();
@@ -261,7 +273,9 @@ pub fn run_until_end(folder: &TestFolder, file: &str, settings: &Settings) -> Sa
     let config = folder.write(file, settings.text()).display().to_string();
     let log = folder.file(&format!("{file}.log"));
     let args = ["run", "--config", &config];
-    let mut process = Process::start("a gateway that ends", Path::new(BINDGATE), &args, &log);
+    let name = "a gateway that ends";
+    let (program, environment) = (Path::new(BINDGATE), &settings.environment);
+    let mut process = Process::start_with(name, program, &args, environment, &log);
     let code = process.wait().code().unwrap_or(-1);
     Said { code, out: String::new(), err: process.log() }
 }

@@ -6,7 +6,7 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 13] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
@@ -16,8 +16,10 @@ const SECTIONS: [&str; 11] = [
     "[reconcile]",
     "[throttle]",
     "[[directory]]",
+    "[directory.tls]",
     "[directory.groups]",
     "[directory.serve]",
+    "[directory.mass_change]",
 ];
 const USER_TYPE: &str = "[[directory.user_type]]";
 

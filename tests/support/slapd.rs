@@ -1,5 +1,6 @@
 //! A real slapd with a folder and a port of its own.
 
+use super::certs::Certificate;
 use super::folder::{TestFolder, free_port};
 use super::process::Process;
 use super::raw::Raw;
@@ -30,11 +31,26 @@ pub struct Options {
     pub database_lines: Vec<String>,
     /// What its environment has beside the test's own.
     pub environment: Vec<(&'static str, String)>,
+    /// Where it listens for LDAPS too: see [`Options::secured`].
+    pub ldaps: Option<u16>,
+}
+
+impl Options {
+    /// With this certificate, by StartTLS and at a port for LDAPS.
+    pub fn secured(mut self, own: &Certificate) -> Self {
+        self.global_lines.extend([
+            format!("TLSCertificateFile {}", own.certificate.display()),
+            format!("TLSCertificateKeyFile {}", own.private_key.display()),
+        ]);
+        self.ldaps = Some(free_port());
+        self
+    }
 }
 
 /// A running directory.
 pub struct Slapd {
     port: u16,
+    ldaps: Option<u16>,
     // The process goes before the folder that it works in.
     process: Process,
     folder: TestFolder,
@@ -61,7 +77,7 @@ impl Slapd {
     fn at(port: u16, options: &Options) -> Option<Self> {
         let folder = prepare(options);
         let process = launch(&folder, port)?;
-        Some(Self { port, process, folder })
+        Some(Self { port, ldaps: options.ldaps, process, folder })
     }
 
     /// A directory with some things different.
@@ -73,12 +89,18 @@ impl Slapd {
                 launch(&folder, port).map(|process| (port, process))
             })
             .unwrap_or_else(|| panic!("slapd did not start: {}", log_of(&folder)));
-        Self { port, process, folder }
+        Self { port, ldaps: options.ldaps, process, folder }
     }
 
     /// Where it listens on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where it listens for LDAPS; panics if it does not.
+    #[track_caller]
+    pub fn ldaps(&self) -> u16 {
+        self.ldaps.expect("it was secured")
     }
 
     /// Its URL.
@@ -138,6 +160,8 @@ fn prepare(options: &Options) -> TestFolder {
     folder.write("slapd.conf", configuration(&folder, options));
     let pairs = options.environment.iter().map(|(name, value)| format!("{name}={value}\n"));
     folder.write("environment", pairs.collect::<String>());
+    let ldaps = options.ldaps.map(|port| format!(" ldaps://127.0.0.1:{port}"));
+    folder.write("more-urls", ldaps.unwrap_or_default());
     load(&folder, &tree::ldif(options.extra));
     folder
 }
@@ -210,7 +234,8 @@ fn load(folder: &TestFolder, ldif: &str) {
 /// Starts slapd and waits until it takes connections; `None` if it ended instead.
 fn launch(folder: &TestFolder, port: u16) -> Option<Process> {
     let config = folder.file("slapd.conf").display().to_string();
-    let url = format!("ldap://127.0.0.1:{port}");
+    let more = std::fs::read_to_string(folder.file("more-urls")).expect("it was written");
+    let url = format!("ldap://127.0.0.1:{port}{more}");
     let environment = std::fs::read_to_string(folder.file("environment"));
     let environment = environment.expect("it was written with the configuration");
     let args = [SLAPD, "-d", "0", "-h", &url, "-f", &config];

@@ -6,7 +6,7 @@ use crate::support::certs::{self, Authority, Certificate, Wanted};
 use crate::support::eventually;
 use crate::support::folder::TestFolder;
 use crate::support::gateway::Gateway;
-use crate::support::pdu::{self, Ask, Change, Control};
+use crate::support::pdu::{self, Ask, Change};
 use crate::support::raw::Raw;
 use crate::support::settings::{Settings, quoted};
 use crate::support::slapd::{Options, Slapd};
@@ -20,8 +20,7 @@ use std::time::Duration;
 
 const NOT_SUPPORTED: u32 = 7;
 const INVALID_CREDENTIALS: u32 = 49;
-const UNWILLING: u32 = 53;
-const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+pub(crate) const UNWILLING: u32 = 53;
 
 /// slapd that lets the service account ask as people, if `policy` is `to`.
 pub(crate) fn directory(policy: &str) -> Slapd {
@@ -72,7 +71,7 @@ impl Scene {
     }
 
     /// A client with a certificate whose subject is these common names.
-    fn named(&self, names: &[&str]) -> Raw {
+    pub(crate) fn named(&self, names: &[&str]) -> Raw {
         let subject: Vec<_> = names.iter().map(|name| (DnType::CommonName, *name)).collect();
         self.with(&Wanted { subject: &subject, ..Wanted::default() })
     }
@@ -88,11 +87,11 @@ impl Scene {
     }
 }
 
-fn external(asked: &str) -> Vec<u8> {
+pub(crate) fn external(asked: &str) -> Vec<u8> {
     pdu::sasl_bind("EXTERNAL", Some(asked.as_bytes()))
 }
 
-fn everybody() -> Ask<'static> {
+pub(crate) fn everybody() -> Ask<'static> {
     Ask::below(PEOPLE, pdu::present("uid"), &["uid"])
 }
 
@@ -229,20 +228,6 @@ fn s10_7_a_certificate_that_has_ended_since_it_was_shown_vouches_for_nobody() {
     });
     scene.logs("certificate has ended");
     assert_eq!(who_am_i(&mut raw), "");
-}
-
-/// It could not be bound again without a password, so it is told what is not served and stays.
-#[test]
-fn what_needs_a_connection_of_its_own_is_refused_and_the_session_goes_on() {
-    let slapd = directory("to");
-    let scene = Scene::before(&slapd, |_| {});
-    let mut raw = scene.named(&["ann"]);
-    assert_eq!(raw.code(&external("")), 0);
-    let page = pdu::page(10, b"");
-    let control = Control { oid: PAGED_RESULTS, critical: false, value: Some(&page) };
-    let paged = pdu::with_controls(everybody().body(), &[control]);
-    assert_eq!(raw.code(&paged), UNWILLING);
-    assert_eq!(raw.search(&everybody()).0.len(), 1);
 }
 
 #[test]

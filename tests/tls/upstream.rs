@@ -4,10 +4,11 @@
 use crate::support::certs::{Authority, Certificate, Wanted};
 use crate::support::eventually;
 use crate::support::folder::TestFolder;
-use crate::support::gateway::BINDGATE;
+use crate::support::gateway::{BINDGATE, Gateway};
 use crate::support::process::Process;
 use crate::support::raw::{Raw, START_TLS};
 use crate::support::settings::{Settings, quoted};
+use crate::support::slapd::{Options, Slapd};
 use crate::support::tree::{SERVICE, SERVICE_PASSWORD};
 use crate::{ANN, BOB};
 use bindgate::proto::envelope::Envelope;
@@ -238,4 +239,39 @@ fn the_right_directory_sees_them_over_tls_alone() {
             assert!(!holds(&heard.clear, secret.as_bytes()), "{scheme} {name:?}: {secret}");
         }
     }
+}
+
+/// An authority that is replaced costs no restart, and a file that is none replaces nothing.
+#[test]
+fn the_authorities_of_a_directory_are_read_again_and_what_is_none_leaves_the_old_ones() {
+    let folder = TestFolder::new("tls-trust");
+    let (first, second) = (Authority::make(&folder, "first"), Authority::make(&folder, "second"));
+    let options = |authority: &Authority, name: &str| {
+        Options::default().secured(&authority.for_loopback(&folder, name))
+    };
+    let trusted = folder.write("ca.pem", std::fs::read(&first.file).expect("it was made"));
+    let mut slapd = Slapd::with(&options(&first, "slapd"));
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[directory.tls]", "ca", quoted(&trusted.display().to_string()));
+        settings.set("[directory.tls]", "start_tls", "true");
+        settings.set("[[directory]]", "min_connections", "0");
+    });
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    folder.write("ca.pem", "no certificate at all");
+    gateway.hang_up();
+    eventually("it is refused", || {
+        gateway.log().contains("ca of directory corp stays as it was").then_some(())
+    });
+    assert_eq!(gateway.sign_on(BOB, "pw-bob"), 0, "the old ones are in force");
+
+    slapd.reconfigure(&options(&second, "slapd-again"));
+    eventually("the directory is not trusted any more", || {
+        (gateway.sign_on(ANN, "pw-ann") == UNAVAILABLE).then_some(())
+    });
+    folder.write("ca.pem", std::fs::read(&second.file).expect("it was made"));
+    gateway.hang_up();
+    eventually("the directory is trusted again", || {
+        (gateway.sign_on(ANN, "pw-ann") == 0).then_some(())
+    });
+    assert!(gateway.log().contains("ca of directory corp read again: changed"));
 }

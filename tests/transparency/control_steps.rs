@@ -32,11 +32,24 @@ const TRANSACTION: &str = "1.3.6.1.1.21.2";
 const START_TRANSACTION: &str = "1.3.6.1.1.21.1";
 const END_TRANSACTION: &str = "1.3.6.1.1.21.3";
 const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
+const RELAX: &str = "1.3.6.1.4.1.4203.666.5.12";
+const NO_OPERATION: &str = "1.3.6.1.4.1.4203.666.5.2";
+const WHAT_FAILED: &str = "1.3.6.1.4.1.4203.666.5.17";
+const PERMISSIVE: &str = "1.2.840.113556.1.4.1413";
+const SEARCH_OPTIONS: &str = "1.2.840.113556.1.4.1340";
+const LAZY_COMMIT: &str = "1.2.840.113556.1.4.619";
+const SESSION_TRACKING: &str = "1.3.6.1.4.1.21008.108.63.1";
+const AUTHORISATION_IDENTITY: &str = "2.16.840.1.113730.3.4.16";
+const TREE_DELETE: &str = "1.2.840.113556.1.4.805";
+const PERSISTENT_SEARCH: &str = "2.16.840.1.113730.3.4.3";
+const REFRESH: &str = "1.3.6.1.4.1.1466.101.119.1";
+const DYNAMIC: &str = "cn=dynamic,ou=people,dc=example,dc=com";
 
 /// All of them, as the administrator.
 pub(crate) fn steps() -> Vec<Step> {
     let mut steps = vec![Do("controls: bind", bind(ADMIN, ADMIN_PASSWORD.as_bytes()))];
-    steps.extend([orders(), reads(), policies(), others(), transactions()].into_iter().flatten());
+    let parts = [orders(), reads(), policies(), others(), unlisted(), dynamic(), transactions()];
+    steps.extend(parts.into_iter().flatten());
     steps
 }
 
@@ -166,6 +179,61 @@ fn others() -> Vec<Step> {
         ),
         Do("proxied, who am i", proxied(extended(WHO_AM_I, None), bob)),
         Do("proxied, not critical", with(ann(), PROXIED_AUTHORISATION, false, Some(bob))),
+    ]
+}
+
+/// Controls that slapd takes and does not show, and some that it does not take.
+fn unlisted() -> Vec<Step> {
+    let ann = || Ask::entry(ANN).of(&["cn"]).body();
+    let mail = |value: &'static [u8]| modify(ANN, Change::Add, "mail", &[value]);
+    let created = modify(ANN, Change::Replace, "createTimestamp", &[b"20200101000000Z"]);
+    let options = nested(SEQUENCE, |out| write_integer(out, INTEGER, 1));
+    let tracking = nested(SEQUENCE, |out| {
+        for text in [&b"192.0.2.1"[..], b"client", b"1.3.6.1.4.1.21008.108.63.1.3", b"ann"] {
+            write_element(out, OCTET_STRING, text);
+        }
+    });
+    let identity = |password| with(bind(ANN, password), AUTHORISATION_IDENTITY, true, None);
+    vec![
+        Do("relaxed", with(created.clone(), RELAX, true, None)),
+        Do("relaxed, without the control", created),
+        Do("nothing done", with(delete(ANN), NO_OPERATION, true, None)),
+        Do("still there", ann()),
+        Do("permissive", with(mail(b"ann@example.com"), PERMISSIVE, true, None)),
+        Do("not permissive", mail(b"ann@example.com")),
+        Do("search options", with(ann(), SEARCH_OPTIONS, true, Some(&options))),
+        Do("search options, garbage", with(ann(), SEARCH_OPTIONS, true, Some(b"x"))),
+        Do("a lazy commit", with(mail(b"ann@example.net"), LAZY_COMMIT, true, None)),
+        Do("tracked", with(ann(), SESSION_TRACKING, false, Some(&tracking))),
+        Do("tracked, critical", with(ann(), SESSION_TRACKING, true, Some(&tracking))),
+        Do("what failed", with(delete(ABSOLUTELY_NOTHING), WHAT_FAILED, false, None)),
+        Do("the whole tree", with(delete(PEOPLE), TREE_DELETE, true, None)),
+        Do("persistent search", with(ann(), PERSISTENT_SEARCH, true, Some(b"x"))),
+        Do("bind and say who", identity(b"pw-ann")),
+        Do("bind and say who, wrong", identity(b"wrong")),
+        Do("bind as administrator once more", bind(ADMIN, ADMIN_PASSWORD.as_bytes())),
+    ]
+}
+
+/// Entries that live for a while (RFC 2589).
+fn dynamic() -> Vec<Step> {
+    let refresh = |dn: &str, seconds| {
+        let value = nested(SEQUENCE, |out| {
+            write_element(out, 0x80, dn.as_bytes());
+            write_integer(out, 0x81, seconds);
+        });
+        extended(REFRESH, Some(&value))
+    };
+    let entry: &[(&str, &[&str])] =
+        &[("objectClass", &["device", "dynamicObject"]), ("cn", &["dynamic"])];
+    vec![
+        Do("add what is dynamic", add(DYNAMIC, entry)),
+        Do("refresh it", refresh(DYNAMIC, 3600)),
+        Do("refresh it for too long", refresh(DYNAMIC, 1 << 30)),
+        Do("refresh what is not dynamic", refresh(ANN, 3600)),
+        Do("refresh what is not there", refresh(ABSOLUTELY_NOTHING, 3600)),
+        Do("refresh, garbage", extended(REFRESH, Some(b"x"))),
+        Do("delete what is dynamic", delete(DYNAMIC)),
     ]
 }
 

@@ -46,6 +46,20 @@ impl Step {
     }
 }
 
+impl Step {
+    /// What it sends.
+    pub(crate) fn body(&self) -> &[u8] {
+        match self {
+            Self::Ask(_, body)
+            | Self::AskVolatile(_, body)
+            | Self::AskLong(_, body)
+            | Self::Tell(_, body)
+            | Self::End(_, body) => body,
+            Self::AllPages(_, body, _) => body,
+        }
+    }
+}
+
 /// How a step was answered.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Answered {
@@ -71,10 +85,10 @@ impl fmt::Display for Answered {
     }
 }
 
-/// Plays the script to the server at that port.
+/// Plays the script to a server, over the connections that `connect` makes.
 #[track_caller]
-pub(crate) fn play(port: u16, steps: &[Step]) -> Vec<Answered> {
-    let mut raw = Raw::connect(port);
+pub(crate) fn play(connect: &dyn Fn() -> Raw, steps: &[Step]) -> Vec<Answered> {
+    let mut raw = connect();
     let mut next_id = 1000;
     let mut played = Vec::new();
     for step in steps {
@@ -96,7 +110,7 @@ pub(crate) fn play(port: u16, steps: &[Step]) -> Vec<Answered> {
             Step::End(name, body) => {
                 raw.start(body);
                 raw.expect_end();
-                raw = Raw::connect(port);
+                raw = connect();
                 Answered::new(name, &[], whole)
             }
         });

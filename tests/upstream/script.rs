@@ -179,6 +179,7 @@ pub(crate) fn config(ports: &[u16]) -> Config {
         max_outstanding_upstream: 8,
         max_outstanding_anonymous: 4,
         max_shared_connections: 2,
+        max_connections_apart: 2,
         max_inbox: 1 << 16,
         inbox_timeout: BOUND,
         proxied_authorisation: true,

@@ -11,6 +11,7 @@ use super::{
     open_verdict, read_entry,
 };
 use crate::app::barrier::{Difference, Passage};
+use crate::app::breaker::Breaker;
 use crate::app::events::{GroupSource, SignOnOutcome};
 use crate::app::observe;
 use crate::app::ports::{Clock, Coverage, Ports, Records, Stored};
@@ -152,6 +153,10 @@ impl<P: Ports> Flight<P> {
         }
     }
 
+    pub(super) fn breaker(&self) -> Option<&Breaker<P::Events>> {
+        self.shared.directories[self.directory].breaker.as_ref()
+    }
+
     fn barrier(&self) -> Option<&BarrierOf<P>> {
         self.shared.directories[self.directory].barrier.as_ref()
     }
@@ -250,10 +255,12 @@ impl<P: Ports> Flight<P> {
             switch,
             assigned: &given.assigned,
             cause: look.cause,
+            breaker: self.breaker(),
         };
         let done = update.bring(&*self.shared, &observation).await;
-        if let (Some(record), Some(user_type), true) =
-            (&done.record, look.user_type, given.is_whole && is_alone)
+        let is_held = done.report.outcome == SignOnOutcome::Unknown(UnknownReason::Held);
+        let is_whole = given.is_whole && is_alone && !is_held;
+        if let (Some(record), Some(user_type), true) = (&done.record, look.user_type, is_whole)
             && look.passage == Passage::Fresh(Coverage::GroupsAndUsers)
         {
             self.remember(user_type, switch, record, &observation, fingerprint);

@@ -46,6 +46,11 @@ struct Flying<P: Ports> {
 
 impl<P: Ports> Gate<P> {
     pub(super) fn new(attempt: Box<Attempt<P>>) -> Self {
+        if let Some((user, since)) = &attempt.recent
+            && attempt.sign_ons.shared.pass_recent(attempt.directory, user, *since)
+        {
+            return Self { state: State::Asking { attempt: None, since: *since } };
+        }
         let luggage = &attempt.luggage;
         let state = match luggage.read.is_none() && luggage.question.is_some() {
             true => State::Asking { attempt: Some(attempt), since: Instant::now() },
@@ -84,7 +89,7 @@ fn poll_unchanged<P: Ports>(
 
 impl<P: Ports> Flying<P> {
     fn new(attempt: Attempt<P>) -> Box<Self> {
-        let Attempt { sign_ons, directory, luggage } = attempt;
+        let Attempt { sign_ons, directory, luggage, .. } = attempt;
         let (dn, read) = (luggage.dn.clone(), luggage.read.clone());
         let flight = sign_ons.fly(directory, luggage);
         let wait = match (sign_ons.shared.config.sync, &read) {

@@ -147,6 +147,7 @@ impl<P: Ports> Flight<P> {
             switch: Switch::On,
             assigned: &given.assigned,
             cause: Cause::Reconciliation,
+            breaker: self.breaker(),
         };
         update.note_missing(&self.shared, sent_at).await
     }

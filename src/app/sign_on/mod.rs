@@ -4,6 +4,7 @@
 mod flight;
 mod gate;
 mod look;
+mod recent;
 mod unchanged;
 mod update;
 
@@ -11,13 +12,16 @@ pub use gate::Gate;
 pub use look::own_id;
 
 use super::barrier::{Barrier, Question};
+use super::breaker::Breaker;
 use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
 use super::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
+use super::reconcile::Changes;
 use super::serving::{self, Serving};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry};
+use crate::domain::plan::is_to_be_deleted;
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
 use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
@@ -30,7 +34,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// When the answer to a bind goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +122,9 @@ struct Directory<P: Ports> {
     finder: Arc<observe::Finder>,
     /// What is read of an entry to know its groups.
     served: Arc<[String]>,
+    breaker: Option<Breaker<P::Events>>,
+    /// Whether any user type has a `minimum_interval`.
+    has_intervals: bool,
 }
 
 struct Shared<P: Ports> {
@@ -166,6 +174,8 @@ impl<P: Ports> SignOns<P> {
                 barrier: None,
                 finder: Arc::default(),
                 served: read_for_groups(policy).into(),
+                breaker: None,
+                has_intervals: policy.user_types.iter().any(|t| !t.minimum_interval.is_zero()),
             })
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
@@ -180,6 +190,17 @@ impl<P: Ports> SignOns<P> {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             for (directory, barrier) in shared.directories.iter_mut().zip(barriers) {
                 directory.barrier = barrier;
+            }
+        }
+        self
+    }
+
+    /// The same with what holds losses of many users at once, for those directories that have it.
+    /// Nobody may use them yet.
+    pub fn with_breakers(mut self, breakers: Vec<Option<Breaker<P::Events>>>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            for (directory, breaker) in shared.directories.iter_mut().zip(breakers) {
+                directory.breaker = breaker;
             }
         }
         self
@@ -213,6 +234,64 @@ impl<P: Ports> SignOns<P> {
             return false;
         };
         Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at).is_outdated(stored)
+    }
+
+    /// What changes in the live copies of directories, by their names, from now on until nobody
+    /// listens any more.
+    pub fn changes(&self) -> mpsc::Receiver<(Arc<str>, Changes)> {
+        let (told, changes) = mpsc::channel(1);
+        for directory in &self.shared.directories {
+            let Some(replica) = directory.barrier.as_ref().map(|b| b.replica().clone()) else {
+                continue;
+            };
+            let (told, name) = (told.clone(), directory.policy.name.clone());
+            spawn(Box::pin(async move {
+                loop {
+                    let changed = tokio::select! {
+                        changed = replica.changed() => changed,
+                        () = told.closed() => return,
+                    };
+                    if told.send((name.clone(), changed)).await.is_err() {
+                        return;
+                    }
+                }
+            }));
+        }
+        changes
+    }
+
+    /// Users whose losses of groups were held and are not any more; each is told once.
+    pub fn take_released(&self) -> Vec<UserKey> {
+        let of = |directory: &Directory<P>| {
+            let released = directory.breaker.as_ref().map(Breaker::take_released);
+            let name = directory.policy.name.clone();
+            let key = move |upstream_id| UserKey { directory: name.clone(), upstream_id };
+            released.unwrap_or_default().into_iter().map(key)
+        };
+        self.shared.directories.iter().flat_map(of).collect()
+    }
+
+    /// So many of so many records of a directory are not up to date, as its live copy shows.
+    pub fn outdated(&self, directory: &str, outdated: u64, of: u64) {
+        let mut directories = self.shared.directories.iter();
+        let here = directories.find(|here| *here.policy.name == *directory);
+        let Some(Directory { breaker: Some(breaker), barrier, .. }) = here else { return };
+        match barrier.as_ref().and_then(Barrier::coverage) {
+            Some(Coverage::GroupsAndUsers) => breaker.outdated(outdated, of),
+            // Whoever is looked at without a copy is so for the time that has passed.
+            _ => breaker.outdated(1, 1),
+        }
+    }
+
+    /// Whether the record of somebody who was just seen to be gone is to be deleted.
+    pub fn is_to_be_deleted(&self, stored: &Stored) -> bool {
+        let Stored { record, .. } = stored;
+        let mut directories = self.shared.directories.iter();
+        let here = directories.find(|here| here.policy.name == record.key.directory);
+        let mut types = here.into_iter().flat_map(|here| &here.policy.user_types);
+        let user_type = types.find(|user_type| user_type.name == record.user_type);
+        let now = self.shared.clock.now();
+        user_type.is_some_and(|user_type| is_to_be_deleted(record, user_type, now))
     }
 
     /// Reads the user of a record by upstream id and brings the record up to date, without a
@@ -270,11 +349,16 @@ impl<P: Ports> SignOns<P> {
         // Numbered before anything is asked for: see `Luggage::begun`.
         let begun = self.shared.begun.fetch_add(1, Ordering::SeqCst);
         let since = self.shared.clock.now();
+        if let Some(recent) = self.shared.recent(directory, &dn, since) {
+            let luggage = Luggage { begun, since, dn, read: None, question: None };
+            let recent = Some((recent, Instant::now()));
+            return Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent }));
+        }
         let barrier = self.shared.directories[directory].barrier.as_ref();
         let question = barrier.and_then(|barrier| barrier.ask(&self.lookups[directory]));
         let read = self.needs_entry(barrier).then(|| self.read(directory, &dn));
         let luggage = Luggage { begun, since, dn, read, question };
-        Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage }))
+        Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent: None }))
     }
 
     /// Whether the gateway may vouch for the user of that name, whom no bind has shown to be in order
@@ -368,6 +452,8 @@ pub struct Attempt<P: Ports> {
     sign_ons: SignOns<P>,
     directory: usize,
     luggage: Luggage<P>,
+    /// Who it is, if her record is to be left as it is.
+    recent: Option<(UserKey, Instant)>,
 }
 
 impl<P: Ports> Attempt<P> {

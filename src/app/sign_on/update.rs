@@ -1,15 +1,19 @@
 //! Brings one record up to date with what was learnt: plans, and commits what has to be written.
 
 use super::Shared;
+use crate::app::breaker::Breaker;
 use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
-use crate::app::ports::{Clock, Commit, Ports, Records, StoreError, Stored};
+use crate::app::ports::{Clock, Commit, Events, Ports, Records, StoreError, Stored};
+use crate::domain::change::Change;
+use crate::domain::mass_change::{Judgement, Loss};
 use crate::domain::observation::{Observation, Observed, UnknownReason};
 use crate::domain::plan::{
     Assigned, Cause, KnownGroups, Names, NoPlan, Plan, Question, Reactivation, missing, plan,
 };
 use crate::domain::policy::{Switch, UserType};
 use crate::domain::record::{
-    Group, GroupsOutcome, InactiveReason, Mark, Record, UpstreamId, UserKey,
+    Group, GroupsOutcome, InactiveReason, Mark, MembershipKey, Provenance, Record, RecordId,
+    UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
 use std::sync::Arc;
@@ -47,15 +51,17 @@ impl Done {
 }
 
 /// Whose record, and by which rules.
-pub(super) struct Update<'a> {
+pub(super) struct Update<'a, E> {
     pub(super) key: &'a UserKey,
     pub(super) user_type: Option<&'a UserType>,
     pub(super) switch: Switch,
     pub(super) assigned: &'a Assigned,
     pub(super) cause: Cause,
+    /// What holds losses of many users at once.
+    pub(super) breaker: Option<&'a Breaker<E>>,
 }
 
-impl Update<'_> {
+impl<E: Events> Update<'_, E> {
     /// Plans and commits.
     pub(super) async fn bring<P: Ports>(
         &self,
@@ -63,29 +69,23 @@ impl Update<'_> {
         observation: &Observation,
     ) -> Done {
         let new_id = shared.clock.new_record_id();
-        let names = TakenNames { records: &shared.records, update: self };
-        let groups = KeptGroups { records: &shared.records, directory: &self.key.directory };
+        let mut held = None;
         for _ in 0..=MAX_REPLANS {
             let stored = shared.records.find(self.key);
             let now = shared.clock.now();
-            let planned = plan(&Question {
-                record: stored.as_ref().map(|stored| &*stored.record),
-                key: self.key,
-                observation,
-                observed_at: stored.as_ref().and_then(|stored| stored.mark.observed_at),
-                user_type: self.user_type,
-                update_on_sign_on: self.switch,
-                groups: &groups,
-                names: &names,
-                assigned: self.assigned,
-                cause: self.cause,
-                new_id: &new_id,
-                now,
-            });
-            let plan = match planned {
+            let planned = self.plan(shared, stored.as_ref(), observation, &new_id, now);
+            let mut plan = match planned {
                 Ok(plan) => plan,
                 Err(reason) => return refused(reason),
             };
+            let mut observation = observation;
+            if self.is_held(shared, stored.as_ref(), &plan, observation).await {
+                observation = held.get_or_insert_with(|| as_held(observation));
+                plan = match self.plan(shared, stored.as_ref(), observation, &new_id, now) {
+                    Ok(plan) => plan,
+                    Err(reason) => return refused(reason),
+                };
+            }
             let mark = mark(stored.as_ref(), observation, self.cause, now);
             match self.write(shared, stored.as_ref(), plan, mark, observation).await {
                 Ok(done) => return done,
@@ -94,6 +94,62 @@ impl Update<'_> {
             }
         }
         Done::failed()
+    }
+
+    fn plan<P: Ports>(
+        &self,
+        shared: &Shared<P>,
+        stored: Option<&Stored>,
+        observation: &Observation,
+        new_id: &RecordId,
+        now: Timestamp,
+    ) -> Result<Plan, NoPlan> {
+        plan(&Question {
+            record: stored.map(|stored| &*stored.record),
+            key: self.key,
+            observation,
+            observed_at: stored.and_then(|stored| stored.mark.observed_at),
+            user_type: self.user_type,
+            update_on_sign_on: self.switch,
+            groups: &KeptGroups { records: &shared.records, directory: &self.key.directory },
+            names: &TakenNames {
+                records: &shared.records,
+                user_type: self.user_type,
+                key: self.key,
+            },
+            assigned: self.assigned,
+            cause: self.cause,
+            new_id,
+            now,
+        })
+    }
+
+    /// Whether what the plan takes from the user is held (S3.8).
+    async fn is_held<P: Ports>(
+        &self,
+        shared: &Shared<P>,
+        stored: Option<&Stored>,
+        plan: &Plan,
+        observation: &Observation,
+    ) -> bool {
+        let (Some(breaker), Some(stored)) = (self.breaker, stored) else { return false };
+        let user = &self.key.upstream_id;
+        match losses(&stored.record, plan) {
+            Some((groups, is_all)) => {
+                let loss = Loss { user: user.clone(), groups, is_all, cause: self.cause };
+                breaker.judge(&loss, &shared.clock).await == Judgement::Hold
+            }
+            None => {
+                match (&observation.groups, self.cause) {
+                    (Observed::Known(_), Cause::Reconciliation) => breaker.unharmed(),
+                    (Observed::Known(_) | Observed::Unknown(UnknownReason::NotAsked), _) => {}
+                    // Nothing is known of what was held.
+                    (Observed::Unknown(_), _) => return false,
+                }
+                breaker.let_go(user).await;
+                false
+            }
+        }
     }
 
     /// Writes a plan, or notes that there was nothing to write.
@@ -135,6 +191,9 @@ impl Update<'_> {
     ) -> Report {
         for _ in 0..=MAX_REPLANS {
             let Some(stored) = shared.records.find(self.key) else { break };
+            if let Some(breaker) = self.breaker {
+                breaker.let_go(&self.key.upstream_id).await;
+            }
             if stored.mark.observed_at.is_some_and(|last| last > sent_at) {
                 // Somebody saw the entry since.
                 return Report::plain(SignOnOutcome::Unchanged);
@@ -185,6 +244,41 @@ impl Update<'_> {
         };
         shared.records.commit(commit).await
     }
+}
+
+/// The managed groups that a plan takes from a user whose record is active, with the time since when
+/// she is in them, and whether none is left; `None` if it takes none. Whoever is taken back loses
+/// what she had before: that is never held (S4.4).
+fn losses(record: &Record, plan: &Plan) -> Option<(Vec<(UpstreamId, Timestamp)>, bool)> {
+    if plan.reactivation != Reactivation::None {
+        return None;
+    }
+    let is_managed = |key: &MembershipKey| key.provenance == Provenance::Managed;
+    let lost: Vec<_> = plan
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::MembershipRemoved { key } if is_managed(key) => {
+                Some((key.group.clone(), record.memberships.get(key)?.since))
+            }
+            _ => None,
+        })
+        .collect();
+    let gains =
+        |change: &Change| matches!(change, Change::MembershipAdded { key, .. } if is_managed(key));
+    let is_all =
+        lost.len() == record.managed_memberships().count() && !plan.changes.iter().any(gains);
+    (!lost.is_empty()).then_some((lost, is_all))
+}
+
+/// The observation, of which no loss of groups is believed.
+fn as_held(observation: &Observation) -> Observation {
+    let seen = match &observation.groups {
+        Observed::Known(closure) => closure.clone(),
+        Observed::Unknown(_) => observation.seen.clone(),
+    };
+    let groups = Observed::Unknown(UnknownReason::Held);
+    Observation { groups, seen, ..observation.clone() }
 }
 
 fn refused(reason: NoPlan) -> Done {
@@ -246,13 +340,13 @@ impl<R: Records> KnownGroups for KeptGroups<'_, R> {
 
 struct TakenNames<'a, R> {
     records: &'a R,
-    update: &'a Update<'a>,
+    user_type: Option<&'a UserType>,
+    key: &'a UserKey,
 }
 
 impl<R: Records> Names for TakenNames<'_, R> {
     fn is_taken(&self, name: &str) -> bool {
-        let Some(user_type) = self.update.user_type else { return false };
-        let key = self.update.key;
+        let (Some(user_type), key) = (self.user_type, self.key) else { return false };
         let holders = self.records.named(&key.directory, &user_type.name, name);
         holders.iter().any(|holder| is_in_the_way(&holder.record, key))
     }

@@ -5,7 +5,7 @@ use super::{Cause, Plan, Question, Reactivation};
 use crate::domain::activation::standing;
 use crate::domain::change::Change;
 use crate::domain::observation::{Observed, UnknownReason};
-use crate::domain::policy::{OnReactivateLocal, UserType};
+use crate::domain::policy::{AfterGrace, OnReactivateLocal, UserType};
 use crate::domain::record::{
     Group, InactiveReason, Membership, MembershipKey, Provenance, Record, Route,
 };
@@ -121,10 +121,7 @@ pub fn missing(
         plan.changes.push(Change::Deactivated { reason: InactiveReason::Missing, at: now });
     }
     let since = record.missing_since.unwrap_or(now);
-    let grace = user_type.map_or(i64::MAX, |user_type| {
-        i64::try_from(user_type.missing.grace.as_micros()).unwrap_or(i64::MAX)
-    });
-    let is_over = since.0.saturating_add(grace) <= now.0;
+    let is_over = is_over(since, user_type, now);
     let Some(group) = parking.filter(|_| is_over) else { return plan };
     let key = parked(group);
     if !record.memberships.contains_key(&key) {
@@ -133,4 +130,22 @@ pub fn missing(
         plan.groups.push(group.clone());
     }
     plan
+}
+
+/// Whether a user has been missing for longer than the user type gives.
+fn is_over(since: Timestamp, user_type: Option<&UserType>, now: Timestamp) -> bool {
+    let grace = user_type.map_or(i64::MAX, |user_type| {
+        i64::try_from(user_type.missing.grace.as_micros()).unwrap_or(i64::MAX)
+    });
+    since.0.saturating_add(grace) <= now.0
+}
+
+/// Whether a record whose entry was just seen to be gone is to be deleted (S4.6): where that is
+/// configured, after the grace period. One that an admin or a policy has shut out stays: the entry
+/// may come back from a backup, and the user with it.
+pub fn is_to_be_deleted(record: &Record, user_type: &UserType, now: Timestamp) -> bool {
+    user_type.missing.then == AfterGrace::Delete
+        && !record.is_barred()
+        && record.inactive.contains(&InactiveReason::Missing)
+        && record.missing_since.is_some_and(|since| is_over(since, Some(user_type), now))
 }

@@ -10,7 +10,7 @@ use crate::app::saved::SavedPosition;
 use crate::domain::membership::graph::Graph;
 use crate::domain::policy::ReplicaPolicy;
 use crate::domain::record::UpstreamId;
-use crate::domain::replication::{Act, Ended, Ledger, Position, Verdict};
+use crate::domain::replication::{Act, Ended, Kept, Ledger, Position, Verdict};
 use crate::proto::result::ResultCode;
 use crate::proto::search::Entry;
 use crate::proto::sync::{EntryUuid, uuid_text};
@@ -344,6 +344,10 @@ impl Follower {
             self.ledger.leave(graph, UpstreamId::new(&uuid_text(uuid)));
             return Ok(());
         };
+        match &kept {
+            Kept::User(entry) => self.shared.changes().note(entry.id.clone()),
+            Kept::Group(_) => self.shared.changes().anybody = true,
+        }
         self.ledger.put(graph, &kept);
         self.recorder.put(kept);
         if graph.names() > self.shared.limits.names {
@@ -373,6 +377,10 @@ impl Follower {
         };
         holding.settled();
         drop(holding);
+        if !gone.is_empty() {
+            // A group may be among them.
+            self.shared.changes().anybody = true;
+        }
         gone.into_iter().for_each(|id| self.recorder.remove(id));
         Ok(())
     }
@@ -405,6 +413,9 @@ impl Follower {
             standing.arrived = csns.cloned();
             true
         });
+        if self.shared.standing.borrow().is_complete && !self.shared.changes().is_empty() {
+            self.shared.changed.notify_one();
+        }
         if completes {
             self.shared.counters.complete.set(1.0);
             self.shared.counters.held.set(0.0);

@@ -20,6 +20,7 @@ mod wire;
 use crate::app::observe;
 use crate::app::oversight::CopyState;
 use crate::app::ports::{Coverage, Gone, Lookups, Marker, Replica};
+use crate::app::reconcile::Changes;
 use crate::app::saved::{HeldLoss, ReplicaStore};
 use crate::domain::csn::CsnSet;
 use crate::domain::membership::graph::{Counts, Graph};
@@ -147,6 +148,10 @@ struct Common {
     /// Somebody has said that the directory was set back: the copy has to be made anew.
     anew: Notify,
     holding: Mutex<Holding>,
+    /// What has changed and was not told yet.
+    changes: Mutex<Changes>,
+    /// Something has.
+    changed: Notify,
     /// Entries that were changed last.
     witnesses: Mutex<Witnesses>,
     archive: Option<Arc<dyn ReplicaStore>>,
@@ -181,6 +186,8 @@ impl LiveCopy {
             hurry: Notify::new(),
             anew: Notify::new(),
             holding: Mutex::new(holding),
+            changes: Mutex::default(),
+            changed: Notify::new(),
             witnesses: Mutex::default(),
             archive,
             counters,
@@ -259,6 +266,10 @@ impl Common {
 
     fn holding(&self) -> MutexGuard<'_, Holding> {
         self.holding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn witnesses(&self) -> MutexGuard<'_, Witnesses> {
@@ -389,6 +400,16 @@ impl Replica for LiveCopy {
         let is_over = |standing: &Standing| standing.coverage.is_none() || standing.polls > before;
         let polled = standing.wait_for(is_over).await.map_err(|_| Gone)?;
         polled.coverage.map(|_| ()).ok_or(Gone)
+    }
+
+    async fn changed(&self) -> Changes {
+        loop {
+            self.shared.changed.notified().await;
+            let changes = std::mem::take(&mut *self.shared.changes());
+            if !changes.is_empty() {
+                return changes;
+            }
+        }
     }
 
     fn read<T>(&self, look: impl FnOnce(&Graph) -> T) -> T {

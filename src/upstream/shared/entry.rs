@@ -58,7 +58,13 @@ impl Line {
 
     /// RFC 4511 section 4.11: no answer comes, or what was under way already.
     pub(super) fn abandon(&mut self, id: MessageId, seat: u64, controls: Option<&[u8]>) {
+        let is_bind = self.ids.is_bind(id);
         if !self.ids.abandon(id, seat) {
+            return;
+        }
+        self.is_retiring |= self.ids.abandoned() >= MAX_ABANDONED;
+        if is_bind {
+            // It cannot be abandoned (RFC 4511 section 4.11); its answer is swallowed.
             return;
         }
         let own = self.ids.next();
@@ -68,6 +74,5 @@ impl Line {
             ber::write_element(&mut body, CONTROLS, controls);
         }
         write_with_body(own, &body, self.outgoing.append(body.len() + ENVELOPE_ROOM));
-        self.is_retiring |= self.ids.abandoned() >= MAX_ABANDONED;
     }
 }

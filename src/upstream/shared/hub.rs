@@ -22,6 +22,14 @@ pub trait Dial: Send + Sync + 'static {
     fn dial(&self) -> impl Future<Output = Result<(Self::Stream, MessageId), LinkError>> + Send;
 }
 
+impl<D: Dial> Dial for Arc<D> {
+    type Stream = D::Stream;
+
+    fn dial(&self) -> impl Future<Output = Result<(Self::Stream, MessageId), LinkError>> + Send {
+        (**self).dial()
+    }
+}
+
 /// What shared connections have to tell. Rare things, so a dynamic call costs nothing that counts.
 pub(super) type Tell = Arc<dyn Fn(Told) + Send + Sync>;
 

@@ -73,6 +73,11 @@ impl Ids {
         id
     }
 
+    /// Whether the operation under that messageID is a bind.
+    pub(super) fn is_bind(&self, id: MessageId) -> bool {
+        self.asked.get(&id).is_some_and(|asked| asked.operation == Operation::BindRequest)
+    }
+
     /// The operation of a seat under that messageID is abandoned; whether there was one.
     pub(super) fn abandon(&mut self, id: MessageId, seat: u64) -> bool {
         if self.asked.get(&id).is_none_or(|asked| asked.seat != seat) {

@@ -8,10 +8,12 @@
 
 mod books;
 mod entry;
+mod fast;
 mod hub;
 mod ids;
 mod line;
 mod outgoing;
+mod places;
 mod proxying;
 mod repeats;
 mod seat;
@@ -19,15 +21,17 @@ mod seat;
 mod tests;
 
 pub use books::Limits as SharedLimits;
+pub use fast::FastBinds;
 pub use hub::{Dial, Told};
 pub use seat::SharedSeat;
 
 pub(super) use proxying::ProbeCounters;
 
 use super::counters::SharedCounters;
-use crate::app::ports::Shared;
+use crate::app::ports::{NoSeat, Shared};
 use crate::proto::dn::DistinguishedName;
 use hub::Hub;
+use places::Places;
 use proxying::Proxying;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,7 +43,14 @@ pub struct SharedCommon {
     proxying: Arc<Proxying>,
     counters: Arc<SharedCounters>,
     tell: hub::Tell,
+    places: Places,
 }
+
+/// How many sessions may have a connection of their own, where nothing else is said.
+const MOST_APART: usize = 64;
+
+/// How long an unused connection of one session's own is kept.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 impl SharedCommon {
     /// For the directory of that name. `wants_proxying` says whether proxied authorisation may be
@@ -56,7 +67,14 @@ impl SharedCommon {
             proxying: Arc::new(Proxying::new(wants_proxying, patience, probes)),
             counters: Arc::new(counters),
             tell: Arc::new(tell),
+            places: Places::new(MOST_APART),
         }
+    }
+
+    /// The same, for at most so many sessions with a connection of their own
+    /// (`max_connections_apart`).
+    pub fn with_most_apart(self, most: usize) -> Self {
+        Self { places: Places::new(most), ..self }
     }
 }
 
@@ -65,7 +83,15 @@ impl SharedCommon {
 pub struct SharedLinks {
     anonymous: Arc<Hub>,
     proxied: Arc<Hub>,
+    /// Connections for binds alone, and what is known of the directory about those.
+    fast: Option<(Arc<Hub>, FastBinds)>,
+    apart: Arc<Apart>,
     common: SharedCommon,
+}
+
+/// How connections are made that one session has for itself, bound as the service account.
+struct Apart {
+    hub: Box<dyn Fn() -> Hub + Send + Sync>,
 }
 
 /// One kind's limits, and how its connections are made.
@@ -86,13 +112,34 @@ impl SharedLinks {
         let (tell, counters) = (common.tell.clone(), common.counters.clone());
         let gauge = counters.anonymous.clone();
         let anonymous = Hub::new(anonymous.limits, anonymous.dial, tell.clone(), gauge);
-        let proxied = Hub::new(proxied.limits, proxied.dial, tell, counters.proxied.clone());
-        Self { anonymous: Arc::new(anonymous), proxied: Arc::new(proxied), common }
+        let (limits, dial) = (proxied.limits, Arc::new(proxied.dial));
+        let gauge = counters.proxied.clone();
+        let proxied = Hub::new(limits, dial.clone(), tell.clone(), gauge);
+        // One of them lasts as long as its session: a cookie that it holds would end with it.
+        let limits = SharedLimits { connections: 1, idle_timeout: FOR_EVER, ..limits };
+        let gauge = counters.apart.clone();
+        let hub = Box::new(move || Hub::new(limits, dial.clone(), tell.clone(), gauge.clone()));
+        Self {
+            anonymous: Arc::new(anonymous),
+            proxied: Arc::new(proxied),
+            fast: None,
+            apart: Arc::new(Apart { hub }),
+            common,
+        }
+    }
+
+    /// The same, with connections for binds alone, while `known` says that the directory has such.
+    pub fn with_fast_binds<D: Dial>(mut self, binds: Kind<D>, known: FastBinds) -> Self {
+        let gauge = self.common.counters.fast.clone();
+        let hub = Hub::new(binds.limits, binds.dial, self.common.tell.clone(), gauge);
+        self.fast = Some((Arc::new(hub), known));
+        self
     }
 
     /// Turns away all who wait; connections end with what they have under way.
     pub fn close(&self) {
-        for hub in [&self.anonymous, &self.proxied] {
+        let fast = self.fast.as_ref().map(|(hub, _)| hub);
+        for hub in [&self.anonymous, &self.proxied].into_iter().chain(fast) {
             hub.with(|books, wakes| books.close(wakes));
         }
     }
@@ -139,6 +186,23 @@ impl Shared for SharedLinks {
 
     fn denied(&self) {
         self.common.proxying.denied();
+    }
+
+    fn apart(&self, source: IpAddr, name: &[u8]) -> Result<SharedSeat, NoSeat> {
+        if !self.grants_proxying() || user(name).is_none() {
+            return Err(NoSeat::NotGranted);
+        }
+        let Some(place) = self.common.places.take() else {
+            (self.common.tell)(Told::LimitHit("max_connections_apart", source));
+            return Err(NoSeat::Full("max_connections_apart"));
+        };
+        let hub = Arc::new((self.apart.hub)());
+        Ok(SharedSeat::proxied(hub, source, name).alone(place))
+    }
+
+    fn fast_bind(&self, source: IpAddr) -> Option<SharedSeat> {
+        let (hub, known) = self.fast.as_ref()?;
+        known.is_served().then(|| SharedSeat::anonymous(hub.clone(), source))
     }
 }
 

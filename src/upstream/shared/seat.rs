@@ -1,6 +1,7 @@
 //! One client's part in shared connections.
 
 use super::hub::Hub;
+use super::places::Place;
 use crate::app::ports::{LinkError, Responses, Seat, SeatNews, SharedId};
 use crate::proto::ber::{self, Reader};
 use crate::proto::control::Control;
@@ -27,6 +28,8 @@ pub struct SharedSeat {
     proxied: Option<Box<[u8]>>,
     /// Until when a place is waited for, while one is.
     patience: Option<Pin<Box<Sleep>>>,
+    /// Where its connection is its own: its place among such. The connection ends with it.
+    place: Option<Place>,
     /// Whether it was counted that its inbox was full; once, since a slow client comes to that again
     /// and again.
     is_full_counted: bool,
@@ -35,7 +38,15 @@ pub struct SharedSeat {
 impl SharedSeat {
     pub(super) fn anonymous(hub: Arc<Hub>, source: IpAddr) -> Self {
         let number = hub.with(|books, _| books.sit());
-        Self { hub, number, source, proxied: None, patience: None, is_full_counted: false }
+        Self {
+            hub,
+            number,
+            source,
+            proxied: None,
+            patience: None,
+            place: None,
+            is_full_counted: false,
+        }
     }
 
     /// A seat whose requests are done as `name`, a DN.
@@ -51,6 +62,12 @@ impl SharedSeat {
         let mut seat = Self::anonymous(hub, source);
         seat.proxied = Some(control.into());
         seat
+    }
+
+    /// The same, as the only one on its connection.
+    pub(super) fn alone(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
     }
 
     fn send_body(&mut self, operation: Operation, body: &[u8]) -> Option<SharedId> {
@@ -119,7 +136,12 @@ impl Seat for SharedSeat {
 
 impl Drop for SharedSeat {
     fn drop(&mut self) {
-        self.hub.with(|books, wakes| books.leave(self.number, wakes));
+        self.hub.with(|books, wakes| {
+            books.leave(self.number, wakes);
+            if self.place.is_some() {
+                books.close(wakes);
+            }
+        });
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::session::{BoundName, Session};
 use crate::domain::sharing;
 use crate::proto::ber::Reader;
 use crate::proto::dn::DistinguishedName;
-use crate::proto::envelope::{ClientMessageId, Envelope, write_with_body};
+use crate::proto::envelope::{CONTROLS, ClientMessageId, Envelope, write_with_body};
 use crate::proto::extended::ExtendedRequest;
 use crate::proto::oid;
 use crate::proto::op::Operation;
@@ -364,15 +364,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.end_for_want_of_a_lease();
             return;
         }
+        let controls = controls_behind(body);
+        if self.goes_on(&operation, code, controls) {
+            return;
+        }
         if operation.is_paged {
             let mut pdu = Vec::with_capacity(body.len() + ENVELOPE_ROOM);
             write_with_body(operation.client.0, body, &mut pdu);
             if let Ok(response) = Envelope::parse(&pdu) {
                 self.cookies.give(&response);
             }
-        }
-        if self.goes_on(&operation, code, None) {
-            return;
         }
         let code = self.relay_last(&operation, directory, content, body);
         self.outstanding.finish_way(operation.way);
@@ -432,4 +433,11 @@ fn may_go_apart(request: &Envelope<'_>) -> bool {
     !changes_password
         && !sharing::asks_as_another(request.controls)
         && transactions::role(request).is_none()
+}
+
+/// The controls behind a response's operation.
+fn controls_behind(body: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(body);
+    reader.element().ok()?;
+    reader.optional(CONTROLS).ok()?.map(|element| element.content)
 }

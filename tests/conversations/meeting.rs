@@ -37,7 +37,10 @@ impl Meeting {
     }
 
     fn of(direct: Slapd, behind: Slapd) -> Self {
-        let gateway = Gateway::before(behind.port());
+        // What is added to entries is shown by `tests/serving.rs`.
+        let gateway = Gateway::configured(behind.port(), |settings, _| {
+            settings.set("[directory.serve]", "member_of", "false");
+        });
         Self { direct, behind, gateway }
     }
 

@@ -76,6 +76,8 @@ impl Scene {
             settings.set("[listen.tls]", "external_name", name);
             let clients = format!("[{}]", quoted(ADMIN));
             settings.set("[[directory]]", "proxied_authorisation_clients", clients);
+            // What is added to entries is shown by `tests/serving.rs`.
+            settings.set("[directory.serve]", "member_of", "false");
         });
         Self {
             direct: Server { clear: slapds[0].port(), ldaps: slapds[0].ldaps() },

@@ -74,6 +74,7 @@ impl Shelf for Store<Silent> {
             max_waiting: 64,
             mark_interval: Duration::from_secs(3600),
             max_audit_rows: 1000,
+            max_audit_age: Duration::from_secs(3600),
         };
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
@@ -93,15 +94,7 @@ impl Shelf for Store<Silent> {
 
     async fn edit(&self, key: &UserKey, changes: Vec<Change>) {
         let Stored { record, mark } = self.find(key).unwrap();
-        let audit = AuditEntry {
-            sequence: 0,
-            at: Timestamp(0),
-            cause: "admin",
-            actor: "admin".to_owned(),
-            action: "changed",
-            user: Some(key.clone()),
-            detail: String::new(),
-        };
+        let audit = AuditEntry::new(Timestamp(0), "admin", "admin", "changed").about(key);
         let (key, base_version) = (key.clone(), Some(record.version));
         let commit = Commit { key, base_version, changes, groups: Vec::new(), mark, audit };
         self.commit(commit).await.unwrap();

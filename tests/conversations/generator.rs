@@ -144,14 +144,12 @@ impl Talk {
                 ("bind somehow", name.to_owned(), "pw-ann".to_owned())
             }
         };
-        let answers = if password.is_empty() && !name.is_empty() {
-            Answers::SameCode
-        } else {
-            Answers::Equal
-        };
+        // The gateway refuses it before it looks at controls, which the directory does first.
+        let is_refused_here = password.is_empty() && !name.is_empty();
+        let answers = Answers::Equal;
         let body = pdu::bind(&name, password.as_bytes());
         match self.dice.below(12) {
-            0 if answers == Answers::Equal => {
+            0 if !is_refused_here => {
                 let body = self.with_a_control(body);
                 self.operation(&format!("{what}, with a control"), body, answers)
             }

@@ -110,7 +110,7 @@ fn k5_a_held_loss_is_listed_and_counts_at_the_next_sign_on_once_it_is_confirmed(
     assert!(said.contains("confirmed") && said.contains("from now on"), "{said}");
     stage.expect(&["g039"], json!("known"));
     assert_eq!(stage.held(), Vec::<Value>::new());
-    assert_eq!(stage.actions(), ["changed", "confirmed", "created"]);
+    assert_eq!(stage.actions(), ["changed", "confirmed", "unknown", "created"]);
     assert_eq!(stage.gateway.command(&["held", "confirm", id]).code, 1, "it is not held any more");
     let counted = "bindgate_held_decisions_total{directory=\"corp\",decision=\"confirmed\"} 1";
     assert!(stage.gateway.metrics().contains(counted), "{}", stage.gateway.metrics());

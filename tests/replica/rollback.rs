@@ -93,7 +93,7 @@ fn k6_a_backup_that_is_restored_under_a_running_gateway_takes_nothing_away_until
     stage.expect_set_back();
     let audit = stage.gateway.audit();
     let actions: Vec<_> = audit.iter().map(|row| row["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["changed", "rollback-accepted", "created"]);
+    assert_eq!(actions, ["changed", "rollback-accepted", "unknown", "created"]);
     assert_eq!((&audit[1]["cause"], &audit[1]["actor"]), (&json!("admin"), &json!("admin")));
     let detail = audit[1]["detail"].as_str().unwrap();
     assert!(detail.starts_with("corp: was seen at rid=") && detail.contains("shows rid="));

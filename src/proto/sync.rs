@@ -201,7 +201,7 @@ pub fn uuid_text(uuid: EntryUuid) -> String {
         text[at] = DIGITS[usize::from(byte >> 4)];
         text[at + 1] = DIGITS[usize::from(byte & 15)];
     }
-    String::from_utf8_lossy(&text).into_owned()
+    text.map(char::from).iter().collect()
 }
 
 /// The UUID of that form, in either case; `None` if it is none.

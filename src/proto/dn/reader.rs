@@ -34,12 +34,7 @@ impl<'a> Reader<'a> {
         let rest = &self.text.as_bytes()[self.at..];
         let equals = rest.iter().take(schema::LONGEST_USUAL).position(|byte| *byte == b'=')?;
         let kind = schema::usual_type(&rest[..equals])?;
-        let value = &rest[equals + 1..];
-        let length = value.iter().position(|byte| matches!(byte, b',' | b';'));
-        let length = length.unwrap_or(value.len());
-        if !is_plain(&value[..length]) {
-            return None;
-        }
+        let length = plain_length(&rest[equals + 1..])?;
         let from = self.at + equals + 1;
         let value = self.text.get(from..from + length)?;
         self.at = from + length;
@@ -201,18 +196,45 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether a value is in its normal form already, but for case.
-fn is_plain(value: &[u8]) -> bool {
-    let [first, .., last] = value else {
-        return value.first().is_some_and(|only| is_plain_byte(*only));
-    };
-    is_plain_byte(*first)
-        && is_plain_byte(*last)
-        && value.iter().all(|byte| is_plain_byte(*byte) || *byte == b' ')
-        && !value.windows(2).any(|pair| pair == b"  ")
+/// How far a value goes that is in its normal form already, but for case: to the end of its RDN.
+fn plain_length(text: &[u8]) -> Option<usize> {
+    // No blank may stand at either end, nor two beside each other.
+    let mut wants_more = true;
+    let mut length = 0;
+    for byte in text {
+        match BYTES[usize::from(*byte)] {
+            Byte::Plain => wants_more = false,
+            Byte::Blank if !wants_more => wants_more = true,
+            Byte::End => break,
+            Byte::Blank | Byte::Other => return None,
+        }
+        length += 1;
+    }
+    (!wants_more).then_some(length)
 }
 
-fn is_plain_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic()
-        && !matches!(byte, b'"' | b'#' | b'+' | b',' | b';' | b'<' | b'>' | b'\\')
+/// What a byte is to a plain value.
+#[derive(Clone, Copy)]
+enum Byte {
+    Plain,
+    Blank,
+    /// It ends an RDN.
+    End,
+    /// It has a meaning in a name, or is none of ASCII's.
+    Other,
 }
+
+const BYTES: [Byte; 256] = {
+    let mut bytes = [Byte::Other; 256];
+    let mut at = 0x20_u8;
+    while at < 0x7f {
+        bytes[at as usize] = match at {
+            b' ' => Byte::Blank,
+            b',' | b';' => Byte::End,
+            b'"' | b'#' | b'+' | b'<' | b'>' | b'\\' => Byte::Other,
+            _ => Byte::Plain,
+        };
+        at += 1;
+    }
+    bytes
+};

@@ -26,7 +26,7 @@ use crate::domain::record::{Era, Group, UpstreamId};
 use crate::proto::dn::NormalizedDn;
 use hashbrown::HashTable;
 use ids::{EntryNumber, Id, Kind};
-use listing::Listing;
+use listing::{Echo, Listing};
 use lists::List;
 use names::{NameNumber, Names, Space};
 use packed::Packed;
@@ -69,6 +69,7 @@ struct GroupSlot {
     dn: Box<str>,
     label: Box<str>,
     members: Packed,
+    echo: Echo,
 }
 
 #[derive(Debug, Clone)]
@@ -268,8 +269,8 @@ impl Graph {
             return at;
         }
         let hash = self.hash_id(&id);
-        let (dn, label, members) = (Box::default(), Box::default(), Packed::default());
-        let at = self.groups.insert(GroupSlot { id, name, dn, label, members });
+        let (dn, label, members, echo) = Default::default();
+        let at = self.groups.insert(GroupSlot { id, name, dn, label, members, echo });
         if self.above.len() == at as usize {
             self.above.push(List::default());
             self.hashes.push([0; 2]);
@@ -354,10 +355,12 @@ impl Graph {
         let Some(slot) = self.groups.get_mut(group) else { return };
         let old: Vec<u32> = slot.members.iter().collect();
         let new: Vec<_> = members.iter().map(|key| self.names.hash_of(key)).collect();
-        let Listing { all, comes, goes } = Listing::new(&mut self.names, &old, &new);
-        if all != old {
-            slot.members = Packed::new(&all);
+        let listing = Listing::new(&mut self.names, &old, &slot.echo, &new);
+        if listing.all != old {
+            slot.members = Packed::new(&listing.all);
+            slot.echo = listing.echo(&self.names, &slot.echo);
         }
+        let Listing { comes, goes, .. } = listing;
         self.memberships = self.memberships + comes.len() - goes.len();
         if !comes.is_empty() || !goes.is_empty() {
             self.era = self.era.next();

@@ -120,10 +120,13 @@ where
         for upstream_id in changes.users {
             let key = UserKey { directory: directory.clone(), upstream_id };
             if self.records.find(&key).is_some_and(|stored| self.sign_ons.is_outdated(&stored)) {
+                // Whoever rests was looked at before this was known.
+                self.queue.wake(&key);
                 self.enqueue(key);
             }
         }
         if changes.anybody {
+            self.queue.wake_unsettled();
             self.round.hurry();
         }
         self.tell();

@@ -12,6 +12,15 @@ const REST: Duration = Duration::from_secs(30);
 /// Of how many users that is remembered; then they are tried again.
 const MAX_RESTING: usize = 10_000;
 
+/// Why somebody is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// The directory could not be read.
+    Unread,
+    /// What was read is not what the live copy shows: one of them is older.
+    Unsettled,
+}
+
 /// There is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
@@ -24,8 +33,8 @@ pub(super) struct Queue {
     members: HashSet<UserKey>,
     /// When the next look may be.
     next: Instant,
-    /// Who is left alone, and until when.
-    resting: HashMap<UserKey, Instant>,
+    /// Who is left alone, until when, and why.
+    resting: HashMap<UserKey, (Instant, Rest)>,
     /// How many waited when that was told last.
     told: usize,
 }
@@ -83,7 +92,16 @@ impl Queue {
         if self.resting.len() >= MAX_RESTING {
             self.resting.clear();
         }
-        self.resting.insert(key, Instant::now() + REST);
+        let why = match outcome {
+            Some(SignOnOutcome::Unknown(_)) => Rest::Unread,
+            _ => Rest::Unsettled,
+        };
+        self.resting.insert(key, (Instant::now() + REST, why));
+    }
+
+    /// There is news of anybody: what was not settled may be by now.
+    pub(super) fn wake_unsettled(&mut self) {
+        self.resting.retain(|_, (_, why)| *why == Rest::Unread);
     }
 
     /// There is news of a user who rests.
@@ -94,7 +112,7 @@ impl Queue {
     /// Forgets who has rested.
     pub(super) fn tidy(&mut self) {
         let now = Instant::now();
-        self.resting.retain(|_, until| *until > now);
+        self.resting.retain(|_, (until, _)| *until > now);
     }
 
     /// How many wait, if that is another number than was told last.
@@ -104,7 +122,7 @@ impl Queue {
     }
 
     fn rests(&self, key: &UserKey) -> bool {
-        self.resting.get(key).is_some_and(|until| *until > Instant::now())
+        self.resting.get(key).is_some_and(|(until, _)| *until > Instant::now())
     }
 }
 
@@ -148,6 +166,22 @@ mod tests {
         tokio::time::advance(REST).await;
         assert_eq!(queue.push(a.clone()), Ok(()));
         assert_eq!(queue.pop(), Some(a), "after a while it is tried again");
+    }
+
+    /// Somebody was looked at before the live copy was as young as the directory, and rested through
+    /// the very change that the copy then told of.
+    #[tokio::test(start_paused = true)]
+    async fn news_wakes_whom_it_may_settle_and_not_whom_nobody_could_read() {
+        let mut queue = queue(10, 100);
+        let (unsettled, unread) = (key("a"), key("b"));
+        queue.note(unsettled.clone(), Some(SignOnOutcome::Unchanged), false);
+        queue.note(unread.clone(), Some(SignOnOutcome::Unknown(UnknownReason::Timeout)), false);
+        queue.wake_unsettled();
+        assert_eq!([queue.push(unsettled.clone()), queue.push(unread.clone())], [Ok(()), Ok(())]);
+        assert_eq!((queue.pop(), queue.pop()), (Some(unsettled), None));
+        queue.wake(&unread);
+        assert_eq!(queue.push(unread.clone()), Ok(()));
+        assert_eq!(queue.pop(), Some(unread), "news of this very user");
     }
 
     #[tokio::test(start_paused = true)]

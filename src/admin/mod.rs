@@ -2,6 +2,7 @@
 
 mod answer;
 mod audit;
+mod backup;
 mod desk;
 mod directories;
 mod edits;

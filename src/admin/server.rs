@@ -6,7 +6,7 @@ use super::health::{self, Readiness, RenderMetrics};
 use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::rehearsal::{self, ReadPolicies};
 use super::token::Token;
-use super::{audit, directories, edits, foresight, groups, held, user_types, users};
+use super::{audit, backup, directories, edits, foresight, groups, held, user_types, users};
 use crate::app::events::Event;
 use crate::app::live::Live;
 use crate::app::oversight::{Decisions, Oversight};
@@ -114,7 +114,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         directories: directories.clone(),
         live,
     });
-    let switches = Switches::new(catalogue.clone(), clock, events, directories);
+    let switches = Switches::new(catalogue.clone(), clock.clone(), events, directories);
     let api = users::routes(catalogue.clone())
         .merge(edits::routes(desk.clone()))
         .merge(foresight::routes(desk.clone()))
@@ -123,6 +123,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .merge(user_types::routes(switches))
         .merge(directories::routes(decisions.clone()))
         .merge(held::routes(decisions))
+        .merge(backup::routes(catalogue.clone(), clock))
         .merge(audit::routes(catalogue))
         .fallback(|| async { Refusal::NoSuchPath })
         .layer(guard());

@@ -47,7 +47,7 @@ pub struct AuditEntry {
 pub const CAUSES: [&str; 4] = ["sign-on", "admin", "reconcile", "expiry"];
 
 /// What a row may say that happened.
-pub const ACTIONS: [&str; 29] = [
+pub const ACTIONS: [&str; 31] = [
     "created",
     "deleted",
     "changed",
@@ -76,6 +76,8 @@ pub const ACTIONS: [&str; 29] = [
     "not-provisioned",
     "group-skipped",
     "expired",
+    "backed-up",
+    "exported",
     "other",
 ];
 

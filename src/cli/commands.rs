@@ -4,9 +4,10 @@ use super::client::Client;
 use super::edit::{self, Edit, Pin};
 use super::exit::{Failure, Format};
 use super::user_type::Setting;
-use super::{audit, directory, foresight, group, held, user, user_type};
+use super::{audit, backup, directory, foresight, group, held, init, user, user_type};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -23,6 +24,8 @@ pub(super) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Look at a directory, and write a configuration for it
+    Init(Box<init::Arguments>),
     /// A sample directory and a gateway on loopback, in one process
     Demo {
         /// End after the two sample sign-ons
@@ -46,6 +49,22 @@ pub(super) enum Command {
     /// Directories, as the running gateway knows them
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Take a backup of all that is kept from the running gateway
+    Backup {
+        /// The file; it is there as a whole or not at all
+        file: PathBuf,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Set the store back to a backup, while no gateway has it open
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// Replace the records that are there; the old database stays beside the new one
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -348,7 +367,11 @@ impl Command {
                 DirectoryCommand::List { output } | DirectoryCommand::AcceptRollback { output, .. },
             ) => output.format(),
             Self::Check { output, .. } => output.format(),
-            Self::Run | Self::Demo { .. } => Format::Text,
+            Self::Run
+            | Self::Init(_)
+            | Self::Demo { .. }
+            | Self::Backup { .. }
+            | Self::Restore { .. } => Format::Text,
         }
     }
 }
@@ -370,8 +393,13 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
         Command::Directory(DirectoryCommand::AcceptRollback { name, .. }) => {
             directory::accept_rollback(client, &name, format)
         }
+        Command::Backup { file, force } => backup::back_up(client, &file, force),
         // Each of them is done without a running gateway, before this is asked.
-        Command::Run | Command::Check { .. } | Command::Demo { .. } => Ok(String::new()),
+        Command::Run
+        | Command::Check { .. }
+        | Command::Init(_)
+        | Command::Demo { .. }
+        | Command::Restore { .. } => Ok(String::new()),
     }
 }
 

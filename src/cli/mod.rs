@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod client;
 mod commands;
 mod demo;
@@ -11,7 +12,10 @@ mod exit;
 mod foresight;
 mod group;
 mod held;
+mod init;
 mod online;
+mod progress;
+mod provisional;
 mod rehearsal;
 mod shown;
 mod user;
@@ -105,6 +109,11 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
         Command::Demo { once } => {
             let signals = Signals::take_over(Hangup::Ends).map_err(wiring::ended)?;
             (parts.demo)(once, signals).map(|()| String::new())
+        }
+        Command::Init(arguments) => init::run(&arguments, &access::config_path(config)),
+        Command::Restore { file, force } => {
+            let config = access::load(parts, &access::config_path(config))?;
+            backup::restore(&config.store.folder, &file, force)
         }
         command => commands::ask(&Client::new(access::find(parts, config)?), command, format),
     }

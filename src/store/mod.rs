@@ -6,6 +6,7 @@
 //! never the other way round. Nothing here decides what a record should be.
 
 mod audit_rows;
+mod backup;
 mod connection;
 mod encoding;
 mod folder;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use thiserror::Error;
 use writer::{Job, Reply, Writer};
 
+pub use backup::{BackupError, Present, restore};
 pub use replica::ReplicaFile;
 
 /// What the store is configured with: the section `[store]`.
@@ -117,6 +119,9 @@ struct Shared<E: Events> {
     jobs: SyncSender<Job>,
     writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     events: E,
+    database: PathBuf,
+    /// Held while a backup is made.
+    backup: Mutex<()>,
 }
 
 impl<E: Events> Store<E> {
@@ -124,8 +129,9 @@ impl<E: Events> Store<E> {
     /// records into memory. Blocks; holds an OS lock on the folder until the store is closed.
     pub fn open(config: Config, events: E) -> Result<Self, OpenError> {
         let folder = Folder::open(&config.folder)?;
-        let connection = connection::open(&folder.database())?;
-        let memory = Arc::new(loading::load(&connection, &folder.database())?);
+        let database = folder.database();
+        let connection = connection::open(&database)?;
+        let memory = Arc::new(loading::load(&connection, &database)?);
         let healthy = Arc::new(AtomicBool::new(true));
         let (jobs, waiting) = std::sync::mpsc::sync_channel(config.max_waiting.max(1));
         let writer = Writer::new(
@@ -141,7 +147,9 @@ impl<E: Events> Store<E> {
             .spawn(move || writer.run())
             .map_err(|source| OpenError::Folder { path: config.folder, source })?;
         let writer = Mutex::new(Some(writer));
-        Ok(Self { shared: Arc::new(Shared { memory, healthy, jobs, writer, events }) })
+        let backup = Mutex::default();
+        let shared = Shared { memory, healthy, jobs, writer, events, database, backup };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Writes what waits and all marks, folds the log into the file, and releases the lock.
@@ -166,6 +174,17 @@ impl<E: Events> Store<E> {
     #[doc(hidden)]
     pub async fn set_room(&self, room: Room) -> Result<(), StoreError> {
         self.ask(|reply| Job::Room(room, reply)).await
+    }
+
+    /// All that is on disk as it is at one moment, in a file without a name, for its owner alone.
+    /// Blocks until the file is on disk; commits do not wait for it.
+    pub fn back_up(&self) -> Result<std::fs::File, BackupError> {
+        let Ok(_alone) = self.shared.backup.try_lock() else { return Err(BackupError::UnderWay) };
+        let path = self.shared.database.with_extension("backup");
+        let copied = backup::copy(&self.shared.database, &path, &mut |_, _| {});
+        // Whoever holds it open has it; a crash before this leaves it to the next one.
+        backup::remove(&path)?;
+        copied
     }
 
     /// Hands a job to the writer and waits for its answer.

@@ -1,8 +1,8 @@
 //! The store as the use cases and administration see it.
 
-use super::Store;
 use super::group::{GroupChange, SwitchChange};
 use super::writer::{Job, Write};
+use super::{BackupError, Store};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::oversight::Boxed;
@@ -196,5 +196,12 @@ impl<E: Events> Catalogue for Store<E> {
 
     fn is_healthy(&self) -> bool {
         self.shared.is_healthy()
+    }
+
+    fn back_up(&self) -> Result<std::fs::File, StoreError> {
+        Self::back_up(self).map_err(|error| match error {
+            BackupError::UnderWay => StoreError::Overloaded,
+            other => StoreError::Failed(other.to_string()),
+        })
     }
 }

@@ -187,4 +187,8 @@ pub trait Catalogue: Records {
     fn newest_audit(&self) -> tokio::sync::watch::Receiver<i64>;
     /// Whether the last write reached the disk.
     fn is_healthy(&self) -> bool;
+    /// All that is on disk as it is at one moment, in a file of its own. Blocks.
+    fn back_up(&self) -> Result<std::fs::File, StoreError> {
+        Err(StoreError::Failed("this store cannot be backed up".to_owned()))
+    }
 }

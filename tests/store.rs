@@ -3,6 +3,8 @@
 
 #[path = "store/audit.rs"]
 mod audit;
+#[path = "store/backup.rs"]
+mod backup;
 #[path = "store/catalogue.rs"]
 mod catalogue;
 #[path = "store/commits.rs"]

@@ -17,9 +17,13 @@ mod failure;
 mod fixture;
 #[path = "store/markers.rs"]
 mod markers;
+#[path = "store/migrations.rs"]
+mod migrations;
 #[path = "store/opening.rs"]
 mod opening;
 #[path = "store/replica.rs"]
 mod replica;
 #[path = "store/round_trip.rs"]
 mod round_trip;
+#[path = "store/transfer.rs"]
+mod transfer;

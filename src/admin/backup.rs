@@ -2,25 +2,16 @@
 
 use super::answer::Refusal;
 use super::server::TokenName;
+use super::streamed::Streamed;
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Catalogue, Clock, StoreError};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use futures_core::Stream;
-use std::fs::File;
-use std::io::{self, Read};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::sync::mpsc;
-
-/// How many bytes are read from the file at a time.
-const CHUNK: usize = 128 * 1024;
-/// How many of these wait for a client that reads slowly.
-const WAITING: usize = 4;
+use std::io;
 
 #[derive(Clone)]
 struct Shelf<C, K> {
@@ -53,37 +44,5 @@ async fn back_up<C: Catalogue, K: Clock>(
         (header::CONTENT_TYPE, "application/vnd.sqlite3".to_owned()),
         (header::CONTENT_LENGTH, length.to_string()),
     ];
-    Ok((headers, Body::from_stream(Chunks::of(file))).into_response())
-}
-
-/// A file in pieces, read on a thread where waiting for a disk holds nobody up.
-struct Chunks(mpsc::Receiver<io::Result<Bytes>>);
-
-impl Chunks {
-    fn of(mut file: File) -> Self {
-        let (chunks, waiting) = mpsc::channel(WAITING);
-        tokio::task::spawn_blocking(move || {
-            loop {
-                let mut chunk = vec![0; CHUNK];
-                let read = file.read(&mut chunk).map(|length| {
-                    chunk.truncate(length);
-                    Bytes::from(chunk)
-                });
-                let is_last = read.as_ref().map_or(true, Bytes::is_empty);
-                let is_end = matches!(&read, Ok(chunk) if chunk.is_empty());
-                if is_end || chunks.blocking_send(read).is_err() || is_last {
-                    return;
-                }
-            }
-        });
-        Self(waiting)
-    }
-}
-
-impl Stream for Chunks {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(cx)
-    }
+    Ok((headers, Body::from_stream(Streamed::file(file))).into_response())
 }

@@ -15,8 +15,10 @@ mod limited;
 mod reference;
 mod rehearsal;
 mod server;
+mod streamed;
 mod token;
 mod told;
+mod transfer;
 mod user_types;
 mod users;
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub max_clients: usize,
     /// The most bytes of a request's body (`max_body`).
     pub max_body: usize,
+    /// The most bytes of an import (`max_import`).
+    pub max_import: usize,
 }
 
 /// The number of rows that a request asks for.

@@ -6,7 +6,9 @@ use super::health::{self, Readiness, RenderMetrics};
 use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::rehearsal::{self, ReadPolicies};
 use super::token::Token;
-use super::{audit, backup, directories, edits, foresight, groups, held, user_types, users};
+use super::{
+    audit, backup, directories, edits, foresight, groups, held, transfer, user_types, users,
+};
 use crate::app::events::Event;
 use crate::app::live::Live;
 use crate::app::oversight::{Decisions, Oversight};
@@ -57,6 +59,8 @@ pub struct Limits {
     pub max_clients: usize,
     /// The most bytes of a request's body.
     pub max_body: usize,
+    /// The most bytes of an import.
+    pub max_import: usize,
 }
 
 /// Who may read `/metrics`.
@@ -74,6 +78,10 @@ impl MetricsAccess {
         if address.ip().is_loopback() { Self::Open } else { Self::Token }
     }
 }
+
+/// On an answer to a request beyond a limit of its own: that it was counted there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted;
 
 /// The name of the token that a request bore.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +131,8 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .merge(user_types::routes(switches))
         .merge(directories::routes(decisions.clone()))
         .merge(held::routes(decisions))
-        .merge(backup::routes(catalogue.clone(), clock))
+        .merge(backup::routes(catalogue.clone(), clock.clone()))
+        .merge(transfer::routes(catalogue.clone(), clock, counted.clone(), limits.max_import))
         .merge(audit::routes(catalogue))
         .fallback(|| async { Refusal::NoSuchPath })
         .layer(guard());
@@ -139,7 +148,8 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
         .layer(DefaultBodyLimit::max(limits.max_body))
         .layer(middleware::map_response(move |response: Response| {
-            if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let is_counted = response.extensions().get::<Counted>().is_some();
+            if response.status() == StatusCode::PAYLOAD_TOO_LARGE && !is_counted {
                 counted.emit(&Event::LimitHit { limit: "admin.max_body", peer: None });
             }
             finish(response)

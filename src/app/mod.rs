@@ -24,3 +24,4 @@ pub mod sign_on;
 pub mod survey;
 pub mod switches;
 pub mod throttle;
+pub mod transfer;

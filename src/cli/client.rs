@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 use ureq::http::Response;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, SendBody};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -100,6 +100,24 @@ impl Client {
                 Failure::new(Exit::Internal, "internal", "an answer without a stream")
             })),
         }
+    }
+
+    /// `POST` of a file.
+    pub(super) fn upload(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: impl Read,
+    ) -> Result<Value, Failure> {
+        let mut request = self.agent.post(format!("{}{path}", self.access.url));
+        for (name, value) in query {
+            request = request.query(*name, *value);
+        }
+        let request = request.config().timeout_global(Some(TRANSFER_TIMEOUT)).build();
+        let request = request.header("Authorization", self.bearer());
+        let mut body = body;
+        let answer = request.send(SendBody::from_reader(&mut body));
+        self.understand(answer)
     }
 
     /// `GET` of a file, with its length if that is told.

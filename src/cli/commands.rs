@@ -4,7 +4,7 @@ use super::client::Client;
 use super::edit::{self, Edit, Pin};
 use super::exit::{Failure, Format};
 use super::user_type::Setting;
-use super::{audit, backup, directory, foresight, group, held, init, user, user_type};
+use super::{audit, backup, directory, foresight, group, held, init, transfer, user, user_type};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -49,6 +49,27 @@ pub(super) enum Command {
     /// Directories, as the running gateway knows them
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Write records, groups and switches as text, which another gateway can import
+    Export {
+        /// The file [default: standard output]
+        file: Option<PathBuf>,
+        /// How it is written
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: transfer::As,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Take over what another gateway has exported: all of it, or nothing if any of it is wrong
+    Import {
+        /// The file, of either format
+        file: PathBuf,
+        /// Only judge it
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Take a backup of all that is kept from the running gateway
     Backup {
         /// The file; it is there as a whole or not at all
@@ -366,11 +387,12 @@ impl Command {
             | Self::Directory(
                 DirectoryCommand::List { output } | DirectoryCommand::AcceptRollback { output, .. },
             ) => output.format(),
-            Self::Check { output, .. } => output.format(),
+            Self::Check { output, .. } | Self::Import { output, .. } => output.format(),
             Self::Run
             | Self::Init(_)
             | Self::Demo { .. }
             | Self::Backup { .. }
+            | Self::Export { .. }
             | Self::Restore { .. } => Format::Text,
         }
     }
@@ -394,6 +416,10 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
             directory::accept_rollback(client, &name, format)
         }
         Command::Backup { file, force } => backup::back_up(client, &file, force),
+        Command::Export { file, format, force } => {
+            transfer::export(client, file.as_deref(), format, force)
+        }
+        Command::Import { file, dry_run, .. } => transfer::import(client, &file, dry_run, format),
         // Each of them is done without a running gateway, before this is asked.
         Command::Run
         | Command::Check { .. }

@@ -18,6 +18,7 @@ mod progress;
 mod provisional;
 mod rehearsal;
 mod shown;
+mod transfer;
 mod user;
 mod user_type;
 mod wiring;

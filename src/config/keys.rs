@@ -283,6 +283,8 @@ pub const KEYS: &[Key] = &[
         "The most HTTP connections at a time."),
     key("admin", "max_body", Size(KIB, 64 * MIB), Default("\"64KiB\""),
         "The most bytes of a request's body."),
+    key("admin", "max_import", Size(KIB, 4096 * MIB), Default("\"256MiB\""),
+        "The most bytes of an import; it is held in memory while it is judged."),
 
     key("log", "level", Choice(&["off", "error", "warn", "info", "debug"]), Default("\"info\""),
         "How much is logged; debug has a line for every operation."),

@@ -267,6 +267,7 @@ pub(super) fn admin<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<admin:
     let token_file = r.path(&section, "token_file");
     let max_clients = r.amount(&section, "max_clients");
     let max_body = r.size(&section, "max_body");
+    let max_import = r.size(&section, "max_import");
     let listen = listen?;
     if listen.get_ref().is_some_and(|address| !address.ip().is_loopback()) {
         let help = "an address of this machine's loopback, with a reverse proxy that speaks TLS";
@@ -278,6 +279,7 @@ pub(super) fn admin<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<admin:
         token_file: token_file?,
         max_clients: max_clients?,
         max_body: max_body?,
+        max_import: max_import?,
     })
 }
 

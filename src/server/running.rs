@@ -308,6 +308,7 @@ impl Running {
         let limits = admin::Limits {
             max_clients: config.admin.max_clients,
             max_body: config.admin.max_body,
+            max_import: config.admin.max_import,
         };
         let _inside = self.control.handle.enter();
         let listener = tokio::net::TcpListener::from_std(socket).map_err(internal)?;

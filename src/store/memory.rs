@@ -258,6 +258,13 @@ impl Memory {
         }));
     }
 
+    /// All switches that have a value.
+    pub(super) fn switches(&self) -> Vec<(String, String, StoredSwitch)> {
+        let switches = self.switches.read().unwrap_or_else(PoisonError::into_inner);
+        let told = |row: &SwitchRow| (row.directory.clone(), row.user_type.clone(), row.switch);
+        switches.iter().map(told).collect()
+    }
+
     /// What is held of a directory, as it is on disk.
     pub(super) fn held(&self, directory: &str) -> Option<String> {
         self.held_texts().get(directory).cloned()

@@ -11,6 +11,7 @@ mod connection;
 mod encoding;
 mod folder;
 mod group;
+mod import;
 mod loading;
 mod memory;
 mod owned_map;

@@ -7,7 +7,7 @@ use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::oversight::Boxed;
 use crate::app::ports::{
-    Catalogue, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
+    Catalogue, Commit, Events, Import, Page, Records, StoreError, Stored, StoredSwitch,
 };
 use crate::app::saved::HeldChanges;
 use crate::domain::policy::Switch;
@@ -196,6 +196,14 @@ impl<E: Events> Catalogue for Store<E> {
 
     fn is_healthy(&self) -> bool {
         self.shared.is_healthy()
+    }
+
+    fn switches(&self) -> Vec<(String, String, StoredSwitch)> {
+        self.memory().switches()
+    }
+
+    async fn import(&self, import: Import) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Import(Box::new(import), reply)).await
     }
 
     fn back_up(&self) -> Result<std::fs::File, StoreError> {

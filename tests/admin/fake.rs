@@ -349,7 +349,7 @@ impl Gateway {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                let limits = Limits { max_clients: 8, max_body: 1024 };
+                let limits = Limits { max_clients: 8, max_body: 1024, max_import: 8192 };
                 let shutdown = async {
                     let _ = stopped.await;
                 };

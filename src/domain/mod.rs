@@ -41,5 +41,6 @@ pub mod throttle;
 mod throttle_names;
 pub mod time;
 pub mod transaction;
+pub mod view;
 pub mod vouching;
 pub mod walk;

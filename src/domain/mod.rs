@@ -42,5 +42,6 @@ pub mod throttle;
 mod throttle_names;
 pub mod time;
 pub mod transaction;
+pub mod view;
 pub mod vouching;
 pub mod walk;

@@ -81,6 +81,10 @@ unpack_packages() {
     for package in "$whole"/*.deb; do
         dpkg-deb --extract "$package" "$folder"
     done
+    if [ -d "$folder/lib" ]; then
+        cp -a "$folder/lib/." "$folder/usr/lib/"
+        rm -rf "$folder/lib"
+    fi
     rm -rf "$whole"
     echo "$*" >"$folder/.unpacked"
 }

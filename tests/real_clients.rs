@@ -13,11 +13,11 @@ mod apache;
 mod apart;
 #[path = "real_clients/dovecot.rs"]
 mod dovecot;
-#[path = "real_clients/nslcd.rs"]
-mod nslcd;
 #[path = "real_clients/postgresql.rs"]
 mod postgresql;
 #[path = "real_clients/scene.rs"]
 mod scene;
+#[path = "real_clients/system.rs"]
+mod system;
 #[path = "real_clients/web.rs"]
 mod web;

@@ -1,7 +1,7 @@
 //! Apache httpd with mod_authnz_ldap.
 
 use crate::apart;
-use crate::scene::{Scene, configure};
+use crate::scene::{Scene, Server, configure};
 use crate::support::folder::{TestFolder, free_port};
 use crate::support::process::Process;
 use crate::web::Page;
@@ -22,7 +22,7 @@ struct Apache {
 }
 
 impl Apache {
-    fn before(server: u16) -> Self {
+    fn before(server: Server) -> Self {
         assert!(Path::new(APACHE).exists(), "{HINT}");
         let (port, folder) = (free_port(), TestFolder::new("apache"));
         for place in PLACES {

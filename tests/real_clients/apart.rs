@@ -2,24 +2,39 @@
 //! it, also if it is killed, and what it finds at fixed paths is the test's.
 
 use crate::support::process::Process;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The mounts come in pairs before the command: what, and where.
-const SCRIPT: &str =
-    "while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\"; shift 2; done; shift; exec \"$@\"";
+/// Mounts come before the command, each in three words: how, what, and where.
+const SCRIPT: &str = "
+while [ \"$1\" != -- ]; do
+    case \"$1\" in
+        instead) mount --bind \"$2\" \"$3\" ;;
+        beside) mount -t overlay -o \"lowerdir=$2:$3\" overlay \"$3\" ;;
+    esac
+    shift 3
+done
+shift
+exec \"$@\"";
 
-/// Starts a command so, with folders at places where others are.
-pub(crate) fn start(
-    name: &'static str,
-    folders: &[(&Path, &str)],
-    command: &[&str],
-    log: &Path,
-) -> Process {
+/// Where it finds a folder.
+pub(crate) enum Mount {
+    /// In another one's place.
+    Instead(PathBuf, &'static str),
+    /// As if all in it had been added to another one, which nobody can write then.
+    Beside(PathBuf, &'static str),
+}
+
+/// Starts a command so.
+pub(crate) fn start(name: &'static str, mounts: &[Mount], command: &[&str], log: &Path) -> Process {
     let unshare = ["--mount", "--pid", "--ipc", "--fork", "--kill-child=KILL", "--"];
     let mut args: Vec<String> = unshare.map(str::to_owned).to_vec();
     args.extend(["/bin/sh", "-ec", SCRIPT, "sh"].map(str::to_owned));
-    for (what, place) in folders {
-        args.extend([what.display().to_string(), (*place).to_owned()]);
+    for mount in mounts {
+        let (how, what, place) = match mount {
+            Mount::Instead(what, place) => ("instead", what, place),
+            Mount::Beside(what, place) => ("beside", what, place),
+        };
+        args.extend([how.to_owned(), what.display().to_string(), (*place).to_owned()]);
     }
     args.push("--".to_owned());
     args.extend(command.iter().map(|part| (*part).to_owned()));

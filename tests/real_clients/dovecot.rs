@@ -1,7 +1,7 @@
 //! Dovecot: IMAP with passdb ldap.
 
 use crate::apart;
-use crate::scene::{Door, Scene, configure};
+use crate::scene::{Door, Scene, Server, configure};
 use crate::support::PATIENCE;
 use crate::support::folder::{TestFolder, free_port};
 use crate::support::process::Process;
@@ -21,7 +21,7 @@ struct Dovecot {
 }
 
 impl Dovecot {
-    fn before(server: u16) -> Self {
+    fn before(server: Server) -> Self {
         assert!(Path::new(DOVECOT).exists() && Path::new(LIBRARY).exists(), "{HINT}");
         let (port, folder) = (free_port(), TestFolder::new("dovecot"));
         let mail = folder.file("mail");

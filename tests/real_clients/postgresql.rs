@@ -1,7 +1,7 @@
 //! PostgreSQL with `ldap` in pg_hba.conf.
 
 use crate::apart;
-use crate::scene::{self, Door, Scene};
+use crate::scene::{self, Door, Scene, Server};
 use crate::support::folder::{TestFolder, free_port};
 use crate::support::process::Process;
 use crate::support::tools::Said;
@@ -28,7 +28,7 @@ struct Postgresql {
 }
 
 impl Postgresql {
-    fn before(server: u16) -> Self {
+    fn before(server: Server) -> Self {
         let (programs, folder) = (programs(), TestFolder::new("postgresql"));
         let data = folder.file("data").display().to_string();
         run("/usr/bin/install", &["-d", "-m", "700", "-o", USER, "-g", USER, &data]);

@@ -1,5 +1,6 @@
 //! A directory with a nested group, the gateway before it, and those who knock at a program's door.
 
+use crate::support::certs::Authority;
 use crate::support::eventually;
 use crate::support::folder::TestFolder;
 use crate::support::gateway::Gateway;
@@ -8,8 +9,9 @@ use crate::support::slapd::{Options, Slapd};
 use crate::support::tree::{GROUPS, NOBODY, group, password, person};
 use std::path::{Path, PathBuf};
 
-/// The port that the shown configurations name: the gateway's of the sample.
-const SHOWN_PORT: &str = "3890";
+/// The ports that the shown configurations name.
+const SHOWN_LDAP: &str = "3890";
+const SHOWN_LDAPS: &str = "6360";
 
 /// In the group that the programs ask for.
 pub(crate) const DIRECT: &str = "grace";
@@ -34,31 +36,53 @@ pub(crate) trait Door {
     fn lets_in(&self, uid: &str, password: &str) -> bool;
 }
 
+/// A server's ports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Server {
+    ldap: u16,
+    ldaps: u16,
+}
+
 /// slapd with its overlay for memberOf, and the gateway before it.
 pub(crate) struct Scene {
+    servers: [Server; 2],
+    /// Who has issued the certificates of both.
+    pub(crate) authority: Authority,
     gateway: Gateway,
     slapd: Slapd,
+    _folder: TestFolder,
 }
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let slapd = Slapd::with(&Options {
+        let folder = TestFolder::new("scene");
+        let authority = Authority::make(&folder, "authority");
+        let certificate = authority.for_loopback(&folder, "server");
+        let options = Options {
             global_lines: vec!["moduleload memberof".to_owned()],
             access_lines: vec![format!(
                 "access to dn.subtree=\"{GROUPS}\" by users read by anonymous auth by * none"
             )],
             database_lines: vec!["overlay memberof".to_owned()],
             ..Options::default()
-        });
+        };
+        let slapd = Slapd::with(&options.secured(&certificate));
         populate(&slapd);
-        let gateway = Gateway::before(slapd.port());
+        let mut ldaps = 0;
+        let gateway = Gateway::configured(slapd.port(), |settings, _| {
+            ldaps = settings.add_ldaps(&certificate);
+        });
         gateway.comes_to_have_a_copy();
-        Self { gateway, slapd }
+        let servers = [
+            Server { ldap: slapd.port(), ldaps: slapd.ldaps() },
+            Server { ldap: gateway.port(), ldaps },
+        ];
+        Self { servers, authority, gateway, slapd, _folder: folder }
     }
 
-    /// The ports of the directory and of the gateway.
-    pub(crate) fn servers(&self) -> [u16; 2] {
-        [self.slapd.port(), self.gateway.port()]
+    /// The directory and the gateway.
+    pub(crate) fn servers(&self) -> [Server; 2] {
+        self.servers
     }
 
     /// The visitors find the same program's doors before the directory and before the gateway as they
@@ -139,14 +163,16 @@ pub(crate) fn file(name: &str) -> PathBuf {
 }
 
 /// A configuration as it is shown, but for the port: a server's here.
-pub(crate) fn configuration(name: &str, server: u16) -> String {
-    let text = std::fs::read_to_string(file(name)).expect("it is in the repository");
-    assert!(text.contains(SHOWN_PORT), "{name} names no server");
-    text.replace(SHOWN_PORT, &server.to_string())
+pub(crate) fn configuration(name: &str, server: Server) -> String {
+    let shown = std::fs::read_to_string(file(name)).expect("it is in the repository");
+    let text = shown.replace(SHOWN_LDAP, &server.ldap.to_string());
+    let text = text.replace(SHOWN_LDAPS, &server.ldaps.to_string());
+    assert_ne!(text, shown, "{name} names no server");
+    text
 }
 
 /// The same in a file of a test's own folder.
-pub(crate) fn configure(folder: &TestFolder, name: &str, server: u16) -> PathBuf {
+pub(crate) fn configure(folder: &TestFolder, name: &str, server: Server) -> PathBuf {
     let own = Path::new(name).file_name().expect("it is a file's").to_string_lossy();
     folder.write(&own, configuration(name, server))
 }

@@ -12,6 +12,7 @@ mod health;
 mod held;
 mod json;
 mod limited;
+mod linking;
 mod reference;
 mod rehearsal;
 mod server;

@@ -7,7 +7,8 @@ use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::rehearsal::{self, ReadPolicies};
 use super::token::Token;
 use super::{
-    audit, backup, directories, edits, foresight, groups, held, transfer, user_types, users,
+    audit, backup, directories, edits, foresight, groups, held, linking, transfer, user_types,
+    users,
 };
 use crate::app::events::Event;
 use crate::app::live::Live;
@@ -125,6 +126,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
     let switches = Switches::new(catalogue.clone(), clock.clone(), events, directories);
     let api = users::routes(catalogue.clone())
         .merge(edits::routes(desk.clone()))
+        .merge(linking::routes(desk.clone()))
         .merge(foresight::routes(desk.clone()))
         .merge(groups::routes(desk.clone()))
         .merge(rehearsal::routes(desk, state.read_policies))

@@ -103,13 +103,13 @@ fn what_is_wrong_is_told_with_its_line() {
     check(JsonLines, "\"export_version\":1", "\"export_version\":2", 1, "version 2");
     check(JsonLines, "\"kind\":\"group\"", "\"kind\":\"grope\"", 2, "grope");
     check(JsonLines, "\"directory\":\"corp\"", "\"directory\":\"\"", 2, "directory");
-    check(JsonLines, "{\"kind\":\"group\"", "{\"kind\":\"group\",\"more\":1", 2, "more");
+    check(JsonLines, "\"kind\":\"group\"", "\"kind\":\"group\",\"more\":1", 2, "more");
     check(JsonLines, "\"off\"", "\"often\"", 4, "often");
     check(JsonLines, "\"r00001\"", "\"r00000\"", 6, "line 5 already");
     check(JsonLines, "\"upstream_id\":\"u2\"", "\"upstream_id\":\"u0\"", 7, "line 5 already");
     check(JsonLines, "\"rows\":7", "\"rows\":8", 8, "announced");
     check(JsonLines, "{\"kind\":\"end\",\"rows\":7}\n", "", 7, "end is missing");
-    check(JsonLines, "{\"kind\":\"export\",\"export_version\":1}\n", "", 1, "begins with");
+    check(JsonLines, "{\"export_version\":1,\"kind\":\"export\"}\n", "", 1, "begins with");
     check(Ldif, "export-version: 1", "export-version: 2", 3, "version 2");
     check(Ldif, "update-on-sign-on: off", "update-on-sign-on: often", 21, "often");
     check(Ldif, "update-on-sign-on: off", "update-on-sign-on:< file:///x", 24, "another file");

@@ -25,7 +25,9 @@ mod users;
 
 pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::ReadPolicies;
-pub use server::{FIRST_TOKEN, Limits, MetricsAccess, State, router, serve};
+pub use server::{
+    Current, FIRST_TOKEN, Limits, MetricsAccess, State, router, serve, serve_current,
+};
 pub use token::{Token, TokenError, read as read_token};
 
 use answer::Refusal;

@@ -16,6 +16,7 @@ use crate::app::oversight::{Decisions, Oversight};
 use crate::app::ports::{Catalogue, Clock, Events};
 use crate::app::switches::Switches;
 use crate::domain::policy::DirectoryPolicy;
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State as Given};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -25,6 +26,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tower_service::Service;
 
 /// The name of the token in the configured file, in the audit and in the log.
 pub const FIRST_TOKEN: &str = "admin";
@@ -98,10 +100,43 @@ pub async fn serve<C: Catalogue, K: Clock, E: Events>(
 ) -> io::Result<()> {
     let access = MetricsAccess::of(listener.local_addr()?);
     let events = state.events.clone();
-    let router = router(state, limits, access);
+    serve_current(listener, limits, Current::new(router(state, limits, access)), events, shutdown)
+        .await
+}
+
+/// The same with what is current when a request comes.
+pub async fn serve_current<E: Events>(
+    listener: tokio::net::TcpListener,
+    limits: Limits,
+    current: Current,
+    events: E,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let listener =
         Limited::new(listener, limits.max_clients, MAX_CONNECTION_TIME, move || full(&events));
+    let router = Router::new().fallback(move |request: Request| {
+        let mut router = Router::clone(&current.0.load());
+        // A router is always ready.
+        async move { router.call(request).await }
+    });
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
+/// All paths, which a reload may exchange for others. Requests under way are finished by what they
+/// came to.
+#[derive(Clone)]
+pub struct Current(Arc<ArcSwap<Router>>);
+
+impl Current {
+    /// What is served at first.
+    pub fn new(router: Router) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(router)))
+    }
+
+    /// Serves something else from now on.
+    pub fn exchange(&self, router: Router) {
+        self.0.store(Arc::new(router));
+    }
 }
 
 /// All paths.

@@ -8,7 +8,7 @@ use crate::domain::identity;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::relay::RelayPolicy;
 use crate::proto::dn::DistinguishedName;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One directory as a worker uses it.
@@ -47,6 +47,8 @@ pub struct Gateway<P: Ports> {
     sign_ons: SignOns<P>,
     throttle: Arc<Throttle>,
     events: P::Events,
+    /// What a reload has put in its place.
+    successor: OnceLock<Arc<Self>>,
 }
 
 /// A lease's connection type.
@@ -61,12 +63,28 @@ pub type WaitOf<P> = <<P as Ports>::Links as Links>::Wait;
 impl<P: Ports> Gateway<P> {
     /// A gateway to these directories that holds no source back.
     pub fn new(directories: Vec<Directory<P>>, sign_ons: SignOns<P>, events: P::Events) -> Self {
-        Self { directories, sign_ons, throttle: Arc::new(Throttle::off()), events }
+        let throttle = Arc::new(Throttle::off());
+        Self { directories, sign_ons, throttle, events, successor: OnceLock::new() }
     }
 
     /// The same, with a throttle that it shares with other workers.
     pub fn with_throttle(self, throttle: Arc<Throttle>) -> Self {
         Self { throttle, ..self }
+    }
+
+    /// From here on sessions that begin are the other's. One that is under way stays with this until
+    /// it ends or binds again. Only the first call counts.
+    pub fn hand_over_to(&self, successor: Arc<Self>) {
+        let _ = self.successor.set(successor);
+    }
+
+    /// What has taken its place, if anything has: the newest. Costs one load of an atomic otherwise.
+    pub fn successor(&self) -> Option<&Arc<Self>> {
+        let mut newest = self.successor.get()?;
+        while let Some(next) = newest.successor.get() {
+            newest = next;
+        }
+        Some(newest)
     }
 
     /// Who is held back.

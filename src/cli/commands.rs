@@ -78,6 +78,16 @@ pub(super) enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    Man {
+        /// The folder; made if it is missing
+        folder: PathBuf,
+    },
     /// Set the store back to a backup, while no gateway has it open
     Restore {
         /// The backup
@@ -406,6 +416,8 @@ impl Command {
             | Self::Demo { .. }
             | Self::Backup { .. }
             | Self::Export { .. }
+            | Self::Completions { .. }
+            | Self::Man { .. }
             | Self::Restore { .. } => Format::Text,
         }
     }
@@ -438,6 +450,8 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
         | Command::Check { .. }
         | Command::Init(_)
         | Command::Demo { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Restore { .. } => Ok(String::new()),
     }
 }

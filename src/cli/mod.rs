@@ -17,6 +17,7 @@ mod online;
 mod progress;
 mod provisional;
 mod rehearsal;
+mod shells;
 mod shown;
 mod transfer;
 mod user;
@@ -28,7 +29,7 @@ pub use exit::{Exit, Failure, Format};
 pub use wiring::Parts;
 
 use crate::server::{Hangup, Signals};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use client::Client;
 use commands::Command;
 use std::ffi::OsString;
@@ -89,8 +90,8 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
         Command::Run => {
             // First of all: a signal that comes early is kept.
             let signals = Signals::take_over(Hangup::Reads).map_err(wiring::ended)?;
-            let config = access::load(parts, &access::config_path(config))?;
-            (parts.run)(config, signals).map(|()| String::new())
+            let file = access::config_path(config);
+            (parts.run)(access::load(parts, &file)?, &file, signals).map(|()| String::new())
         }
         Command::Check { online, preview, output } => {
             let path = access::config_path(config);
@@ -112,6 +113,8 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
             (parts.demo)(once, signals).map(|()| String::new())
         }
         Command::Init(arguments) => init::run(&arguments, &access::config_path(config)),
+        Command::Completions { shell } => Ok(shells::completions(Cli::command(), shell)),
+        Command::Man { folder } => shells::manual(Cli::command(), &folder),
         Command::Restore { file, force } => {
             let config = access::load(parts, &access::config_path(config))?;
             backup::restore(&config.store.folder, &file, force)

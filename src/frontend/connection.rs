@@ -318,6 +318,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         upstream.leave();
     }
 
+    /// A session begins, with what is in force now.
+    pub(super) fn follow_reload(&mut self) {
+        let Some(successor) = self.gateway.successor().cloned() else { return };
+        // Its directories are others, also where they have the same place among them.
+        self.part();
+        self.gateway = successor;
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.quiet = Quiet::default();
         loop {

@@ -17,9 +17,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
 /// The most rows of one page, whatever is asked for.
@@ -45,10 +43,11 @@ pub(super) struct Memory {
     /// What is held of each directory, as it is on disk.
     held: Mutex<BTreeMap<String, String>>,
     /// Who knows how far they have been seen to get since.
-    watched: OnceLock<Watched>,
+    watched: RwLock<Watched>,
 }
 
 /// Those who know how far directories have got, by the directories' names.
+#[derive(Default, Clone)]
 struct Watched(Vec<(Arc<str>, Arc<dyn SeenMarker>)>);
 
 impl fmt::Debug for Watched {
@@ -99,7 +98,7 @@ impl Memory {
             unsaved: Mutex::default(),
             markers: Mutex::default(),
             held: Mutex::default(),
-            watched: OnceLock::new(),
+            watched: RwLock::default(),
         }
     }
 
@@ -175,9 +174,14 @@ impl Memory {
         !self.unsaved().is_empty()
     }
 
-    /// From here on these are asked how far directories have got; only the first call counts.
+    /// From here on these are asked how far directories have got, and no others.
     pub(super) fn watch(&self, watched: Vec<(Arc<str>, Arc<dyn SeenMarker>)>) {
-        let _ = self.watched.set(Watched(watched));
+        *self.watched.write().unwrap_or_else(PoisonError::into_inner) = Watched(watched);
+    }
+
+    /// Who is asked. The lock is not held while they are.
+    fn watched(&self) -> Watched {
+        self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How far a directory was seen to have got, as it is on disk.
@@ -187,7 +191,7 @@ impl Memory {
 
     /// How far directories have got that have moved since that was written.
     pub(super) fn unsaved_markers(&self) -> Vec<(Arc<str>, String)> {
-        let Some(Watched(watched)) = self.watched.get() else { return Vec::new() };
+        let Watched(watched) = self.watched();
         let seen = watched.iter().filter_map(|(name, marker)| Some((name.clone(), marker.seen()?)));
         let seen: Vec<(Arc<str>, String)> = seen.collect();
         let saved = self.markers();
@@ -202,8 +206,8 @@ impl Memory {
     /// How far a directory had got is forgotten on disk, and is from here on by all.
     pub(super) fn forget_marker(&self, directory: &str) {
         self.markers().remove(directory);
-        for (name, marker) in self.watched.get().into_iter().flat_map(|watched| &watched.0) {
-            if **name == *directory {
+        for (name, marker) in self.watched().0 {
+            if *name == *directory {
                 marker.forget();
             }
         }

@@ -172,7 +172,7 @@ impl<E: Events> Store<E> {
     }
 
     /// From here on it is kept how far directories are seen to have got: with whatever is written
-    /// anyway, and at the latest when marks are. To be called once.
+    /// anyway, and at the latest when marks are. Another call takes the place of this one.
     pub fn keep_markers(&self, of: Vec<(Arc<str>, Arc<dyn SeenMarker>)>) {
         self.memory().watch(of);
     }

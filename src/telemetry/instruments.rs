@@ -385,9 +385,23 @@ pub(super) struct Instruments {
     pub(super) throttles: Counter,
     pub(super) throttled: Gauge,
     pub(super) tls: OfTls,
+    pub(super) reloads: OfReloads,
     pub(super) phase: Gauge,
     pub(super) store_healthy: Gauge,
     pub(super) admin_refused: Counter,
+}
+
+/// What became of changes of the configuration.
+pub(super) struct OfReloads {
+    pub(super) changed: Counter,
+    pub(super) refused: Counter,
+}
+
+impl OfReloads {
+    fn new(r: &PrometheusRecorder) -> Self {
+        let of = |outcome| counter(r, table::CONFIG_RELOADS_TOTAL, &[outcome]);
+        Self { changed: of("changed"), refused: of("refused") }
+    }
 }
 
 impl Instruments {
@@ -428,6 +442,7 @@ impl Instruments {
             throttles: counter(r, table::THROTTLES_TOTAL, &[]),
             throttled: gauge(r, table::THROTTLED_SOURCES, &[], 0.0),
             tls: OfTls::new(r),
+            reloads: OfReloads::new(r),
             phase: gauge(r, table::PHASE, &[], 0.0),
             store_healthy: gauge(r, table::STORE_HEALTHY, &[], 1.0),
             admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),

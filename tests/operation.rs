@@ -109,6 +109,11 @@ fn a_file_that_cannot_be_used_changes_nothing_and_what_needs_a_restart_is_told()
         },
         "",
     );
+    let config = gateway.folder().file("bindgate.toml").display().to_string();
+    let told = gateway.command(&["check", "--preview", "--config", &config]).expect_code(0);
+    for line in ["a reload puts in force: directory corp\n", "needs a restart: [store]\n"] {
+        assert!(told.contains(line), "{told}");
+    }
     gateway.hang_up();
     reloads(&gateway, "changed", 1);
     assert!(gateway.log().contains("needs a restart: [store]"), "{}", gateway.log());

@@ -24,7 +24,7 @@ mod user_types;
 mod users;
 
 pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
-pub use rehearsal::ReadPolicies;
+pub use rehearsal::{Other, ReadPolicies};
 pub use server::{
     Current, FIRST_TOKEN, Limits, MetricsAccess, State, router, serve, serve_current,
 };

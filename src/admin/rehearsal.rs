@@ -16,9 +16,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Reads the text of a configuration: its directories, or all that is wrong with it.
-pub type ReadPolicies =
-    Arc<dyn Fn(&str) -> Result<Vec<Arc<DirectoryPolicy>>, String> + Send + Sync>;
+/// Another configuration, beside the one in force.
+pub struct Other {
+    /// Its directories.
+    pub policies: Vec<Arc<DirectoryPolicy>>,
+    /// What of it a reload would put in force, each part in a few words.
+    pub reloaded: Vec<String>,
+    /// What has changed in it and needs a restart.
+    pub restart: Vec<String>,
+}
+
+/// Reads the text of a configuration, or tells all that is wrong with it.
+pub type ReadPolicies = Arc<dyn Fn(&str) -> Result<Other, String> + Send + Sync>;
 
 struct Rehearsal<C, K> {
     desk: Arc<Desk<C, K>>,
@@ -43,16 +52,19 @@ async fn preview<C: Catalogue, K: Clock>(
 ) -> Result<Json<Value>, Refusal> {
     let Json(Body { configuration }) =
         body.map_err(|error| Refusal::Rejected(error.status(), error.body_text()))?;
-    let policies = (rehearsal.read)(&configuration).map_err(Refusal::BadRequest)?;
+    let other = (rehearsal.read)(&configuration).map_err(Refusal::BadRequest)?;
+    let policies = &other.policies;
     let desk = &rehearsal.desk;
     let (catalogue, clock) = (&desk.catalogue, &desk.clock);
-    let report = rehearsal::rehearse_all(catalogue, clock, &desk.directories, &policies).await;
+    let report = rehearsal::rehearse_all(catalogue, clock, &desk.directories, policies).await;
     let items: Vec<_> = report.told.iter().map(|affected| told_of(desk, affected)).collect();
     Ok(Json(json!({
         "records": report.records,
         "changed": report.changed,
         "unsure": report.unsure,
         "items": items,
+        "reloaded": other.reloaded,
+        "needs_restart": other.restart,
     })))
 }
 

@@ -1,12 +1,12 @@
 //! Administration beside the workers: what it is told of the gateway, and that anew after a reload.
 
-use super::RunError;
 use super::clock::SystemClock;
 use super::generation::{Generation, Ground};
+use super::reload;
 use super::running::{Records, Upstream};
+use super::{Config, RunError};
 use crate::admin::{self, MetricsAccess, PartState, ReadyPart};
 use crate::app::ports::Catalogue;
-use crate::domain::policy::DirectoryPolicy;
 use crate::frontend::{Drain, Phase};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,17 +25,17 @@ impl Administration {
     pub(super) fn start(
         (socket, token): (std::net::TcpListener, admin::Token),
         (ground, generation): (&Ground, &Generation),
-        config: &admin::Config,
+        config: &Config,
         (handle, drain): (&Handle, &Drain),
     ) -> Result<Self, RunError> {
         let internal = |error: std::io::Error| RunError::Internal(error.to_string());
         let address = socket.local_addr().map_err(internal)?;
         let limits = admin::Limits {
-            max_clients: config.max_clients,
-            max_body: config.max_body,
-            max_import: config.max_import,
+            max_clients: config.admin.max_clients,
+            max_body: config.admin.max_body,
+            max_import: config.admin.max_import,
         };
-        let paths = paths(ground, generation, drain, &token);
+        let paths = paths((ground, generation), drain, &token, config);
         let paths = admin::router(paths, limits, MetricsAccess::of(address));
         let current = admin::Current::new(paths);
         let administration = Self { address, current: current.clone(), limits, token };
@@ -53,8 +53,8 @@ impl Administration {
     }
 
     /// Requests that come from now on are about another generation.
-    pub(super) fn exchange(&self, ground: &Ground, generation: &Generation, drain: &Drain) {
-        let paths = paths(ground, generation, drain, &self.token);
+    pub(super) fn exchange(&self, of: (&Ground, &Generation), config: &Config, drain: &Drain) {
+        let paths = paths(of, drain, &self.token, config);
         let access = MetricsAccess::of(self.address);
         self.current.exchange(admin::router(paths, self.limits, access));
     }
@@ -62,9 +62,14 @@ impl Administration {
 
 type Paths = admin::State<Records, SystemClock, crate::telemetry::Telemetry>;
 
-fn paths(ground: &Ground, generation: &Generation, drain: &Drain, token: &admin::Token) -> Paths {
+fn paths(
+    (ground, generation): (&Ground, &Generation),
+    drain: &Drain,
+    token: &admin::Token,
+    config: &Config,
+) -> Paths {
     let (metrics, store, drain) = (ground.telemetry.clone(), ground.store.clone(), drain.clone());
-    let named = generation.named();
+    let (named, in_force) = (generation.named(), config.clone());
     admin::State {
         catalogue: ground.store.clone(),
         clock: SystemClock::default(),
@@ -72,18 +77,23 @@ fn paths(ground: &Ground, generation: &Generation, drain: &Drain, token: &admin:
         directories: generation.policies(),
         oversight: generation.oversee(),
         live: Arc::new(generation.over_worker(0)),
-        read_policies: Arc::new(read_policies),
+        read_policies: Arc::new(move |text| read_other(text, &in_force)),
         readiness: Arc::new(move || readiness(&store, &named, &drain)),
         render_metrics: Arc::new(move || metrics.render()),
         token: token.clone(),
     }
 }
 
-/// The directories of a configuration that is not in force; the files that it names need not be here.
-fn read_policies(text: &str) -> Result<Vec<Arc<DirectoryPolicy>>, String> {
-    let config = crate::config::parse(text, "configuration").map_err(|all| all.render())?;
-    let directories = config.directories.into_iter();
-    Ok(directories.map(|directory| Arc::new(directory.policy)).collect())
+/// A configuration that is not in force; the files that it names need not be here.
+fn read_other(text: &str, in_force: &Config) -> Result<admin::Other, String> {
+    let other = crate::config::parse(text, "configuration").map_err(|all| all.render())?;
+    let reload::Difference { changed, restart } = reload::difference(in_force, &other);
+    let directories = other.directories.into_iter();
+    Ok(admin::Other {
+        policies: directories.map(|directory| Arc::new(directory.policy)).collect(),
+        reloaded: changed,
+        restart: restart.into_iter().map(str::to_owned).collect(),
+    })
 }
 
 /// The socket of administration, if there is to be any, and the first token.

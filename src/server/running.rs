@@ -134,7 +134,7 @@ impl Running {
             let administration = Administration::start(
                 (socket, token),
                 (ground, generation),
-                &running.config.admin,
+                &running.config,
                 within,
             )?;
             running.administration = Some(administration);
@@ -263,7 +263,8 @@ impl Running {
             gateways.extend(door.exchange(next).await);
         }
         if let Some(administration) = &self.administration {
-            administration.exchange(&self.ground, &self.generation, &self.drain);
+            let of = (&self.ground, &self.generation);
+            administration.exchange(of, &self.config, &self.drain);
         }
         self.watch_trust();
         let (upstreams, sign_ons) = (known, before.sign_ons.clone());

@@ -13,7 +13,8 @@ use super::progress::Progress;
 use super::report::{Path, Row};
 use super::scenario::{self, Kind, Scenario, Transport};
 use super::target::Target;
-use super::work::{Binds, Connects, Logins, Requests, Searches, Turn};
+use super::walk::Walks;
+use super::work::{Binds, Connects, Logins, Requests, Searches, Turn, WRONG};
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -90,7 +91,7 @@ impl<'a> Bench<'a> {
             warm_up: WARM_UP,
             window: self.arguments.window(),
         };
-        let outcome = run(scenario.kind, &load, &self.requests, round, &mut clocks)
+        let outcome = run(scenario.kind, target, &load, &self.requests, round, &mut clocks)
             .map_err(|source| BenchError::Load { target: target.name(), source })?;
         let path = if peer.is_some() { Path::Proxied } else { Path::Direct };
         let row = Row::new(scenario.name, target.name(), path, &outcome, &clocks.used);
@@ -114,7 +115,7 @@ impl<'a> Bench<'a> {
         let (ground, upstream) = (&self.ground, self.directory.address);
         let most = scenario::ALL.iter().map(|scenario| scenario.clients).max().unwrap_or_default();
         Ok(Some(match target {
-            Target::Direct => return Ok(None),
+            Target::Direct | Target::Walk => return Ok(None),
             Target::Haproxy => {
                 let clients = target.clients(most, self.descriptors);
                 peers::haproxy(ground, upstream, clients, self.arguments.haproxy_threads)?
@@ -170,13 +171,17 @@ impl<'a> Bench<'a> {
 
 fn run(
     kind: Kind,
+    target: Target,
     load: &Load,
     requests: &Rc<Requests>,
     round: u16,
     clocks: &mut Clocks<'_>,
 ) -> io::Result<Outcome> {
     let turn = |connection| Turn::random(usize::from(round) << 16 | connection);
+    let walks = |nth, wrong| Walks::new(requests, turn(nth), wrong, &load.dialer);
     match kind {
+        Kind::Binds if target == Target::Walk => load.run(|nth| walks(nth, 0), clocks),
+        Kind::SomeWrong if target == Target::Walk => load.run(|nth| walks(nth, WRONG), clocks),
         Kind::Binds => load.run(|nth| Binds::new(requests, turn(nth)), clocks),
         Kind::SomeWrong => load.run(|nth| Binds::some_wrong(requests, turn(nth)), clocks),
         Kind::Connects => load.run(|nth| Connects::new(requests, turn(nth)), clocks),

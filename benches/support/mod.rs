@@ -19,6 +19,7 @@ pub(crate) mod run;
 mod scenario;
 mod svg;
 pub(crate) mod target;
+mod walk;
 mod work;
 
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 use super::BenchError;
 use super::arguments::Arguments;
+use super::costs::Costs;
 use super::cpu::Sample;
 use super::limits;
 use super::link::Dialer;
@@ -17,6 +18,7 @@ use super::walk::Walks;
 use super::work::{Binds, Connects, Logins, Requests, Searches, Turn, WRONG};
 use std::cell::Cell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -83,6 +85,9 @@ impl<'a> Bench<'a> {
             directory: self.directory.id(),
             opened: Sample::default(),
             used: Sample::default(),
+            admin: peer.and_then(|peer| peer.admin),
+            counted: Costs::default(),
+            costs: None,
             progress,
         };
         let load = Load {
@@ -96,7 +101,8 @@ impl<'a> Bench<'a> {
         let path = if peer.is_some() { Path::Proxied } else { Path::Direct };
         let row = Row::new(scenario.name, target.name(), path, &outcome, &clocks.used);
         let resumed = load.dialer.resumed();
-        Ok(Row { round, clients: load.connections, side: target.side(), resumed, ..row })
+        let costs = clocks.costs.filter(|costs| costs.sign_ons > 0);
+        Ok(Row { round, clients: load.connections, side: target.side(), resumed, costs, ..row })
     }
 
     fn make_ready(&mut self, target: Target) -> Result<(), BenchError> {
@@ -197,11 +203,15 @@ struct Clocks<'a> {
     directory: u32,
     opened: Sample,
     used: Sample,
+    admin: Option<SocketAddr>,
+    counted: Costs,
+    costs: Option<Costs>,
     progress: &'a Progress,
 }
 
 impl Observer for Clocks<'_> {
     fn opens(&mut self) {
+        self.counted = self.admin.map(Costs::take).unwrap_or_default();
         self.opened = Sample::take(self.proxy, self.directory);
     }
 
@@ -211,6 +221,7 @@ impl Observer for Clocks<'_> {
 
     fn closes(&mut self) {
         self.used = Sample::take(self.proxy, self.directory).since(&self.opened);
+        self.costs = self.admin.map(|admin| Costs::take(admin).since(&self.counted));
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod arguments;
 pub(crate) mod company;
+pub(crate) mod costs;
 pub(crate) mod cpu;
 mod latency;
 mod limits;

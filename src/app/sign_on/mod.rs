@@ -18,8 +18,9 @@ pub use preview::{Foreseen, Preview, Who};
 use super::audit::{AuditEntry, Joined};
 use super::barrier::{Barrier, Question};
 use super::breaker::Breaker;
+use super::callers::Callers;
 use super::events::SignOnOutcome;
-use super::flights::{Deserted, Flights, Ride};
+use super::flights::{self, Deserted, Flights, Ride};
 use super::observe;
 use super::ports::{Clock, Coverage, Lookups, Ports, Records, Replica, Stored};
 use super::protection::Turns;
@@ -33,6 +34,7 @@ use crate::domain::principal;
 use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
+use crate::domain::view::{View, Views};
 use crate::domain::vouching::{self, NotVouched};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::result::ResultCode;
@@ -109,17 +111,19 @@ struct Luggage<P: Ports> {
     read: Option<Ride<EntryRead>>,
     /// How far the directory has got, if there is a live copy.
     question: Option<QuestionOf<P>>,
+    /// By which client application it is.
+    callers: Callers,
 }
 
-impl<P: Ports> PartialEq for Luggage<P> {
-    fn eq(&self, other: &Self) -> bool {
-        self.begun == other.begun
-    }
-}
-
-impl<P: Ports> PartialOrd for Luggage<P> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.begun.cmp(&other.begun))
+impl<P: Ports> flights::Luggage for Luggage<P> {
+    /// The youngest counts, and who comes last need not bring it.
+    fn join(&mut self, other: Self) {
+        let callers = std::mem::replace(&mut self.callers, Callers::PLAIN);
+        let callers = callers.and(other.callers.clone());
+        if other.begun >= self.begun {
+            *self = other;
+        }
+        self.callers = callers;
     }
 }
 
@@ -142,6 +146,7 @@ struct Shared<P: Ports> {
     clock: P::Clock,
     events: P::Events,
     begun: AtomicU64,
+    views: Views,
     /// Of those who would take somebody out of a protected group.
     turns: Turns,
     /// What was told in the audit lately.
@@ -215,7 +220,7 @@ impl<P: Ports> SignOns<P> {
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
         let begun = AtomicU64::new(0);
-        let (turns, told) = Default::default();
+        let (turns, told, views) = Default::default();
         let shared = Shared {
             config,
             directories,
@@ -223,6 +228,7 @@ impl<P: Ports> SignOns<P> {
             clock,
             events,
             begun,
+            views,
             turns,
             told,
             reads,
@@ -251,6 +257,19 @@ impl<P: Ports> SignOns<P> {
             }
         }
         self
+    }
+
+    /// The same with views, by which somebody may sign on. Nobody may use them yet.
+    pub fn with_views(mut self, views: Views) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.views = views;
+        }
+        self
+    }
+
+    /// The view of that name.
+    pub fn view(&self, name: &str) -> Option<Arc<View>> {
+        self.shared.views.all().iter().find(|view| view.name == name).cloned()
     }
 
     /// The same sign-ons, read over another worker's connections.
@@ -399,14 +418,15 @@ impl<P: Ports> SignOns<P> {
         let begun = self.shared.begun.fetch_add(1, Ordering::SeqCst);
         let since = self.shared.clock.now();
         if let Some(recent) = self.shared.recent(directory, &dn, since) {
-            let luggage = Luggage { begun, since, dn, read: None, question: None };
+            let callers = Callers::PLAIN;
+            let luggage = Luggage { begun, since, dn, read: None, question: None, callers };
             let recent = Some((recent, Instant::now()));
             return Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent }));
         }
         let barrier = self.shared.directories[directory].barrier.as_ref();
         let question = barrier.and_then(|barrier| barrier.ask(&self.lookups[directory]));
         let read = self.needs_entry(barrier).then(|| self.read(directory, &dn));
-        let luggage = Luggage { begun, since, dn, read, question };
+        let luggage = Luggage { begun, since, dn, read, question, callers: Callers::PLAIN };
         Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent: None }))
     }
 
@@ -536,6 +556,12 @@ pub struct Attempt<P: Ports> {
 }
 
 impl<P: Ports> Attempt<P> {
+    /// The same by a client application, if it is one.
+    pub fn by(mut self: Box<Self>, view: Option<&Arc<View>>) -> Box<Self> {
+        self.luggage.callers = Callers::of(view, &self.sign_ons.shared.records);
+        self
+    }
+
     /// The bind succeeded. Where the live copy is expected to say that nothing has changed, it is
     /// looked at as soon as it is known how far the directory had got, and the sign-on is over;
     /// else it joins a flight none of whose reads has been sent yet.

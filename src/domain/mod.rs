@@ -10,6 +10,7 @@ pub mod digest;
 pub mod explain;
 pub mod identity;
 pub mod kind;
+pub mod linking;
 pub mod mass_change;
 pub mod matching;
 pub mod membership;

@@ -4,6 +4,7 @@
 mod flight;
 mod gate;
 mod look;
+mod luggage;
 mod naming;
 mod preview;
 mod recent;
@@ -20,7 +21,7 @@ use super::barrier::{Barrier, Question};
 use super::breaker::Breaker;
 use super::callers::Callers;
 use super::events::SignOnOutcome;
-use super::flights::{self, Deserted, Flights, Ride};
+use super::flights::{Deserted, Flights, Ride};
 use super::observe;
 use super::ports::{Clock, Coverage, Lookups, Ports, Records, Replica, Stored};
 use super::protection::Turns;
@@ -40,6 +41,7 @@ use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::result::ResultCode;
 use crate::proto::search::{Scope, Search};
 use flight::Flight;
+use luggage::Luggage;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -97,34 +99,6 @@ type QuestionOf<P> = Question<<<P as Ports>::Replica as Replica>::Marker>;
 struct EntryRead {
     sent_at: Timestamp,
     entry: Arc<Observed<ObservedEntry>>,
-}
-
-/// What a passenger brings to a flight.
-struct Luggage<P: Ports> {
-    /// The attempt's number: a greater one began later, so its read was sent after the requests of
-    /// all lesser ones had come, whichever bind the directory answers first.
-    begun: u64,
-    /// All that was asked for it was sent at this time or later.
-    since: Timestamp,
-    dn: DistinguishedName,
-    /// The read of the user's entry; `None` if the live copy is expected to say enough.
-    read: Option<Ride<EntryRead>>,
-    /// How far the directory has got, if there is a live copy.
-    question: Option<QuestionOf<P>>,
-    /// By which client application it is.
-    callers: Callers,
-}
-
-impl<P: Ports> flights::Luggage for Luggage<P> {
-    /// The youngest counts, and who comes last need not bring it.
-    fn join(&mut self, other: Self) {
-        let callers = std::mem::replace(&mut self.callers, Callers::PLAIN);
-        let callers = callers.and(other.callers.clone());
-        if other.begun >= self.begun {
-            *self = other;
-        }
-        self.callers = callers;
-    }
 }
 
 struct Directory<P: Ports> {

@@ -260,6 +260,8 @@ pub const KEYS: &[Key] = &[
         "What is served; without it everything. Unbind, abandon, Cancel, StartTLS and Who Am I always are."),
     key("view", "bind_only", Flag, Default("false"),
         "Whether these clients do nothing but bind, as with `bind_only` of [listen]."),
+    key("view", "update_on_sign_on", Flag, Optional("false"),
+        "Whether records follow the directory at sign-ons by these clients; without it as the user type says. A user's own switch stands over this."),
 
     key("view.match", "listeners", List(ADDRESS), Default("[]"),
         "The addresses that clients connect to, as they stand in [listen]; [] is any."),

@@ -295,6 +295,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let id = match way {
             Way::Own(id) => id,
             Way::Shared(id) => return self.abandon_shared(id, controls),
+            Way::Here(_) => return,
         };
         if let Some(upstream) = &mut self.upstream {
             // Its answers may still come; they find no operation and are swallowed.
@@ -333,6 +334,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let target = match way {
             Way::Own(id) => id,
             Way::Shared(id) => return self.cancel_shared(request, id),
+            Way::Here(_) => {
+                self.refuse(request, reply::CANNOT_CANCEL);
+                self.requests += 1;
+                return Taken::Yes;
+            }
         };
         let mut value = Vec::new();
         ber::write_nested(&mut value, SEQUENCE, |out| {

@@ -37,7 +37,7 @@ pub fn interest(search: &[u8], policy: &ServePolicy) -> Option<Interest> {
     for _ in 0..FIELDS_BEFORE_THE_FILTER {
         reader.element().ok()?;
     }
-    let filter = may_name_it(reader.element().ok()?.whole);
+    let filter = may_name_one(reader.element().ok()?.whole, policy);
     let mut selection = Reader::new(reader.expect(SEQUENCE).ok()?);
     let by_default = policy.usage == Usage::User;
     let all: &[u8] = if by_default { b"*" } else { b"+" };
@@ -46,6 +46,7 @@ pub fn interest(search: &[u8], policy: &ServePolicy) -> Option<Interest> {
         let name = selection.octets().ok()?;
         values |= name == all || is_member_of(name);
     }
+    values &= policy.member_of;
     (values || filter).then_some(Interest { values, filter })
 }
 
@@ -56,18 +57,17 @@ pub fn is_never_enriched(controls: Option<&[u8]>) -> bool {
         .any(|control| NEVER.contains(&control.oid))
 }
 
-/// Whether the bytes of a filter hold the attribute's name or OID anywhere: a value may hold it too,
-/// which the filter's parts tell then.
-fn may_name_it(filter: &[u8]) -> bool {
-    filter.iter().enumerate().any(|(at, byte)| match byte {
-        b'm' | b'M' => starts_with(&filter[at..], MEMBER_OF),
-        b'1' => starts_with(&filter[at..], MEMBER_OF_OID),
-        _ => false,
-    })
+/// Whether the bytes of a filter hold the name or OID of an attribute that is looked at here anywhere:
+/// a value may hold it too, which the filter's parts tell then.
+fn may_name_one(filter: &[u8], policy: &ServePolicy) -> bool {
+    let of_groups = [MEMBER_OF.as_bytes(), MEMBER_OF_OID.as_bytes()];
+    let of_groups = of_groups.into_iter().filter(|_| policy.member_of);
+    let names: Vec<&[u8]> = of_groups.chain(policy.member_names()).collect();
+    (0..filter.len()).any(|at| names.iter().any(|name| starts_with(&filter[at..], name)))
 }
 
-fn starts_with(bytes: &[u8], name: &str) -> bool {
-    bytes.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+fn starts_with(bytes: &[u8], name: &[u8]) -> bool {
+    bytes.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
 
     #[track_caller]
     fn check(usage: Usage, filter: &str, attributes: &[&str], expected: Option<(bool, bool)>) {
-        let policy = ServePolicy { member_of: true, usage, max_filter_members: 9 };
+        let policy = ServePolicy { member_of: true, usage, ..ServePolicy::default() };
         let found = interest(&search(filter, attributes), &policy);
         let found = found.map(|interest| (interest.values, interest.filter));
         assert_eq!(found, expected, "{filter} {attributes:?}");

@@ -4,6 +4,7 @@ use super::closure::{ClosureLimits, GroupNumber, Reached, Scratch};
 use super::ids::Kind;
 use super::names::NameNumber;
 use super::{Graph, GroupSlot, UserPlace};
+use crate::domain::membership::entry::MemberKey;
 use crate::domain::observation::{Closure, Observed};
 use crate::domain::record::{Group, UpstreamId};
 use crate::proto::dn::NormalizedDn;
@@ -53,6 +54,37 @@ impl Graph {
             Kind::Group(at) => Some(GroupNumber::at(at)),
             Kind::User(_) => None,
         }
+    }
+
+    /// The group that somebody is.
+    pub fn group_at(&self, place: Place) -> Option<GroupNumber> {
+        match place.kind {
+            Kind::Group(at) => Some(GroupNumber::at(at)),
+            Kind::User(_) => None,
+        }
+    }
+
+    /// The users whom groups call like that, by a value of `uid`.
+    pub fn users_called(&self, key: &MemberKey) -> Vec<Place> {
+        let Some(wanted) = self.names.find(key) else { return Vec::new() };
+        let is_meant = |uid: &str| self.names.find_uid(uid) == Some(wanted);
+        let users = self.uids.iter().filter(|(_, uids)| uids.iter().any(|uid| is_meant(uid)));
+        let place = |at: u32| {
+            let name = self.users.get(at)?.name;
+            Some(Place { name, kind: Kind::User(at) })
+        };
+        users.filter_map(|(at, _)| place(*at)).collect()
+    }
+
+    /// The groups that list somebody by that name.
+    pub fn listed_by(&self, key: &MemberKey) -> Vec<UpstreamId> {
+        let mut found = Vec::new();
+        if let Some(name) = self.names.find(key) {
+            self.names.lists().each(self.names.listing(name), |group| {
+                found.extend(self.id_of(GroupNumber::at(group)));
+            });
+        }
+        found
     }
 
     /// A group in full.

@@ -127,6 +127,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let wanted = Wanted { values: interest.values, check: None };
         let parsed = if interest.filter { parsed(search.filter, serve) } else { None };
         if let Some(parsed) = parsed {
+            let parsed = if serving.is_live() { parsed.without_chains() } else { parsed };
             if let (Scope::Base, 0 | 1) = (search.scope, search.deref_aliases)
                 && let Ok(base) = DistinguishedName::from_bytes(search.base)
             {

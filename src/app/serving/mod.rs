@@ -170,6 +170,11 @@ impl<P: Ports> Serving<P> {
         Some(replica.read(looked))
     }
 
+    /// Whether a live copy says who is in which groups.
+    pub fn is_live(&self) -> bool {
+        self.live(|_| ()).is_some()
+    }
+
     /// How a search with this filter is asked.
     pub fn ask(&self, parsed: &Arc<Parsed>, demands: Demands, most: usize) -> Asking {
         if let Some(asked) = self.live(|live| live.ask(parsed, demands, most)) {

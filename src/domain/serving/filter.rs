@@ -138,6 +138,13 @@ impl Parsed {
         Some(Self { items, root })
     }
 
+    /// The same for a directory that does not know the rule that follows groups: of entries of which
+    /// nothing is known here it decides whom they list.
+    pub fn without_chains(mut self) -> Self {
+        replace_chains(&mut self.root);
+        self
+    }
+
     /// What is asserted, each once.
     pub fn items(&self) -> &[Item] {
         &self.items
@@ -178,6 +185,19 @@ fn node(filter: &Filter, policy: &ServePolicy, items: &[Item]) -> Node {
                 None => Node::Theirs(other.clone()),
             }
         }
+    }
+}
+
+fn replace_chains(node: &mut Node) {
+    match node {
+        Node::And(parts) | Node::Or(parts) => parts.iter_mut().for_each(replace_chains),
+        Node::Not(inner) => replace_chains(inner),
+        Node::Ours(_, filter) => {
+            if let Filter::Extensible { attribute: Some(name), value, .. } = filter {
+                *filter = Filter::Equal(std::mem::take(name), std::mem::take(value));
+            }
+        }
+        Node::Theirs(_) => {}
     }
 }
 

@@ -66,8 +66,7 @@ impl Graph {
 
     /// The users whom groups call like that, by a value of `uid`.
     pub fn users_called(&self, key: &MemberKey) -> Vec<Place> {
-        let Some(wanted) = self.names.find(key) else { return Vec::new() };
-        let is_meant = |uid: &str| self.names.find_uid(uid) == Some(wanted);
+        let is_meant = |uid: &str| MemberKey::uid(uid).as_ref() == Some(key);
         let users = self.uids.iter().filter(|(_, uids)| uids.iter().any(|uid| is_meant(uid)));
         let place = |at: u32| {
             let name = self.users.get(at)?.name;

@@ -20,8 +20,9 @@ use crate::domain::matching::Truth;
 use crate::domain::root_dse;
 use crate::domain::serving::filter::{Item, Parsed, Reach};
 use crate::domain::serving::plan::Plan;
-use crate::domain::serving::{ServePolicy, entry, is_member_of, request, subschema};
-use crate::domain::session::{Refusal, Session};
+use crate::domain::serving::request::{self, Interest};
+use crate::domain::serving::{Inactive, ServePolicy, entry, is_member_of, subschema};
+use crate::domain::session::Refusal;
 use crate::domain::sharing;
 use crate::proto::ber::{Reader, SEQUENCE};
 use crate::proto::dn::DistinguishedName;
@@ -60,6 +61,15 @@ enum Stop {
     Wait,
 }
 
+/// What a client sees otherwise than the directory has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Sight {
+    /// Whether it sees who is in which groups.
+    groups: bool,
+    /// Whether it sees users who are inactive.
+    inactive: Inactive,
+}
+
 type Outcome = Result<Option<Box<Planned>>, Stop>;
 
 impl From<Refusal> for Stop {
@@ -70,23 +80,27 @@ impl From<Refusal> for Stop {
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Decides, once for each request, whether who is in which groups has to do with it. Only who is
-    /// bound sees that (rule S10.3).
+    /// bound sees that, or whom the view names (rule S10.3).
     pub(super) fn serves(&mut self, request: &Envelope<'_>) -> Judged {
         if self.planned.as_ref().is_some_and(|planned| planned.resumed == Some(request.id)) {
             return Judged::Relayed;
         }
         self.planned = None;
-        if !matches!(self.session, Session::Bound(_)) {
+        if !matches!(request.operation, Operation::SearchRequest | Operation::CompareRequest) {
             return Judged::Relayed;
         }
         let directory = self.directory_of_session();
-        if !self.gateway.directory(directory).relay.serve.adds_something() {
+        let serve = &self.gateway.directory(directory).relay.serve;
+        let sight = Sight {
+            groups: serve.adds_something() && self.sees_groups(),
+            inactive: self.inactive(serve.inactive),
+        };
+        if sight == Sight::default() {
             return Judged::Relayed;
         }
         let outcome = match request.operation {
-            Operation::SearchRequest => self.plan_search(request, directory),
-            Operation::CompareRequest => self.compare(request, directory),
-            _ => Ok(None),
+            Operation::SearchRequest => self.plan_search(request, directory, sight),
+            _ => self.compare(request, directory, sight),
         };
         match outcome {
             Ok(planned) => {
@@ -102,7 +116,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
-    fn plan_search(&mut self, request: &Envelope<'_>, directory: usize) -> Outcome {
+    fn plan_search(&mut self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
         if let Some(cookie) = own_cookie(request) {
             return self.next_page(request, cookie);
         }
@@ -111,39 +125,51 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let relay = self.gateway.directory(directory).relay.clone();
         let serve = &relay.serve;
-        if serve.member_of
+        if sight.groups
+            && serve.member_of
             && subschema::may_be_read_by(request.content)
             && self.is_outside(directory, request.content)
         {
             let served = Some(Served::Schema(serve.usage));
             return Ok(Some(Planned::new(request.body.to_vec(), served)));
         }
-        let Some(interest) = request::interest(request.content, serve) else { return Ok(None) };
-        if request::is_never_enriched(request.controls) {
+        let interest = request::interest(request.content, serve)
+            .filter(|_| sight.groups && !request::is_never_enriched(request.controls));
+        if interest.is_none() && sight.inactive == Inactive::Show {
             return Ok(None);
         }
-        let Some(serving) = self.gateway.sign_ons().serving(directory) else { return Ok(None) };
+        let Some(serving) = self.serving(directory) else { return Ok(None) };
+        let hidden = match sight.inactive {
+            Inactive::Hide if serving.may_hide() => Inactive::Hide,
+            Inactive::Hide | Inactive::Show => Inactive::Show,
+        };
+        let interest = match interest {
+            Some(interest) => interest,
+            None if hidden == Inactive::Hide => Interest { values: false, filter: false },
+            None => return Ok(None),
+        };
         let Ok(search) = SearchRequest::decode(request.content) else { return Ok(None) };
-        let wanted = Wanted { values: interest.values, check: None };
+        if hidden == Inactive::Hide && is_hidden(&serving, search.base) {
+            return Err(reply::NOT_THERE.into());
+        }
+        let wanted = Wanted { values: interest.values, check: None, hidden, view: serving.view() };
         let parsed = if interest.filter { parsed(search.filter, serve) } else { None };
-        if let Some(parsed) = parsed {
-            let parsed = if serving.is_live() { parsed.without_chains() } else { parsed };
-            if let (Scope::Base, 0 | 1) = (search.scope, search.deref_aliases)
-                && let Ok(base) = DistinguishedName::from_bytes(search.base)
-            {
-                return self.ask_one(&serving, request, &search, (&base, &parsed), wanted);
-            }
-            let form = Form::new(request, &search);
-            let most = serve.max_filter_members;
-            let asked =
-                self.asked(request, || serving.ask(&Arc::new(parsed), form.demands(), most))?;
-            return planned(asked, form, &search, wanted);
+        let Some(parsed) = parsed else {
+            return match wanted.looks() {
+                true => pass(request, &search, wanted),
+                false => Ok(None),
+            };
+        };
+        let parsed = if serving.is_live() { parsed.without_chains() } else { parsed };
+        if let (Scope::Base, 0 | 1) = (search.scope, search.deref_aliases)
+            && let Ok(base) = DistinguishedName::from_bytes(search.base)
+        {
+            return self.ask_one(&serving, request, &search, (&base, &parsed), wanted);
         }
-        if !interest.values {
-            return Ok(None);
-        }
-        let served = Some(Served::Entries(Box::new(Entries::passing(&search, wanted))));
-        Ok(Some(Planned::new(request.body.to_vec(), served)))
+        let (form, most) = (Form::new(request, &search), serve.max_filter_members);
+        let ask = || serving.ask(&Arc::new(parsed), form.demands(), most);
+        let asked = self.asked(request, ask)?;
+        planned(asked, form, &search, wanted)
     }
 
     /// How a request is asked: what was found out for it, or is known at once.
@@ -171,6 +197,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         Stop::Wait
     }
 
+    /// Who is in which groups, as the client's view has it.
+    fn serving(&self, directory: usize) -> Option<Serving<P>> {
+        let serving = self.gateway.sign_ons().serving(directory)?;
+        Some(serving.seen_in(self.view.clone()))
+    }
+
     /// Whether the base of a search lies within none of the directory's suffixes.
     fn is_outside(&self, directory: usize, search: &[u8]) -> bool {
         let base = Reader::new(search).octets().ok();
@@ -194,19 +226,29 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let left = parsed.decided(&said).into_filter();
         let body = Form::new(request, search).ask(&left, search.size_limit);
-        let values = wanted.values;
-        let served = values.then(|| Served::Entries(Box::new(Entries::passing(search, wanted))));
+        let served =
+            wanted.looks().then(|| Served::Entries(Box::new(Entries::passing(search, wanted))));
         Ok(Some(Planned::new(body, served)))
     }
 
     /// A compare on groups of somebody who is known here is answered here.
-    fn compare(&mut self, request: &Envelope<'_>, directory: usize) -> Outcome {
+    fn compare(&mut self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
+        if sight.inactive == Inactive::Hide
+            && let Ok(name) = Reader::new(request.content).octets()
+            && let Some(serving) = self.serving(directory)
+            && is_hidden(&serving, name)
+        {
+            return Err(reply::NOT_THERE.into());
+        }
+        if !sight.groups {
+            return Ok(None);
+        }
         let relay = self.gateway.directory(directory).relay.clone();
         let Some((name, item)) = comparison(request.content, &relay.serve) else { return Ok(None) };
         if !sharing::is_stateless(request) || request::is_never_enriched(request.controls) {
             return Ok(None);
         }
-        let Some(serving) = self.gateway.sign_ons().serving(directory) else { return Ok(None) };
+        let Some(serving) = self.serving(directory) else { return Ok(None) };
         let Ok(dn) = DistinguishedName::from_bytes(name) else { return Ok(None) };
         if item == Item::Undefined {
             return Err(reply::NO_NAME.into());
@@ -293,7 +335,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let directory = self.directory_of_session();
         let look = match (self.gateway.sign_ons().serving(directory), name) {
-            (Some(serving), Some(name)) => serving.look(name, &wanted),
+            // In the view that the search came in.
+            (Some(serving), Some(name)) => {
+                serving.seen_in(wanted.view.clone()).look(name, &wanted)
+            }
             _ => Look::Now(Seen::Stranger),
         };
         match look {
@@ -371,9 +416,10 @@ fn planned(asked: Asked, form: Form, search: &SearchRequest<'_>, wanted: Wanted)
     let course = match plan {
         Plan::TooMany => return Err(reply::TOO_MANY_MEMBERS.into()),
         Plan::Nameless => return Err(reply::NAMELESS_MEMBERS.into()),
+        Plan::Whole(filter) if wanted.hidden == Inactive::Hide => Course::of_filter(form, filter),
         Plan::Whole(filter) => {
             let body = form.ask(&filter, search.size_limit);
-            let entries = wanted.values.then(|| Box::new(Entries::passing(search, wanted)));
+            let entries = wanted.looks().then(|| Box::new(Entries::passing(search, wanted)));
             return Ok(Some(Planned::new(body, entries.map(Served::Entries))));
         }
         Plan::Steps(steps) => Course::of_steps(form, steps),
@@ -394,10 +440,34 @@ fn begun(mut entries: Box<Entries>, room: Option<u64>) -> Outcome {
     }
 }
 
-/// A filter that has an item that is decided here. Its limits were looked at before.
+/// How a search is asked whose filter is the directory's matter alone.
+fn pass(request: &Envelope<'_>, search: &SearchRequest<'_>, wanted: Wanted) -> Outcome {
+    let form = Form::new(request, search);
+    let is_counted = search.size_limit > 0 || form.page_size().is_some();
+    if wanted.hidden == Inactive::Hide
+        && is_counted
+        && let Ok(filter) = Filter::decode(search.filter, UNLIMITED)
+    {
+        let course = Course::of_filter(form, filter);
+        return begun(Box::new(Entries::on(search, wanted, course)), None);
+    }
+    let served = Served::Entries(Box::new(Entries::passing(search, wanted)));
+    Ok(Some(Planned::new(request.body.to_vec(), Some(served))))
+}
+
+/// Whether it is known at once that the entry of that name is hidden.
+fn is_hidden<P: Ports>(serving: &Serving<P>, name: &[u8]) -> bool {
+    let name = DistinguishedName::from_bytes(name).ok();
+    name.is_some_and(|name| serving.hides(&name) == Some(true))
+}
+
+/// Its limits were looked at when the request came.
+const UNLIMITED: FilterLimits =
+    FilterLimits { depth: FilterLimits::MAX_DEPTH, components: usize::MAX };
+
+/// A filter that has an item that is decided here.
 fn parsed(filter: &[u8], policy: &ServePolicy) -> Option<Parsed> {
-    let limits = FilterLimits { depth: FilterLimits::MAX_DEPTH, components: usize::MAX };
-    Parsed::new(&Filter::decode(filter, limits).ok()?, policy)
+    Parsed::new(&Filter::decode(filter, UNLIMITED).ok()?, policy)
 }
 
 /// The entry of a compare on groups, and what it asserts.

@@ -112,6 +112,12 @@ impl Course {
         Self::new(form, tasks)
     }
 
+    /// One search, of which not all that it finds is the client's.
+    pub(super) fn of_filter(form: Form, filter: Filter) -> Self {
+        let all = Task::Anybody { filter, check: None, cookie: Vec::new() };
+        Self::new(form, VecDeque::from([all]))
+    }
+
     /// One search that names some; another if they cannot be found by that.
     pub(super) fn of_list(
         form: Form,

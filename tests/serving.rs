@@ -14,6 +14,8 @@ mod brute;
 mod filters;
 #[path = "serving/hidden.rs"]
 mod hidden;
+#[path = "serving/lists.rs"]
+mod lists;
 #[path = "serving/members.rs"]
 mod members;
 #[path = "serving/values.rs"]

@@ -399,6 +399,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Answers an operation that is under way no more with a refusal.
     pub(super) fn refuse_relayed(&mut self, operation: Relayed, refusal: Refusal) {
+        if let Some(limit) = limit_behind(refusal) {
+            self.limit_hit(limit);
+        }
         let MessageIdAndResponse { id, response } = operation.into();
         let out = self.outbound.append(refusal.text.len() + 64);
         LdapResult::new(refusal.code, refusal.text).write(out, id, response);

@@ -18,6 +18,7 @@ use crate::app::ports::Ports;
 use crate::app::serving::{Asked, Asking, Look, Seen, Serving, Told, Truths, Wanted};
 use crate::domain::matching::Truth;
 use crate::domain::root_dse;
+use crate::domain::serving::entry::Changes;
 use crate::domain::serving::filter::{Item, Parsed, Reach};
 use crate::domain::serving::plan::Plan;
 use crate::domain::serving::request::{self, Interest};
@@ -30,7 +31,7 @@ use crate::proto::envelope::{Envelope, MessageId};
 use crate::proto::filter::{Filter, FilterLimits};
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
-use crate::proto::search::{Scope, SearchRequest};
+use crate::proto::search::{Attribute, Scope, SearchRequest};
 use course::{Course, Next};
 use form::Form;
 use search::{Awaited, Found};
@@ -66,6 +67,8 @@ enum Stop {
 struct Sight {
     /// Whether it sees who is in which groups.
     groups: bool,
+    /// Whether it sees whom groups hold, in the place of whom they list (rule S10.5).
+    members: bool,
     /// Whether it sees users who are inactive.
     inactive: Inactive,
 }
@@ -93,6 +96,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let serve = &self.gateway.directory(directory).relay.serve;
         let sight = Sight {
             groups: serve.adds_something() && self.sees_groups(),
+            members: !serve.members.is_empty() && self.sees_groups() && self.writes_nothing(),
             inactive: self.inactive(serve.inactive),
         };
         if sight == Sight::default() {
@@ -145,18 +149,26 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let interest = match interest {
             Some(interest) => interest,
-            None if hidden == Inactive::Hide => Interest { values: false, filter: false },
+            None if hidden == Inactive::Hide => {
+                Interest { values: false, filter: false, members: false }
+            }
             None => return Ok(None),
         };
         let Ok(search) = SearchRequest::decode(request.content) else { return Ok(None) };
         if hidden == Inactive::Hide && is_hidden(&serving, search.base) {
             return Err(reply::NOT_THERE.into());
         }
-        let wanted = Wanted { values: interest.values, check: None, hidden, view: serving.view() };
+        let members = (sight.members && interest.members && !search.types_only)
+            .then_some(serve.max_filter_members);
+        let (values, view) = (interest.values, serving.view());
+        let wanted = Wanted { values, check: None, hidden, view, members };
+        let mut form = Form::new(request, &search);
+        let has_parts = members.is_some()
+            && form.ask_for_whole_lists(&search, |name| serve.member_attribute(name).is_some());
         let parsed = if interest.filter { parsed(search.filter, serve) } else { None };
         let Some(parsed) = parsed else {
             return match wanted.looks() {
-                true => pass(request, &search, wanted),
+                true => pass((request, form, has_parts), &search, wanted),
                 false => Ok(None),
             };
         };
@@ -164,9 +176,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if let (Scope::Base, 0 | 1) = (search.scope, search.deref_aliases)
             && let Ok(base) = DistinguishedName::from_bytes(search.base)
         {
-            return self.ask_one(&serving, request, &search, (&base, &parsed), wanted);
+            return self.ask_one(&serving, (request, form), &search, (&base, &parsed), wanted);
         }
-        let (form, most) = (Form::new(request, &search), serve.max_filter_members);
+        let most = serve.max_filter_members;
         let ask = || serving.ask(&Arc::new(parsed), form.demands(), most);
         let asked = self.asked(request, ask)?;
         planned(asked, form, &search, wanted)
@@ -215,7 +227,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn ask_one(
         &mut self,
         serving: &Serving<P>,
-        request: &Envelope<'_>,
+        (request, form): (&Envelope<'_>, Form),
         search: &SearchRequest<'_>,
         (base, parsed): (&DistinguishedName, &Parsed),
         wanted: Wanted,
@@ -225,7 +237,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Truths::Unknown => return Err(reply::GROUPS_UNKNOWN.into()),
         };
         let left = parsed.decided(&said).into_filter();
-        let body = Form::new(request, search).ask(&left, search.size_limit);
+        let body = form.ask(&left, search.size_limit);
         let served =
             wanted.looks().then(|| Served::Entries(Box::new(Entries::passing(search, wanted))));
         Ok(Some(Planned::new(body, served)))
@@ -337,7 +349,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let look = match (self.gateway.sign_ons().serving(directory), name) {
             // In the view that the search came in.
             (Some(serving), Some(name)) => {
-                serving.seen_in(wanted.view.clone()).look(name, &wanted)
+                let serving = serving.seen_in(wanted.view.clone());
+                let listed = self.listed(directory, &wanted, body);
+                serving.look_at_members(name, &wanted, listed)
             }
             _ => Look::Now(Seen::Stranger),
         };
@@ -348,6 +362,15 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
         }
         true
+    }
+
+    /// The lists of members that an entry bears, where others are shown in their place.
+    fn listed(&self, directory: usize, wanted: &Wanted, body: &[u8]) -> Vec<Attribute> {
+        if wanted.members.is_none() {
+            return Vec::new();
+        }
+        let serve = &self.gateway.directory(directory).relay.serve;
+        entry::attributes(body, |name| serve.member_attribute(name).is_some())
     }
 
     /// What came is not the client's.
@@ -362,8 +385,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let altered = match seen {
             Seen::Unknown(_) => return self.end_served(way, reply::GROUPS_UNKNOWN),
             Seen::Unmatched => return self.uncount(way),
+            Seen::TooMany => return self.end_served(way, reply::TOO_MANY_MEMBERS),
             Seen::Shown(groups) if entries.wanted.values => {
-                entry::with_member_of(body, &groups, entries.types)
+                let changes = Changes { groups: Some(groups), others: Vec::new() };
+                entry::changed(body, &changes, entries.types)
+            }
+            Seen::Group(groups, lists) => {
+                let others = lists.into_iter().map(|list| entries.shown(list)).collect();
+                entry::changed(body, &Changes { groups, others }, entries.types)
             }
             Seen::Shown(_) | Seen::Stranger => None,
         };
@@ -441,8 +470,11 @@ fn begun(mut entries: Box<Entries>, room: Option<u64>) -> Outcome {
 }
 
 /// How a search is asked whose filter is the directory's matter alone.
-fn pass(request: &Envelope<'_>, search: &SearchRequest<'_>, wanted: Wanted) -> Outcome {
-    let form = Form::new(request, search);
+fn pass(
+    (request, form, has_parts): (&Envelope<'_>, Form, bool),
+    search: &SearchRequest<'_>,
+    wanted: Wanted,
+) -> Outcome {
     let is_counted = search.size_limit > 0 || form.page_size().is_some();
     if wanted.hidden == Inactive::Hide
         && is_counted
@@ -451,8 +483,12 @@ fn pass(request: &Envelope<'_>, search: &SearchRequest<'_>, wanted: Wanted) -> O
         let course = Course::of_filter(form, filter);
         return begun(Box::new(Entries::on(search, wanted, course)), None);
     }
+    let body = match Filter::decode(search.filter, UNLIMITED) {
+        Ok(filter) if has_parts => form.ask(&filter, search.size_limit),
+        _ => request.body.to_vec(),
+    };
     let served = Served::Entries(Box::new(Entries::passing(search, wanted)));
-    Ok(Some(Planned::new(request.body.to_vec(), Some(served))))
+    Ok(Some(Planned::new(body, Some(served))))
 }
 
 /// Whether it is known at once that the entry of that name is hidden.

@@ -1,6 +1,7 @@
 //! The groups of an entry where no live copy says them: the directory is asked, as at a sign-on.
 
 use super::effective::{Overlay, overlay};
+use super::members::{Held, Holding};
 use super::{Asked, Seen, Serving, Truths, Wanted};
 use crate::app::observe;
 use crate::app::ports::{LookupError, Lookups, Ports, Records};
@@ -13,10 +14,11 @@ use crate::domain::policy::{GroupPolicy, UserType};
 use crate::domain::record::{Group, UpstreamId, UserKey};
 use crate::domain::serving::filter::{Item, Parsed, Reach, Said};
 use crate::domain::serving::plan::{self, Census, Demands, Listed};
+use crate::domain::sid::{PRIMARY_GROUP_ID, Sid};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
 use crate::proto::search::{Scope, Search};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The groups of an entry.
@@ -32,6 +34,8 @@ struct Somebody {
     groups: Groups,
     /// Its name, if it is a group.
     as_group: Option<(DistinguishedName, UpstreamId)>,
+    /// What groups may name it by beside its name.
+    uids: Vec<String>,
 }
 
 /// For each item, if it is on members, the groups of those whom it names; `None` if nothing is known
@@ -49,8 +53,10 @@ impl<P: Ports> Serving<P> {
         let Ok(holders) = self.holders(parsed.items()).await else { return Asked::Unknown };
         let is_known = |at: usize| holders.get(at).is_some_and(Option::is_some);
         let unlisted = plan::of_others(parsed.items(), is_known);
-        let listed = list(parsed.items(), &holders, most);
-        Asked::By(plan::plan(parsed, demands, Census { unlisted, listed }))
+        match self.list(parsed.items(), &holders, most).await {
+            Ok(listed) => Asked::By(plan::plan(parsed, demands, Census { unlisted, listed })),
+            Err(_) => Asked::Unknown,
+        }
     }
 
     pub(super) async fn look_upstream(&self, dn: &DistinguishedName, wanted: &Wanted) -> Seen {
@@ -134,6 +140,39 @@ impl<P: Ports> Serving<P> {
         Ok(holders)
     }
 
+    /// Everybody of whom the items say something else than of most.
+    async fn list(
+        &self,
+        items: &[Item],
+        holders: &Holders,
+        most: usize,
+    ) -> Result<Listed, UnknownReason> {
+        let mut names = BTreeSet::new();
+        for (item, holders) in items.iter().zip(holders) {
+            match item {
+                Item::Any => return Ok(Listed::Nameless),
+                Item::Undefined => {}
+                Item::In(dn, _) => {
+                    let Ok(dn) = DistinguishedName::parse(dn.as_str()) else {
+                        return Err(UnknownReason::Malformed);
+                    };
+                    match self.below(&dn, most).await? {
+                        Some(below) => names.extend(below),
+                        None => return Ok(Listed::TooMany),
+                    }
+                }
+                Item::Holds(_, reach) => {
+                    let reached = holders.iter().flatten().flat_map(|of| of.reached(*reach));
+                    names.extend(reached.map(|group| group.dn.clone()));
+                }
+            }
+            if names.len() > most {
+                return Ok(Listed::TooMany);
+            }
+        }
+        Ok(Listed::Called(names.into_iter().collect()))
+    }
+
     /// Whom a group names like that.
     async fn called(&self, key: &MemberKey) -> Result<Vec<DistinguishedName>, UnknownReason> {
         let uid = match key {
@@ -146,6 +185,21 @@ impl<P: Ports> Serving<P> {
         for user_type in &self.policy.user_types {
             let called = Filter::equal("uid", uid.as_str());
             let filter = Filter::And(vec![called, user_type.filter.clone()]);
+            found.extend(self.names_below(&user_type.base, filter).await?);
+        }
+        Ok(found.iter().filter_map(|dn| DistinguishedName::parse(dn).ok()).collect())
+    }
+
+    /// The users whose primary group bears an identifier: it does not list them.
+    async fn with_primary_group(
+        &self,
+        sid: Option<&Sid>,
+    ) -> Result<Vec<DistinguishedName>, UnknownReason> {
+        let mut found: Vec<String> = Vec::new();
+        let Some(last) = sid.and_then(Sid::last) else { return Ok(Vec::new()) };
+        for user_type in &self.policy.user_types {
+            let has_it = Filter::equal(PRIMARY_GROUP_ID, last.to_string());
+            let filter = Filter::And(vec![has_it, user_type.filter.clone()]);
             found.extend(self.names_below(&user_type.base, filter).await?);
         }
         Ok(found.iter().filter_map(|dn| DistinguishedName::parse(dn).ok()).collect())
@@ -182,6 +236,94 @@ impl<P: Ports> Serving<P> {
         Ok(found.into_iter().map(|entry| entry.dn).collect())
     }
 
+    /// Whether somebody is known whom a group names like that.
+    pub(super) async fn is_somebody(&self, key: &MemberKey) -> Result<bool, UnknownReason> {
+        for dn in self.called(key).await? {
+            match self.read(&dn).await {
+                Ok(None) | Err(UnknownReason::NotOneEntry) => {}
+                Ok(Some(_)) => return Ok(true),
+                Err(reason) => return Err(reason),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The users whom a group holds.
+    pub(super) async fn holding_upstream(
+        &self,
+        dn: &DistinguishedName,
+        most: usize,
+    ) -> Result<Holding, UnknownReason> {
+        let Some(Somebody { as_group: Some((_, id)), .. }) = self.read(dn).await? else {
+            return Ok(Holding::NoGroup);
+        };
+        let Some(below) = self.below(dn, most).await? else { return Ok(Holding::TooMany) };
+        let mut held = Held::default();
+        for name in below {
+            let somebody = match DistinguishedName::parse(&name) {
+                Ok(name) => self.read(&name).await,
+                Err(_) => return Err(UnknownReason::Malformed),
+            };
+            match somebody {
+                Ok(Some(Somebody { groups, as_group: None, uids })) => {
+                    if groups.hold(dn.normalized(), Some(&id), Reach::Shown) {
+                        held.names.push(name);
+                        held.uids.extend(uids);
+                    }
+                }
+                Ok(_) | Err(UnknownReason::NotOneEntry) => {}
+                Err(reason) => return Err(reason),
+            }
+        }
+        Ok(Holding::Users(held))
+    }
+
+    /// The names of everybody below a group, users and groups; `None` if they are more than `most`.
+    /// Of a group that is none of the directory's nobody is.
+    async fn below(
+        &self,
+        group: &DistinguishedName,
+        most: usize,
+    ) -> Result<Option<Vec<String>>, UnknownReason> {
+        let Some(policy) = self.groups() else { return Ok(Some(Vec::new())) };
+        let mut found: BTreeMap<NormalizedDn, String> = BTreeMap::new();
+        let mut open = vec![group.clone()];
+        let mut opened = BTreeSet::from([group.normalized().clone()]);
+        while let Some(at) = open.pop() {
+            // Elsewhere is no group of the directory, if anything.
+            if !at.is_within(&policy.base) {
+                continue;
+            }
+            let Some(lists) = observe::members_at(&self.lookups, policy, &at).await? else {
+                continue;
+            };
+            let mut held = self.with_primary_group(lists.sid.as_ref()).await?;
+            for key in lists.members {
+                held.extend(self.called(&key).await?);
+            }
+            for dn in held {
+                if dn.is_within(&policy.base) && opened.insert(dn.normalized().clone()) {
+                    open.push(dn.clone());
+                }
+                found.insert(dn.normalized().clone(), dn.as_str().to_owned());
+                if found.len() > most {
+                    return Ok(None);
+                }
+            }
+        }
+        let given = self.records.given(&self.policy.name, None, most);
+        let Some(given) = given else { return Ok(None) };
+        for id in given {
+            let key = UserKey { directory: self.policy.name.clone(), upstream_id: id };
+            if let Some(stored) = self.records.find(&key)
+                && let Ok(dn) = DistinguishedName::parse(&stored.record.dn)
+            {
+                found.insert(dn.normalized().clone(), dn.as_str().to_owned());
+            }
+        }
+        Ok((found.len() <= most).then(|| found.into_values().collect()))
+    }
+
     /// An entry with its groups; `None` if it is neither a user nor a group.
     async fn read(&self, dn: &DistinguishedName) -> Result<Option<Somebody>, UnknownReason> {
         let Some(policy) = self.groups() else { return Ok(None) };
@@ -196,7 +338,8 @@ impl<P: Ports> Serving<P> {
         }
         let groups = self.groups_of(policy, dn, &entry, user_type).await?;
         let as_group = is_group.then(|| (dn.clone(), entry.upstream_id.clone()));
-        Ok(Some(Somebody { groups, as_group }))
+        let uids = identity::uids(policy, &entry.entry);
+        Ok(Some(Somebody { groups, as_group, uids }))
     }
 
     async fn groups_of(
@@ -283,23 +426,4 @@ impl Groups {
                 || name().is_ok_and(|name| name.normalized() == dn)
         })
     }
-}
-
-/// Everybody of whom the items say something else than of most.
-fn list(items: &[Item], holders: &Holders, most: usize) -> Listed {
-    let mut names = BTreeSet::new();
-    for (item, holders) in items.iter().zip(holders) {
-        match item {
-            Item::In(..) | Item::Any => return Listed::Nameless,
-            Item::Undefined => {}
-            Item::Holds(_, reach) => {
-                let reached = holders.iter().flatten().flat_map(|of| of.reached(*reach));
-                names.extend(reached.map(|group| group.dn.clone()));
-            }
-        }
-        if names.len() > most {
-            return Listed::TooMany;
-        }
-    }
-    Listed::Called(names.into_iter().collect())
 }

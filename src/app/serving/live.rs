@@ -1,6 +1,7 @@
 //! What the live copy says of groups.
 
 use super::effective::{Overlay, overlay};
+use super::members::{Held, Holding};
 use super::{Asked, Seen, Truths, Wanted};
 use crate::app::observe::closure_limits;
 use crate::app::ports::{Ports, Records};
@@ -112,6 +113,51 @@ impl<P: Ports> Live<'_, P> {
                 if place.is_some() { Truths::Known(said) } else { Truths::Stranger(said) }
             }
         }
+    }
+
+    /// The users whom a group holds.
+    pub(super) fn holding(
+        &self,
+        dn: &DistinguishedName,
+        most: usize,
+    ) -> Result<Holding, UnknownReason> {
+        let Some(group) = self.graph.group_named(dn.normalized()) else {
+            return Ok(Holding::NoGroup);
+        };
+        let Some(below) = self.graph.below(&[group], usize::MAX) else {
+            return Ok(Holding::TooMany);
+        };
+        let own = self.id_of(dn.normalized());
+        let given = self.records.given(&self.policy.name, Some(&own), usize::MAX);
+        let all: BTreeSet<UpstreamId> =
+            below.into_iter().chain(given.unwrap_or_default()).collect();
+        let mut held = Held::default();
+        for id in all {
+            let Some(place) = self.graph.stands_as(&id) else { continue };
+            let Some(uids) = self.graph.uids_at(place) else { continue };
+            match self.effective(place) {
+                Observed::Unknown(reason) => return Err(reason),
+                Observed::Known(of) if self.is_in(&of, group, Reach::Shown) => {
+                    held.ids.push(id);
+                    held.uids.extend(uids);
+                }
+                Observed::Known(_) => {}
+            }
+            if held.ids.len() > most {
+                return Ok(Holding::TooMany);
+            }
+        }
+        Ok(Holding::Users(held))
+    }
+
+    /// Whether somebody is known whom a group names like that.
+    pub(super) fn known(&self, keys: &[Option<MemberKey>]) -> Vec<bool> {
+        let uids = self.graph.users_by_uid(keys.iter().flatten());
+        let is_known = |key: &MemberKey| match key {
+            MemberKey::Dn(dn) => self.graph.stands_at(dn).is_some(),
+            MemberKey::Uid(_) => uids.contains(key),
+        };
+        keys.iter().map(|key| key.as_ref().is_some_and(is_known)).collect()
     }
 
     fn place(&self, dn: &DistinguishedName) -> Option<Place> {

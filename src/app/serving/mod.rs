@@ -8,6 +8,7 @@ mod asked;
 mod effective;
 mod hidden;
 mod live;
+mod members;
 
 use super::flights::Ride;
 use super::observe;
@@ -23,6 +24,7 @@ use crate::domain::serving::filter::{Item, Parsed, Said};
 use crate::domain::serving::plan::{Check, Demands, Plan};
 use crate::domain::view::View;
 use crate::proto::dn::DistinguishedName;
+use crate::proto::search::Attribute;
 use live::Live;
 use std::future::Future;
 use std::pin::Pin;
@@ -39,12 +41,16 @@ pub struct Wanted {
     pub hidden: Inactive,
     /// The view in which it is looked at, if there is one.
     pub view: Option<Arc<View>>,
+    /// The most members of a group that are shown in the place of those that it lists; `None` shows
+    /// these.
+    pub members: Option<usize>,
 }
 
 impl Wanted {
     /// Whether anything of it is looked at here.
     pub fn looks(&self) -> bool {
-        self.values || self.check.is_some() || self.hidden == Inactive::Hide
+        let is_hiding = self.hidden == Inactive::Hide;
+        self.values || self.check.is_some() || self.members.is_some() || is_hiding
     }
 
     /// Whether its groups have nothing to do with what becomes of it.
@@ -60,6 +66,11 @@ pub enum Seen {
     Stranger,
     /// It has these groups, by name and in their order; empty if they are not shown.
     Shown(Vec<String>),
+    /// It is a group, and has these attributes in the place of those that it has; and if they are
+    /// shown, these groups.
+    Group(Option<Vec<String>>, Vec<Attribute>),
+    /// It is a group of more members than may be shown.
+    TooMany,
     /// It does not match, or is hidden.
     Unmatched,
     /// Its groups are not known.

@@ -26,8 +26,10 @@ const FIELDS_BEFORE_THE_FILTER: usize = 6;
 pub struct Interest {
     /// Whether entries show it.
     pub values: bool,
-    /// Whether the filter may name it.
+    /// Whether the filter may name it, or members.
     pub filter: bool,
+    /// Whether entries may show the members of groups.
+    pub members: bool,
 }
 
 /// What a search, by its content, has to do with memberOf; `None` for nothing, and for what cannot
@@ -42,12 +44,15 @@ pub fn interest(search: &[u8], policy: &ServePolicy) -> Option<Interest> {
     let by_default = policy.usage == Usage::User;
     let all: &[u8] = if by_default { b"*" } else { b"+" };
     let mut values = selection.is_empty() && by_default;
+    let mut members = selection.is_empty();
     while !selection.is_empty() {
         let name = selection.octets().ok()?;
         values |= name == all || is_member_of(name);
+        members |= name == b"*" || policy.member_attribute(name).is_some();
     }
     values &= policy.member_of;
-    (values || filter).then_some(Interest { values, filter })
+    members &= !policy.members.is_empty();
+    (values || filter || members).then_some(Interest { values, filter, members })
 }
 
 /// Whether the controls of a search say that its entries are to be what the directory has.

@@ -1,5 +1,6 @@
 //! All of a search request but its filter, to be asked again with others.
 
+use crate::domain::membership::range;
 use crate::domain::serving::plan::Demands;
 use crate::proto::ber::{self, BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, Reader, SEQUENCE};
 use crate::proto::control::Control;
@@ -51,6 +52,26 @@ impl Form {
             selection,
             controls: request.controls.map(<[u8]>::to_vec),
         }
+    }
+
+    /// Lists are asked for whole, in the place of parts of them: the parts that the client wants are
+    /// those of another list. Whether there was any.
+    pub(super) fn ask_for_whole_lists(
+        &mut self,
+        search: &SearchRequest<'_>,
+        is_list: impl Fn(&[u8]) -> bool,
+    ) -> bool {
+        let whole = |name: &&'_ [u8]| -> Vec<u8> {
+            let is_part = std::str::from_utf8(name).is_ok_and(|name| range::asked(name).is_some());
+            let own = name.split(|byte| *byte == b';').next().unwrap_or_default();
+            if is_part && is_list(own) { own.to_vec() } else { name.to_vec() }
+        };
+        let names: Vec<Vec<u8>> = search.attributes.iter().map(whole).collect();
+        let has_parts = names.iter().zip(&search.attributes).any(|(new, old)| new != old);
+        if has_parts {
+            self.selection = selection(names.iter().map(Vec::as_slice));
+        }
+        has_parts
     }
 
     /// What else is asked of the answer.

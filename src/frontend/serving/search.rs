@@ -4,10 +4,11 @@ use super::super::outstanding::Way;
 use super::course::Course;
 use crate::app::ports::{Part, SharedId};
 use crate::app::serving::{Asked, AskedWait, NamesWait, Truths, TruthsWait, Wait, Wanted};
+use crate::domain::membership::range;
 use crate::domain::serving::Usage;
 use crate::domain::serving::entry::Values;
 use crate::proto::envelope::MessageId;
-use crate::proto::search::SearchRequest;
+use crate::proto::search::{Attribute, SearchRequest};
 
 /// How a request is asked.
 pub(in crate::frontend) struct Planned {
@@ -79,13 +80,41 @@ pub(in crate::frontend) struct Entries {
     pub(super) course: Option<Course>,
     /// Names that are waited for.
     pub(super) names: Option<NamesWait>,
+    /// The parts of lists that are asked for, each by the description that says so.
+    ranges: Vec<String>,
 }
 
 impl Entries {
     /// Those of a search whose filter says all.
     pub(super) fn passing(search: &SearchRequest<'_>, wanted: Wanted) -> Self {
         let types = if search.types_only { Values::LeftOut } else { Values::Shown };
-        Self { wanted, types, size_limit: 0, sent: 0, course: None, names: None }
+        let ranges = search.attributes.iter().filter_map(|name| std::str::from_utf8(name).ok());
+        let ranges = ranges.filter(|name| range::asked(name).is_some()).map(str::to_owned);
+        let ranges = ranges.filter(|_| wanted.members.is_some()).collect();
+        Self { wanted, types, size_limit: 0, sent: 0, course: None, names: None, ranges }
+    }
+
+    /// A list of members as it is shown: whole, or the part that is asked for.
+    pub(super) fn shown(&self, list: Attribute) -> (String, Attribute) {
+        let own = |name: &str| name.split(';').next().unwrap_or_default().to_ascii_lowercase();
+        let is_it = |asked: &&String| own(asked) == own(&list.name);
+        let part = |asked: &String| {
+            let name = list.name.split(';').next().unwrap_or_default();
+            let (name, values) = range::cut(name, &list.values, range::asked(asked)?)?;
+            Some(Attribute { name, values })
+        };
+        let came_as = list.name.clone();
+        match self.ranges.iter().find(is_it) {
+            Some(asked) => {
+                let none = || Attribute { name: list.name.clone(), values: Vec::new() };
+                (came_as, part(asked).unwrap_or_else(none))
+            }
+            None => {
+                // Whatever part the directory showed, this is the whole.
+                let name = list.name.split(';').next().unwrap_or_default().to_owned();
+                (came_as, Attribute { name, values: list.values })
+            }
+        }
     }
 
     /// Those of a search that takes several.

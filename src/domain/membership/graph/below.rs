@@ -75,6 +75,28 @@ impl Graph {
         users.filter_map(|(at, _)| place(*at)).collect()
     }
 
+    /// Those of the values of `uid` that some user has.
+    pub fn users_by_uid<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k MemberKey>,
+    ) -> BTreeSet<MemberKey> {
+        let wanted: BTreeSet<&MemberKey> =
+            keys.filter(|key| matches!(key, MemberKey::Uid(_))).collect();
+        if wanted.is_empty() {
+            return BTreeSet::new();
+        }
+        let all = self.uids.values().flatten().filter_map(|uid| MemberKey::uid(uid));
+        all.filter(|key| wanted.contains(key)).collect()
+    }
+
+    /// The values of `uid` of somebody; `None` if that is no user.
+    pub fn uids_at(&self, place: Place) -> Option<Vec<String>> {
+        match place.kind {
+            Kind::User(at) => Some(self.uids(UserPlace { name: place.name, place: at })),
+            Kind::Group(_) => None,
+        }
+    }
+
     /// The groups that list somebody by that name.
     pub fn listed_by(&self, key: &MemberKey) -> Vec<UpstreamId> {
         let mut found = Vec::new();

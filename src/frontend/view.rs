@@ -9,7 +9,7 @@ use crate::app::sign_on::Attempt;
 use crate::domain::principal;
 use crate::domain::serving::Inactive;
 use crate::domain::session::{BoundName, Refusal, Session};
-use crate::domain::view::{Kind, View};
+use crate::domain::view::{Kind, View, Writes};
 use crate::domain::view::{NOT_SERVED, ONLY_BINDS, Origin};
 use crate::proto::envelope::Envelope;
 use std::sync::Arc;
@@ -67,6 +67,12 @@ impl<P: Ports, S> Connection<P, S> {
     /// Whether the client sees inactive users: as its view says, or else their directory.
     pub(super) fn inactive(&self, of_directory: Inactive) -> Inactive {
         self.view.as_ref().and_then(|view| view.inactive).unwrap_or(of_directory)
+    }
+
+    /// Whether the client writes nothing, so that whom groups hold may be shown in the place of whom
+    /// they list: it would write that back (rule S10.5).
+    pub(super) fn writes_nothing(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.writes == Writes::Deny)
     }
 
     /// Whether the client sees what is added to entries (rule S10.3).

@@ -73,6 +73,8 @@ impl Scene {
         let mut ldaps = 0;
         let gateway = Gateway::configured(slapd.port(), |settings, _| {
             ldaps = settings.add_ldaps(&certificate);
+            let view = std::fs::read_to_string(file("view.toml")).expect("it is there");
+            settings.add_view(view.trim_start_matches("[[view]]"));
         });
         gateway.comes_to_have_a_copy();
         let server = |ldap, ldaps| Server { ldap, ldaps, authority: authority.file.clone() };

@@ -22,6 +22,7 @@ mod told;
 mod transfer;
 mod user_types;
 mod users;
+mod views;
 
 pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::{Other, ReadPolicies};

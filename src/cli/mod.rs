@@ -22,6 +22,7 @@ mod shown;
 mod transfer;
 mod user;
 mod user_type;
+mod view;
 mod wiring;
 
 pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};

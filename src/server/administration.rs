@@ -75,6 +75,7 @@ fn paths(
         clock: SystemClock::default(),
         events: ground.telemetry.clone(),
         directories: generation.policies(),
+        views: config.listen.views.clone(),
         oversight: generation.oversee(),
         live: Arc::new(generation.over_worker(0)),
         read_policies: Arc::new(move |text| read_other(text, &in_force)),

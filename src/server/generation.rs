@@ -90,6 +90,7 @@ impl Generation {
         let (clock, lookups) = (SystemClock::default(), Vec::new());
         let sign_ons = SignOns::new(config.sign_on, &policies, lookups, store, clock, telemetry);
         let sign_ons = sign_ons
+            .with_views(config.listen.views.clone())
             .with_barriers(parts.iter().map(|part| part.barrier.clone()).collect())
             .with_breakers(parts.iter().map(|part| part.breaker.clone()).collect());
         Self { parts, sign_ons, throttle }

@@ -128,9 +128,10 @@ mod tests {
     fn check(from: &str, to: &str, changed: &[&str], restart: &[&'static str]) {
         let (old, new) = (read(from), read(to));
         let found = difference(&old, &new);
-        assert_eq!((found.changed.as_slice(), found.restart.as_slice()), {
-            (changed.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>().as_slice(), restart)
-        });
+        assert_eq!(
+            (found.changed.join(", "), found.restart.as_slice()),
+            (changed.join(", "), restart)
+        );
         let after = in_force(&old, new);
         assert_eq!(difference(&old, &after).restart, [""; 0], "what needs a restart stays");
     }

@@ -28,10 +28,9 @@ pub fn read<C: Catalogue>(
     audit: AuditEntry,
 ) -> Result<Import, Vec<Wrong>> {
     let mut judge = Judge::new(catalogue, audit);
-    let mut rows = 0;
     let mut last = 0;
     let mut state = State::Before;
-    for (line, row) in rows_of(text) {
+    for (rows, (line, row)) in (0..).zip(rows_of(text)) {
         if judge.wrongs.len() >= MAX_WRONGS {
             break;
         }
@@ -40,7 +39,6 @@ pub fn read<C: Catalogue>(
             Err(what) => judge.wrong(line, what),
             Ok(row) => state = judge.take(line, row, state, rows),
         }
-        rows += 1;
     }
     if judge.wrongs.is_empty() && state != State::Behind {
         judge.wrong(last.max(1), "the end is missing: this is not all of an export".to_owned());

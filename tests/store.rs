@@ -4,6 +4,7 @@
 #[path = "store/audit.rs"]
 mod audit;
 #[path = "store/backup.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod backup;
 #[path = "store/catalogue.rs"]
 mod catalogue;
@@ -18,6 +19,7 @@ mod fixture;
 #[path = "store/markers.rs"]
 mod markers;
 #[path = "store/migrations.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod migrations;
 #[path = "store/opening.rs"]
 mod opening;
@@ -26,4 +28,5 @@ mod replica;
 #[path = "store/round_trip.rs"]
 mod round_trip;
 #[path = "store/transfer.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod transfer;

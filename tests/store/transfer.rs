@@ -36,8 +36,11 @@ fn fill(store: &Store<Silent>) {
         let row = audit("group-created", None);
         wait(store.set_group("corp", &group(id).id, Some(group(id)), row)).unwrap();
     }
-    let row = audit("switch-changed", None);
-    wait(store.set_switch("corp", "staff", Some(Switch::Off), row)).unwrap();
+    // One of a user type, and one of a view.
+    for (directory, name) in [("corp", "staff"), ("", "wiki")] {
+        let row = audit("switch-changed", None);
+        wait(store.set_switch(directory, name, Some(Switch::Off), row)).unwrap();
+    }
 }
 
 proptest! {
@@ -105,10 +108,10 @@ fn what_is_wrong_is_told_with_its_line() {
     check(JsonLines, "\"directory\":\"corp\"", "\"directory\":\"\"", 2, "directory");
     check(JsonLines, "\"kind\":\"group\"", "\"kind\":\"group\",\"more\":1", 2, "more");
     check(JsonLines, "\"off\"", "\"often\"", 4, "often");
-    check(JsonLines, "\"r00001\"", "\"r00000\"", 6, "line 5 already");
-    check(JsonLines, "\"upstream_id\":\"u2\"", "\"upstream_id\":\"u0\"", 7, "line 5 already");
-    check(JsonLines, "\"rows\":7", "\"rows\":8", 8, "announced");
-    check(JsonLines, "{\"kind\":\"end\",\"rows\":7}\n", "", 7, "end is missing");
+    check(JsonLines, "\"r00001\"", "\"r00000\"", 7, "line 6 already");
+    check(JsonLines, "\"upstream_id\":\"u2\"", "\"upstream_id\":\"u0\"", 8, "line 6 already");
+    check(JsonLines, "\"rows\":8", "\"rows\":9", 9, "announced");
+    check(JsonLines, "{\"kind\":\"end\",\"rows\":8}\n", "", 8, "end is missing");
     check(JsonLines, "{\"export_version\":1,\"kind\":\"export\"}\n", "", 1, "begins with");
     check(Ldif, "export-version: 1", "export-version: 2", 3, "version 2");
     check(Ldif, "update-on-sign-on: off", "update-on-sign-on: often", 21, "often");
@@ -123,7 +126,7 @@ fn an_id_that_is_another_users_here_is_refused() {
     let text = export(&store, Format::JsonLines).replace("\"u0\"", "\"u9\"");
     let wrongs = judged(&store, &text).unwrap_err();
     assert!(
-        matches!(wrongs.as_slice(), [(5, what)] if what.contains("another user's")),
+        matches!(wrongs.as_slice(), [(6, what)] if what.contains("another user's")),
         "{wrongs:?}"
     );
     // The same was fine when it was judged, and is not any more when it is to be written.

@@ -243,7 +243,8 @@ impl GroupRow {
 impl SwitchRow {
     pub(super) fn switch(self) -> Result<(String, String, StoredSwitch), Misread> {
         let (value, set_at) = (switch(&self.update_on_sign_on)?, time(&self.set_at)?);
-        let directory = filled("directory", self.directory)?;
+        // A view's switch is of no directory.
+        let directory = self.directory;
         Ok((directory, filled("user_type", self.user_type)?, StoredSwitch { value, set_at }))
     }
 }

@@ -12,9 +12,10 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use support::certs::{Authority, Wanted};
 use support::folder::TestFolder;
 use support::gateway::BINDGATE;
-use support::slapd::Slapd;
+use support::slapd::{Options, Slapd};
 use support::tools::Said;
 use support::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 
@@ -177,6 +178,28 @@ fn somebody_at_a_terminal_is_asked_and_the_password_goes_into_a_file_of_its_own(
     assert_eq!(std::fs::read_to_string(&password).unwrap(), SERVICE_PASSWORD);
     assert_eq!(mode(&password), 0o600);
     assert!(!written(&folder).contains(SERVICE_PASSWORD), "the password is not in it");
+}
+
+#[test]
+fn a_directory_is_looked_at_over_tls_where_that_is_asked_for() {
+    let folder = folder();
+    let authority = Authority::make(&folder, "authority");
+    let wanted = Wanted { hosts: &["127.0.0.1"], ..Wanted::default() };
+    let certificate = authority.issue(&folder, "slapd", &wanted);
+    let slapd = Slapd::with(&Options::default().secured(&certificate));
+    let ca = authority.file.display().to_string();
+    let ldaps = format!("ldaps://127.0.0.1:{}", slapd.ldaps());
+    let quoted = format!("\"{ca}\"");
+    for (url, more, keys) in [
+        (slapd.url(), &["--start-tls", "--ca", &ca][..], &[("start_tls", "true")][..]),
+        (ldaps, &["--ca", &ca][..], &[][..]),
+    ] {
+        init(&folder, &url, &[&["--force"], more].concat()).expect_code(0);
+        check(&folder, &[keys, &[("ca", quoted.as_str())]].concat());
+    }
+    let other = Authority::make(&folder, "other").file.display().to_string();
+    let said = init(&folder, &slapd.url(), &["--force", "--start-tls", "--ca", &other]);
+    assert_eq!(said.code, 69, "{}", said.err);
 }
 
 #[test]

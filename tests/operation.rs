@@ -83,12 +83,18 @@ fn directories_come_and_go_while_sessions_stay() {
     let directories = gateway.json("/api/v1/directories");
     assert_eq!(directories["items"].as_array().unwrap().len(), 2, "{directories}");
     assert_eq!(bound.code(&pdu::Ask::entry(SUFFIX).body()), 0, "who was bound before is");
+    let mut moved = gateway.connect();
+    assert_eq!(moved.bind(&person("frank"), tree::password("frank")), 0);
+    assert_eq!(gateway.user("frank")["directory"], "lab");
     gateway.rewrite(|_| {}, "");
     gateway.hang_up();
     reloads(&gateway, "changed", 2);
     assert!(gateway.log().contains("directory lab removed"), "{}", gateway.log());
     assert_eq!(gateway.sign_on(&person("dave"), tree::password("dave")), 0);
     assert_eq!(gateway.user("dave")["directory"], "corp");
+    assert_eq!(moved.code(&pdu::Ask::entry(PEOPLE).body()), 0, "its directory is gone, it is not");
+    assert_eq!(moved.bind(&person("erin"), tree::password("erin")), 0);
+    assert_eq!(gateway.user("erin")["directory"], "corp");
     assert_eq!(bound.code(&pdu::Ask::entry(SUFFIX).body()), 0);
     gateway.stop();
 }

@@ -4,12 +4,9 @@ use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::progress;
 use super::provisional::{Place, Provisional, failed};
+use super::transfer;
 use crate::store::{self, BackupError, OpenError, Present};
-use std::io::{Read, Write};
 use std::path::Path;
-
-/// How many bytes are taken from the gateway at a time.
-const CHUNK: usize = 128 * 1024;
 
 /// Takes a backup from the running gateway; the file is there as a whole or not at all.
 pub(super) fn back_up(client: &Client, file: &Path, force: bool) -> Result<String, Failure> {
@@ -19,28 +16,10 @@ pub(super) fn back_up(client: &Client, file: &Path, force: bool) -> Result<Strin
     }
     let fault = |error: &std::io::Error| failed(file, error);
     let mut written = Provisional::new(file).map_err(|error| fault(&error))?;
-    let (mut body, length) = client.download("/api/v1/backup")?;
-    let bar = progress::bytes(length);
-    let (mut chunk, mut done) = (vec![0; CHUNK], 0);
-    loop {
-        let read = body.read(&mut chunk).map_err(|error| cut_off(&error.to_string()))?;
-        if read == 0 {
-            break;
-        }
-        written.file().write_all(&chunk[..read]).map_err(|error| fault(&error))?;
-        done += read as u64;
-        bar.set_position(done);
-    }
-    bar.finish_and_clear();
-    if length.is_some_and(|length| length != done) {
-        return Err(cut_off("it is not all there"));
-    }
+    let asked = client.download("/api/v1/backup")?;
+    let length = transfer::copy(asked, written.file())?.map_err(|error| fault(&error))?;
     written.settle(Place::of(force)).map_err(|error| fault(&error))?;
-    Ok(format!("{}: {done} bytes\n", file.display()))
-}
-
-fn cut_off(why: &str) -> Failure {
-    Failure::new(Exit::Unavailable, "unreachable", format!("the backup was cut off: {why}"))
+    Ok(format!("{}: {length} bytes\n", file.display()))
 }
 
 /// Sets a store back to a backup.

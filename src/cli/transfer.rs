@@ -10,6 +10,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+/// How many bytes are taken from the gateway at a time.
+const CHUNK: usize = 128 * 1024;
+
 /// How an export is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum As {
@@ -57,20 +60,24 @@ pub(super) fn export(
     Ok(format!("{}: {length} bytes\n", file.display()))
 }
 
-/// Copies what the gateway sends; the outer failure is the gateway's, the inner one of `out`.
-fn copy(
+/// Copies what the gateway sends, all of it; the outer failure is the gateway's, the inner one of `out`.
+pub(super) fn copy(
     (mut body, length): (impl Read, Option<u64>),
     out: &mut impl Write,
 ) -> Result<io::Result<u64>, Failure> {
     let bar = progress::bytes(length);
-    let (mut chunk, mut done) = (vec![0; 128 * 1024], 0);
+    let (mut chunk, mut done) = (vec![0; CHUNK], 0);
     loop {
         let read = body.read(&mut chunk).map_err(|error| {
-            let detail = format!("the export was cut off: {error}");
+            let detail = format!("what the gateway sends was cut off: {error}");
             Failure::new(Exit::Unavailable, "unreachable", detail)
         })?;
         if read == 0 {
             bar.finish_and_clear();
+            if length.is_some_and(|length| length != done) {
+                let detail = format!("what the gateway sends was cut off behind {done} bytes");
+                return Err(Failure::new(Exit::Unavailable, "unreachable", detail));
+            }
             return Ok(out.flush().map(|()| done));
         }
         if let Err(error) = out.write_all(&chunk[..read]) {

@@ -21,5 +21,6 @@ pub mod rehearsal;
 pub mod saved;
 pub mod serving;
 pub mod sign_on;
+pub mod suffix;
 pub mod switches;
 pub mod throttle;

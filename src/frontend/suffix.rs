@@ -225,9 +225,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let (policy, now) = (suffix.policy(), Instant::now());
         let sorted = asking.order.as_ref().map(|order| order.as_ref().map(|_| ()));
         let sorted = sorted.map(|sorted| sorted.map_err(OrderFault::clone));
-        if let (Some(Err(fault)), true) = (&sorted, asking.must_sort) {
+        if let (Some(sorted @ Err(_)), true) = (&sorted, asking.must_sort) {
             let failed = Failed::new(ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, CANNOT_SORT);
-            return Err(Failed { controls: sort_control(Err(fault)), ..failed });
+            return Err(Failed { controls: sort_control(sorted), ..failed });
         }
         let cookie = asking.page.as_ref().map_or(&[][..], |(_, cookie)| cookie);
         let begun = match cookie {
@@ -333,7 +333,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let mut controls = Vec::new();
         if let Some(sorted) = &sorted {
-            controls.extend(sort_control(sorted.as_ref().map(|()| ())));
+            controls.extend(sort_control(sorted));
         }
         let Searching { id, number, started, is_paged, fingerprint, search, before, .. } =
             searching;
@@ -469,7 +469,7 @@ fn deadline(
     }
 }
 
-fn sort_control(sorted: Result<(), &OrderFault>) -> Vec<u8> {
+fn sort_control(sorted: &Result<(), OrderFault>) -> Vec<u8> {
     let (code, attribute) = match sorted {
         Ok(()) => (ResultCode::SUCCESS, None),
         Err(fault) => (fault.code, Some(&fault.attribute[..])),

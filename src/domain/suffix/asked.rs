@@ -183,3 +183,37 @@ impl Comparison {
         Ok(Self { name, attribute, value: value.to_vec() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::envelope::MessageId;
+    use crate::proto::envelope::write_with_body;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(
+            operation in prop_oneof![Just(0x63u8), Just(0x6e), Just(0x4a), Just(0x66)],
+            is_named: bool,
+            bytes: Vec<u8>,
+            controls: Vec<u8>,
+        ) {
+            let suffix = DistinguishedName::parse("dc=bindgate").expect("a name");
+            let layout = Layout::new(suffix).expect("a suffix");
+            let mut body = Vec::new();
+            ber::write_nested(&mut body, operation, |out| {
+                if is_named {
+                    ber::write_element(out, OCTET_STRING, b"dc=bindgate");
+                }
+                out.extend_from_slice(&bytes);
+            });
+            ber::write_element(&mut body, 0xa0, &controls);
+            let mut pdu = Vec::new();
+            write_with_body(MessageId::MAX, &body, &mut pdu);
+            if let Ok(request) = Envelope::parse(&pdu) {
+                let _ = Asked::read(&layout, &request);
+            }
+        }
+    }
+}

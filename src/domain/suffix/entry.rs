@@ -246,23 +246,25 @@ impl Model {
 
     fn make(&self, id: Id, wanted: &Wanted, named: Option<&[Id]>) -> Option<Entry> {
         let mut draft = Draft { wanted, named, attributes: Vec::new() };
-        let (dn, uuid, created, modified) = match id {
+        let (dn, (directory, key), created, modified) = match id {
             Id::Person(number) => {
                 let person = self.person(number)?;
-                let shown = self.person_shown(number)?;
+                let dn = self.name(id)?;
                 self.draft_person(&mut draft, person);
-                (shown.dn, shown.uuid, person.record.created_at, person.modified)
+                let key = &person.record.key;
+                let key = (&*key.directory, key.upstream_id.as_str());
+                (dn, key, person.record.created_at, person.modified)
             }
             Id::Group(number) => {
                 let node = self.group(number)?;
-                let shown = self.group_shown(number)?;
+                let dn = self.name(id)?;
                 self.draft_group(&mut draft, node);
-                (shown.dn, shown.uuid, self.began(), node.modified)
+                let key = (&*node.directory, node.group.id.as_str());
+                (dn, key, self.began(), node.modified)
             }
             Id::Suffix | Id::People | Id::Groups | Id::Schema => {
                 let dn = self.draft_fixed(&mut draft, id);
-                let uuid = uuid_of("", &dn);
-                (dn, uuid, self.began(), self.began())
+                (dn, ("", fixed_key(id)), self.began(), self.began())
             }
         };
         let structural = match id {
@@ -273,7 +275,7 @@ impl Model {
             Id::Schema => "subentry",
         };
         draft.one("structuralObjectClass", "structuralobjectclass", structural);
-        draft.one("entryUUID", "entryuuid", &uuid);
+        draft.add("entryUUID", "entryuuid", || vec![uuid_of(directory, key).into_bytes()]);
         draft.one("entryDN", "entrydn", &dn);
         draft.add("hasSubordinates", "hassubordinates", || vec![self.has_any_below(id)]);
         if !matches!(id, Id::Group(_)) {
@@ -329,8 +331,8 @@ impl Model {
 
     /// The names of entries, sorted.
     fn names(&self, ids: Vec<Id>) -> Vec<Vec<u8>> {
-        let shown = ids.into_iter().filter_map(|id| self.shown(id));
-        let mut names: Vec<_> = shown.map(|shown| shown.dn.into_bytes()).collect();
+        let names = ids.into_iter().filter_map(|id| self.name(id));
+        let mut names: Vec<_> = names.map(String::into_bytes).collect();
         names.sort_unstable();
         names
     }
@@ -397,6 +399,16 @@ impl Model {
             Id::Schema | Id::Person(_) | Id::Group(_) => false,
         };
         if has { b"TRUE".to_vec() } else { b"FALSE".to_vec() }
+    }
+}
+
+/// What the id is made of of an entry that is always there.
+fn fixed_key(id: Id) -> &'static str {
+    match id {
+        Id::People => "people",
+        Id::Groups => "groups",
+        Id::Schema => "schema",
+        Id::Suffix | Id::Person(_) | Id::Group(_) => "suffix",
     }
 }
 

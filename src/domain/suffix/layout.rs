@@ -117,7 +117,7 @@ impl Layout {
 /// What tells an entry from others of the same name.
 pub(super) struct Qualifier<'a> {
     /// Its id.
-    pub(super) uuid: &'a str,
+    pub(super) uuid: String,
     /// Its directory, where there are several: two may give the same ids.
     pub(super) directory: Option<&'a str>,
 }
@@ -126,7 +126,7 @@ pub(super) struct Qualifier<'a> {
 pub(super) fn name_of(
     kind: &str,
     name: &str,
-    qualifier: Option<&Qualifier<'_>>,
+    qualifier: Option<Qualifier<'_>>,
     above: &DistinguishedName,
 ) -> String {
     let name = escape_value(name);

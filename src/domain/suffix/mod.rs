@@ -19,7 +19,7 @@ mod selection;
 pub use asked::{Asked, Asking, Comparison, SEARCH_CONTROLS};
 pub use entry::Wanted;
 pub use layout::{Layout, Place};
-pub use model::{Id, Model, Shown};
+pub use model::{Id, Model};
 pub use order::{Order, OrderFault};
 pub use search::{Ending, Query, Search, Step};
 pub use selection::Selection;

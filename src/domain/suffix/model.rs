@@ -71,18 +71,10 @@ pub struct Model {
     /// By attribute and value, as [`indexed`] writes them.
     found_by: HashMap<String, BTreeSet<Id>>,
     by_upstream_dn: HashMap<NormalizedDn, Vec<u64>>,
+    groups_by_upstream_dn: HashMap<NormalizedDn, Vec<u64>>,
     members: HashMap<GroupKey, BTreeSet<u64>>,
     /// When the entries came that are always there.
     began: Timestamp,
-}
-
-/// How an entry is called here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// Its name.
-    pub dn: String,
-    /// Its entryUUID.
-    pub uuid: String,
 }
 
 impl Model {
@@ -102,6 +94,7 @@ impl Model {
             groups_named: HashMap::new(),
             found_by: HashMap::new(),
             by_upstream_dn: HashMap::new(),
+            groups_by_upstream_dn: HashMap::new(),
             members: HashMap::new(),
             began: now,
         }
@@ -166,6 +159,9 @@ impl Model {
         let number = known.unwrap_or_else(|| self.number());
         self.group_of.insert(key, number);
         self.groups_named.entry(prepared(&group.name)).or_default().push(number);
+        if let Ok(dn) = DistinguishedName::parse(&group.dn) {
+            self.groups_by_upstream_dn.entry(dn.normalized().clone()).or_default().push(number);
+        }
         let uuid = uuid_of(directory, group.id.as_str());
         for key in [indexed("cn", group.name.as_bytes()), indexed("entryuuid", uuid.as_bytes())] {
             self.found_by.entry(key.unwrap_or_default()).or_default().insert(Id::Group(number));
@@ -184,6 +180,9 @@ impl Model {
         let Some(number) = number else { return };
         let Some(node) = self.groups.remove(&number) else { return };
         forget(&mut self.groups_named, &prepared(&node.group.name), number);
+        if let Ok(dn) = DistinguishedName::parse(&node.group.dn) {
+            forget(&mut self.groups_by_upstream_dn, dn.normalized(), number);
+        }
         let uuid = uuid_of(&node.directory, node.group.id.as_str());
         for key in
             [indexed("cn", node.group.name.as_bytes()), indexed("entryuuid", uuid.as_bytes())]
@@ -294,29 +293,43 @@ impl Model {
     }
 
     /// How a user is called here; `None` if nobody is there.
-    pub(super) fn person_shown(&self, number: u64) -> Option<Shown> {
+    fn person_name(&self, number: u64) -> Option<String> {
         let Person { record, .. } = self.people.get(&number)?;
-        let uuid = uuid_of(&record.key.directory, record.key.upstream_id.as_str());
         let alike = self.people_named.get(&prepared(&record.name));
-        let is_alone = alike.is_some_and(|alike| *alike == [number]);
-        let directory = self.has_several.then_some(&*record.key.directory);
-        let qualifier = Qualifier { uuid: &uuid, directory };
-        let qualifier = (!is_alone).then_some(&qualifier);
-        let dn = name_of("uid", &record.name, qualifier, self.layout.people());
-        Some(Shown { dn, uuid })
+        let key = (&record.key.directory, &record.key.upstream_id);
+        let qualifier = self.qualifier(alike, number, key);
+        Some(name_of("uid", &record.name, qualifier, self.layout.people()))
     }
 
     /// How a group is called here; `None` if it is not there.
-    pub(super) fn group_shown(&self, number: u64) -> Option<Shown> {
+    fn group_name(&self, number: u64) -> Option<String> {
         let GroupNode { directory, group, .. } = self.groups.get(&number)?;
-        let uuid = uuid_of(directory, group.id.as_str());
         let alike = self.groups_named.get(&prepared(&group.name));
+        let qualifier = self.qualifier(alike, number, (directory, &group.id));
+        Some(name_of("cn", &group.name, qualifier, self.layout.groups()))
+    }
+
+    /// What tells an entry from those `alike`, if there is any but itself.
+    fn qualifier<'a>(
+        &self,
+        alike: Option<&Vec<u64>>,
+        number: u64,
+        (directory, id): (&'a Arc<str>, &UpstreamId),
+    ) -> Option<Qualifier<'a>> {
         let is_alone = alike.is_some_and(|alike| *alike == [number]);
-        let directory = self.has_several.then_some(&**directory);
-        let qualifier = Qualifier { uuid: &uuid, directory };
-        let qualifier = (!is_alone).then_some(&qualifier);
-        let dn = name_of("cn", &group.name, qualifier, self.layout.groups());
-        Some(Shown { dn, uuid })
+        (!is_alone).then(|| Qualifier {
+            uuid: uuid_of(directory, id.as_str()),
+            directory: self.has_several.then_some(&**directory),
+        })
+    }
+
+    /// The name of a user or a group; `None` if there is none of that id.
+    pub(super) fn name(&self, id: Id) -> Option<String> {
+        match id {
+            Id::Person(number) => self.person_name(number),
+            Id::Group(number) => self.group_name(number),
+            Id::Suffix | Id::People | Id::Groups | Id::Schema => None,
+        }
     }
 
     /// The entry of that name.
@@ -343,8 +356,8 @@ impl Model {
         let text = parts.filter_map(|value| String::from_utf8(value.value).ok()).next()?;
         let key = prepared(&text);
         let is_it = |id: &Id| {
-            let shown = self.shown(*id).and_then(|shown| DistinguishedName::parse(&shown.dn).ok());
-            shown.is_some_and(|shown| *shown.normalized() == own)
+            let name = self.name(*id).and_then(|name| DistinguishedName::parse(&name).ok());
+            name.is_some_and(|name| *name.normalized() == own)
         };
         let of =
             |number: &u64| if kind == "uid" { Id::Person(*number) } else { Id::Group(*number) };
@@ -352,14 +365,6 @@ impl Model {
         // Those who are missing stand in no list of names.
         let missing = || self.found_by(&indexed("uid", text.as_bytes())?).into_iter().find(is_it);
         found.or_else(missing)
-    }
-
-    pub(super) fn shown(&self, id: Id) -> Option<Shown> {
-        match id {
-            Id::Person(number) => self.person_shown(number),
-            Id::Group(number) => self.group_shown(number),
-            Id::Suffix | Id::People | Id::Groups | Id::Schema => None,
-        }
     }
 
     /// The name in its directory of whoever has this name here, also of somebody who is not shown:
@@ -372,17 +377,18 @@ impl Model {
     }
 
     /// Whether whoever bears this name in a directory is effectively in a group of one of these
-    /// names, of the directory or of the suffix.
+    /// names, of a directory or of the suffix.
     pub fn is_in_one(&self, name: &DistinguishedName, groups: &[DistinguishedName]) -> bool {
-        let people = self.by_upstream_dn.get(name.normalized()).into_iter().flatten();
-        people.filter_map(|number| self.people.get(number)).any(|person| {
-            self.groups_of(&person.record).into_iter().any(|number| {
-                let upstream = self.group(number).map(|node| node.group.dn.clone());
-                let here = self.group_shown(number).map(|shown| shown.dn);
-                let names = upstream.into_iter().chain(here);
-                let mut names = names.filter_map(|name| DistinguishedName::parse(&name).ok());
-                names.any(|name| groups.contains(&name))
-            })
+        let Some(people) = self.by_upstream_dn.get(name.normalized()) else { return false };
+        groups.iter().any(|group| {
+            let upstream = self.groups_by_upstream_dn.get(group.normalized());
+            let here = match self.locate(group) {
+                Some(Id::Group(number)) => Some(number),
+                _ => None,
+            };
+            let numbers = upstream.into_iter().flatten().copied().chain(here);
+            let mut nodes = numbers.filter_map(|number| self.groups.get(&number));
+            nodes.any(|node| people.iter().any(|number| self.has_member(node, Id::Person(*number))))
         })
     }
 }

@@ -51,7 +51,9 @@ fn judge_suffix(r: &mut Reader<'_>, layout: &Spanned<Layout>, directories: &[Dir
 
 fn layout(text: &str) -> Result<Layout, Mistake> {
     let help = "for example \"dc=bindgate\"";
-    Layout::new(dn(text)?).map_err(|error| Mistake::new(format!("\"{text}\": {error}"), help))
+    Layout::new(dn(text)?).map_err(|error| {
+        Mistake::new(format!("\"{text}\" cannot be the records' suffix: {error}"), help)
+    })
 }
 
 fn reader(text: &str) -> Result<DistinguishedName, Mistake> {

@@ -21,11 +21,11 @@ fn the_suffix_is_off_without_readers_and_has_a_name_of_its_own() {
 
 #[test]
 fn a_suffix_that_cannot_be_one_and_a_reader_who_is_anybody_are_refused() {
-    check_line("records", "suffix = \"cn=records\"", "cn=records", &["dc, o or ou"]);
-    check_line("records", "suffix = \"\"", "\"\"", &["empty"]);
-    check_line("records", "suffix = \"records\"", "records", &["distinguished name"]);
+    check_line("records", "suffix = \"cn=records\"", "\"cn=records\"", &["dc, o or ou"]);
+    check_line("records", "suffix = \"\"", "\"\"", &["root"]);
+    check_line("records", "suffix = \"records\"", "\"records\"", &["distinguished name"]);
     check_line("records", "readers = [\"\"]", "\"\"", &["anybody"]);
-    check_line("records", "max_sorted = 0", "0", &["1"]);
+    check_line("records", "max_sorted = 0", "0", &["1 to"]);
 }
 
 #[test]

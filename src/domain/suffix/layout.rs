@@ -3,6 +3,7 @@
 use crate::proto::dn::{DistinguishedName, DnError, NormalizedDn, escape_value};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
+use thiserror::Error;
 
 /// The names of the entries that are always there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,20 @@ pub struct Layout {
     schema: DistinguishedName,
     /// The attribute type of the suffix' first RDN, and its value.
     naming: (String, String),
+}
+
+/// Why a name cannot be that of the records.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LayoutError {
+    /// It is empty.
+    #[error("the root has entries of its own")]
+    Empty,
+    /// It begins with something that has no class of its own.
+    #[error("it has to begin with one dc, o or ou")]
+    Naming,
+    /// The names below it are too long.
+    #[error(transparent)]
+    TooLong(#[from] DnError),
 }
 
 /// Where in the suffix a name leads to.
@@ -36,13 +51,13 @@ pub enum Place {
 
 impl Layout {
     /// The names below a suffix whose first RDN is a `dc`, an `o` or an `ou`.
-    pub fn new(suffix: DistinguishedName) -> Result<Self, DnError> {
+    pub fn new(suffix: DistinguishedName) -> Result<Self, LayoutError> {
         let below = |rdn: &str| DistinguishedName::parse(&format!("{rdn},{suffix}"));
         let (people, groups, schema) =
             (below("ou=people")?, below("ou=groups")?, below("cn=subschema")?);
         let (all, above) = match suffix.parent() {
             Some(parent) => (suffix.named_values(), parent.named_values()),
-            None => return Err(DnError("it is empty".to_owned())),
+            None => return Err(LayoutError::Empty),
         };
         let is_one = all.len() == above.len() + 1;
         let first = all.into_iter().next().filter(|_| is_one).filter(|first| {
@@ -51,7 +66,7 @@ impl Layout {
         let first = first
             .and_then(|first| Some((first.attribute_type, String::from_utf8(first.value).ok()?)));
         let Some(naming) = first else {
-            return Err(DnError("it has to begin with one dc, o or ou".to_owned()));
+            return Err(LayoutError::Naming);
         };
         Ok(Self { suffix, people, groups, schema, naming })
     }

@@ -18,7 +18,7 @@ mod selection;
 
 pub use asked::{Asked, Asking, Comparison, SEARCH_CONTROLS};
 pub use entry::Wanted;
-pub use layout::{Layout, Place};
+pub use layout::{Layout, LayoutError, Place};
 pub use model::{Id, Model};
 pub use order::{Order, OrderFault};
 pub use search::{Ending, Query, Search, Step};

@@ -11,6 +11,7 @@ mod health;
 mod held;
 mod json;
 mod limited;
+mod linking;
 mod reference;
 mod rehearsal;
 mod server;

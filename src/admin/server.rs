@@ -6,7 +6,7 @@ use super::health::{self, Readiness, RenderMetrics};
 use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::rehearsal::{self, ReadPolicies};
 use super::token::Token;
-use super::{audit, directories, edits, foresight, groups, held, user_types, users};
+use super::{audit, directories, edits, foresight, groups, held, linking, user_types, users};
 use crate::app::events::Event;
 use crate::app::live::Live;
 use crate::app::oversight::{Decisions, Oversight};
@@ -117,6 +117,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
     let switches = Switches::new(catalogue.clone(), clock, events, directories);
     let api = users::routes(catalogue.clone())
         .merge(edits::routes(desk.clone()))
+        .merge(linking::routes(desk.clone()))
         .merge(foresight::routes(desk.clone()))
         .merge(groups::routes(desk.clone()))
         .merge(rehearsal::routes(desk, state.read_policies))

@@ -3,95 +3,7 @@
 //! The reader takes limits and defaults from here, and `config/reference.toml` is this table
 //! written out, so that neither can differ from the other.
 
-use super::value::{show_duration, show_size};
-
-/// What a key's value looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `true` or `false`.
-    Flag,
-    /// A whole number between two limits.
-    Count(u64, u64),
-    /// A number of bytes between two limits.
-    Size(u64, u64),
-    /// A duration between two limits in milliseconds.
-    Duration(u64, u64),
-    /// One of some words.
-    Choice(&'static [&'static str]),
-    /// A string of the described form.
-    Text(&'static str),
-    /// A list of strings of the described form.
-    List(&'static str),
-}
-
-/// Whether a key has to be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// It may be left out and then has this value (TOML).
-    Default(&'static str),
-    /// It may be left out and then there is none; an example (TOML).
-    Optional(&'static str),
-    /// It has to be there; an example (TOML).
-    Required(&'static str),
-}
-
-/// One key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
-    /// The section that it stands in.
-    pub section: &'static str,
-    /// Its name.
-    pub name: &'static str,
-    /// What its value looks like.
-    pub kind: Kind,
-    /// Whether it has to be there.
-    pub presence: Presence,
-    /// What it is for.
-    pub purpose: &'static str,
-}
-
-/// How often a section may stand in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occurs {
-    /// At most once; without it, its keys have their defaults.
-    Once,
-    /// Any number of times: `[[section]]`.
-    Often,
-}
-
-/// One section.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SectionInfo {
-    /// Its name with those around it: `directory.tls`.
-    pub name: &'static str,
-    /// How often it may stand in the file.
-    pub occurs: Occurs,
-    /// What it is about.
-    pub purpose: &'static str,
-}
-
-impl Kind {
-    /// The form and the limits, as the reference and the help of an error put them.
-    pub fn describe(self) -> String {
-        match self {
-            Self::Flag => "true or false".to_owned(),
-            Self::Count(least, most) => format!("a whole number, {least} to {most}"),
-            Self::Size(least, most) => format!(
-                "a number of bytes, or one with KiB, MiB or GiB; {} to {}",
-                show_size(least),
-                show_size(most)
-            ),
-            Self::Duration(least, most) => format!(
-                "a duration in ms, s, m, h or d; {} to {}",
-                show_duration(least),
-                show_duration(most)
-            ),
-            Self::Choice(words) => format!("one of: {}", words.join(", ")),
-            Self::Text(form) => form.to_owned(),
-            Self::List(form) => format!("a list; each is {form}"),
-        }
-    }
-}
+pub use super::kinds::{Key, Kind, Occurs, Presence, SectionInfo};
 
 const ADDRESS: &str = "an IP address and a port, \"127.0.0.1:389\" or \"[::1]:389\"";
 const FILE: &str = "a path; a relative one starts at this file's folder";
@@ -100,6 +12,7 @@ const NETWORK: &str =
     "an IP address or a network, \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"";
 const FILTER: &str = "a search filter (RFC 4515)";
 const PATTERN: &str = "a group's id, DN or name in any case; `*` stands for any text, and /…/ is a regular expression";
+const FLATTEN: &str = "one of: direct, ancestors, depth:N, leaf, mapped";
 const REGEX: &str = "a regular expression";
 const TEMPLATE: &str = "text with $1, ${1} or ${name} for the pattern's groups";
 const NAME: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
@@ -138,6 +51,17 @@ pub const SECTIONS: &[SectionInfo] = &[
         "records",
         "The records' own suffix: people and groups as the gateway holds them, read-only over LDAP;\n\
          without readers it is not there.",
+    ),
+    often(
+        "view",
+        "What one client application may do and is shown. Of several that fit, the one with bind_dns\n\
+         counts, then the one with addresses, then the one with listeners, then the one without match;\n\
+         of two alike the first.",
+    ),
+    once(
+        "view.match",
+        "Whom the view is for: all that is given here has to be so. A view with bind_dns counts from\n\
+         the bind on; before it, the connection has the one of its listener or address.",
     ),
     often("directory", "One directory behind the gateway. There may be several; at least one."),
     once(
@@ -340,6 +264,28 @@ pub const KEYS: &[Key] = &[
     key("records", "max_sorted", Count(1, 100_000_000), Default("200000"),
         "The most entries that one search sorts; more is refused."),
 
+    key("view", "name", Text(NAME), Required("\"portal\""),
+        "The view's name, unique in this file."),
+    key("view", "flatten", Text(FLATTEN), Optional("\"direct\""),
+        "How groups are flattened for these clients; without it as [directory.groups] says."),
+    key("view", "inactive", Choice(&["show", "hide"]), Optional("\"hide\""),
+        "Whether these clients' searches show inactive users; without it as [directory.serve] says."),
+    key("view", "visible_to", Text("\"bound\", \"anyone\", or a list of names that clients are bound as"), Default("\"bound\""),
+        "Who sees what the gateway adds to entries, and may ask for it in filters and compares; others see what the directory gives."),
+    key("view", "writes", Choice(&["allow", "deny"]), Default("\"allow\""),
+        "Whether these clients may write, as far as the directory lets them; \"deny\" refuses every extended operation too but Who Am I, StartTLS and Cancel."),
+    key("view", "operations", List("one of: bind, search, compare, add, modify, delete, modify-dn, password-modify, extended"), Optional("[\"bind\", \"search\", \"compare\"]"),
+        "What is served; without it everything. Unbind, abandon, Cancel, StartTLS and Who Am I always are."),
+    key("view", "bind_only", Flag, Default("false"),
+        "Whether these clients do nothing but bind, as with `bind_only` of [listen]."),
+
+    key("view.match", "listeners", List(ADDRESS), Default("[]"),
+        "The addresses that clients connect to, as they stand in [listen]; [] is any."),
+    key("view.match", "addresses", List(NETWORK), Default("[]"),
+        "Where clients come from, behind a balancer where that says it; [] is anywhere."),
+    key("view.match", "bind_dns", List(DN), Default("[]"),
+        "The names that clients are bound as; [] is anybody, and who is not bound."),
+
     key("directory", "name", Text(NAME), Required("\"corp\""),
         "The directory's name, unique in this file; records are kept under it."),
     key("directory", "urls", List("ldap://HOST[:PORT] or ldaps://HOST[:PORT]"), Required("[\"ldap://127.0.0.1:3891\"]"),
@@ -435,7 +381,7 @@ pub const KEYS: &[Key] = &[
         "The most names in the replica: of groups, of users, and of members that are neither; with more there is none."),
     key("directory.groups", "max_replica_pause", Duration(SECOND, DAY), Default("\"1m\""),
         "The longest wait before the replica is tried again after it was lost; the first is 100 ms, and each is twice the one before."),
-    key("directory.groups", "flatten", Text("one of: direct, ancestors, depth:N, leaf, mapped"), Default("\"ancestors\""),
+    key("directory.groups", "flatten", Text(FLATTEN), Default("\"ancestors\""),
         "Which groups of a user are shown to those who read them."),
     key("directory.groups", "max_depth", Count(1, 1000), Default("32"),
         "The most levels that are followed; groups that lie deeper make the user's groups unknown."),
@@ -468,6 +414,8 @@ pub const KEYS: &[Key] = &[
         "Whether users and groups bear all their groups, nested ones too, as memberOf, and filters and compares see them."),
     key("directory.serve", "member_of_usage", Choice(&["operational", "user"]), Default("\"operational\""),
         "How memberOf is asked for without its name: by `+`, as on OpenLDAP, or by `*`, as on Active Directory and 389 Directory Server."),
+    key("directory.serve", "inactive", Choice(&["show", "hide"]), Default("\"show\""),
+        "Whether searches and compares show users whose records are inactive (in no groups), or are answered as if those were not there."),
     key("directory.serve", "max_filter_members", Count(1, 1_000_000), Default("25000"),
         "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search lasts."),
     key("directory.serve", "member", Flag, Default("false"),
@@ -538,7 +486,7 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 
 /// Keys that have their name already and do nothing yet: writing one is an error, so that nobody
 /// relies on a switch that is not there.
-pub(super) const NOT_YET: &[(&str, &str)] = &[("", "view")];
+pub(super) const NOT_YET: &[(&str, &str)] = &[];
 
 /// Words of a choice that have their name already and do nothing yet.
 pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] = &[];
@@ -602,6 +550,7 @@ mod tests {
                 "reconcile",
                 "throttle",
                 "records",
+                "view",
                 "directory"
             ]
         );

@@ -130,7 +130,7 @@ impl Model {
                 Some(key) => {
                     let fixed =
                         (kind == "entryuuid").then_some([Id::Suffix, Id::People, Id::Groups]);
-                    self.found_by(&key).into_iter().chain(fixed.into_iter().flatten()).collect()
+                    self.found_by(&key).chain(fixed.into_iter().flatten()).collect()
                 }
                 None => return with_any(name),
             },

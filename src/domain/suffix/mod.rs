@@ -9,6 +9,7 @@
 mod asked;
 mod entry;
 mod find;
+mod finder;
 mod layout;
 mod model;
 mod order;

@@ -8,6 +8,7 @@
 //! the rights of another by being called so.
 
 use super::entry::{ServedNames, indexed};
+use super::finder::Finder;
 use super::layout::{Layout, Place, Qualifier, name_of, uuid_of};
 use super::{Inactive, Policy};
 use crate::domain::policy::DirectoryPolicy;
@@ -17,7 +18,6 @@ use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::prepare;
 use crate::proto::schema::Case;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::Hash;
 use std::sync::Arc;
 
 /// What an entry is known by here.
@@ -66,12 +66,12 @@ pub struct Model {
     person_of: HashMap<UserKey, u64>,
     group_of: HashMap<GroupKey, u64>,
     /// Those of a name, prepared; whose entries are gone in the directory is not among them.
-    people_named: HashMap<String, Vec<u64>>,
-    groups_named: HashMap<String, Vec<u64>>,
+    people_named: Finder<String, u64>,
+    groups_named: Finder<String, u64>,
     /// By attribute and value, as [`indexed`] writes them.
-    found_by: HashMap<String, BTreeSet<Id>>,
-    by_upstream_dn: HashMap<NormalizedDn, Vec<u64>>,
-    groups_by_upstream_dn: HashMap<NormalizedDn, Vec<u64>>,
+    found_by: Finder<String, Id>,
+    by_upstream_dn: Finder<NormalizedDn, u64>,
+    groups_by_upstream_dn: Finder<NormalizedDn, u64>,
     members: HashMap<GroupKey, BTreeSet<u64>>,
     /// When the entries came that are always there.
     began: Timestamp,
@@ -90,11 +90,11 @@ impl Model {
             next: 0,
             person_of: HashMap::new(),
             group_of: HashMap::new(),
-            people_named: HashMap::new(),
-            groups_named: HashMap::new(),
-            found_by: HashMap::new(),
-            by_upstream_dn: HashMap::new(),
-            groups_by_upstream_dn: HashMap::new(),
+            people_named: Finder::new(),
+            groups_named: Finder::new(),
+            found_by: Finder::new(),
+            by_upstream_dn: Finder::new(),
+            groups_by_upstream_dn: Finder::new(),
             members: HashMap::new(),
             began: now,
         }
@@ -158,13 +158,13 @@ impl Model {
         self.remove_node(known);
         let number = known.unwrap_or_else(|| self.number());
         self.group_of.insert(key, number);
-        self.groups_named.entry(prepared(&group.name)).or_default().push(number);
+        self.groups_named.add(prepared(&group.name), number);
         if let Ok(dn) = DistinguishedName::parse(&group.dn) {
-            self.groups_by_upstream_dn.entry(dn.normalized().clone()).or_default().push(number);
+            self.groups_by_upstream_dn.add(dn.normalized().clone(), number);
         }
         let uuid = uuid_of(directory, group.id.as_str());
         for key in [indexed("cn", group.name.as_bytes()), indexed("entryuuid", uuid.as_bytes())] {
-            self.found_by.entry(key.unwrap_or_default()).or_default().insert(Id::Group(number));
+            self.found_by.add(key.unwrap_or_default(), Id::Group(number));
         }
         let directory = directory.clone();
         self.groups.insert(number, GroupNode { directory, group, modified: now });
@@ -179,15 +179,15 @@ impl Model {
     fn remove_node(&mut self, number: Option<u64>) {
         let Some(number) = number else { return };
         let Some(node) = self.groups.remove(&number) else { return };
-        forget(&mut self.groups_named, &prepared(&node.group.name), number);
+        self.groups_named.remove(&prepared(&node.group.name), number);
         if let Ok(dn) = DistinguishedName::parse(&node.group.dn) {
-            forget(&mut self.groups_by_upstream_dn, dn.normalized(), number);
+            self.groups_by_upstream_dn.remove(dn.normalized(), number);
         }
         let uuid = uuid_of(&node.directory, node.group.id.as_str());
         for key in
             [indexed("cn", node.group.name.as_bytes()), indexed("entryuuid", uuid.as_bytes())]
         {
-            self.unfind(&key.unwrap_or_default(), Id::Group(number));
+            self.found_by.remove(&key.unwrap_or_default(), Id::Group(number));
         }
     }
 
@@ -207,13 +207,13 @@ impl Model {
 
     fn index(&mut self, number: u64, record: &Record) {
         if !is_missing(record) {
-            self.people_named.entry(prepared(&record.name)).or_default().push(number);
+            self.people_named.add(prepared(&record.name), number);
         }
         if let Ok(dn) = DistinguishedName::parse(&record.dn) {
-            self.by_upstream_dn.entry(dn.normalized().clone()).or_default().push(number);
+            self.by_upstream_dn.add(dn.normalized().clone(), number);
         }
         for key in self.served.keys_of(record) {
-            self.found_by.entry(key).or_default().insert(Id::Person(number));
+            self.found_by.add(key, Id::Person(number));
         }
         for group in groups_of(record) {
             self.members.entry(group).or_default().insert(number);
@@ -221,12 +221,12 @@ impl Model {
     }
 
     fn unindex(&mut self, number: u64, record: &Record) {
-        forget(&mut self.people_named, &prepared(&record.name), number);
+        self.people_named.remove(&prepared(&record.name), number);
         if let Ok(dn) = DistinguishedName::parse(&record.dn) {
-            forget(&mut self.by_upstream_dn, dn.normalized(), number);
+            self.by_upstream_dn.remove(dn.normalized(), number);
         }
         for key in self.served.keys_of(record) {
-            self.unfind(&key, Id::Person(number));
+            self.found_by.remove(&key, Id::Person(number));
         }
         for group in groups_of(record) {
             let Some(members) = self.members.get_mut(&group) else { continue };
@@ -234,14 +234,6 @@ impl Model {
             if members.is_empty() {
                 self.members.remove(&group);
             }
-        }
-    }
-
-    fn unfind(&mut self, key: &str, id: Id) {
-        let Some(found) = self.found_by.get_mut(key) else { return };
-        found.remove(&id);
-        if found.is_empty() {
-            self.found_by.remove(key);
         }
     }
 
@@ -271,8 +263,8 @@ impl Model {
     }
 
     /// Those with a value of an attribute; `key` is as [`indexed`] writes it.
-    pub(super) fn found_by(&self, key: &str) -> BTreeSet<Id> {
-        self.found_by.get(key).cloned().unwrap_or_default()
+    pub(super) fn found_by(&self, key: &str) -> impl Iterator<Item = Id> + '_ {
+        self.found_by.of(key)
     }
 
     /// Who is effectively in a group.
@@ -295,32 +287,24 @@ impl Model {
     /// How a user is called here; `None` if nobody is there.
     fn person_name(&self, number: u64) -> Option<String> {
         let Person { record, .. } = self.people.get(&number)?;
-        let alike = self.people_named.get(&prepared(&record.name));
+        let is_alone = self.people_named.is_alone(&prepared(&record.name), number);
         let key = (&record.key.directory, &record.key.upstream_id);
-        let qualifier = self.qualifier(alike, number, key);
+        let qualifier = (!is_alone).then(|| self.qualifier(key));
         Some(name_of("uid", &record.name, qualifier, self.layout.people()))
     }
 
     /// How a group is called here; `None` if it is not there.
     fn group_name(&self, number: u64) -> Option<String> {
         let GroupNode { directory, group, .. } = self.groups.get(&number)?;
-        let alike = self.groups_named.get(&prepared(&group.name));
-        let qualifier = self.qualifier(alike, number, (directory, &group.id));
+        let is_alone = self.groups_named.is_alone(&prepared(&group.name), number);
+        let qualifier = (!is_alone).then(|| self.qualifier((directory, &group.id)));
         Some(name_of("cn", &group.name, qualifier, self.layout.groups()))
     }
 
-    /// What tells an entry from those `alike`, if there is any but itself.
-    fn qualifier<'a>(
-        &self,
-        alike: Option<&Vec<u64>>,
-        number: u64,
-        (directory, id): (&'a Arc<str>, &UpstreamId),
-    ) -> Option<Qualifier<'a>> {
-        let is_alone = alike.is_some_and(|alike| *alike == [number]);
-        (!is_alone).then(|| Qualifier {
-            uuid: uuid_of(directory, id.as_str()),
-            directory: self.has_several.then_some(&**directory),
-        })
+    /// What tells an entry from those that are called alike.
+    fn qualifier<'a>(&self, (directory, id): (&'a Arc<str>, &UpstreamId)) -> Qualifier<'a> {
+        let uuid = uuid_of(directory, id.as_str());
+        Qualifier { uuid, directory: self.has_several.then_some(&**directory) }
     }
 
     /// The name of a user or a group; `None` if there is none of that id.
@@ -359,11 +343,10 @@ impl Model {
             let name = self.name(*id).and_then(|name| DistinguishedName::parse(&name).ok());
             name.is_some_and(|name| *name.normalized() == own)
         };
-        let of =
-            |number: &u64| if kind == "uid" { Id::Person(*number) } else { Id::Group(*number) };
-        let found = named.get(&key).into_iter().flatten().map(of).find(is_it);
+        let of = |number| if kind == "uid" { Id::Person(number) } else { Id::Group(number) };
+        let found = named.of(&key).map(of).find(is_it);
         // Those who are missing stand in no list of names.
-        let missing = || self.found_by(&indexed("uid", text.as_bytes())?).into_iter().find(is_it);
+        let missing = || self.found_by(&indexed("uid", text.as_bytes())?).find(is_it);
         found.or_else(missing)
     }
 
@@ -379,14 +362,14 @@ impl Model {
     /// Whether whoever bears this name in a directory is effectively in a group of one of these
     /// names, of a directory or of the suffix.
     pub fn is_in_one(&self, name: &DistinguishedName, groups: &[DistinguishedName]) -> bool {
-        let Some(people) = self.by_upstream_dn.get(name.normalized()) else { return false };
+        let people: Vec<u64> = self.by_upstream_dn.of(name.normalized()).collect();
         groups.iter().any(|group| {
-            let upstream = self.groups_by_upstream_dn.get(group.normalized());
+            let upstream = self.groups_by_upstream_dn.of(group.normalized());
             let here = match self.locate(group) {
                 Some(Id::Group(number)) => Some(number),
                 _ => None,
             };
-            let numbers = upstream.into_iter().flatten().copied().chain(here);
+            let numbers = upstream.chain(here);
             let mut nodes = numbers.filter_map(|number| self.groups.get(&number));
             nodes.any(|node| people.iter().any(|number| self.has_member(node, Id::Person(*number))))
         })
@@ -405,12 +388,4 @@ fn groups_of(record: &Record) -> impl Iterator<Item = GroupKey> + '_ {
 
 fn prepared(name: &str) -> String {
     prepare::value(name, Case::Ignore)
-}
-
-fn forget<K: Eq + Hash>(of: &mut HashMap<K, Vec<u64>>, key: &K, number: u64) {
-    let Some(numbers) = of.get_mut(key) else { return };
-    numbers.retain(|other| *other != number);
-    if numbers.is_empty() {
-        of.remove(key);
-    }
 }

@@ -12,8 +12,10 @@ use crate::app::barrier::Barrier;
 use crate::app::breaker::Breaker;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::oversight::Oversight;
+use crate::app::ports::{Clock, RecordsFollower};
 use crate::app::saved::{ReplicaStore, SeenMarker};
 use crate::app::sign_on::{BarrierOf, SignOns};
+use crate::app::suffix::Suffix;
 use crate::app::throttle::Throttle;
 use crate::config;
 use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
@@ -43,6 +45,7 @@ pub(super) struct Part {
 /// What serves from one reload to the next.
 pub(super) struct Generation {
     parts: Vec<Part>,
+    suffix: Option<Arc<Suffix>>,
     pub(super) sign_ons: SignOns<Wiring>,
     pub(super) throttle: Arc<Throttle>,
 }
@@ -59,7 +62,8 @@ impl Generation {
         let mut none = Vec::new();
         let upstreams = connect_all(ground, config, &none)?;
         let parts = parts(ground, config, upstreams, (&mut none, config))?;
-        Ok(Self::of(ground, config, parts, throttle(config)))
+        let suffix = suffix(ground, config, &parts);
+        Ok(Self::of(ground, config, parts, (throttle(config), suffix)))
     }
 
     /// The one after this, by another configuration; `before` is this one's. What cannot be made
@@ -71,15 +75,28 @@ impl Generation {
         before: &Config,
     ) -> Result<Self, RunError> {
         let upstreams = connect_all(ground, config, &self.parts)?;
+        let policies = self.policies();
         let parts = parts(ground, config, upstreams, (&mut self.parts, before))?;
         let connections = |config: &Config| connections(config);
         let is_kept =
             config.throttle == before.throttle && connections(config) == connections(before);
         let throttle = if is_kept { self.throttle.clone() } else { throttle(config) };
-        Ok(Self::of(ground, config, parts, throttle))
+        let now = parts.iter().map(|part| &*part.policy);
+        let is_kept = is_same(&config.records, &before.records)
+            && is_same(&now.collect::<Vec<_>>(), &policies);
+        let suffix = match is_kept {
+            true => self.suffix.clone(),
+            false => suffix(ground, config, &parts),
+        };
+        Ok(Self::of(ground, config, parts, (throttle, suffix)))
     }
 
-    fn of(ground: &Ground, config: &Config, parts: Vec<Part>, throttle: Arc<Throttle>) -> Self {
+    fn of(
+        ground: &Ground,
+        config: &Config,
+        parts: Vec<Part>,
+        (throttle, suffix): (Arc<Throttle>, Option<Arc<Suffix>>),
+    ) -> Self {
         let markers = parts.iter().filter_map(|part| {
             let barrier = part.barrier.clone()?;
             Some((part.policy.name.clone(), Arc::new(barrier) as Arc<dyn SeenMarker>))
@@ -93,7 +110,7 @@ impl Generation {
             .with_views(config.listen.views.clone())
             .with_barriers(parts.iter().map(|part| part.barrier.clone()).collect())
             .with_breakers(parts.iter().map(|part| part.breaker.clone()).collect());
-        Self { parts, sign_ons, throttle }
+        Self { parts, suffix, sign_ons, throttle }
     }
 
     pub(super) fn policies(&self) -> Vec<Arc<DirectoryPolicy>> {
@@ -134,6 +151,7 @@ impl Generation {
         let telemetry = ground.telemetry.at_worker(index);
         Gateway::new(directories, self.over_worker(index), telemetry)
             .with_throttle(self.throttle.clone())
+            .with_suffix(self.suffix.clone())
     }
 
     pub(super) fn oversee(&self) -> Arc<dyn Oversight> {
@@ -152,6 +170,19 @@ impl Generation {
         let followers = self.parts.iter_mut().filter_map(|part| part.follower.take());
         followers.for_each(Background::stop);
     }
+}
+
+/// The records' own suffix, which follows the store from here on, if anybody may read it.
+fn suffix(ground: &Ground, config: &Config, parts: &[Part]) -> Option<Arc<Suffix>> {
+    if !config.records.is_on() {
+        return None;
+    }
+    let policies: Vec<_> = parts.iter().map(|part| part.policy.clone()).collect();
+    let clock = SystemClock::default();
+    let suffix = Suffix::new(config.records.clone(), &policies, move || clock.now());
+    let suffix = Arc::new(suffix);
+    ground.store.follow(&(suffix.clone() as Arc<dyn RecordsFollower>));
+    Some(suffix)
 }
 
 fn connections(config: &Config) -> Vec<usize> {

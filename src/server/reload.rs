@@ -44,6 +44,7 @@ pub(super) fn difference(old: &Config, new: &Config) -> Difference {
     let sections = [
         ("[sign_on]", is_same(&old.sign_on, &new.sign_on)),
         ("[reconcile]", is_same(&old.reconcile, &new.reconcile)),
+        ("[records]", is_same(&old.records, &new.records)),
         ("[throttle]", is_same(&old.throttle, &new.throttle)),
         ("[log] level", old.log.level == new.log.level),
     ];

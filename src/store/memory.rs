@@ -4,7 +4,7 @@
 //! change at any time, from anywhere. Readers wait for nobody but for a moment's lock.
 
 use super::owned_map::OwnedMap;
-use crate::app::ports::{Page, Stored, StoredSwitch};
+use crate::app::ports::{Page, RecordsFollower, Stored, StoredSwitch};
 use crate::app::saved::SeenMarker;
 use crate::domain::observation::UnknownReason;
 use crate::domain::record::{
@@ -17,7 +17,9 @@ use std::fmt;
 use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+};
 use tokio::sync::watch;
 
 /// The most rows of one page, whatever is asked for.
@@ -44,6 +46,18 @@ pub(super) struct Memory {
     held: Mutex<BTreeMap<String, String>>,
     /// Who knows how far they have been seen to get since.
     watched: RwLock<Watched>,
+    /// Who is told of changes, for as long as somebody has them.
+    followers: RwLock<Followers>,
+}
+
+/// Those who are told of changes.
+#[derive(Default)]
+struct Followers(Vec<Weak<dyn RecordsFollower>>);
+
+impl fmt::Debug for Followers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Followers({})", self.0.len())
+    }
 }
 
 /// Those who know how far directories have got, by the directories' names.
@@ -99,6 +113,7 @@ impl Memory {
             markers: Mutex::default(),
             held: Mutex::default(),
             watched: RwLock::default(),
+            followers: RwLock::default(),
         }
     }
 
@@ -217,6 +232,28 @@ impl Memory {
         self.markers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From here on somebody is told of changes, first of all that there is, until nobody has it any
+    /// more.
+    pub(super) fn follow(&self, follower: &Arc<dyn RecordsFollower>) {
+        let _index = self.index_for_writing();
+        let mut followers = self.followers.write().unwrap_or_else(PoisonError::into_inner);
+        followers.0.retain(|known| known.strong_count() > 0);
+        followers.0.push(Arc::downgrade(follower));
+        drop(followers);
+        for (directory, group) in self.groups() {
+            follower.group(&directory, &group);
+        }
+        for record in self.records.collect(|slot| slot.stored.record.clone()) {
+            follower.record(&record);
+        }
+    }
+
+    /// Tells whoever is to be told.
+    fn tell(&self, what: impl Fn(&dyn RecordsFollower)) {
+        let followers = self.followers.read().unwrap_or_else(PoisonError::into_inner);
+        followers.0.iter().filter_map(Weak::upgrade).for_each(|follower| what(&*follower));
+    }
+
     /// Takes over a record that is on disk, with its mark.
     pub(super) fn install(&self, record: Arc<Record>, mark: Mark) {
         let mut index = self.index_for_writing();
@@ -227,6 +264,7 @@ impl Memory {
         }
         index.insert(&record);
         self.barred.store(index.barred.len(), Ordering::Release);
+        self.tell(|follower| follower.record(&record));
     }
 
     /// Forgets a record that is not on disk any more.
@@ -234,6 +272,7 @@ impl Memory {
         let mut index = self.index_for_writing();
         if let Some(old) = self.records.remove(key) {
             index.remove(&old.stored.record);
+            self.tell(|follower| follower.record_gone(key));
         }
         self.barred.store(index.barred.len(), Ordering::Release);
     }
@@ -242,8 +281,10 @@ impl Memory {
     pub(super) fn install_group(&self, directory: &Arc<str>, group: Arc<Group>) {
         self.groups.upsert(group.id.clone(), |groups| {
             groups.retain(|(name, _)| name != directory);
-            groups.push((directory.clone(), group));
+            groups.push((directory.clone(), group.clone()));
         });
+        // Behind that: whoever begins to follow in between has found it.
+        self.tell(|follower| follower.group(directory, &group));
     }
 
     /// Takes over a switch's value that is on disk; `None` if it was cleared.
@@ -380,6 +421,7 @@ impl Memory {
     /// A group is no longer on disk.
     pub(super) fn remove_group(&self, directory: &str, id: &UpstreamId) {
         self.groups.update(id, |groups| groups.retain(|(name, _)| **name != *directory));
+        self.tell(|follower| follower.group_gone(directory, id));
     }
 
     /// How many users are effectively in a group.

@@ -80,6 +80,7 @@ fn directories_come_and_go_while_sessions_stay() {
     assert!(gateway.log().contains("directory lab added"), "{}", gateway.log());
     assert_eq!(gateway.sign_on(&person("carol"), tree::password("carol")), 0);
     assert_eq!(gateway.user("carol")["directory"], "lab");
+    gateway.comes_to_count("bindgate_sign_ons_total{directory=\"lab\",outcome=\"created\"} 1");
     let directories = gateway.json("/api/v1/directories");
     assert_eq!(directories["items"].as_array().unwrap().len(), 2, "{directories}");
     assert_eq!(bound.code(&pdu::Ask::entry(SUFFIX).body()), 0, "who was bound before is");
@@ -95,6 +96,14 @@ fn directories_come_and_go_while_sessions_stay() {
     assert_eq!(moved.code(&pdu::Ask::entry(PEOPLE).body()), 0, "its directory is gone, it is not");
     assert_eq!(moved.bind(&person("erin"), tree::password("erin")), 0);
     assert_eq!(gateway.user("erin")["directory"], "corp");
+    // Nobody is left who was begun with it: its connections are closed.
+    support::eventually("no connection to the directory that is gone", || {
+        let metrics = gateway.metrics();
+        let name = "bindgate_upstream_connections{directory=\"lab\"";
+        let mut lines = metrics.lines().filter(|line| line.starts_with(name)).peekable();
+        lines.peek()?;
+        lines.all(|line| line.ends_with(" 0")).then_some(())
+    });
     assert_eq!(bound.code(&pdu::Ask::entry(SUFFIX).body()), 0);
     gateway.stop();
 }

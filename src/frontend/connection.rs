@@ -324,7 +324,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// A session begins, with what is in force now.
     pub(super) fn follow_reload(&mut self) {
-        let Some(successor) = self.gateway.successor().cloned() else { return };
+        let Some(successor) = self.gateway.successor() else { return };
         // Its directories are others, also where they have the same place among them.
         self.part();
         self.gateway = successor;

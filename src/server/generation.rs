@@ -244,6 +244,7 @@ fn parts(
     let mut parts = Vec::new();
     for (directory, upstream) in wanted {
         let name = &directory.policy.name;
+        ground.telemetry.add_directory(name);
         let old = before.iter_mut().find(|part| part.policy.name == *name);
         let breaker = match &old {
             Some(part) if part.configured.mass_change == directory.mass_change => {

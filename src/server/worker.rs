@@ -114,7 +114,7 @@ impl Worker {
             };
             let gateway = next.gateway.clone();
             let looks = begin(index, &listen, next);
-            current.swap(gateway.clone()).hand_over_to(gateway);
+            current.swap(gateway).hand_over_to(&current);
             std::mem::replace(&mut reconciling, looks).iter().for_each(AbortHandle::abort);
         }
         let _ = tokio::time::timeout(LAST_BYTES, drain.emptied()).await;

@@ -87,13 +87,13 @@ impl Edit<'_> {
 }
 
 /// A time as the gateway takes it: RFC 3339 as it is, or so long from now (`90m`, `12h`, `30d`).
-fn moment(written: &str) -> Result<String, Failure> {
+pub(super) fn moment(written: &str) -> Result<String, Failure> {
     if written.parse::<jiff::Timestamp>().is_ok() {
         return Ok(written.to_owned());
     }
     let wrong = || {
         let detail = format!(
-            "--until takes a time as RFC 3339 writes it or one from now as 90m, 12h, 30d: {written:?}"
+            "a time is written as RFC 3339 has it, or from now on as 90m, 12h, 30d: {written:?}"
         );
         Failure::new(Exit::Usage, "usage", detail)
     };

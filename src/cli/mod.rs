@@ -14,12 +14,15 @@ mod held;
 mod online;
 mod rehearsal;
 mod shown;
+mod token;
+mod trust;
 mod user;
 mod user_type;
 mod wiring;
 
 pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};
 pub use exit::{Exit, Failure, Format};
+pub use trust::CA_FILE_VARIABLE;
 pub use wiring::Parts;
 
 use crate::server::{Hangup, Signals};

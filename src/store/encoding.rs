@@ -1,11 +1,13 @@
 //! Values as the columns hold them: texts and JSON that anybody's tools can read.
 
 use crate::app::audit::{ACTIONS, CAUSES};
+use crate::app::tokens::{Digest, Role, Token};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{GroupsOutcome, InactiveReason, Provenance, UpstreamId};
 use crate::domain::step::Step;
-use serde_json::{Map, Value};
+use crate::domain::time::Timestamp;
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record's attributes by their local name.
@@ -118,6 +120,34 @@ pub(super) fn outcome_from_text(text: &str) -> Option<GroupsOutcome> {
         None => UnknownReason::from_name(reason),
     }
     .map(GroupsOutcome::Unknown)
+}
+
+/// `{"role": "read", "sha256": "…", …}`; the name stands in the key.
+pub(super) fn token_to_text(token: &Token) -> String {
+    json!({
+        "role": token.role.name(),
+        "sha256": to_hex(&token.digest.0),
+        "created_at": token.created_at.0,
+        "created_by": token.created_by,
+        "expires_at": token.expires_at.map(|at| at.0),
+    })
+    .to_string()
+}
+
+/// The token of such a text; `None` if it is none.
+pub(super) fn token_from_text(name: &str, text: &str) -> Option<Token> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    Some(Token {
+        name: name.to_owned(),
+        role: Role::from_name(value["role"].as_str()?)?,
+        digest: Digest(from_hex(value["sha256"].as_str()?)?.try_into().ok()?),
+        created_at: Timestamp(value["created_at"].as_i64()?),
+        created_by: value["created_by"].as_str()?.to_owned(),
+        expires_at: match &value["expires_at"] {
+            Value::Null => None,
+            at => Some(Timestamp(at.as_i64()?)),
+        },
+    })
 }
 
 /// `on` or `off`.

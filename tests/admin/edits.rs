@@ -57,7 +57,7 @@ fn a_request_that_makes_no_sense_changes_nothing_and_says_why() {
     };
     let pin = |body: &str| put(&gateway, "/users/bob/pins/B", body);
     check(pin("{}"), 422, "bad-request");
-    check(pin("{\"pin\":\"maybe\"}"), 400, "bad-request");
+    check(pin("{\"pin\":\"maybe\"}"), 422, "bad-request");
     check(pin("{\"pin\":\"deny\",\"until\":\"soon\"}"), 400, "bad-request");
     check(pin("{\"pin\":\"deny\",\"colour\":1}"), 422, "bad-request");
     check(put(&gateway, "/users/ann/pins/B", "{\"pin\":\"deny\"}"), 409, "ambiguous");

@@ -4,7 +4,9 @@ use crate::fake::NEW_YEAR;
 use bindgate::app::barrier::Progress;
 use bindgate::app::events::SignOnOutcome;
 use bindgate::app::live::Live;
-use bindgate::app::oversight::{Boxed, CopyState, DirectoryState, Held, Oversight, ServerState};
+use bindgate::app::oversight::{
+    Boxed, CopyState, DirectoryState, Held, Oversight, PoolState, ServerState,
+};
 use bindgate::app::ports::{Coverage, StoreError};
 use bindgate::app::saved::HeldLoss;
 use bindgate::app::sign_on::{Preview, Who};
@@ -59,6 +61,7 @@ impl Oversight for Watched {
                 ("ldap://a:389".to_owned(), ServerState::Up),
                 ("ldap://b:389".to_owned(), ServerState::Down),
             ],
+            pool: PoolState { connections: 3, leased: 2, waiting: 1, most: 9 },
             choice: Some(Ok(choice)),
             copy: Some(CopyState {
                 is_complete: true,
@@ -74,6 +77,7 @@ impl Oversight for Watched {
             name: "lab".into(),
             kind: None,
             servers: vec![("ldap://c:389".to_owned(), ServerState::Untried)],
+            pool: PoolState { connections: 0, leased: 0, waiting: 0, most: 9 },
             choice: Some(Err(UnknownReason::Timeout)),
             copy: None,
             progress: None,

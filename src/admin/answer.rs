@@ -4,6 +4,7 @@ use crate::app::edits::EditError;
 use crate::app::groups::GroupError;
 use crate::app::oversight::DecideError;
 use crate::app::ports::StoreError;
+use crate::app::sessions::EndError;
 use crate::app::switches::SetError;
 use crate::app::tokens::{Role, TokenFault};
 use crate::domain::observation::UnknownReason;
@@ -138,6 +139,15 @@ impl From<TokenFault> for Refusal {
             TokenFault::BadName | TokenFault::Past => Self::BadRequest(detail),
             TokenFault::Exists(_) | TokenFault::TooMany(_) => Self::Conflict(detail),
             TokenFault::NotFound(_) => Self::NotFound(detail),
+        }
+    }
+}
+
+impl From<EndError> for Refusal {
+    fn from(error: EndError) -> Self {
+        match error {
+            EndError::NotFound(_) => Self::NotFound(error.to_string()),
+            EndError::Store(error) => Self::Store(error),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::app::groups::{self, Listed};
 use crate::app::live::Live;
 use crate::app::oversight::Decisions;
 use crate::app::ports::{Catalogue, Clock, Events, Stored};
+use crate::app::sessions::Sessions;
 use crate::app::switches::{self, Switches};
 use crate::app::tokens::Tokens;
 use crate::domain::policy::{DirectoryPolicy, Switch, UserType};
@@ -44,6 +45,7 @@ pub(super) struct Desk<N: Needs> {
     pub(super) switches: Switches<N::Catalogue, N::Clock, N::Events>,
     pub(super) decisions: Decisions<N::Catalogue, N::Clock, N::Events>,
     pub(super) tokens: Tokens<N::Catalogue, N::Clock, N::Events>,
+    pub(super) sessions: Arc<dyn Sessions>,
     pub(super) read_policies: ReadPolicies,
     /// What describes the operations.
     pub(super) document: serde_json::Value,

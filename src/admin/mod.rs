@@ -21,6 +21,7 @@ mod rehearsal;
 mod schema;
 mod server;
 mod serving;
+mod sessions;
 mod table;
 mod token;
 mod tokens;

@@ -11,11 +11,14 @@ use super::serving::{self, Tls};
 use super::table::{Operation, Table};
 use super::token::FirstToken;
 use super::{Limits, schema};
-use super::{audit, directories, edits, foresight, groups, held, tokens, user_types, users};
+use super::{
+    audit, directories, edits, foresight, groups, held, sessions, tokens, user_types, users,
+};
 use crate::app::events::Event;
 use crate::app::live::Live;
 use crate::app::oversight::{Decisions, Oversight};
 use crate::app::ports::{Catalogue, Clock, Events};
+use crate::app::sessions::Sessions;
 use crate::app::switches::Switches;
 use crate::app::tokens::Tokens;
 use crate::domain::policy::DirectoryPolicy;
@@ -45,6 +48,8 @@ pub struct State<C, K, E> {
     pub oversight: Arc<dyn Oversight>,
     /// The directories, asked about one user or group.
     pub live: Arc<dyn Live>,
+    /// Who is connected.
+    pub sessions: Arc<dyn Sessions>,
     /// Reads the text of a configuration that is not in force.
     pub read_policies: ReadPolicies,
     /// Asks all parts for their state.
@@ -100,6 +105,7 @@ fn table<N: Needs>() -> Table<N> {
     audit::operations(&mut table);
     directories::operations(&mut table);
     rehearsal::operations(&mut table);
+    sessions::operations(&mut table);
     tokens::operations(&mut table);
     schema::operations(&mut table);
     table
@@ -170,7 +176,8 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
     limits: Limits,
     document: serde_json::Value,
 ) -> Desk<(C, K, E)> {
-    let State { catalogue, clock, events, directories, oversight, live, read_policies, .. } = state;
+    let State { catalogue, clock, events, directories, oversight, live, .. } = state;
+    let (sessions, read_policies) = (state.sessions, state.read_policies);
     let parts = || (catalogue.clone(), clock.clone(), events.clone());
     let (records, time, told) = parts();
     let switches = Switches::new(records, time, told, directories.clone());
@@ -186,6 +193,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
         switches,
         decisions,
         tokens,
+        sessions,
         read_policies,
         document,
     }

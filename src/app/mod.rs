@@ -21,6 +21,7 @@ pub mod reconcile;
 pub mod rehearsal;
 pub mod saved;
 pub mod serving;
+pub mod sessions;
 pub mod sign_on;
 pub mod switches;
 pub mod throttle;

@@ -8,6 +8,7 @@ mod admin;
 mod directory;
 mod files;
 mod groups;
+mod key;
 mod keys;
 mod mask;
 mod problem;

@@ -86,6 +86,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             id: self.id,
             peer: self.peer,
             permits: self.permits,
+            present: self.present,
             start_tls: StartTls::On,
             passwords: Passwords::Welcome,
             external: None,

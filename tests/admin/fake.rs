@@ -379,6 +379,7 @@ impl Gateway {
             directories: vec![directory("corp", corp), directory("lab", lab)],
             oversight: watched.clone(),
             live: watched.clone(),
+            sessions: watched.clone(),
             read_policies: Arc::new(|_| Err("it is wrong".to_owned())),
             readiness: Arc::new(move || vec![part(&store)]),
             render_metrics: Arc::new(move || telemetry.render()),

@@ -73,6 +73,7 @@ impl Running {
             directories: policies,
             oversight,
             live,
+            sessions: Arc::new(self.drain.sessions().clone()),
             read_policies: Arc::new(read_policies),
             readiness: Arc::new(move || readiness(&store, &names, &upstreams, &drain)),
             render_metrics: Arc::new(move || metrics.render()),

@@ -5,11 +5,12 @@ CARGO ?= cargo
 # Tests that run longer when BINDGATE_SOAK is set, and print how far they are.
 SOAKED = conversations crash differential domain freshness group_graph histories leases hostile pressure fuzz
 
-.PHONY: help test test-directories soak bench bench-full bench-groups instructions lint fmt demo certs reference
+.PHONY: help test test-directories test-clients soak bench bench-full bench-groups instructions lint fmt demo certs reference
 
 help:
 	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
 	@echo 'make test-directories  those on real directories of each kind alone (as root)'
+	@echo 'make test-clients  those with programs that ask a directory who may log in (as root)'
 	@echo 'make soak          long tests with their full counts (SOAKED="fuzz" for some of them)'
 	@echo 'make bench         install haproxy and run the bench of binds (a minute)'
 	@echo 'make bench-full    build lloadd too, and run every bench (a quarter of an hour)'
@@ -28,6 +29,10 @@ test:
 test-directories:
 	scripts/install-test-needs
 	$(CARGO) test --locked --test directories
+
+test-clients:
+	scripts/install-test-needs
+	$(CARGO) test --locked --test real_clients
 
 soak:
 	scripts/install-test-needs

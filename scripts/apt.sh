@@ -3,10 +3,11 @@
 # Servers are found in sbin, which is not on every user's path.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
-# is_there WHAT  says whether a command is on the path, or a file (a path from the root) exists.
+# is_there WHAT  says whether a command is on the path, or a file (a path from the root, which may be
+# a pattern) exists.
 is_there() {
     case "$1" in
-        /*) [ -e "$1" ] ;;
+        /*) compgen -G "$1" >/dev/null ;;
         *) command -v "$1" >/dev/null 2>&1 ;;
     esac
 }
@@ -48,6 +49,49 @@ install_packages() {
         fi
     done
     echo "installed: ${missing[*]}"
+}
+
+# unpack_packages FOR FOLDER PACKAGE...  has the files of Debian packages in a folder, without installing
+# them: none of them becomes part of the system.
+unpack_packages() {
+    local purpose="$1" folder="$2" whole
+    shift 2
+    if [ "$(cat "$folder/.unpacked" 2>/dev/null)" = "$*" ]; then
+        echo "what $purpose unpack is there"
+        return 0
+    fi
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "$purpose need the files of Debian's packages $* below $folder" >&2
+        exit 69
+    fi
+    echo "unpacking for $purpose: $*"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    whole="$(mktemp -d)"
+    if ! download_packages "$whole" "$@"; then
+        # Lists that are old lead to files that are no longer there.
+        apt-get update -q >/dev/null 2>&1 || sudo -n apt-get update -q >/dev/null 2>&1 || true
+        if ! download_packages "$whole" "$@"; then
+            tail -n 30 "$whole/log" >&2
+            echo "failed: apt-get download $*" >&2
+            rm -rf "$whole"
+            exit 69
+        fi
+    fi
+    for package in "$whole"/*.deb; do
+        dpkg-deb --extract "$package" "$folder"
+    done
+    if [ -d "$folder/lib" ]; then
+        cp -a "$folder/lib/." "$folder/usr/lib/"
+        rm -rf "$folder/lib"
+    fi
+    rm -rf "$whole"
+    echo "$*" >"$folder/.unpacked"
+}
+
+# download_packages FOLDER PACKAGE...  writes the packages into a folder, and what was said to its `log`.
+download_packages() {
+    (cd "$1" && shift && apt-get -o Acquire::Retries=3 download -q "$@" >log 2>&1)
 }
 
 # Says what to do by hand, and ends with 69 (could not start).

@@ -362,12 +362,6 @@ fn unknown_keys_and_sections_are_refused_with_what_is_known() {
 }
 
 #[test]
-fn keys_of_later_versions_are_refused_by_name() {
-    let words = ["is not available in this version"];
-    check("[[directory]]", "[[view]]\nname = \"x\"\n[[directory]]", "view", &words);
-}
-
-#[test]
 fn values_of_the_wrong_kind_or_beyond_their_limits_are_refused() {
     check_line("listen", "max_clients = \"many\"", "\"many\"", &["a whole number", "1000000"]);
     check_line("listen", "max_clients = 0", "0", &["1 to 1000000"]);

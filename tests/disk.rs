@@ -139,23 +139,71 @@ fn s10_8_with_a_store_that_turns_read_only_binds_are_answered_and_it_recovers() 
     check_without_a_disk(EROFS);
 }
 
+/// How the gateway ended before its disk could not be written any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It was stopped: everything is in one file.
+    Stopped,
+    /// It was killed: a part is in the log beside the file.
+    Killed,
+}
+
+#[test]
+fn s10_8_a_store_that_is_read_only_from_the_start_is_read_and_written_once_it_can_be() {
+    check_read_only_from_the_start(End::Stopped);
+}
+
+#[test]
+fn s10_8_a_killed_gateways_store_that_is_read_only_from_the_start_is_read_too() {
+    check_read_only_from_the_start(End::Killed);
+}
+
+#[track_caller]
+fn check_read_only_from_the_start(end: End) {
+    let mut stage = Stage::new();
+    for user in [0, 1] {
+        assert_eq!(stage.sign_on(user), 0);
+    }
+    stage.gateway.command(&["user", "disable", &extra_uid(1)]).expect_code(0);
+    match end {
+        End::Stopped => stage.gateway.stop(),
+        End::Killed => stage.gateway.kill(),
+    }
+    let mark = stage.control.with_extension("read-only");
+    std::fs::write(&mark, "").expect("it is ours");
+    let is_read_only = mark.display().to_string();
+    stage.gateway.restart_unready(|settings| settings.preload("DISK_READONLY", is_read_only));
+    assert_eq!(stage.sign_on(0), 0, "the answer is the directory's");
+    assert_eq!(stage.sign_on(1), 49, "who is shut out stays so");
+    assert_eq!(stage.sign_on(2), 0);
+    assert!(stage.gateway.knows(&extra_uid(0)) && !stage.gateway.knows(&extra_uid(2)));
+    stage.gateway.comes_to_count("bindgate_sign_on_unknown_total{reason=\"store\"} 1");
+    std::fs::remove_file(&mark).expect("it is there");
+    assert_eq!(stage.sign_on(2), 0);
+    eventually("it is ready again", || (stage.readiness() == 200).then_some(()));
+    stage.gateway.kill();
+    stage.gateway.restart(|_| {});
+    let all = (0..3).all(|user| stage.gateway.knows(&extra_uid(user)));
+    assert!(all, "what it wrote after that is on disk");
+}
+
 /// Without its records a gateway does not know who is shut out: it does not begin to serve.
 #[test]
-fn s10_8_with_a_store_that_is_read_only_from_the_start_it_says_so_and_does_not_serve() {
+fn s10_8_without_a_store_and_nowhere_to_make_one_it_says_so_and_does_not_serve() {
     let mut stage = Stage::new();
-    assert_eq!(stage.sign_on(0), 0);
     stage.gateway.stop();
-    let read_only = |settings: &mut support::settings::Settings| {
-        settings.preload("DISK_READONLY", "1".to_owned());
-    };
-    let said = stage.gateway.fails_to_start(read_only);
+    let store = stage.gateway.store();
+    for file in std::fs::read_dir(&store).expect("the store is a folder").flatten() {
+        std::fs::remove_file(file.path()).expect("it is ours");
+    }
+    let mark = stage.control.with_extension("read-only");
+    std::fs::write(&mark, "").expect("it is ours");
+    let is_read_only = mark.display().to_string();
+    let said =
+        stage.gateway.fails_to_start(|settings| settings.preload("DISK_READONLY", is_read_only));
     assert_eq!(said.code, 69, "{}", said.err);
-    let folder = stage.gateway.store().display().to_string();
+    let folder = store.display().to_string();
     assert!(said.err.contains(&folder) && said.err.contains("Read-only"), "{}", said.err);
-    stage
-        .gateway
-        .restart(|settings| settings.environment.retain(|(name, _)| *name != "DISK_READONLY"));
-    assert!(stage.gateway.knows(&extra_uid(0)));
 }
 
 #[track_caller]

@@ -26,6 +26,8 @@ mod identity;
 #[path = "domain/lifecycle.rs"]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod lifecycle;
+#[path = "domain/linking.rs"]
+mod linking;
 #[path = "domain/mass_change.rs"]
 mod mass_change;
 #[path = "domain/membership.rs"]

@@ -11,6 +11,8 @@ mod support;
 mod audit;
 #[path = "switch/foresight.rs"]
 mod foresight;
+#[path = "switch/linking.rs"]
+mod linking;
 #[path = "switch/local.rs"]
 mod local;
 

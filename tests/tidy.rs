@@ -318,6 +318,22 @@ fn links_are_found_where_they_are_links() {
 }
 
 #[test]
+fn the_page_of_clients_shows_the_configurations_that_the_tests_use() {
+    let page = fs::read_to_string(root().join("docs/clients.md")).unwrap();
+    let used: BTreeSet<String> = repository::files()
+        .into_iter()
+        .filter(|path| path.starts_with(root().join("tests/real_clients")))
+        .filter(|path| path.extension().is_none_or(|ending| ending != "rs"))
+        .filter(|path| path.file_name().is_none_or(|name| name != "site.py"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let shown: BTreeSet<String> = repository::fenced(&page).into_iter().collect();
+    assert!(used.len() > 4, "the configurations were not found");
+    assert_eq!(shown, used);
+    assert_eq!(repository::fenced("a\n```x\nb\n\n c\n```\nd\n```\n```\n"), ["b\n\n c\n", ""]);
+}
+
+#[test]
 fn no_private_key_is_in_the_repository() {
     let mut found = Vec::new();
     for path in repository::files() {

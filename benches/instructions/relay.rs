@@ -16,6 +16,7 @@ use bindgate::app::sign_on::{self, SignOns, SyncMode};
 use bindgate::domain::policy::DirectoryPolicy;
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
+use bindgate::domain::view::Views;
 use bindgate::frontend::{Confidentiality, Config, Drain, serve_client};
 use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
 use bindgate::proto::op::Operation;
@@ -128,6 +129,7 @@ impl AsyncWrite for Client<'_> {
 pub(crate) fn config() -> Config {
     Config {
         bind_only: false,
+        views: Views::default(),
         ldap: Vec::new(),
         ldaps: Vec::new(),
         tls: None,

@@ -15,6 +15,7 @@ mod health;
 mod held;
 mod json;
 mod limited;
+mod linking;
 mod rates;
 mod reference;
 mod rehearsal;

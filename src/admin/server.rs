@@ -12,7 +12,8 @@ use super::table::{Operation, Table};
 use super::token::FirstToken;
 use super::{Limits, schema};
 use super::{
-    audit, directories, edits, foresight, groups, held, sessions, tokens, user_types, users,
+    audit, directories, edits, foresight, groups, held, linking, sessions, tokens, user_types,
+    users,
 };
 use crate::app::events::Event;
 use crate::app::live::Live;
@@ -98,6 +99,7 @@ fn table<N: Needs>() -> Table<N> {
     let mut table = Table::new();
     users::operations(&mut table);
     edits::operations(&mut table);
+    linking::operations(&mut table);
     foresight::operations(&mut table);
     groups::operations(&mut table);
     user_types::operations(&mut table);

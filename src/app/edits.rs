@@ -15,7 +15,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 /// How often an edit that met a newer record is made anew.
-const MAX_RETRIES: usize = 8;
+pub(super) const MAX_RETRIES: usize = 8;
 /// How many records are gone through at once for memberships that have ended.
 const ENDED_AT_ONCE: usize = 256;
 
@@ -295,7 +295,7 @@ fn own_route(group: &Group) -> Route {
     Route { path: vec![group.id.clone()], direct: true }
 }
 
-fn commit(stored: &Stored, changes: Vec<Change>, row: AuditEntry) -> Commit {
+pub(super) fn commit(stored: &Stored, changes: Vec<Change>, row: AuditEntry) -> Commit {
     let detail: Vec<String> = changes.iter().map(Change::to_string).collect();
     let audit = row
         .about(&stored.record.key)

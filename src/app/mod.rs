@@ -11,6 +11,7 @@ pub mod forecast;
 pub mod gateway;
 pub mod groups;
 pub mod kind;
+pub mod linking;
 pub mod listing;
 pub mod live;
 pub mod observe;

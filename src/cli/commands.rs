@@ -193,6 +193,18 @@ pub(super) enum UserCommand {
     Enable(User),
     /// Look at a user in the directory now, and bring the record up to date
     Sync(User),
+    /// Say that a user's record and another are of one person: what an admin gave the first goes to the
+    /// other, and the first is deleted
+    Link {
+        #[command(flatten)]
+        user: User,
+        /// The record that stays: a name, TYPE/NAME, dn:DN, id:UPSTREAM-ID or rec:RECORD-ID
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        to: String,
+        /// Let go what was said of groups that the other directory does not have
+        #[arg(long)]
+        drop_unmatched: bool,
+    },
     /// Erase a user's record, and from the audit whom rows were about
     Forget(User),
 }
@@ -225,6 +237,7 @@ impl UserCommand {
             | Self::Enable(user)
             | Self::Sync(user)
             | Self::Forget(user)
+            | Self::Link { user, .. }
             | Self::Explain { user, .. }
             | Self::Name { user, .. }
             | Self::Set { user, .. } => user.output,
@@ -435,6 +448,9 @@ fn ask_of_user(client: &Client, command: &UserCommand, format: Format) -> Result
         UserCommand::Preview(user) => return foresight::preview(client, &user.user, format),
         UserCommand::Explain { user, group } => {
             return foresight::explain(client, &user.user, group.as_deref(), format);
+        }
+        UserCommand::Link { user, to, drop_unmatched } => {
+            return edit::link(client, &user.user, to, *drop_unmatched, format);
         }
         UserCommand::Pin { of, pin, until } => {
             let edit = Edit::Pin { group: &of.group, pin: *pin, until: until.as_deref() };

@@ -127,6 +127,29 @@ pub(super) fn make(
     })
 }
 
+/// Links a user's record to another and tells what came of it.
+pub(super) fn link(
+    client: &Client,
+    user: &str,
+    to: &str,
+    drop_unmatched: bool,
+    format: Format,
+) -> Result<String, Failure> {
+    let at = format!("/api/v1/users/{}/link", segment(user));
+    let answer = client.post(&at, &json!({ "to": to, "drop_unmatched": drop_unmatched }))?;
+    if format == Format::Json {
+        return Ok(pretty(&answer));
+    }
+    let (name, directory) = (text(&answer["user"]["name"]), text(&answer["user"]["directory"]));
+    let mut out = format!("{} is {name} in {directory} now", text(&user.into()));
+    let dropped = answer["dropped"].as_array().map_or(&[][..], Vec::as_slice);
+    if !dropped.is_empty() {
+        let names: Vec<String> = dropped.iter().map(text).collect();
+        out += &format!("; not taken over: {}", names.join(", "));
+    }
+    Ok(out + "\n")
+}
+
 fn told(user: &str, edit: &Edit<'_>, answer: &Value) -> String {
     let name = match answer["user"]["name"].as_str() {
         Some(_) => text(&answer["user"]["name"]),

@@ -12,6 +12,7 @@ const NETWORK: &str =
     "an IP address or a network, \"192.0.2.7\", \"10.0.0.0/8\" or \"2001:db8::/32\"";
 const FILTER: &str = "a search filter (RFC 4515)";
 const PATTERN: &str = "a group's id, DN or name in any case; `*` stands for any text, and /…/ is a regular expression";
+const FLATTEN: &str = "one of: direct, ancestors, depth:N, leaf, mapped";
 const REGEX: &str = "a regular expression";
 const TEMPLATE: &str = "text with $1, ${1} or ${name} for the pattern's groups";
 const NAME: &str = "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
@@ -49,6 +50,17 @@ pub const SECTIONS: &[SectionInfo] = &[
         "throttle",
         "What happens to a source, an IPv4 address or a /64 network of IPv6, that keeps failing: most\n\
          of its binds have a wrong password, and there are many of them.",
+    ),
+    often(
+        "view",
+        "What one client application may do and is shown. Of several that fit, the one with bind_dns\n\
+         counts, then the one with addresses, then the one with listeners, then the one without match;\n\
+         of two alike the first.",
+    ),
+    once(
+        "view.match",
+        "Whom the view is for: all that is given here has to be so. A view with bind_dns counts from\n\
+         the bind on; before it, the connection has the one of its listener or address.",
     ),
     often("directory", "One directory behind the gateway. There may be several; at least one."),
     once(
@@ -261,6 +273,28 @@ pub const KEYS: &[Key] = &[
     key("throttle", "max_tracked_sources", Count(1, 10_000_000), Default("65536"),
         "The most sources with failed binds that are remembered."),
 
+    key("view", "name", Text(NAME), Required("\"portal\""),
+        "The view's name, unique in this file."),
+    key("view", "flatten", Text(FLATTEN), Optional("\"direct\""),
+        "How groups are flattened for these clients; without it as [directory.groups] says."),
+    key("view", "inactive", Choice(&["show", "hide"]), Optional("\"hide\""),
+        "Whether these clients' searches show inactive users; without it as [directory.serve] says."),
+    key("view", "visible_to", Text("\"bound\", \"anyone\", or a list of names that clients are bound as"), Default("\"bound\""),
+        "Who sees what the gateway adds to entries, and may ask for it in filters and compares; others see what the directory gives."),
+    key("view", "writes", Choice(&["allow", "deny"]), Default("\"allow\""),
+        "Whether these clients may write, as far as the directory lets them; \"deny\" refuses every extended operation too but Who Am I, StartTLS and Cancel."),
+    key("view", "operations", List("one of: bind, search, compare, add, modify, delete, modify-dn, password-modify, extended"), Optional("[\"bind\", \"search\", \"compare\"]"),
+        "What is served; without it everything. Unbind, abandon, Cancel, StartTLS and Who Am I always are."),
+    key("view", "bind_only", Flag, Default("false"),
+        "Whether these clients do nothing but bind, as with `bind_only` of [listen]."),
+
+    key("view.match", "listeners", List(ADDRESS), Default("[]"),
+        "The addresses that clients connect to, as they stand in [listen]; [] is any."),
+    key("view.match", "addresses", List(NETWORK), Default("[]"),
+        "Where clients come from, behind a balancer where that says it; [] is anywhere."),
+    key("view.match", "bind_dns", List(DN), Default("[]"),
+        "The names that clients are bound as; [] is anybody, and who is not bound."),
+
     key("directory", "name", Text(NAME), Required("\"corp\""),
         "The directory's name, unique in this file; records are kept under it."),
     key("directory", "urls", List("ldap://HOST[:PORT] or ldaps://HOST[:PORT]"), Required("[\"ldap://127.0.0.1:3891\"]"),
@@ -356,7 +390,7 @@ pub const KEYS: &[Key] = &[
         "The most names in the replica: of groups, of users, and of members that are neither; with more there is none."),
     key("directory.groups", "max_replica_pause", Duration(SECOND, DAY), Default("\"1m\""),
         "The longest wait before the replica is tried again after it was lost; the first is 100 ms, and each is twice the one before."),
-    key("directory.groups", "flatten", Text("one of: direct, ancestors, depth:N, leaf, mapped"), Default("\"ancestors\""),
+    key("directory.groups", "flatten", Text(FLATTEN), Default("\"ancestors\""),
         "Which groups of a user are shown to those who read them."),
     key("directory.groups", "max_depth", Count(1, 1000), Default("32"),
         "The most levels that are followed; groups that lie deeper make the user's groups unknown."),
@@ -389,6 +423,8 @@ pub const KEYS: &[Key] = &[
         "Whether users and groups bear all their groups, nested ones too, as memberOf, and filters and compares see them."),
     key("directory.serve", "member_of_usage", Choice(&["operational", "user"]), Default("\"operational\""),
         "How memberOf is asked for without its name: by `+`, as on OpenLDAP, or by `*`, as on Active Directory and 389 Directory Server."),
+    key("directory.serve", "inactive", Choice(&["show", "hide"]), Default("\"show\""),
+        "Whether searches and compares show users whose records are inactive (in no groups), or are answered as if those were not there."),
     key("directory.serve", "max_filter_members", Count(1, 1_000_000), Default("25000"),
         "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search lasts."),
     key("directory.serve", "member", Flag, Default("false"),
@@ -459,7 +495,7 @@ const fn attribute(name: &'static str, upstream: &'static str, purpose: &'static
 
 /// Keys that have their name already and do nothing yet: writing one is an error, so that nobody
 /// relies on a switch that is not there.
-pub(super) const NOT_YET: &[(&str, &str)] = &[("", "view")];
+pub(super) const NOT_YET: &[(&str, &str)] = &[];
 
 /// Words of a choice that have their name already and do nothing yet.
 pub(super) const WORDS_NOT_YET: &[(&str, &str, &[&str])] = &[];
@@ -514,7 +550,17 @@ mod tests {
     fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
         assert_eq!(
             allowed(""),
-            ["listen", "store", "admin", "log", "sign_on", "reconcile", "throttle", "directory"]
+            [
+                "listen",
+                "store",
+                "admin",
+                "log",
+                "sign_on",
+                "reconcile",
+                "throttle",
+                "view",
+                "directory"
+            ]
         );
         assert_eq!(allowed("directory.tls"), ["ca", "start_tls", "server_name"]);
         assert!(allowed("listen").contains(&"tls"));

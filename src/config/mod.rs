@@ -20,6 +20,7 @@ mod serve;
 mod suggest;
 mod user_type;
 mod value;
+mod view;
 
 pub use keys::{KEYS, Key, Kind, Occurs, Presence, SECTIONS, SectionInfo};
 pub use problem::{Paint, Problem, Problems, Severity};
@@ -28,6 +29,7 @@ pub use reference::reference;
 use crate::domain::kind;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::relay::RelayPolicy;
+use crate::frontend;
 use reader::{FileUse, Reader, Syntax};
 use relay::Here;
 use std::collections::BTreeSet;
@@ -178,6 +180,9 @@ fn read(text: &str, file_name: &str) -> Outcome {
     let (document, mut reader) = open(text, file_name);
     let root = reader.root(document.get_ref());
     let listen = sections::listen(&mut reader, &root);
+    let addresses = listen.as_ref().map(frontend::Config::addresses);
+    let views = view::views(&mut reader, &root, addresses.as_deref());
+    let listen = listen.zip(views).map(|(listen, views)| frontend::Config { views, ..listen });
     let store = sections::store(&mut reader, &root, folder_of(file_name));
     let admin = admin::admin(&mut reader, &root);
     let log = sections::log(&mut reader, &root);

@@ -6,6 +6,7 @@ use super::value::{self, Mistake};
 use crate::app::reconcile;
 use crate::app::sign_on::{self, SyncMode};
 use crate::app::throttle;
+use crate::domain::view::Views;
 use crate::domain::vouching;
 use crate::frontend::{ClientCertificate, Confidentiality, TlsVersion};
 use crate::telemetry::{LogFormat, LogLevel};
@@ -58,6 +59,7 @@ pub(super) fn listen<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<front
         ldaps,
         public_url,
         bind_only: bind_only?,
+        views: Views::default(),
         proxy_protocol: plain(proxy_protocol?),
         tls,
         confidentiality: confidentiality?,

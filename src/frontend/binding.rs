@@ -240,7 +240,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             upstream.standing = Standing::Stranger;
             upstream.link().set_recallable(false);
         }
-        if current == Some(directory) && !self.config.bind_only {
+        if current == Some(directory) && !self.will_only_bind(name) {
             self.send_bind(self.heard_at);
         } else {
             self.reach(directory, current);
@@ -250,7 +250,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Sends the bind on the connection that is there, if that one leads to its directory, or on one
     /// for binds alone, where sessions do nothing else; or asks for one.
     fn reach(&mut self, directory: usize, current: Option<usize>) {
-        if self.config.bind_only && self.bind_fast(directory) {
+        if self.will_only_bind(self.session.name()) && self.bind_fast(directory) {
             return;
         }
         if current == Some(directory) {
@@ -377,7 +377,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                     self.binding.stage = Stage::AwaitsLink;
                     let directory = self.binding.directory;
                     // Without parting: the place of its turn would go with it.
-                    if !(self.config.bind_only && self.bind_fast(directory)) {
+                    let only_binds = self.will_only_bind(self.session.name());
+                    if !(only_binds && self.bind_fast(directory)) {
                         self.lease(directory, Purpose::Bind);
                     }
                 }
@@ -522,6 +523,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
         self.present.is(self.session.name());
+        self.settle_view();
         self.binding.stage = match self.binding.place.take() {
             Some(_) if !code.is_success() => Stage::Failed,
             _ => Stage::None,

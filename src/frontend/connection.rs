@@ -25,6 +25,7 @@ use crate::app::ports::{Events, Leased, Link, LinkError, Links, Ports, Purpose};
 use crate::domain::channel::{Passwords, StartTls};
 use crate::domain::session::{Refusal, Session};
 use crate::domain::transaction::Updates;
+use crate::domain::view::{Origin, View};
 use crate::proto::result::LdapResult;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -86,6 +87,10 @@ struct Quiet {
 pub(super) struct Connection<P: Ports, S> {
     pub(super) id: ConnectionId,
     pub(super) peer: SocketAddr,
+    /// The address that it came to, as it is configured.
+    pub(super) listener: Option<SocketAddr>,
+    /// The client application that it is taken for, if any.
+    pub(super) view: Option<Arc<View>>,
     pub(super) gateway: Arc<Gateway<P>>,
     pub(super) config: Arc<Config>,
     pub(super) session: Session,
@@ -148,6 +153,7 @@ pub(super) struct Connection<P: Ports, S> {
 pub(super) struct Admission {
     pub(super) id: ConnectionId,
     pub(super) peer: SocketAddr,
+    pub(super) listener: Option<SocketAddr>,
     pub(super) permits: (ClientPermit, Counted),
     pub(super) present: Present,
     pub(super) start_tls: StartTls,
@@ -166,9 +172,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         drain: Drain,
     ) -> Self {
         let now = Instant::now();
+        let origin = Origin { listener: admission.listener, address: admission.peer.ip() };
         Self {
             id: admission.id,
             peer: admission.peer,
+            listener: admission.listener,
+            view: config.views.of(&origin, None).cloned(),
             gateway,
             config,
             session: Session::Anonymous,

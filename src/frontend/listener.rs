@@ -56,7 +56,8 @@ enum Speech {
 
 /// The bound addresses of one worker, not yet accepting.
 pub struct Listeners {
-    sockets: Vec<(std::net::TcpListener, Speech)>,
+    /// Each with how it speaks, and the address as it is configured.
+    sockets: Vec<(std::net::TcpListener, Speech, SocketAddr)>,
     tls: Option<Tls>,
 }
 
@@ -69,14 +70,14 @@ impl Listeners {
         let secure = secure.map(|address| (*address, Speech::Tls));
         let mut all: Vec<Self> =
             (0..workers).map(|_| Self { sockets: Vec::new(), tls: tls.clone() }).collect();
-        for (address, speech) in plain.chain(secure) {
-            let mut address = address;
+        for (configured, speech) in plain.chain(secure) {
+            let mut address = configured;
             for (index, worker) in all.iter_mut().enumerate() {
                 let claim = if index == 0 { Claim::First } else { Claim::Shared };
                 let socket =
                     bind(address, claim).map_err(|source| ListenError::Bind { address, source })?;
                 address = socket.local_addr().unwrap_or(address);
-                worker.sockets.push((socket, speech));
+                worker.sockets.push((socket, speech, configured));
             }
         }
         Ok(all)
@@ -84,7 +85,7 @@ impl Listeners {
 
     /// The addresses that were bound, in the order plain, then LDAPS.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets.iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect()
+        self.sockets.iter().filter_map(|(socket, ..)| socket.local_addr().ok()).collect()
     }
 
     /// What clients shake hands with, if there is TLS at all.
@@ -100,7 +101,7 @@ impl Listeners {
         config: Arc<Config>,
         drain: Drain,
     ) -> Result<(), ListenError> {
-        for (socket, speech) in self.sockets {
+        for (socket, speech, configured) in self.sockets {
             let address = socket.local_addr().unwrap_or_else(|_| ([0, 0, 0, 0], 0).into());
             let listener = TcpListener::from_std(socket)
                 .map_err(|source| ListenError::Bind { address, source })?;
@@ -109,6 +110,7 @@ impl Listeners {
                 config: config.clone(),
                 drain: drain.clone(),
                 speech,
+                address: configured,
                 tls: self.tls.clone(),
             };
             tokio::spawn(Arc::new(door).keep(listener));
@@ -143,6 +145,8 @@ struct Door<P: Ports> {
     config: Arc<Config>,
     drain: Drain,
     speech: Speech,
+    /// As it is configured.
+    address: SocketAddr,
     tls: Option<Tls>,
 }
 
@@ -209,6 +213,7 @@ impl<P: Ports> Door<P> {
         let admission = Admission {
             id,
             peer,
+            listener: Some(self.address),
             permits,
             present: self.drain.sessions().enter(id, peer),
             start_tls: match (self.speech, &self.tls) {
@@ -313,6 +318,7 @@ pub async fn serve_client<P: Ports>(
         let admission = Admission {
             id,
             peer,
+            listener: None,
             permits,
             present: drain.sessions().enter(id, peer),
             start_tls: StartTls::NotOffered,

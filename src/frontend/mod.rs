@@ -26,6 +26,7 @@ mod tls;
 mod transactions;
 mod upgrade;
 mod upstream;
+mod view;
 
 pub use crate::app::events::TlsVersion;
 pub use drain::{Drain, Phase};
@@ -34,6 +35,7 @@ pub use sessions::Sessions;
 pub use tls::{Reloaded, Tls, TlsError};
 
 use crate::domain::source::Network;
+use crate::domain::view::Views;
 use crate::domain::vouching;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -93,6 +95,8 @@ pub struct Config {
     pub proxy_protocol: Vec<Network>,
     /// Whether clients do nothing but bind (`bind_only`).
     pub bind_only: bool,
+    /// What some clients may do and are shown: the sections `[[view]]`.
+    pub views: Views,
     /// How TLS is served.
     pub tls: Option<TlsConfig>,
     /// How clients reach this gateway, without a slash at the end (`public_url`); `None` if that is
@@ -142,4 +146,16 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How many worker threads serve clients; 0 is one a core (`workers`).
     pub workers: usize,
+}
+
+impl Config {
+    /// All addresses that clients connect to, as they are configured.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.ldap.iter().chain(&self.ldaps).copied().collect()
+    }
+
+    /// Whether some clients do nothing but bind.
+    pub fn has_bind_only(&self) -> bool {
+        self.bind_only || self.views.all().iter().any(|view| view.bind_only)
+    }
 }

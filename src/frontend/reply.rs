@@ -149,10 +149,6 @@ pub(super) fn no_link(error: LinkError) -> Refusal {
     }
 }
 
-/// More than a bind, where clients do nothing else.
-pub(super) const ONLY_BINDS: Refusal =
-    Refusal::new(ResultCode::UNWILLING_TO_PERFORM, "nothing but binds is served here");
-
 /// As many sessions that were bound by certificate have a connection of their own as may have one.
 pub(super) const TOO_MANY_APART: Refusal = Refusal::new(
     ResultCode::BUSY,
@@ -167,3 +163,6 @@ pub(super) const NOT_BY_PROXY: Refusal = Refusal::new(
 
 /// A client that was silent for too long.
 pub(super) const IDLE: Refusal = Refusal::new(ResultCode::UNAVAILABLE, "idle for too long");
+
+/// An entry that is hidden from the client, as if it were not there.
+pub(super) const NOT_THERE: Refusal = Refusal::new(ResultCode::NO_SUCH_OBJECT, "");

@@ -95,10 +95,21 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         let (session, action) = session.receive(&request, around);
         self.session = session;
+        if request.operation == Operation::BindRequest {
+            self.settle_view();
+        }
         self.act(&request, action)
     }
 
     fn act(&mut self, request: &Envelope<'_>, action: Action<'_>) -> Taken {
+        let is_bind = matches!(action, Action::Bind { .. } | Action::BindExternal(_));
+        let action = match self.view_refuses_binds().filter(|_| is_bind) {
+            Some(refusal) => {
+                self.session = Session::Anonymous;
+                Action::Answer(refusal)
+            }
+            None => action,
+        };
         match action {
             Action::Hold => return Taken::Later,
             Action::Stall => {
@@ -168,8 +179,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn relay(&mut self, request: &Envelope<'_>) -> Taken {
-        if self.config.bind_only {
-            self.refuse(request, reply::ONLY_BINDS);
+        if let Some(refusal) = self.view_refuses(request) {
+            self.refuse(request, refusal);
             self.requests += 1;
             return Taken::Yes;
         }
@@ -237,7 +248,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// The directory that the session's operations go to.
     pub(super) fn directory_of_session(&self) -> usize {
-        self.upstream.as_ref().map_or(self.binding.directory(), |upstream| upstream.directory)
+        match (&self.upstream, &self.session) {
+            (Some(upstream), _) => upstream.directory,
+            (None, Session::Bound(_)) => self.binding.directory(),
+            (None, _) => self.anonymous_directory(),
+        }
     }
 
     fn send(&mut self, request: &Envelope<'_>) {

@@ -18,8 +18,9 @@ use crate::domain::relay::RelayPolicy;
 use crate::domain::root_dse;
 use crate::domain::serving::filter::{Decided, Item, Reach, decide, items};
 use crate::domain::serving::plan::Plan;
-use crate::domain::serving::{entry, is_member_of, request, subschema};
-use crate::domain::session::{Refusal, Session};
+use crate::domain::serving::request::{self, Interest};
+use crate::domain::serving::{Inactive, entry, is_member_of, subschema};
+use crate::domain::session::Refusal;
 use crate::domain::sharing;
 use crate::proto::ber::{Reader, SEQUENCE};
 use crate::proto::dn::DistinguishedName;
@@ -54,6 +55,15 @@ enum Stop {
     Wait,
 }
 
+/// What a client sees otherwise than the directory has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Sight {
+    /// Whether it sees who is in which groups.
+    groups: bool,
+    /// Whether it sees users who are inactive.
+    inactive: Inactive,
+}
+
 type Outcome = Result<Option<Box<Planned>>, Stop>;
 
 impl From<Refusal> for Stop {
@@ -64,20 +74,24 @@ impl From<Refusal> for Stop {
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Decides, once for each request, whether who is in which groups has to do with it. Only who is
-    /// bound sees that (rule S10.3).
+    /// bound sees that, or whom the view names (rule S10.3).
     pub(super) fn serves(&mut self, request: &Envelope<'_>) -> Judged {
         self.planned = None;
-        if !matches!(self.session, Session::Bound(_)) {
+        if !matches!(request.operation, Operation::SearchRequest | Operation::CompareRequest) {
             return Judged::Relayed;
         }
         let directory = self.directory_of_session();
-        if !self.gateway.directory(directory).relay.serve.member_of {
+        let serve = &self.gateway.directory(directory).relay.serve;
+        let sight = Sight {
+            groups: serve.member_of && self.sees_groups(),
+            inactive: self.inactive(serve.inactive),
+        };
+        if sight == Sight::default() {
             return Judged::Relayed;
         }
         let outcome = match request.operation {
-            Operation::SearchRequest => self.plan_search(request, directory),
-            Operation::CompareRequest => self.compare(request, directory),
-            _ => Ok(None),
+            Operation::SearchRequest => self.plan_search(request, directory, sight),
+            _ => self.compare(request, directory, sight),
         };
         match outcome {
             Ok(planned) => {
@@ -92,24 +106,38 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
-    fn plan_search(&mut self, request: &Envelope<'_>, directory: usize) -> Outcome {
+    fn plan_search(&mut self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
         if root_dse::is_read_by(request.content) {
             return Ok(None);
         }
         let relay = self.gateway.directory(directory).relay.clone();
-        if subschema::may_be_read_by(request.content) && self.is_outside(directory, request.content)
+        if sight.groups
+            && subschema::may_be_read_by(request.content)
+            && self.is_outside(directory, request.content)
         {
             let served = Some(Served::Schema(relay.serve.usage));
             return Ok(Some(Box::new(Planned { body: request.body.to_vec(), served })));
         }
-        let Some(interest) = request::interest(request.content, &relay.serve) else {
-            return Ok(None);
-        };
-        if request::is_never_enriched(request.controls) {
+        let interest = request::interest(request.content, &relay.serve)
+            .filter(|_| sight.groups && !request::is_never_enriched(request.controls));
+        if interest.is_none() && sight.inactive == Inactive::Show {
             return Ok(None);
         }
-        let Some(serving) = self.gateway.sign_ons().serving(directory) else { return Ok(None) };
+        let Some(serving) = self.serving(directory) else { return Ok(None) };
+        let hidden = match sight.inactive {
+            Inactive::Hide if serving.may_hide() => Inactive::Hide,
+            Inactive::Hide | Inactive::Show => Inactive::Show,
+        };
+        let interest = match interest {
+            Some(interest) => interest,
+            None if hidden == Inactive::Hide => Interest { values: false, filter: false },
+            None => return Ok(None),
+        };
         let Ok(search) = SearchRequest::decode(request.content) else { return Ok(None) };
+        if hidden == Inactive::Hide && is_hidden(&serving, search.base) {
+            return Err(reply::NOT_THERE.into());
+        }
+        let wanted = Wanted { values: interest.values, check: None, hidden, view: serving.view() };
         let filter = match interest.filter {
             true => decoded(search.filter),
             false => None,
@@ -119,25 +147,19 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 if let (Scope::Base, 0 | 1) = (search.scope, search.deref_aliases)
                     && let Ok(base) = DistinguishedName::from_bytes(search.base)
                 {
-                    return self.ask_one(
-                        &serving,
-                        request,
-                        &search,
-                        &base,
-                        &filter,
-                        interest.values,
-                    );
+                    return self.ask_one(&serving, request, &search, (&base, &filter), wanted);
                 }
-                ask(&serving, &relay, request, &search, &filter, interest.values)
+                ask(&serving, &relay, request, &search, &filter, wanted)
             }
-            None if interest.values => {
-                let wanted = Wanted { values: true, check: None };
-                let entries = Entries::passing(&search, wanted);
-                let served = Some(Served::Entries(Box::new(entries)));
-                Ok(Some(Box::new(Planned { body: request.body.to_vec(), served })))
-            }
+            None if wanted.looks() => Ok(Some(Box::new(pass(request, &search, wanted)))),
             None => Ok(None),
         }
+    }
+
+    /// Who is in which groups, as the client's view has it.
+    fn serving(&self, directory: usize) -> Option<Serving<P>> {
+        let serving = self.gateway.sign_ons().serving(directory)?;
+        Some(serving.seen_in(self.view.clone()))
     }
 
     /// Whether the base of a search lies within none of the directory's suffixes.
@@ -154,9 +176,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         serving: &Serving<P>,
         request: &Envelope<'_>,
         search: &SearchRequest<'_>,
-        base: &DistinguishedName,
-        filter: &Filter,
-        values: bool,
+        (base, filter): (&DistinguishedName, &Filter),
+        wanted: Wanted,
     ) -> Outcome {
         let items = items(filter);
         let truths = match self.truths(serving, request, base, &items)? {
@@ -170,18 +191,28 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Decided::As(truth.unwrap_or(Truth::Undefined))
         });
         let body = Form::new(request, search).ask(&left.into_filter(), search.size_limit);
-        let wanted = Wanted { values, check: None };
-        let served = values.then(|| Served::Entries(Box::new(Entries::passing(search, wanted))));
+        let served =
+            wanted.looks().then(|| Served::Entries(Box::new(Entries::passing(search, wanted))));
         Ok(Some(Box::new(Planned { body, served })))
     }
 
     /// A compare on memberOf of somebody who is known here is answered here.
-    fn compare(&mut self, request: &Envelope<'_>, directory: usize) -> Outcome {
+    fn compare(&mut self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
+        if sight.inactive == Inactive::Hide
+            && let Ok(name) = Reader::new(request.content).octets()
+            && let Some(serving) = self.serving(directory)
+            && is_hidden(&serving, name)
+        {
+            return Err(reply::NOT_THERE.into());
+        }
+        if !sight.groups {
+            return Ok(None);
+        }
         let Some((name, value)) = comparison(request.content) else { return Ok(None) };
         if !sharing::is_stateless(request) || request::is_never_enriched(request.controls) {
             return Ok(None);
         }
-        let Some(serving) = self.gateway.sign_ons().serving(directory) else { return Ok(None) };
+        let Some(serving) = self.serving(directory) else { return Ok(None) };
         let Ok(dn) = DistinguishedName::from_bytes(name) else { return Ok(None) };
         let Ok(group) = DistinguishedName::from_bytes(value) else {
             return Err(reply::NO_NAME.into());
@@ -253,7 +284,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let directory = self.directory_of_session();
         let look = match self.gateway.sign_ons().serving(directory) {
-            Some(serving) => serving.look(name, &wanted),
+            // In the view that the search came in.
+            Some(serving) => serving.seen_in(wanted.view.clone()).look(name, &wanted),
             None => Look::Now(Seen::Stranger),
         };
         match look {
@@ -359,7 +391,7 @@ fn ask<P: Ports>(
     request: &Envelope<'_>,
     search: &SearchRequest<'_>,
     filter: &Filter,
-    values: bool,
+    wanted: Wanted,
 ) -> Outcome {
     let form = Form::new(request, search);
     let most = relay.serve.max_filter_members;
@@ -367,32 +399,59 @@ fn ask<P: Ports>(
         Asked::By(plan) => plan,
         Asked::Unknown => return Err(reply::GROUPS_UNKNOWN.into()),
     };
-    let wanted = |ours: Option<Filter>| Wanted { values, check: ours.map(Arc::new) };
-    let types = Entries::passing(search, wanted(None));
+    let checked = |ours: Filter| Wanted { check: Some(Arc::new(ours)), ..wanted.clone() };
     let planned = match plan {
         Plan::TooMany => return Err(reply::TOO_MANY_MEMBERS.into()),
         Plan::Nameless => return Err(reply::NAMELESS_MEMBERS.into()),
+        Plan::Whole(ask) if wanted.hidden == Inactive::Hide => {
+            let (body, entries) = Entries::checked(form, search, &ask, wanted);
+            Planned { body, served: Some(Served::Entries(Box::new(entries))) }
+        }
         Plan::Whole(ask) => {
             let body = form.ask(&ask, search.size_limit);
-            let served = values.then(|| Served::Entries(Box::new(types)));
-            Planned { body, served }
+            let entries = || Served::Entries(Box::new(Entries::passing(search, wanted.clone())));
+            Planned { body, served: wanted.looks().then(entries) }
         }
         Plan::Checked(ask, ours) => {
-            let (body, entries) = Entries::checked(form, search, &ask, wanted(Some(ours)));
+            let (body, entries) = Entries::checked(form, search, &ask, checked(ours));
             Planned { body, served: Some(Served::Entries(Box::new(entries))) }
         }
         Plan::Named { ids, theirs, ours } => {
-            let (body, entries) = Entries::named(form, search, ids, theirs, wanted(Some(ours)));
+            let (body, entries) = Entries::named(form, search, ids, theirs, checked(ours));
             Planned { body, served: Some(Served::Entries(Box::new(entries))) }
         }
     };
     Ok(Some(Box::new(planned)))
 }
 
+/// How a search is asked whose filter is the directory's matter alone.
+fn pass(request: &Envelope<'_>, search: &SearchRequest<'_>, wanted: Wanted) -> Planned {
+    let form = Form::new(request, search);
+    let is_counted = search.size_limit > 0 || form.is_paged();
+    if wanted.hidden == Inactive::Hide
+        && is_counted
+        && let Ok(filter) = Filter::decode(search.filter, UNLIMITED)
+    {
+        let (body, entries) = Entries::checked(form, search, &filter, wanted);
+        return Planned { body, served: Some(Served::Entries(Box::new(entries))) };
+    }
+    let entries = Entries::passing(search, wanted);
+    Planned { body: request.body.to_vec(), served: Some(Served::Entries(Box::new(entries))) }
+}
+
+/// Whether it is known at once that the entry of that name is hidden.
+fn is_hidden<P: Ports>(serving: &Serving<P>, name: &[u8]) -> bool {
+    let name = DistinguishedName::from_bytes(name).ok();
+    name.is_some_and(|name| serving.hides(&name) == Some(true))
+}
+
+/// Its limits were looked at when the request came.
+const UNLIMITED: FilterLimits =
+    FilterLimits { depth: FilterLimits::MAX_DEPTH, components: usize::MAX };
+
 /// A filter that has an item on memberOf. Its limits were looked at before.
 fn decoded(filter: &[u8]) -> Option<Filter> {
-    let limits = FilterLimits { depth: FilterLimits::MAX_DEPTH, components: usize::MAX };
-    Filter::decode(filter, limits).ok().filter(|filter| !items(filter).is_empty())
+    Filter::decode(filter, UNLIMITED).ok().filter(|filter| !items(filter).is_empty())
 }
 
 /// The entry and the value of a compare on memberOf.

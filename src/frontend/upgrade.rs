@@ -85,6 +85,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let admission = Admission {
             id: self.id,
             peer: self.peer,
+            listener: self.listener,
             permits: self.permits,
             present: self.present,
             start_tls: StartTls::On,

@@ -426,7 +426,7 @@ impl Worker {
     async fn serve(mut self) {
         for upstream in &self.upstreams {
             upstream.start(self.index);
-            if self.listen.bind_only && self.index == 0 {
+            if self.listen.has_bind_only() && self.index == 0 {
                 upstream.seek_fast_binds(self.index);
             }
         }

@@ -38,6 +38,60 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
+/// Opens the database at `path` for reading alone, since nothing can be written there. `barrier` says
+/// why, for a database that would have to be written first.
+pub(super) fn open_to_read(path: &Path, barrier: &str) -> Result<Connection, OpenError> {
+    let refused = |detail: String| OpenError::Database { path: path.to_owned(), detail };
+    let connection = reader(path).map_err(|error| refused(format!("{barrier}; {error}")))?;
+    let found = version(&connection, path)?;
+    if found > SUPPORTED {
+        return Err(OpenError::Newer { found, supported: SUPPORTED });
+    }
+    if found < SUPPORTED {
+        return Err(refused(format!(
+            "{barrier}; its schema is {found} and has to be brought up to {SUPPORTED}"
+        )));
+    }
+    check(&connection, path)?;
+    Ok(connection)
+}
+
+/// A connection that only reads. SQLite needs files beside a database with a log, which cannot be
+/// made here; without a log there is nothing that they would be needed for.
+fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let usable = |connection: Connection| {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    let opened = Connection::open_with_flags(path, flags).and_then(usable);
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = std::fs::metadata(log).is_ok_and(|file| file.len() > 0);
+    match opened {
+        Err(_) if !has_log => {
+            let uri = format!("file:{}?immutable=1", encoded(path));
+            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).and_then(usable)
+        }
+        other => other,
+    }
+}
+
+/// A path as SQLite reads it in a URI.
+fn encoded(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                text.push(char::from(*byte));
+            }
+            byte => text.push_str(&format!("%{byte:02X}")),
+        }
+        text
+    })
+}
+
 /// The fault of an open, as the operator has to see it.
 pub(super) fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
     let (path, detail) = (path.to_owned(), error.to_string());

@@ -18,18 +18,30 @@ const FILE_MODE: u32 = 0o600;
 pub(super) struct Folder {
     path: PathBuf,
     _lock: File,
+    /// Why nothing can be written here, if nothing can.
+    barrier: Option<String>,
 }
 
 impl Folder {
     /// Makes the folder if it is not there, locks it, and makes the database's file, empty, if it
     /// is not there. A folder that exists keeps its mode; the files in it are closed to others.
+    ///
+    /// Where a store is but cannot be written, it is locked for reading: who is shut out is better
+    /// read from a disk that failed than not known.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let at = |path: &Path| {
             let path = path.to_owned();
             move |source| OpenError::Folder { path, source }
         };
         make(path).map_err(at(path))?;
-        let lock = private(&path.join(LOCK)).map_err(at(&path.join(LOCK)))?;
+        let lock_at = path.join(LOCK);
+        let (lock, mut barrier) = match private(&lock_at) {
+            Ok(lock) => (lock, None),
+            Err(refused) => match File::open(&lock_at) {
+                Ok(lock) => (lock, Some(refused.to_string())),
+                Err(_) => return Err(at(&lock_at)(refused)),
+            },
+        };
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -37,9 +49,36 @@ impl Folder {
             }
             Err(TryLockError::Error(source)) => return Err(at(&path.join(LOCK))(source)),
         }
-        let folder = Self { path: path.to_owned(), _lock: lock };
-        folder.prepare_files().map_err(at(path))?;
+        let mut folder = Self { path: path.to_owned(), _lock: lock, barrier: None };
+        if barrier.is_none()
+            && let Err(refused) = folder.prepare_files()
+        {
+            if !folder.holds_a_store() {
+                return Err(at(path)(refused));
+            }
+            barrier = Some(refused.to_string());
+        }
+        folder.barrier = barrier;
         Ok(folder)
+    }
+
+    /// Why nothing can be written here, if nothing can.
+    pub(super) fn barrier(&self) -> Option<&str> {
+        self.barrier.as_deref()
+    }
+
+    /// Whether the store's files can be written now.
+    pub(super) fn can_be_written(&self) -> bool {
+        self.prepare_files().is_ok()
+    }
+
+    /// The store was opened anew, and is written from here on.
+    pub(super) fn lift_barrier(&mut self) {
+        self.barrier = None;
+    }
+
+    fn holds_a_store(&self) -> bool {
+        std::fs::metadata(self.database()).is_ok_and(|file| file.len() > 0)
     }
 
     /// Where the database is.

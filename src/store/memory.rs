@@ -379,6 +379,11 @@ impl Memory {
         next.is_some_and(|key| *key.directory == *directory)
     }
 
+    /// Whether a record of a directory is inactive.
+    pub(super) fn has_inactive(&self, directory: &str) -> bool {
+        self.index().inactive.get(directory).is_some_and(|count| *count > 0)
+    }
+
     /// All groups, with their directories.
     pub(super) fn groups(&self) -> Vec<(Arc<str>, Arc<Group>)> {
         self.groups.collect(|groups| groups.clone()).into_iter().flatten().collect()
@@ -461,6 +466,8 @@ struct Index {
     by_given: Keys<UpstreamId>,
     /// Those whose binds are refused: few, as a rule.
     barred: BTreeSet<UserKey>,
+    /// How many records of each directory are inactive.
+    inactive: HashMap<Arc<str>, usize>,
     /// Those of whose memberships one ends by itself, and when the first does.
     ending: BTreeSet<(Timestamp, UserKey)>,
     /// How many are effectively in each group.
@@ -479,6 +486,9 @@ impl Index {
         if record.is_barred() {
             self.barred.insert(key.clone());
         }
+        if !record.is_active() {
+            *self.inactive.entry(key.directory.clone()).or_default() += 1;
+        }
         if let Some(at) = record.next_end() {
             self.ending.insert((at, key.clone()));
         }
@@ -496,6 +506,9 @@ impl Index {
         take(&mut self.by_name, &record.name.to_lowercase(), key);
         take(&mut self.by_upstream_id, &key.upstream_id, key);
         self.barred.remove(key);
+        if let (false, Some(count)) = (record.is_active(), self.inactive.get_mut(&key.directory)) {
+            *count = count.saturating_sub(1);
+        }
         if let Some(at) = record.next_end() {
             self.ending.remove(&(at, key.clone()));
         }

@@ -122,11 +122,17 @@ struct Shared<E: Events> {
 impl<E: Events> Store<E> {
     /// Opens the store, making it if it is not there (folder 0700, files 0600), and reads all
     /// records into memory. Blocks; holds an OS lock on the folder until the store is closed.
+    ///
+    /// A store that is there and cannot be written is read all the same: it is not healthy then,
+    /// refuses every write, and turns healthy when a later one finds that it can be written.
     pub fn open(config: Config, events: E) -> Result<Self, OpenError> {
         let folder = Folder::open(&config.folder)?;
-        let connection = connection::open(&folder.database())?;
+        let connection = match folder.barrier() {
+            None => connection::open(&folder.database())?,
+            Some(barrier) => connection::open_to_read(&folder.database(), barrier)?,
+        };
         let memory = Arc::new(loading::load(&connection, &folder.database())?);
-        let healthy = Arc::new(AtomicBool::new(true));
+        let healthy = Arc::new(AtomicBool::new(folder.barrier().is_none()));
         let (jobs, waiting) = std::sync::mpsc::sync_channel(config.max_waiting.max(1));
         let writer = Writer::new(
             (connection, folder),

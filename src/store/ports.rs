@@ -47,6 +47,10 @@ impl<E: Events> Records for Store<E> {
         self.memory().has_barred(directory)
     }
 
+    fn has_inactive(&self, directory: &str) -> bool {
+        self.memory().has_inactive(directory)
+    }
+
     fn given(
         &self,
         directory: &str,

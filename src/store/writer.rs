@@ -4,7 +4,7 @@
 use super::folder::Folder;
 use super::group::{self, GroupChange, Outcome, SwitchChange, TokenChange};
 use super::memory::Memory;
-use super::{Config, Room, audit_rows, rows};
+use super::{Config, Room, audit_rows, connection, rows};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::{AuditEntry, Event};
 use crate::app::ports::{Commit, Events, Page, StoreError};
@@ -80,7 +80,7 @@ impl Write {
 /// The writer and all that it alone uses. The connection goes before the folder's lock.
 pub(super) struct Writer<E: Events> {
     connection: Connection,
-    _folder: Folder,
+    folder: Folder,
     memory: Arc<Memory>,
     health: Health<E>,
     jobs: Receiver<Job>,
@@ -108,11 +108,15 @@ impl<E: Events> Writer<E> {
         config: &Config,
     ) -> Self {
         let mark_interval = config.mark_interval.max(MIN_MARK_INTERVAL);
+        let mut health = Health { healthy, events, failure: None };
+        if let Some(barrier) = folder.barrier() {
+            health.note(Outcome::Failed(format!("it can only be read: {barrier}")));
+        }
         Self {
             connection,
-            _folder: folder,
+            folder,
             memory,
-            health: Health { healthy, events, failure: None },
+            health,
             jobs,
             max_group: config.max_waiting.max(1),
             max_audit_rows: config.max_audit_rows,
@@ -143,6 +147,29 @@ impl<E: Events> Writer<E> {
         course
     }
 
+    /// A store that could not be written when it was opened is opened anew as soon as it can be:
+    /// whoever holds the lock, nobody has written meanwhile.
+    fn try_to_write(&mut self) {
+        if self.folder.barrier().is_none() || !self.folder.can_be_written() {
+            return;
+        }
+        // While a connection that only reads is open in this process, SQLite opens no other kind.
+        let Ok(nothing) = Connection::open_in_memory() else { return };
+        drop(std::mem::replace(&mut self.connection, nothing));
+        let database = self.folder.database();
+        match connection::open(&database) {
+            Ok(connection) => {
+                self.connection = connection;
+                self.folder.lift_barrier();
+            }
+            Err(refused) => {
+                if let Ok(reader) = connection::open_to_read(&database, &refused.to_string()) {
+                    self.connection = reader;
+                }
+            }
+        }
+    }
+
     /// Does a job and all that wait behind it: first what is to be written, then the rest.
     fn do_all(&mut self, first: Job) -> Course {
         let mut writes = Vec::new();
@@ -159,6 +186,7 @@ impl<E: Events> Writer<E> {
             }
         }
         if !writes.is_empty() {
+            self.try_to_write();
             let is_forgotten = writes.iter().any(|write| matches!(write, Write::Forget(..)));
             let (outcome, answers) =
                 group::write(&self.connection, &self.memory, writes, self.max_audit_rows);
@@ -196,6 +224,7 @@ impl<E: Events> Writer<E> {
     /// Saves one batch of marks; the next round is at once if more are left. A store that failed
     /// and has no marks to try itself on is tried with a row of its own.
     fn save_marks_in_time(&mut self) {
+        self.try_to_write();
         let saved = self.save_marks();
         let more = saved == MARKS_AT_ONCE && self.health.failure.is_none();
         if saved == 0 && self.health.failure.is_some() {

@@ -44,6 +44,7 @@ const OPERATIONS: &[(&str, &str, Role)] = &[
     ("POST", "/users/{ref}/groups/{group}/confirm", Operate),
     ("PUT", "/users/{ref}/pins/{group}", Operate),
     ("DELETE", "/users/{ref}/pins/{group}", Operate),
+    ("POST", "/users/{ref}/link", Admin),
     ("GET", "/users/{ref}/preview", Read),
     ("POST", "/users/{ref}/sync", Operate),
 ];

@@ -4,7 +4,8 @@
  * DISK_CONTROL names a file that holds "N ERRNO MODE ROUND": of the writes to the store since it
  * held another ROUND the N-th fails, with MODE 1 all after it too. FILE.hit is made when one did.
  * Without the file all goes well. DISK_TRACE names a file that gets an S for each time the store was synced, and an R for
- * each response to a bind. With DISK_READONLY set no file of the store can be opened for writing. */
+ * each response to a bind. DISK_READONLY names a file: while it is there no file of the store can be
+ * opened for writing, nor made. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -79,8 +80,9 @@ static void look(const unsigned char *bytes, size_t length)
 
 static int is_refused(const char *path, int flags)
 {
-    if (!getenv("DISK_READONLY") || !(flags & (O_WRONLY | O_RDWR | O_CREAT))) return 0;
-    if (!strstr(path, "/store/")) return 0;
+    const char *mark = getenv("DISK_READONLY");
+    if (!mark || !(flags & (O_WRONLY | O_RDWR | O_CREAT))) return 0;
+    if (!strstr(path, "/store/") || access(mark, F_OK) != 0) return 0;
     errno = EROFS;
     return 1;
 }

@@ -33,6 +33,7 @@ use bindgate::domain::kind::Kind;
 use bindgate::domain::policy::OnUnknown;
 use bindgate::domain::referral::Referrals;
 use bindgate::domain::relay::RelayPolicy;
+use bindgate::domain::view::Views;
 use bindgate::frontend::{Confidentiality, Config, Drain, Phase, serve_client};
 use bindgate::proto::envelope::MessageId;
 use bindgate::proto::framing::{Frame, frame};
@@ -177,6 +178,7 @@ fn config() -> Config {
         public_url: Some("ldap://gateway".to_owned()),
         confidentiality: Confidentiality::NotRequired,
         bind_only: false,
+        views: Views::default(),
         proxy_protocol: Vec::new(),
         max_message_size: 300_000,
         max_outstanding: 3,

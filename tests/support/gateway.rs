@@ -161,6 +161,14 @@ impl Gateway {
         self.wait_until_ready();
     }
 
+    /// Starts it again and waits until it serves but calls itself not ready.
+    pub fn restart_unready(&mut self, change: impl FnOnce(&mut Settings)) {
+        self.process.kill();
+        change(&mut self.settings);
+        self.process = launch(&self.folder, &self.settings);
+        self.wait_for_readiness(503);
+    }
+
     /// Starts it again with `change`d settings, which it cannot start with, and waits until it has
     /// ended. To be called when it is stopped.
     pub fn fails_to_start(&mut self, change: impl FnOnce(&mut Settings)) -> Said {
@@ -248,12 +256,16 @@ impl Gateway {
 
     #[track_caller]
     fn wait_until_ready(&mut self) {
+        self.wait_for_readiness(200);
+    }
+
+    fn wait_for_readiness(&mut self, wanted: u16) {
         let url = format!("{}/readyz", self.admin_url());
-        eventually("the gateway is ready", || {
+        eventually("the gateway is as ready as it is to be", || {
             if let Some(status) = self.process.exited() {
                 panic!("the gateway ended with {status}");
             }
-            http_get(&url, "").filter(|(status, _)| *status == 200)
+            http_get(&url, "").filter(|(status, _)| *status == wanted)
         });
     }
 }

@@ -26,6 +26,8 @@ const USER_TYPE: &str = "[[directory.user_type]]";
 /// Keys and values by section; values are written as TOML has them.
 pub struct Settings {
     values: Vec<(&'static str, &'static str, String)>,
+    /// The views, each with its keys.
+    views: Vec<String>,
     /// What its process finds in its environment beside the test's.
     pub environment: Vec<(&'static str, String)>,
     /// Where clients connect.
@@ -40,8 +42,8 @@ impl Settings {
     pub fn new(upstream: u16, folder: &TestFolder) -> Self {
         let (ldap_port, admin_port) = (free_port(), free_port());
         let password_file = folder.write("service.password", format!("{SERVICE_PASSWORD}\n"));
-        let (values, environment) = Default::default();
-        let mut settings = Self { values, environment, ldap_port, admin_port };
+        let (values, views, environment) = Default::default();
+        let mut settings = Self { values, views, environment, ldap_port, admin_port };
         settings.set_ports();
         let store = folder.file("store").display().to_string();
         settings.set("[store]", "url", quoted(&format!("file:{store}")));
@@ -87,6 +89,11 @@ impl Settings {
         self.set(USER_TYPE, key, value);
     }
 
+    /// Adds a view with these lines.
+    pub fn add_view(&mut self, lines: &str) {
+        self.views.push(format!("[[view]]\n{lines}\n"));
+    }
+
     /// Adds an LDAPS listener with this certificate and gives its port.
     pub fn add_ldaps(&mut self, certificate: &Certificate) -> u16 {
         let port = free_port();
@@ -116,7 +123,7 @@ impl Settings {
 
     /// The file's text.
     pub fn text(&self) -> String {
-        let mut text = String::new();
+        let mut text = self.views.concat();
         for section in SECTIONS.into_iter().chain([USER_TYPE]) {
             let mut lines = self.values.iter().filter(|(of, ..)| *of == section).peekable();
             if lines.peek().is_some() {

@@ -103,6 +103,24 @@ pub(crate) fn linked_files(text: &str) -> Vec<String> {
     found
 }
 
+/// What stands in a Markdown text's fences.
+pub(crate) fn fenced(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            in_code = !in_code;
+            if in_code {
+                found.push(String::new());
+            }
+        } else if let (true, Some(last)) = (in_code, found.last_mut()) {
+            last.push_str(line);
+            last.push('\n');
+        }
+    }
+    found
+}
+
 /// What stands in backticks in the last column of a table's rows, where it is the name of a test.
 pub(crate) fn named_tests(page: &str) -> BTreeSet<String> {
     let rows = page.lines().filter(|line| line.starts_with("| "));

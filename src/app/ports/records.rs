@@ -81,6 +81,11 @@ pub trait Records: Clone + Send + Sync + 'static {
     fn located(&self, directory: &str, dn: &NormalizedDn) -> Vec<Stored>;
     /// Whether an admin or a policy has made any record of a directory inactive.
     fn has_barred(&self, directory: &str) -> bool;
+    /// Whether any record of a directory is inactive, whatever the reason; where that is not known,
+    /// it may be.
+    fn has_inactive(&self, _directory: &str) -> bool {
+        true
+    }
     /// The users of a directory whose records have a group, or any if none is named, from anybody but
     /// the directory; `None` if they are more than `most`.
     fn given(

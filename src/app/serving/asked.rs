@@ -76,7 +76,8 @@ impl<P: Ports> Serving<P> {
         entry: &ObservedEntry,
         user_type: Option<&UserType>,
     ) -> Result<Groups, UnknownReason> {
-        let (overlay, _) = overlay(&self.records, &self.policy, &entry.upstream_id, policy.flatten);
+        let mode = self.flatten(policy);
+        let (overlay, _) = overlay(&self.records, &self.policy, &entry.upstream_id, mode);
         let (more, less) = match overlay {
             Overlay::Suspended => return Ok(Groups::default()),
             Overlay::Nothing => (Vec::new(), BTreeSet::new()),
@@ -94,7 +95,7 @@ impl<P: Ports> Serving<P> {
             let is_ignored = user_type.is_some_and(|user_type| user_type.ignores(group));
             !less.contains(&group.id) && !is_ignored
         };
-        let shown = flatten(&closure, policy.flatten, &BTreeSet::new());
+        let shown = flatten(&closure, mode, &BTreeSet::new());
         let shown = shown.iter().filter_map(|id| closure.get(id)).map(|seen| &seen.group);
         let shown: Vec<Group> = shown.filter(|group| is_kept(group)).cloned().collect();
         let above = closure.values().map(|seen| &seen.group).filter(|group| is_kept(group));

@@ -27,6 +27,8 @@ thread_local! {
 pub(super) struct Live<'a, P: Ports> {
     pub(super) policy: &'a DirectoryPolicy,
     pub(super) groups: &'a GroupPolicy,
+    /// How groups are flattened for whoever looks.
+    pub(super) flatten: Flatten,
     pub(super) records: &'a P::Records,
     pub(super) graph: &'a Graph,
     pub(super) coverage: Coverage,
@@ -124,7 +126,7 @@ impl<P: Ports> Live<'_, P> {
         let Some(id) = self.graph.id_at(place) else {
             return Observed::Known(Effective::default());
         };
-        let (overlay, kind) = overlay(self.records, self.policy, &id, self.groups.flatten);
+        let (overlay, kind) = overlay(self.records, self.policy, &id, self.flatten);
         let ignoring = self.ignoring(kind.as_deref());
         let (more, less, frozen) = match overlay {
             Overlay::Suspended => return Observed::Known(Effective::default()),
@@ -169,7 +171,7 @@ impl<P: Ports> Live<'_, P> {
         place: Place,
     ) -> Observed<(Vec<GroupNumber>, Option<Vec<GroupNumber>>)> {
         let limits = closure_limits(self.groups);
-        if self.groups.flatten == Flatten::Ancestors {
+        if self.flatten == Flatten::Ancestors {
             return SCRATCH.with(|scratch| {
                 let mut own = Scratch::default();
                 let mut shared = scratch.try_borrow_mut();
@@ -186,7 +188,7 @@ impl<P: Ports> Live<'_, P> {
             Observed::Known(closure) => closure,
             Observed::Unknown(reason) => return Observed::Unknown(reason),
         };
-        let shown = flatten(&closure, self.groups.flatten, &BTreeSet::new());
+        let shown = flatten(&closure, self.flatten, &BTreeSet::new());
         let number = |id: &UpstreamId| self.graph.group_as(id);
         let all = closure.keys().filter_map(number).collect();
         Observed::Known((shown.iter().filter_map(number).collect(), Some(all)))

@@ -6,6 +6,7 @@
 
 mod asked;
 mod effective;
+mod hidden;
 mod live;
 
 use super::flights::Ride;
@@ -15,9 +16,11 @@ use super::sign_on::{BarrierOf, SignOns, Verdict};
 use crate::domain::matching::Truth;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
-use crate::domain::policy::{DirectoryPolicy, GroupPolicy};
+use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy};
+use crate::domain::serving::Inactive;
 use crate::domain::serving::filter::{Item, truth};
 use crate::domain::serving::plan::{self, Demands, Members, Plan};
+use crate::domain::view::View;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use live::Live;
@@ -32,6 +35,22 @@ pub struct Wanted {
     pub values: bool,
     /// What has to be true of its groups.
     pub check: Option<Arc<Filter>>,
+    /// Whether it is left out if its user is inactive.
+    pub hidden: Inactive,
+    /// The view in which it is looked at, if there is one.
+    pub view: Option<Arc<View>>,
+}
+
+impl Wanted {
+    /// Whether anything of it is looked at here.
+    pub fn looks(&self) -> bool {
+        self.values || self.check.is_some() || self.hidden == Inactive::Hide
+    }
+
+    /// Whether its groups have nothing to do with what becomes of it.
+    fn is_of_no_groups(&self) -> bool {
+        !self.values && self.check.is_none()
+    }
 }
 
 /// What is to become of an entry.
@@ -41,7 +60,7 @@ pub enum Seen {
     Stranger,
     /// It has these groups, by name and in their order; empty if they are not shown.
     Shown(Vec<String>),
-    /// It does not match.
+    /// It does not match, or is hidden.
     Unmatched,
     /// Its groups are not known.
     Unknown(UnknownReason),
@@ -99,6 +118,7 @@ pub struct Serving<P: Ports> {
     attributes: Arc<[String]>,
     sign_ons: SignOns<P>,
     directory: usize,
+    view: Option<Arc<View>>,
 }
 
 impl<P: Ports> Clone for Serving<P> {
@@ -112,6 +132,7 @@ impl<P: Ports> Clone for Serving<P> {
             attributes: self.attributes.clone(),
             sign_ons: self.sign_ons.clone(),
             directory: self.directory,
+            view: self.view.clone(),
         }
     }
 }
@@ -134,7 +155,34 @@ impl<P: Ports> Serving<P> {
         parts.policy.groups.as_ref()?;
         let Parts { policy, barrier, records, lookups, finder, attributes, sign_ons, directory } =
             parts;
-        Some(Self { policy, barrier, records, lookups, finder, attributes, sign_ons, directory })
+        let view = None;
+        Some(Self {
+            policy,
+            barrier,
+            records,
+            lookups,
+            finder,
+            attributes,
+            sign_ons,
+            directory,
+            view,
+        })
+    }
+
+    /// The same as a view has it.
+    pub fn seen_in(self, view: Option<Arc<View>>) -> Self {
+        Self { view, ..self }
+    }
+
+    /// The view in which groups are looked at, if there is one.
+    pub fn view(&self) -> Option<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// How groups are flattened: as the view says, or else the directory.
+    fn flatten(&self, groups: &GroupPolicy) -> Flatten {
+        let of_view = self.view.as_ref().and_then(|view| view.flatten);
+        of_view.unwrap_or(groups.flatten)
     }
 
     fn groups(&self) -> Option<&GroupPolicy> {
@@ -149,10 +197,10 @@ impl<P: Ports> Serving<P> {
             return None;
         }
         let groups = self.groups()?;
+        let flatten = self.flatten(groups);
         let looked = |graph: &Graph| {
-            let live =
-                Live { policy: &self.policy, groups, records: &self.records, graph, coverage };
-            look(&live)
+            let (policy, records) = (&self.policy, &self.records);
+            look(&Live { policy, groups, flatten, records, graph, coverage })
         };
         Some(replica.read(looked))
     }
@@ -187,18 +235,36 @@ impl<P: Ports> Serving<P> {
         let Ok(dn) = DistinguishedName::from_bytes(name) else { return Look::Now(Seen::Stranger) };
         let sign_on = self.sign_ons.under_way_of(self.directory, &dn);
         if sign_on.is_none()
-            && let Some(seen) = self.live(|live| live.look(&dn, wanted))
+            && let Some(seen) = self.look_now(&dn, wanted)
         {
             return Look::Now(seen);
         }
         let (serving, wanted) = (self.clone(), wanted.clone());
         Look::Later(Box::pin(async move {
             serving.wait_for(sign_on).await;
+            if wanted.hidden == Inactive::Hide && serving.hides_read(&dn).await {
+                return Seen::Unmatched;
+            }
+            if wanted.is_of_no_groups() {
+                return Seen::Stranger;
+            }
             match serving.live(|live| live.look(&dn, &wanted)) {
                 Some(seen) => seen,
                 None => serving.look_upstream(&dn, &wanted).await,
             }
         }))
+    }
+
+    /// What is to become of an entry, if that is known at once.
+    fn look_now(&self, dn: &DistinguishedName, wanted: &Wanted) -> Option<Seen> {
+        match wanted.hidden {
+            Inactive::Hide if self.hides(dn)? => return Some(Seen::Unmatched),
+            Inactive::Hide | Inactive::Show => {}
+        }
+        match wanted.is_of_no_groups() {
+            true => Some(Seen::Stranger),
+            false => self.live(|live| live.look(dn, wanted)),
+        }
     }
 
     /// Waits for a sign-on, within its budget: what is served is not older than one that was answered

@@ -24,9 +24,21 @@ pub enum Usage {
     User,
 }
 
+/// Whether searches show users whose records are inactive (rule S4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Inactive {
+    /// They are shown, in no groups.
+    #[default]
+    Show,
+    /// They are not: it is as if they were not there.
+    Hide,
+}
+
 /// What is added to what one directory's clients see: the section `[directory.serve]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServePolicy {
+    /// Whether searches show users whose records are inactive (`inactive`).
+    pub inactive: Inactive,
     /// Whether entries bear their nested groups as memberOf (`member_of`).
     pub member_of: bool,
     /// How memberOf is asked for without its name (`member_of_usage`).

@@ -95,7 +95,7 @@ mod tests {
 
     #[track_caller]
     fn check(usage: Usage, filter: &str, attributes: &[&str], expected: Option<(bool, bool)>) {
-        let policy = ServePolicy { member_of: true, usage, max_filter_members: 9 };
+        let policy = ServePolicy { member_of: true, usage, ..ServePolicy::default() };
         let found = interest(&search(filter, attributes), &policy);
         let found = found.map(|interest| (interest.values, interest.filter));
         assert_eq!(found, expected, "{filter} {attributes:?}");

@@ -190,6 +190,11 @@ impl Form {
         all.find(|control| control.oid == wanted)
     }
 
+    /// Whether it asks for pages.
+    pub(super) fn is_paged(&self) -> bool {
+        self.control(oid::PAGED_RESULTS).is_some()
+    }
+
     /// How many entries a page of the client's has.
     fn page_size(&self) -> Option<u64> {
         let value = self.control(oid::PAGED_RESULTS)?.value?;

@@ -1,0 +1,199 @@
+//! `[[view]]`: what one client application may do and is shown.
+
+use super::directory::dn;
+use super::reader::{Reader, Section};
+use super::sections::plain;
+use super::serve::INACTIVE;
+use super::value::{self, Mistake};
+use crate::domain::view::{Kind, Matching, View, Views, VisibleTo, Writes};
+use crate::proto::dn::DistinguishedName;
+use std::net::SocketAddr;
+use std::ops::Range;
+use toml::Spanned;
+
+/// The words for kinds of operations.
+pub(super) const OPERATIONS: [(&str, Kind); 9] = [
+    ("bind", Kind::Bind),
+    ("search", Kind::Search),
+    ("compare", Kind::Compare),
+    ("add", Kind::Add),
+    ("modify", Kind::Modify),
+    ("delete", Kind::Delete),
+    ("modify-dn", Kind::ModifyDn),
+    ("password-modify", Kind::PasswordModify),
+    ("extended", Kind::Extended),
+];
+
+/// A view with the places in the file that it is compared by.
+struct Read {
+    view: View,
+    name: Range<usize>,
+    matching: Range<usize>,
+}
+
+/// Reads all views; `listen` are the addresses that clients connect to.
+pub(super) fn views<'d>(
+    r: &mut Reader<'d>,
+    root: &Section<'d>,
+    listen: Option<&[SocketAddr]>,
+) -> Option<Views> {
+    let sections = r.sections(root, "view");
+    let wanted = sections.len();
+    let mut read: Vec<Read> = Vec::new();
+    for section in sections {
+        if let Some(next) = view(r, &section, listen) {
+            compare(r, &read, &next);
+            read.push(next);
+        }
+    }
+    let sound = read.len() == wanted && (wanted > 0 || is_list(root));
+    sound.then(|| Views::new(read.into_iter().map(|read| read.view).collect()))
+}
+
+fn is_list(root: &Section<'_>) -> bool {
+    root.get("view").is_none_or(|given| given.get_ref().is_array())
+}
+
+fn view<'d>(
+    r: &mut Reader<'d>,
+    section: &Section<'d>,
+    listen: Option<&[SocketAddr]>,
+) -> Option<Read> {
+    let name = r.text(section, "name", value::name);
+    let (matching, place) = matching(r, section, listen);
+    let flatten = r.optional(section, "flatten", |r, section, key| {
+        r.text(section, key, value::flatten).map(Spanned::into_inner)
+    });
+    let inactive =
+        r.optional(section, "inactive", |r, section, key| r.choice(section, key, &INACTIVE));
+    let visible_to = visible_to(r, section);
+    let words = [("allow", Writes::Allow), ("deny", Writes::Deny)];
+    let writes = r.choice(section, "writes", &words);
+    let operations = r.optional(section, "operations", |r, section, key| {
+        r.list(section, key, operation).map(plain)
+    });
+    let bind_only = r.flag(section, "bind_only");
+    let (name, matching) = (name?, matching?);
+    let view = View {
+        name: name.get_ref().clone(),
+        matching,
+        flatten: flatten?,
+        inactive: inactive?,
+        visible_to: visible_to?,
+        writes: writes?,
+        operations: operations?,
+        bind_only: bind_only?,
+    };
+    judge(r, section, &view);
+    Some(Read { view, name: name.span(), matching: place })
+}
+
+/// Whom a view is for, and where that stands.
+fn matching<'d>(
+    r: &mut Reader<'d>,
+    view: &Section<'d>,
+    listen: Option<&[SocketAddr]>,
+) -> (Option<Matching>, Range<usize>) {
+    let section = r.section(view, "view.match");
+    let listeners = r.list(&section, "listeners", value::address);
+    let addresses = r.list(&section, "addresses", value::network);
+    let bind_dns = r.list(&section, "bind_dns", client);
+    if let (Some(listeners), Some(listen)) = (&listeners, listen) {
+        for listener in listeners.iter().filter(|given| !listen.contains(given.get_ref())) {
+            let help = "an address as it stands in `ldap` or `ldaps` of [listen]";
+            r.error(listener.span(), "nobody can connect to this address", help);
+        }
+    }
+    let place = section.span();
+    let all = (listeners, addresses, bind_dns);
+    let (Some(listeners), Some(addresses), Some(bind_dns)) = all else { return (None, place) };
+    let (listeners, addresses) = (plain(listeners), plain(addresses));
+    (Some(Matching { listeners, addresses, bind_dns: plain(bind_dns) }), place)
+}
+
+fn client(text: &str) -> Result<DistinguishedName, Mistake> {
+    match dn(text)? {
+        name if name.is_root() => {
+            let help = "the name that an application binds as; leave it out for everybody";
+            Err(Mistake::new("a client without a name is nobody in particular", help))
+        }
+        name => Ok(name),
+    }
+}
+
+/// Who sees what is added: one of two words, or names.
+fn visible_to<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<VisibleTo> {
+    let key = "visible_to";
+    let given = section.get(key);
+    if given.is_some_and(|given| given.get_ref().as_array().is_some()) {
+        return r.list(section, key, client).map(|names| VisibleTo::Named(plain(names)));
+    }
+    let word = |text: &str| match text {
+        "bound" => Ok(VisibleTo::Bound),
+        "anyone" => Ok(VisibleTo::Anyone),
+        _ => {
+            let help = "\"bound\", \"anyone\", or a list of names that clients are bound as";
+            Err(Mistake::new(format!("`{key}` cannot be \"{text}\""), help))
+        }
+    };
+    r.text(section, key, word).map(Spanned::into_inner)
+}
+
+fn operation(text: &str) -> Result<Kind, Mistake> {
+    let found = OPERATIONS.iter().find(|(word, _)| *word == text).map(|(_, kind)| *kind);
+    found.ok_or_else(|| {
+        let words: Vec<&str> = OPERATIONS.iter().map(|(word, _)| *word).collect();
+        Mistake::new(format!("\"{text}\" is no operation"), words.join(", "))
+    })
+}
+
+/// What contradicts itself in one view.
+fn judge(r: &mut Reader<'_>, section: &Section<'_>, view: &View) {
+    let at = |key: &str| section.get(key).map_or_else(|| section.span(), Spanned::span);
+    if !view.matching.bind_dns.is_empty() && !view.serves(Kind::Bind) {
+        let help = "add \"bind\", or leave `bind_dns` out";
+        r.error(
+            at("operations"),
+            "this view is for those who are bound, and nobody may bind",
+            help,
+        );
+    }
+    let is_write = |kind: &Kind| !matches!(kind, Kind::Bind | Kind::Search | Kind::Compare);
+    let may_write = view.operations.iter().flatten().any(is_write);
+    if view.writes == Writes::Deny && may_write {
+        let help = "take add, modify, delete, modify-dn, password-modify and extended out";
+        r.warning(at("operations"), "`writes = \"deny\"` refuses some of these all the same", help);
+    }
+    if view.bind_only && view.operations.is_some() {
+        let help = "leave one of the two out";
+        r.warning(at("operations"), "`bind_only` refuses all of these but binds", help);
+    }
+}
+
+/// What two views must not share, and which of them would never count.
+fn compare(r: &mut Reader<'_>, earlier: &[Read], next: &Read) {
+    for other in earlier {
+        let name = &other.view.name;
+        if name.eq_ignore_ascii_case(&next.view.name) {
+            let message = format!("another view is called \"{name}\" already");
+            r.error(next.name.clone(), message, "every view has a name of its own");
+        }
+        let (before, after) = (&other.view.matching, &next.view.matching);
+        if before.closeness() == after.closeness() && covers(before, after) {
+            let message = format!("view \"{name}\" before it takes everybody whom this one is for");
+            let help = "of several that fit, that with bind_dns counts, then that with addresses, \
+                        then that with listeners; of two alike the first";
+            r.warning(next.matching.clone(), message, help);
+        }
+    }
+}
+
+/// Whether one takes everybody whom another takes, as far as that can be seen by equal parts.
+fn covers(wide: &Matching, narrow: &Matching) -> bool {
+    fn has_all<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
+        wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|part| wide.contains(part)))
+    }
+    has_all(&wide.listeners, &narrow.listeners)
+        && has_all(&wide.addresses, &narrow.addresses)
+        && has_all(&wide.bind_dns, &narrow.bind_dns)
+}

@@ -1,0 +1,178 @@
+//! A directory with a nested group, the gateway before it, and those who knock at a program's door.
+
+use crate::support::certs::Authority;
+use crate::support::eventually;
+use crate::support::folder::TestFolder;
+use crate::support::gateway::Gateway;
+use crate::support::pdu;
+use crate::support::slapd::{Options, Slapd};
+use crate::support::tree::{GROUPS, NOBODY, group, password, person};
+use std::path::{Path, PathBuf};
+
+/// The ports that the shown configurations name.
+const SHOWN_LDAP: &str = "3890";
+const SHOWN_LDAPS: &str = "6360";
+
+/// In the group that the programs ask for.
+pub(crate) const DIRECT: &str = "grace";
+/// In a group within a group within that one.
+pub(crate) const NESTED: &str = "henry";
+/// In another group.
+pub(crate) const OUTSIDE: &str = "ivan";
+
+/// Who knocks with which password, and whether she is let in: by the directory alone, by the gateway.
+const VISITORS: [(&str, &str, bool, bool); 6] = [
+    (DIRECT, "pw-grace", true, true),
+    (NESTED, "pw-henry", false, true),
+    (OUTSIDE, "pw-ivan", false, false),
+    (NESTED, "pw-ivan", false, false),
+    (DIRECT, "pw-ivan", false, false),
+    ("nobody", "pw-nobody", false, false),
+];
+
+/// A program that lets people in or does not.
+pub(crate) trait Door {
+    /// Whether it lets in who comes with that name and password; panics where it says neither.
+    fn lets_in(&self, uid: &str, password: &str) -> bool;
+}
+
+/// A server's ports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Server {
+    ldap: u16,
+    ldaps: u16,
+}
+
+/// slapd with its overlay for memberOf, and the gateway before it.
+pub(crate) struct Scene {
+    servers: [Server; 2],
+    /// Who has issued the certificates of both.
+    pub(crate) authority: Authority,
+    gateway: Gateway,
+    slapd: Slapd,
+    _folder: TestFolder,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let folder = TestFolder::new("scene");
+        let authority = Authority::make(&folder, "authority");
+        let certificate = authority.for_loopback(&folder, "server");
+        let options = Options {
+            global_lines: vec!["moduleload memberof".to_owned()],
+            access_lines: vec![format!(
+                "access to dn.subtree=\"{GROUPS}\" by users read by anonymous auth by * none"
+            )],
+            database_lines: vec!["overlay memberof".to_owned()],
+            ..Options::default()
+        };
+        let slapd = Slapd::with(&options.secured(&certificate));
+        populate(&slapd);
+        let mut ldaps = 0;
+        let gateway = Gateway::configured(slapd.port(), |settings, _| {
+            ldaps = settings.add_ldaps(&certificate);
+        });
+        gateway.comes_to_have_a_copy();
+        let servers = [
+            Server { ldap: slapd.port(), ldaps: slapd.ldaps() },
+            Server { ldap: gateway.port(), ldaps },
+        ];
+        Self { servers, authority, gateway, slapd, _folder: folder }
+    }
+
+    /// The directory and the gateway.
+    pub(crate) fn servers(&self) -> [Server; 2] {
+        self.servers
+    }
+
+    /// The visitors find the same program's doors before the directory and before the gateway as they
+    /// should be; who is taken out of the lowest group is let in no more, until she is in it again.
+    #[track_caller]
+    pub(crate) fn check(&self, what: &str, directly: &dyn Door, through: &dyn Door) {
+        for (uid, password, by_directory, by_gateway) in VISITORS {
+            let in_directly = directly.lets_in(uid, password);
+            assert_eq!(in_directly, by_directory, "{what}, directly: {uid} {password}");
+            let in_through = through.lets_in(uid, password);
+            assert_eq!(in_through, by_gateway, "{what}, through the gateway: {uid} {password}");
+        }
+        let groups = self.gateway.managed_groups(NESTED);
+        assert_eq!(groups, ["app-users", "backend", "engineering"], "{what}: was a sign-on");
+        let mut admin = self.slapd.admin();
+        let is_in = || through.lets_in(NESTED, &password(NESTED));
+        admin.leave(&group("backend"), &person(NESTED));
+        eventually(&format!("{what}: who has left is refused"), || (!is_in()).then_some(()));
+        admin.join(&group("backend"), &person(NESTED));
+        eventually(&format!("{what}: who has come back is let in"), || is_in().then_some(()));
+    }
+}
+
+/// Adds people, groups and an account for the programs while slapd runs, so that it keeps memberOf.
+fn populate(slapd: &Slapd) {
+    let mut admin = slapd.admin();
+    let mut add = |dn: &str, attributes: &[(&str, &[&str])]| {
+        assert_eq!(admin.code(&pdu::add(dn, attributes)), 0, "{dn}");
+    };
+    let account = ["organizationalRole", "simpleSecurityObject"];
+    add(
+        "cn=app,dc=example,dc=com",
+        &[("objectClass", &account), ("cn", &["app"]), ("userPassword", &["app-secret"])],
+    );
+    for (number, uid) in [DIRECT, NESTED, OUTSIDE].into_iter().enumerate() {
+        add(
+            &person(uid),
+            &[
+                ("objectClass", &["inetOrgPerson", "posixAccount"]),
+                ("uid", &[uid]),
+                ("cn", &[uid]),
+                ("sn", &["Example"]),
+                ("mail", &[&format!("{uid}@example.com")]),
+                ("uidNumber", &[&format!("{}", 12001 + number)]),
+                ("gidNumber", &["12000"]),
+                ("homeDirectory", &[&format!("/home/{uid}")]),
+                ("userPassword", &[&password(uid)]),
+            ],
+        );
+    }
+    // Of the class for groups with members by name, where a number has no place of its own.
+    let classes = ["groupOfNames", "extensibleObject"];
+    for (number, (name, member)) in [
+        ("backend", person(NESTED)),
+        ("engineering", group("backend")),
+        ("app-users", group("engineering")),
+        ("sales", person(OUTSIDE)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        add(
+            &group(name),
+            &[
+                ("objectClass", &classes),
+                ("cn", &[name]),
+                ("gidNumber", &[&format!("{}", 13001 + number)]),
+                ("member", &[&member, NOBODY]),
+            ],
+        );
+    }
+    admin.join(&group("app-users"), &person(DIRECT));
+}
+
+/// A file of this folder.
+pub(crate) fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_clients").join(name)
+}
+
+/// A configuration as it is shown, but for the port: a server's here.
+pub(crate) fn configuration(name: &str, server: Server) -> String {
+    let shown = std::fs::read_to_string(file(name)).expect("it is in the repository");
+    let text = shown.replace(SHOWN_LDAP, &server.ldap.to_string());
+    let text = text.replace(SHOWN_LDAPS, &server.ldaps.to_string());
+    assert_ne!(text, shown, "{name} names no server");
+    text
+}
+
+/// The same in a file of a test's own folder.
+pub(crate) fn configure(folder: &TestFolder, name: &str, server: Server) -> PathBuf {
+    let own = Path::new(name).file_name().expect("it is a file's").to_string_lossy();
+    folder.write(&own, configuration(name, server))
+}

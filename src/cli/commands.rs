@@ -3,9 +3,10 @@
 use super::client::Client;
 use super::edit::{self, Edit, Pin};
 use super::exit::{Failure, Format};
-use super::token::Role;
+use super::session::SessionCommand;
+use super::token::TokenCommand;
 use super::user_type::Setting;
-use super::{audit, directory, foresight, group, held, token, user, user_type};
+use super::{audit, directory, foresight, group, held, session, token, user, user_type};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
@@ -47,40 +48,12 @@ pub(super) enum Command {
     /// Directories, as the running gateway knows them
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Clients that are connected to the running gateway
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Who may use the running gateway's API
     #[command(subcommand)]
     Token(TokenCommand),
-}
-
-#[derive(Subcommand)]
-pub(super) enum TokenCommand {
-    /// Make a token and print it; it is not shown again
-    Create {
-        /// What it allows
-        #[arg(long)]
-        role: Role,
-        /// Its name, which the audit shows
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
-        name: String,
-        /// When it ends: a time as RFC 3339 writes it, or one from now as 90m, 12h, 30d
-        #[arg(long, value_name = "TIME")]
-        expires: Option<String>,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// List tokens beside the one in the configured file
-    List {
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Revoke a token: it is not taken any more
-    Revoke {
-        /// Its name
-        #[arg(value_parser = NonEmptyStringValueParser::new())]
-        name: String,
-        #[command(flatten)]
-        output: Output,
-    },
 }
 
 #[derive(Subcommand)]
@@ -394,12 +367,9 @@ impl Command {
             )
             | Self::Directory(
                 DirectoryCommand::List { output } | DirectoryCommand::AcceptRollback { output, .. },
-            )
-            | Self::Token(
-                TokenCommand::Create { output, .. }
-                | TokenCommand::List { output }
-                | TokenCommand::Revoke { output, .. },
             ) => output.format(),
+            Self::Session(command) => command.output().format(),
+            Self::Token(command) => command.output().format(),
             Self::Check { output, .. } => output.format(),
             Self::Run | Self::Demo { .. } => Format::Text,
         }
@@ -423,11 +393,8 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
         Command::Directory(DirectoryCommand::AcceptRollback { name, .. }) => {
             directory::accept_rollback(client, &name, format)
         }
-        Command::Token(TokenCommand::Create { role, name, expires, .. }) => {
-            token::create(client, &name, role, expires.as_deref(), format)
-        }
-        Command::Token(TokenCommand::List { .. }) => token::list(client, format),
-        Command::Token(TokenCommand::Revoke { name, .. }) => token::revoke(client, &name, format),
+        Command::Session(command) => session::ask(client, &command, format),
+        Command::Token(command) => token::ask(client, &command, format),
         // Each of them is done without a running gateway, before this is asked.
         Command::Run | Command::Check { .. } | Command::Demo { .. } => Ok(String::new()),
     }

@@ -13,6 +13,7 @@ mod group;
 mod held;
 mod online;
 mod rehearsal;
+mod session;
 mod shown;
 mod token;
 mod trust;

@@ -1,10 +1,12 @@
 //! `bindgate token create`, `list` and `revoke`.
 
 use super::client::{Client, segment};
+use super::commands::Output;
 use super::edit::moment;
 use super::exit::{Failure, Format};
 use super::shown::{or_dash, pretty, table, text};
-use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 /// What a token allows.
@@ -18,7 +20,62 @@ pub(super) enum Role {
     Admin,
 }
 
-pub(super) fn create(
+#[derive(Subcommand)]
+pub(super) enum TokenCommand {
+    /// Make a token and print it; it is not shown again
+    Create {
+        /// What it allows
+        #[arg(long)]
+        role: Role,
+        /// Its name, which the audit shows
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        name: String,
+        /// When it ends: a time as RFC 3339 writes it, or one from now as 90m, 12h, 30d
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List tokens beside the one in the configured file
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Revoke a token: it is not taken any more
+    Revoke {
+        /// Its name
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        name: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+impl TokenCommand {
+    pub(super) fn output(&self) -> Output {
+        match self {
+            Self::Create { output, .. } | Self::List { output } | Self::Revoke { output, .. } => {
+                *output
+            }
+        }
+    }
+}
+
+pub(super) fn ask(
+    client: &Client,
+    command: &TokenCommand,
+    format: Format,
+) -> Result<String, Failure> {
+    match command {
+        TokenCommand::Create { role, name, expires, .. } => {
+            create(client, name, *role, expires.as_deref(), format)
+        }
+        TokenCommand::List { .. } => list(client, format),
+        TokenCommand::Revoke { name, .. } => revoke(client, name, format),
+    }
+}
+
+fn create(
     client: &Client,
     name: &str,
     role: Role,
@@ -40,7 +97,7 @@ pub(super) fn create(
     })
 }
 
-pub(super) fn list(client: &Client, format: Format) -> Result<String, Failure> {
+fn list(client: &Client, format: Format) -> Result<String, Failure> {
     let answer = client.get("/api/v1/tokens", &[])?;
     Ok(match format {
         Format::Json => pretty(&answer),
@@ -48,7 +105,7 @@ pub(super) fn list(client: &Client, format: Format) -> Result<String, Failure> {
     })
 }
 
-pub(super) fn revoke(client: &Client, name: &str, format: Format) -> Result<String, Failure> {
+fn revoke(client: &Client, name: &str, format: Format) -> Result<String, Failure> {
     let answer = client.delete(&format!("/api/v1/tokens/{}", segment(name)))?;
     Ok(match format {
         Format::Json => pretty(&answer),

@@ -270,7 +270,8 @@ fn a_gateway_that_cannot_be_reached_ends_with_69() {
     check_code(&output, 69);
     let value: Value = serde_json::from_str(&err(&output)).unwrap();
     assert_eq!(value["error"], "unreachable");
-    check_code(&ask("https://127.0.0.1:1", &token, &["user", "list"]), 64);
+    check_code(&ask("https://127.0.0.1:1", &token, &["user", "list"]), 69);
+    check_code(&ask("ldap://127.0.0.1:1", &token, &["user", "list"]), 64);
     let missing = TokenFile("/nonexistent/admin.token".into());
     check_code(&ask(&url, &missing, &["user", "list"]), 69);
 }

@@ -46,7 +46,7 @@ impl Edit<'_> {
                     Pin::Allow => "allow",
                     Pin::Deny => "deny",
                 };
-                let until = until.map(moment).transpose()?;
+                let until = until.map(|until| moment("--until", until)).transpose()?;
                 client.put(&of("pins", group), &json!({ "pin": pin, "until": until }))
             }
             Self::Unpin { group } => client.delete(&of("pins", group)),
@@ -87,13 +87,13 @@ impl Edit<'_> {
 }
 
 /// A time as the gateway takes it: RFC 3339 as it is, or so long from now (`90m`, `12h`, `30d`).
-pub(super) fn moment(written: &str) -> Result<String, Failure> {
+pub(super) fn moment(flag: &str, written: &str) -> Result<String, Failure> {
     if written.parse::<jiff::Timestamp>().is_ok() {
         return Ok(written.to_owned());
     }
     let wrong = || {
         let detail = format!(
-            "a time is written as RFC 3339 has it, or from now on as 90m, 12h, 30d: {written:?}"
+            "{flag} takes a time as RFC 3339 writes it or one from now as 90m, 12h, 30d: {written:?}"
         );
         Failure::new(Exit::Usage, "usage", detail)
     };

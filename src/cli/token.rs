@@ -87,7 +87,7 @@ fn create(
         Role::Operate => "operate",
         Role::Admin => "admin",
     };
-    let expires_at = expires.map(moment).transpose()?;
+    let expires_at = expires.map(|expires| moment("--expires", expires)).transpose()?;
     let body = json!({ "name": name, "role": role, "expires_at": expires_at });
     let answer = client.post("/api/v1/tokens", &body)?;
     Ok(match format {

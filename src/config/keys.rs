@@ -3,7 +3,7 @@
 //! The reader takes limits and defaults from here, and `config/reference.toml` is this table
 //! written out, so that neither can differ from the other.
 
-pub use super::key::{Key, Kind, Occurs, Presence, SectionInfo};
+pub use super::kinds::{Key, Kind, Occurs, Presence, SectionInfo};
 
 const ADDRESS: &str = "an IP address and a port, \"127.0.0.1:389\" or \"[::1]:389\"";
 const FILE: &str = "a path; a relative one starts at this file's folder";

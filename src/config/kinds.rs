@@ -1,4 +1,4 @@
-//! What there is to say of a key and of a section.
+//! What there is to say of a key and of a section: form, limits, presence.
 
 use super::value::{show_duration, show_size};
 

@@ -4,7 +4,7 @@
 use super::answer::{List, Refusal};
 use super::asked::Asked;
 use super::desk::{Desk, Needs};
-use super::json::{AuditJson, moment};
+use super::json::{AuditJson, Time, moment};
 use super::page_limit;
 use super::table::{Answer, Method::Get, Table, Told, operation};
 use crate::app::audit::{AuditFilter, AuditOrder};
@@ -16,7 +16,7 @@ use axum::Json;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -47,14 +47,14 @@ pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
 #[serde(deny_unknown_fields)]
 struct AuditQuery {
     /// Where to go on: `next` of the page before.
-    #[schemars(range(min = 0, max = 9_223_372_036_854_775_807_i64))]
-    cursor: Option<i64>,
+    #[schemars(range(max = 9_223_372_036_854_775_807_i64))]
+    cursor: Option<u64>,
     /// How many at most.
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
     /// The number of the row behind which to begin.
-    #[schemars(range(min = 0, max = 9_223_372_036_854_775_807_i64))]
-    after: Option<i64>,
+    #[schemars(range(max = 9_223_372_036_854_775_807_i64))]
+    after: Option<u64>,
     /// Rows about this user.
     user: Option<String>,
     /// Rows with this cause: sign-on, reconcile, admin or expiry.
@@ -64,8 +64,10 @@ struct AuditQuery {
     /// Rows of this actor: a token's name.
     actor: Option<String>,
     /// Rows of this time or later.
+    #[schemars(with = "Option<Time>")]
     since: Option<String>,
     /// Rows before this time.
+    #[schemars(with = "Option<Time>")]
     until: Option<String>,
 }
 
@@ -85,12 +87,18 @@ impl AuditQuery {
     }
 }
 
+/// A row's number as the store counts.
+fn row(number: u64) -> Result<i64, Refusal> {
+    let wrong = |_| Refusal::BadRequest("there is no row of so great a number".to_owned());
+    i64::try_from(number).map_err(wrong)
+}
+
 async fn list<N: Needs>(desk: Arc<Desk<N>>, asked: Asked<(), AuditQuery>) -> Told<List<AuditJson>> {
     let query = asked.query;
     let (filter, catalogue) = (query.filter(&desk)?, &desk.catalogue);
     let order = match query.after {
-        Some(after) => AuditOrder::After(after),
-        None => AuditOrder::Before(query.cursor),
+        Some(after) => AuditOrder::After(row(after)?),
+        None => AuditOrder::Before(query.cursor.map(row).transpose()?),
     };
     let page = catalogue.audit_rows(filter, order, page_limit(query.limit)?).await?;
     let items = page.items.into_iter().map(|row| named(catalogue, row)).collect();
@@ -119,8 +127,8 @@ impl IntoResponse for Rows {
 impl Answer for Rows {
     const MEDIA_TYPE: &'static str = "text/event-stream";
 
-    fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        None
     }
 }
 
@@ -141,7 +149,8 @@ async fn follow<N: Needs>(
     let query = asked.query;
     let filter = query.filter(&desk)?;
     let newest = desk.catalogue.newest_audit();
-    let after = query.after.unwrap_or_else(|| *newest.borrow());
+    let after = query.after.map(row).transpose()?;
+    let after = after.unwrap_or_else(|| *newest.borrow());
     let (rows, waiting) = mpsc::channel(WAITING);
     tokio::spawn(tell(desk.catalogue.clone(), filter, after, newest, rows));
     Ok(Rows(waiting))

@@ -3,7 +3,7 @@
 use super::answer::{List, Refusal};
 use super::asked::Asked;
 use super::desk::{Desk, Needs};
-use super::json::rfc3339;
+use super::json::{Time, rfc3339};
 use super::table::{
     Method::{Get, Post},
     Table, Told, operation,
@@ -144,7 +144,7 @@ struct ReplicaJson {
     covers: Option<&'static str>,
     groups: usize,
     users: usize,
-    heard_at: Option<String>,
+    heard_at: Option<Time>,
 }
 
 impl ReplicaJson {

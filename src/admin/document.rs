@@ -57,6 +57,10 @@ fn operation(described: &Described, problem: &Schema) -> Value {
         "WWW-Authenticate": { "required": true, "schema": { "type": "string" } },
     });
     let tag = operation.path.split('/').nth(1).unwrap_or_default();
+    let content = match answer {
+        Some(schema) => json!({ "schema": schema }),
+        None => json!({}),
+    };
     let mut told = json!({
         "operationId": operation.id,
         "summary": operation.summary,
@@ -66,7 +70,7 @@ fn operation(described: &Described, problem: &Schema) -> Value {
         "responses": {
             "200": {
                 "description": "It is done.",
-                "content": { *media_type: { "schema": answer } },
+                "content": { *media_type: content },
             },
             "401": unauthorised,
             "403": refused("The token's role does not allow it."),

@@ -4,7 +4,7 @@
 use super::answer::Refusal;
 use super::asked::{Asked, Nothing};
 use super::desk::{Desk, Needs};
-use super::json::{UserSummary, moment, rfc3339};
+use super::json::{Time, UserSummary, moment, rfc3339};
 use super::table::{
     Method::{Delete, Patch, Post, Put},
     Table, Told, operation,
@@ -69,7 +69,7 @@ struct ForecastJson {
     what: &'static str,
     text: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
+    until: Option<Time>,
 }
 
 impl From<Forecast> for ForecastJson {
@@ -136,6 +136,7 @@ enum PinJson {
 struct PinBody {
     pin: PinJson,
     #[serde(default)]
+    #[schemars(with = "Option<Time>")]
     until: Option<String>,
 }
 

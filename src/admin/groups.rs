@@ -3,7 +3,7 @@
 use super::answer::{List, Refusal};
 use super::asked::{Asked, Nothing};
 use super::desk::{Desk, Needs};
-use super::json::{GroupSummary, rfc3339};
+use super::json::{GroupSummary, Time, rfc3339};
 use super::page_limit;
 use super::table::{
     Method::{Delete, Get, Post},
@@ -140,8 +140,8 @@ struct MemberRow {
     direct: bool,
     depth: usize,
     path: Vec<String>,
-    since: String,
-    until: Option<String>,
+    since: Time,
+    until: Option<Time>,
     in_review: bool,
 }
 
@@ -198,6 +198,7 @@ fn shown<N: Needs>(desk: &Desk<N>, member: &Member) -> MemberJson {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "NewGroup")]
 struct Wanted {
+    #[schemars(regex(pattern = r"^\S(.{0,62}\S)?$"))]
     name: String,
     directory: Option<String>,
 }

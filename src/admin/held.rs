@@ -3,7 +3,7 @@
 use super::answer::{List, Refusal};
 use super::asked::Asked;
 use super::desk::{Desk, Needs};
-use super::json::rfc3339;
+use super::json::{Time, rfc3339};
 use super::table::{
     Method::{Get, Post},
     Table, Told, operation,
@@ -33,7 +33,7 @@ struct HeldJson {
     directory: String,
     /// What it is: `group-loss`, `mass-change` or `last-groups`.
     kind: &'static str,
-    since: String,
+    since: Time,
     /// What is counted: `groups`, or `users`.
     counts: &'static str,
     /// How many groups are gone, or how many users' groups would be.

@@ -9,8 +9,9 @@ use crate::domain::record::{
     GroupsOutcome, Membership, MembershipKey, Provenance, Record, UpstreamId,
 };
 use crate::domain::time::Timestamp;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What stands before an attribute value that is not text.
@@ -33,8 +34,8 @@ pub(super) struct UserSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     update_on_sign_on: Option<bool>,
     state: State,
-    last_sign_on: String,
-    observed_at: Option<String>,
+    last_sign_on: Time,
+    observed_at: Option<Time>,
     observation: Observation,
     /// How many groups are effective.
     effective_groups: usize,
@@ -111,7 +112,7 @@ struct State {
     active: bool,
     reasons: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    missing_since: Option<String>,
+    missing_since: Option<Time>,
     /// The user name that the directory gives, while another record has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     collision: Option<String>,
@@ -158,10 +159,10 @@ struct MembershipJson {
     direct: bool,
     depth: usize,
     path: Vec<String>,
-    since: String,
+    since: Time,
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
+    until: Option<Time>,
 }
 
 /// A group by its names; one that is no longer kept has an id alone.
@@ -239,7 +240,7 @@ pub(super) struct UserTypeJson {
     name: String,
     update_on_sign_on: bool,
     source: &'static str,
-    set_at: Option<String>,
+    set_at: Option<Time>,
     /// What `default` would lead to.
     file: bool,
 }
@@ -265,7 +266,7 @@ impl From<Listed> for UserTypeJson {
 #[schemars(rename = "AuditRow")]
 pub(super) struct AuditJson {
     sequence: i64,
-    at: String,
+    at: Time,
     cause: &'static str,
     actor: String,
     action: &'static str,
@@ -340,6 +341,24 @@ impl AuditJson {
     }
 }
 
+/// A moment as RFC 3339 writes it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Time(String);
+
+impl JsonSchema for Time {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
 /// A moment from RFC 3339.
 pub(super) fn moment(text: &str) -> Result<Timestamp, Refusal> {
     let parsed: Result<jiff::Timestamp, _> = text.parse();
@@ -348,9 +367,9 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, Refusal> {
 }
 
 /// A moment as RFC 3339 in UTC; one that no calendar holds is shown as the nearest that one does.
-pub(super) fn rfc3339(at: Timestamp) -> String {
+pub(super) fn rfc3339(at: Timestamp) -> Time {
     let nearest = if at.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-    jiff::Timestamp::from_microsecond(at.0).unwrap_or(nearest).to_string()
+    Time(jiff::Timestamp::from_microsecond(at.0).unwrap_or(nearest).to_string())
 }
 
 /// An attribute value: itself if it is UTF-8, else `base64:` and its Base64 (RFC 4648 section 4).
@@ -399,9 +418,9 @@ mod tests {
 
     #[test]
     fn a_moment_is_rfc_3339_in_utc_and_never_a_panic() {
-        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00Z");
-        assert_eq!(rfc3339(Timestamp(1_500_000)), "1970-01-01T00:00:01.5Z");
-        assert!(rfc3339(Timestamp(i64::MAX)).starts_with("9999-"));
-        assert!(rfc3339(Timestamp(i64::MIN)).starts_with("-009999-"));
+        assert_eq!(rfc3339(Timestamp(0)).0, "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(Timestamp(1_500_000)).0, "1970-01-01T00:00:01.5Z");
+        assert!(rfc3339(Timestamp(i64::MAX)).0.starts_with("9999-"));
+        assert!(rfc3339(Timestamp(i64::MIN)).0.starts_with("-009999-"));
     }
 }

@@ -3,7 +3,7 @@
 use super::answer::{List, Refusal};
 use super::asked::Asked;
 use super::desk::{Desk, Needs};
-use super::json::rfc3339;
+use super::json::{Time, rfc3339};
 use super::page_limit;
 use super::table::{
     Method::{Delete, Get},
@@ -51,7 +51,7 @@ struct SessionJson {
     peer: String,
     tls: bool,
     /// Since when it has been connected.
-    since: String,
+    since: Time,
     /// The name under which its last bind succeeded, as the client spelled it; null for nobody.
     name: Option<String>,
 }

@@ -26,15 +26,15 @@ pub(super) type Told<T> = Result<Json<T>, Refusal>;
 pub(super) trait Answer: IntoResponse + Send {
     /// Its media type.
     const MEDIA_TYPE: &'static str;
-    /// What it looks like.
-    fn schema(generator: &mut SchemaGenerator) -> Schema;
+    /// What it looks like; `None` where JSON cannot say it.
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema>;
 }
 
 impl<T: Serialize + JsonSchema + Send> Answer for Json<T> {
     const MEDIA_TYPE: &'static str = "application/json";
 
-    fn schema(generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<T>()
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(generator.subschema_for::<T>())
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) struct Described {
     pub(super) query: Schema,
     pub(super) body: Option<Schema>,
     pub(super) media_type: &'static str,
-    pub(super) answer: Schema,
+    pub(super) answer: Option<Schema>,
 }
 
 /// All operations, with who carries them out.

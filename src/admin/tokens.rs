@@ -3,7 +3,7 @@
 use super::answer::{List, Refusal};
 use super::asked::{Asked, Nothing};
 use super::desk::{Desk, Needs};
-use super::json::{moment, rfc3339};
+use super::json::{Time, moment, rfc3339};
 use super::table::{
     Method::{Delete, Get, Post},
     Table, Told, operation,
@@ -61,10 +61,10 @@ impl From<RoleJson> for Role {
 struct TokenJson {
     name: String,
     role: RoleJson,
-    created_at: String,
+    created_at: Time,
     /// The name of the token that it was made with.
     created_by: String,
-    expires_at: Option<String>,
+    expires_at: Option<Time>,
     expired: bool,
 }
 
@@ -96,6 +96,7 @@ struct NewToken {
     role: RoleJson,
     /// From when on it is not taken any more (RFC 3339).
     #[serde(default)]
+    #[schemars(with = "Option<Time>")]
     expires_at: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! Explanations and previews as JSON.
 
-use super::json::{GroupJson, GroupsRead, Observation, rfc3339};
+use super::json::{GroupJson, GroupsRead, Observation, Time, rfc3339};
 use crate::app::groups::Left;
 use crate::app::sign_on::{Foreseen, Verdict};
 use crate::domain::change::Change;
@@ -36,8 +36,8 @@ struct GroundJson {
     direct: bool,
     depth: usize,
     path: Vec<String>,
-    since: String,
-    until: Option<String>,
+    since: Time,
+    until: Option<Time>,
     /// Whether the directory says so still; null where it is not for it to say.
     directory_says: Option<Says>,
     /// Where the way is cut, if it is.
@@ -74,9 +74,9 @@ struct MissJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasons: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<String>,
+    since: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
+    until: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provenance: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +97,7 @@ struct MissJson {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Left")]
 struct LeftJson {
-    at: String,
+    at: Time,
     cause: &'static str,
     path: Vec<String>,
 }
@@ -107,7 +107,7 @@ struct LeftJson {
 #[schemars(rename = "Preview")]
 pub(super) struct PreviewJson {
     user: PreviewUser,
-    at: String,
+    at: Time,
     /// `created`, `changed`, `unchanged` or `not-provisioned`.
     outcome: &'static str,
     /// Why the user gets no record.

@@ -176,13 +176,13 @@ mod tests {
 
     #[test]
     fn a_time_is_rfc_3339_or_so_long_from_now() {
-        assert_eq!(moment("2030-01-01T00:00:00Z").unwrap(), "2030-01-01T00:00:00Z");
+        assert_eq!(moment("--until", "2030-01-01T00:00:00Z").unwrap(), "2030-01-01T00:00:00Z");
         for written in ["1s", "90m", "12h", "30d"] {
-            let at: jiff::Timestamp = moment(written).unwrap().parse().unwrap();
+            let at: jiff::Timestamp = moment("--until", written).unwrap().parse().unwrap();
             assert!(at > jiff::Timestamp::now() - jiff::SignedDuration::from_secs(60), "{written}");
         }
         for written in ["", "d", "0d", "-1d", "1w", "1ü", "tomorrow", "99999999999999999d"] {
-            assert_eq!(moment(written).unwrap_err().exit, Exit::Usage, "{written}");
+            assert_eq!(moment("--until", written).unwrap_err().exit, Exit::Usage, "{written}");
         }
     }
 }

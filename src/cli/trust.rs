@@ -1,6 +1,6 @@
 //! Whom the commands believe to be the gateway, where they reach it over TLS: who bears a certificate of
-//! an authority in `BINDGATE_ADMIN_CA_FILE`; without that, of one that this machine trusts, or the
-//! certificate that the configuration names.
+//! an authority in `BINDGATE_ADMIN_CA_FILE`; without that, of one that this machine trusts, or that stands
+//! in the file of the certificate that the configuration names.
 
 use super::exit::{Exit, Failure};
 use rustls::pki_types::CertificateDer;

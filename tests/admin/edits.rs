@@ -70,6 +70,8 @@ fn a_request_that_makes_no_sense_changes_nothing_and_says_why() {
     check(delete(&gateway, "/users/nobody"), 404, "not-found");
     check(get(&gateway, "/api/v1/users/bob/preview"), 503, "unknown");
     check(get(&gateway, "/api/v1/audit?since=x"), 400, "bad-request");
+    check(get(&gateway, "/api/v1/audit?cursor=-1"), 400, "bad-request");
+    check(get(&gateway, "/api/v1/audit?after=18446744073709551615"), 400, "bad-request");
     check(get(&gateway, "/api/v1/groups?cursor=x"), 400, "bad-request");
     let wrong = agent()
         .post(format!("{}/api/v1/preview", gateway.url()))

@@ -26,6 +26,7 @@ impl Scene {
         let folder = TestFolder::new("admin-tls");
         let authorities = ["before", "after"].map(|name| Authority::make(&folder, name));
         let files = authorities[0].for_loopback(&folder, "admin");
+        chain(&files, &authorities[0]);
         let slapd = Slapd::start();
         let gateway = Gateway::configured(slapd.port(), |settings, _| {
             settings.add_admin_tls(&files);
@@ -61,9 +62,17 @@ impl Scene {
 
     fn replace(&self) {
         let next = self.authorities[1].for_loopback(&self.folder, "next");
+        chain(&next, &self.authorities[1]);
         std::fs::copy(next.certificate, &self.files.certificate).expect("it can be written");
         std::fs::copy(next.private_key, &self.files.private_key).expect("it can be written");
     }
+}
+
+/// Puts the certificate of who issued it behind a certificate, in its file.
+fn chain(files: &Certificate, issuer: &Authority) {
+    let both = [&files.certificate, &issuer.file].map(|path| std::fs::read_to_string(path));
+    let both: Result<String, _> = both.into_iter().collect();
+    std::fs::write(&files.certificate, both.expect("they can be read")).expect("it can be written");
 }
 
 #[test]
@@ -75,7 +84,7 @@ fn the_commands_reach_a_gateway_whose_certificate_they_trust_and_no_other() {
     assert_eq!(refused.code, 69, "{}{}", refused.out, refused.err);
     assert_eq!(scene.list(None).code, 69, "this machine does not know the authority");
     assert_eq!(scene.list(Some(Path::new("/nonexistent"))).code, 64);
-    // On the gateway's own machine the certificate that the configuration names is enough.
+    // On the gateway's own machine what the configuration names has who issued it.
     scene.list_as_configured().expect_code(0);
 }
 

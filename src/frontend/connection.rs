@@ -326,9 +326,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.quiet = Quiet::default();
+        self.look_whether_ended();
         loop {
             self.look_at_drain();
-            self.look_whether_ended();
             match self.life {
                 Life::Open => {
                     if !self.poll_open(cx) {

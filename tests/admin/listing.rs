@@ -121,6 +121,29 @@ fn who_leaves_between_two_pages_shifts_nobody_over_the_edge() {
 }
 
 #[test]
+fn among_a_hundred_thousand_users_the_first_and_the_last_are_found_and_all_are_counted() {
+    const ALL: usize = 100_000;
+    let gateway = Gateway::start();
+    let name = |at: usize| format!("user-{:06}", (at * 7919) % ALL);
+    let people =
+        (0..ALL).map(|at| stored(person(&format!("r{at:06}"), "corp", "staff", &name(at))));
+    gateway.shelves.records.lock().unwrap().extend(people);
+    let named = |query: &str| {
+        let began = std::time::Instant::now();
+        let body = get(&gateway, &format!("/api/v1/users?limit=3&{query}")).json();
+        println!("{query}: {:?}", began.elapsed());
+        let items = body["items"].as_array().unwrap().iter();
+        let names: Vec<_> = items.map(|user| user["name"].clone()).collect();
+        (names, body["total"].clone())
+    };
+    let three = |numbers: [usize; 3]| numbers.map(|at| json!(format!("user-{at:06}"))).to_vec();
+    assert_eq!(named("sort=name"), (three([0, 1, 2]), json!(ALL)));
+    assert_eq!(named("sort=name&order=desc"), (three([99_999, 99_998, 99_997]), json!(ALL)));
+    assert_eq!(named("sort=name&q=USER-0999"), (three([99_900, 99_901, 99_902]), json!(100)));
+    assert_eq!(named("q=nobody"), (vec![], json!(0)));
+}
+
+#[test]
 fn a_query_that_makes_no_sense_is_refused() {
     let gateway = gateway_with_people();
     for query in ["sort=colour", "order=up", "active=1", "sort=name&cursor=zz", "known="] {

@@ -10,12 +10,16 @@
 mod admin;
 #[path = "config/groups.rs"]
 mod groups;
+#[path = "config/records.rs"]
+mod records;
 #[path = "config/relay.rs"]
 mod relay;
 #[path = "config/tls.rs"]
 mod tls;
 #[path = "config/user_types.rs"]
 mod user_types;
+#[path = "config/views.rs"]
+mod views;
 
 use bindgate::config::{
     self, Config, KEYS, Paint, Presence, Problem, Problems, SECTIONS, Severity,

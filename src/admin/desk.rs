@@ -11,6 +11,7 @@ use crate::app::ports::{Catalogue, Clock, Events, Stored};
 use crate::app::sessions::Sessions;
 use crate::app::switches::{self, Switches};
 use crate::app::tokens::Tokens;
+use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use crate::domain::record::{Group, Record};
 use crate::proto::dn::DistinguishedName;
@@ -43,6 +44,7 @@ pub(super) struct Desk<N: Needs> {
     pub(super) directories: Vec<Arc<DirectoryPolicy>>,
     pub(super) live: Arc<dyn Live>,
     pub(super) switches: Switches<N::Catalogue, N::Clock, N::Events>,
+    pub(super) views: ViewSwitches<N::Catalogue, N::Clock, N::Events>,
     pub(super) decisions: Decisions<N::Catalogue, N::Clock, N::Events>,
     pub(super) tokens: Tokens<N::Catalogue, N::Clock, N::Events>,
     pub(super) sessions: Arc<dyn Sessions>,

@@ -28,8 +28,19 @@ pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
     table.add(operation(Get, "/users/{ref}/explain", "explainUser", Read, what), explained::<N>);
 }
 
-async fn preview<N: Needs>(desk: Arc<Desk<N>>, asked: Asked<String>) -> Told<PreviewJson> {
-    let foreseen = foresee(&desk, &asked.path).await?.map_err(Refusal::Unknown)?;
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PreviewQuery {
+    /// By the client application of this view.
+    view: Option<String>,
+}
+
+async fn preview<N: Needs>(
+    desk: Arc<Desk<N>>,
+    asked: Asked<String, PreviewQuery>,
+) -> Told<PreviewJson> {
+    let foreseen = foresee(&desk, &asked.path, asked.query.view).await?;
+    let foreseen = foreseen.map_err(Refusal::Unknown)?;
     let directory = foreseen.key.directory.clone();
     let name = |id: &UpstreamId| group_of(&desk, &directory, Some(&foreseen), id);
     Ok(Json(told::preview(&foreseen, &name)))
@@ -39,6 +50,7 @@ async fn preview<N: Needs>(desk: Arc<Desk<N>>, asked: Asked<String>) -> Told<Pre
 async fn foresee<N: Needs>(
     desk: &Desk<N>,
     reference: &str,
+    view: Option<String>,
 ) -> Result<Result<Foreseen, UnknownReason>, Refusal> {
     let who = match desk.user(reference) {
         Ok(stored) => Who::Known(stored.record.key.clone()),
@@ -54,8 +66,15 @@ async fn foresee<N: Needs>(
         Err(other) => return Err(other),
     };
     let is_named = matches!(who, Who::Named(..));
-    let none = || Refusal::NotFound("the record's directory is not configured".to_owned());
-    match desk.live.preview(who).await.ok_or_else(none)? {
+    let none = match &view {
+        Some(view) => format!("no view is called {view:?}, or the directory is not configured"),
+        None => "the record's directory is not configured".to_owned(),
+    };
+    let foreseen = match view {
+        Some(view) => desk.live.preview_by(who, view).await,
+        None => desk.live.preview(who).await,
+    };
+    match foreseen.ok_or(Refusal::NotFound(none))? {
         Err(UnknownReason::NotOneEntry) if is_named => {
             Err(Refusal::NotFound(format!("no user is found by {reference:?}")))
         }
@@ -84,7 +103,7 @@ async fn explained<N: Needs>(
 ) -> Told<Explanations> {
     let Asked { path: reference, query, .. } = asked;
     let user = desk.user(&reference)?;
-    let foreseen = foresee(&desk, &reference).await?;
+    let foreseen = foresee(&desk, &reference, None).await?;
     let record = &user.record;
     let groups = match &query.group {
         Some(group) => vec![desk.group_for(record, group).await?],

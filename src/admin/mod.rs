@@ -29,6 +29,7 @@ mod tokens;
 mod told;
 mod user_types;
 mod users;
+mod views;
 
 pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::ReadPolicies;

@@ -13,7 +13,7 @@ use super::token::FirstToken;
 use super::{Limits, schema};
 use super::{
     audit, directories, edits, foresight, groups, held, linking, sessions, tokens, user_types,
-    users,
+    users, views,
 };
 use crate::app::events::Event;
 use crate::app::live::Live;
@@ -22,7 +22,9 @@ use crate::app::ports::{Catalogue, Clock, Events};
 use crate::app::sessions::Sessions;
 use crate::app::switches::Switches;
 use crate::app::tokens::Tokens;
+use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::DirectoryPolicy;
+use crate::domain::view::Views;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -45,6 +47,8 @@ pub struct State<C, K, E> {
     pub events: E,
     /// The directories, in the file's order.
     pub directories: Vec<Arc<DirectoryPolicy>>,
+    /// The views, in the file's order.
+    pub views: Views,
     /// The directories as the gateway knows them.
     pub oversight: Arc<dyn Oversight>,
     /// The directories, asked about one user or group.
@@ -103,6 +107,7 @@ fn table<N: Needs>() -> Table<N> {
     foresight::operations(&mut table);
     groups::operations(&mut table);
     user_types::operations(&mut table);
+    views::operations(&mut table);
     held::operations(&mut table);
     audit::operations(&mut table);
     directories::operations(&mut table);
@@ -184,6 +189,8 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
     let (records, time, told) = parts();
     let switches = Switches::new(records, time, told, directories.clone());
     let (records, time, told) = parts();
+    let views = ViewSwitches::new(records, time, told, state.views);
+    let (records, time, told) = parts();
     let decisions = Decisions::new(records, time, told, oversight);
     let (records, time, told) = parts();
     let tokens = Tokens::new(records, time, told, limits.max_tokens, FIRST_TOKEN);
@@ -193,6 +200,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
         directories,
         live,
         switches,
+        views,
         decisions,
         tokens,
         sessions,

@@ -115,6 +115,8 @@ pub(super) struct PreviewJson {
     /// How the bind would be answered, once the directory has said success.
     bind: &'static str,
     update_on_sign_on: bool,
+    /// The view that says so.
+    view: Option<String>,
     observation: Observation,
     /// Whether the user would be taken back.
     reactivation: Option<ReactivationJson>,
@@ -307,6 +309,7 @@ pub(super) fn preview(foreseen: &Foreseen, name: Naming<'_>) -> PreviewJson {
         reason: foreseen.plan.as_ref().err().map(ToString::to_string),
         bind,
         update_on_sign_on: foreseen.switch.is_on(),
+        view: foreseen.view.clone(),
         observation: Observation { groups: groups(foreseen) },
         reactivation,
         changes: changes.map(|one| change(one, name)).collect(),

@@ -29,10 +29,10 @@ async fn list<N: Needs>(desk: Arc<Desk<N>>, _: Asked) -> Told<List<UserTypeJson>
 /// What may be changed. The field has to be there: `null`, and not its absence, means the default.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "UserTypePatch")]
-struct Changed {
+#[schemars(rename = "SwitchPatch")]
+pub(super) struct Changed {
     #[serde(deserialize_with = "Option::deserialize")]
-    update_on_sign_on: Option<bool>,
+    pub(super) update_on_sign_on: Option<bool>,
 }
 
 /// Runs to its end although the client hangs up: what is on disk is also announced.

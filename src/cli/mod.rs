@@ -19,6 +19,7 @@ mod token;
 mod trust;
 mod user;
 mod user_type;
+mod view;
 mod wiring;
 
 pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};

@@ -21,6 +21,7 @@ mod serving;
 mod sessions;
 mod sharing;
 mod stall;
+mod suffix;
 mod timing;
 mod tls;
 mod transactions;

@@ -13,6 +13,7 @@ use bindgate::domain::change::apply;
 use bindgate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
+use bindgate::domain::view::Views;
 use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
 use bindgate::proto::filter::Filter;
 use bindgate::telemetry::Telemetry;
@@ -377,6 +378,7 @@ impl Gateway {
             clock: Stopped,
             events,
             directories: vec![directory("corp", corp), directory("lab", lab)],
+            views: Views::default(),
             oversight: watched.clone(),
             live: watched.clone(),
             sessions: watched.clone(),

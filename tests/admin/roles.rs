@@ -47,6 +47,8 @@ const OPERATIONS: &[(&str, &str, Role)] = &[
     ("POST", "/users/{ref}/link", Admin),
     ("GET", "/users/{ref}/preview", Read),
     ("POST", "/users/{ref}/sync", Operate),
+    ("GET", "/views", Read),
+    ("PATCH", "/views/{name}", Admin),
 ];
 
 /// Names and bearer tokens of whoever asks; the last two have none that is taken.

@@ -16,6 +16,7 @@ const SECTIONS: [&str; 14] = [
     "[sign_on]",
     "[reconcile]",
     "[throttle]",
+    "[records]",
     "[[directory]]",
     "[directory.tls]",
     "[directory.groups]",

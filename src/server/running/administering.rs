@@ -71,6 +71,7 @@ impl Running {
             clock: SystemClock::default(),
             events: telemetry.clone(),
             directories: policies,
+            views: config.listen.views.clone(),
             oversight,
             live,
             sessions: Arc::new(self.drain.sessions().clone()),

@@ -95,3 +95,29 @@ impl Running {
 fn access(config: &admin::Config, address: SocketAddr) -> MetricsAccess {
     if config.metrics_public { MetricsAccess::Open } else { MetricsAccess::of(address) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(listen: &str, lines: &str, expected: MetricsAccess) {
+        let text = format!(
+            "[admin]\nlisten = \"{listen}\"\n{lines}\n[admin.tls]\ncertificate = \"c\"\n\
+             private_key = \"k\"\n[[directory]]\nname = \"corp\"\nurls = [\"ldap://x\"]\n\
+             suffixes = [\"dc=x\"]\nservice_account = {{ dn = \"cn=g,dc=x\", password_file = \"p\" }}\n"
+        );
+        let config = crate::config::parse(&text, "f");
+        let config = config.unwrap_or_else(|problems| panic!("{}", problems.render())).admin;
+        let address = config.listen.expect("it listens");
+        assert_eq!(access(&config, address), expected, "{listen} {lines}");
+    }
+
+    #[test]
+    fn metrics_are_open_on_loopback_and_elsewhere_where_that_is_said() {
+        check("127.0.0.1:1", "", MetricsAccess::Open);
+        check("0.0.0.0:1", "", MetricsAccess::Token);
+        check("0.0.0.0:1", "metrics_public = false", MetricsAccess::Token);
+        check("0.0.0.0:1", "metrics_public = true", MetricsAccess::Open);
+    }
+}

@@ -3,6 +3,7 @@
 
 mod arguments;
 pub(crate) mod company;
+pub(crate) mod costs;
 pub(crate) mod cpu;
 pub(crate) mod latency;
 mod limits;
@@ -21,6 +22,7 @@ pub(crate) mod run;
 mod scenario;
 mod svg;
 pub(crate) mod target;
+mod walk;
 pub(crate) mod work;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ mod directory;
 mod files;
 mod groups;
 mod keys;
+mod kinds;
 mod mask;
 mod problem;
 mod reader;

@@ -5,6 +5,7 @@
 
 use super::connection::Connection;
 use crate::app::ports::Ports;
+use crate::app::sign_on::Attempt;
 use crate::domain::principal;
 use crate::domain::serving::Inactive;
 use crate::domain::session::{BoundName, Refusal, Session};
@@ -31,6 +32,15 @@ impl<P: Ports, S> Connection<P, S> {
         let origin = Origin { listener: self.listener, address: self.peer.ip() };
         let name = principal::entry_of(name).filter(|name| !name.is_root());
         self.config.views.of(&origin, name.as_ref()).cloned()
+    }
+
+    /// Begins what may become a sign-on, by the client application that it will be.
+    pub(super) fn begin_attempt(&self, directory: usize, name: &[u8]) -> Option<Box<Attempt<P>>> {
+        let attempt = self.gateway.sign_ons().begin(directory, name)?;
+        Some(match self.config.views.is_empty() {
+            true => attempt,
+            false => attempt.by(self.view_of(name).as_ref()),
+        })
     }
 
     /// Why a request that would be relayed is not served, if it is not.

@@ -3,6 +3,7 @@
 //! A search is asked so that the directory need not know the groups, its entries get the groups that
 //! they are in, and what does not match is left out. Everything else never comes here.
 
+mod narrow;
 mod search;
 
 pub(super) use search::{Deciding, Pending, Planned, Served, Stashed};
@@ -22,6 +23,7 @@ use crate::domain::serving::request::{self, Interest};
 use crate::domain::serving::{Inactive, entry, is_member_of, subschema};
 use crate::domain::session::Refusal;
 use crate::domain::sharing;
+use crate::domain::view::narrow::NOT_UNDERSTOOD;
 use crate::proto::ber::{Reader, SEQUENCE};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::envelope::{Envelope, MessageId};
@@ -62,6 +64,8 @@ struct Sight {
     groups: bool,
     /// Whether it sees users who are inactive.
     inactive: Inactive,
+    /// Whether it sees entries of some bases alone.
+    is_bounded: bool,
 }
 
 type Outcome = Result<Option<Box<Planned>>, Stop>;
@@ -85,13 +89,24 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let sight = Sight {
             groups: serve.member_of && self.sees_groups(),
             inactive: self.inactive(serve.inactive),
+            is_bounded: self.view.as_ref().is_some_and(|view| !view.bases.is_empty()),
         };
-        if sight == Sight::default() {
+        let narrow = self.view.clone().filter(|view| view.is_narrow());
+        if narrow.is_none() && sight == Sight::default() {
             return Judged::Relayed;
         }
-        let outcome = match request.operation {
-            Operation::SearchRequest => self.plan_search(request, directory, sight),
-            _ => self.compare(request, directory, sight),
+        let outcome = match (request.operation, narrow) {
+            (Operation::SearchRequest, None) => self.plan_search(request, directory, sight),
+            (Operation::SearchRequest, Some(view)) => {
+                self.narrow_search(request, directory, sight, &view)
+            }
+            (_, narrow) => {
+                let refusal = narrow.and_then(|view| narrow::compare_refusal(&view, request));
+                match refusal {
+                    Some(refusal) => Err(refusal.into()),
+                    None => self.compare(request, directory, sight),
+                }
+            }
         };
         match outcome {
             Ok(planned) => {
@@ -120,26 +135,35 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let interest = request::interest(request.content, &relay.serve)
             .filter(|_| sight.groups && !request::is_never_enriched(request.controls));
-        if interest.is_none() && sight.inactive == Inactive::Show {
+        if interest.is_none() && sight.inactive == Inactive::Show && !sight.is_bounded {
             return Ok(None);
         }
-        let Some(serving) = self.serving(directory) else { return Ok(None) };
+        let Some(serving) = self.serving(directory) else {
+            return self.pass_partly(request, directory, sight);
+        };
         let hidden = match sight.inactive {
             Inactive::Hide if serving.may_hide() => Inactive::Hide,
             Inactive::Hide | Inactive::Show => Inactive::Show,
         };
         let interest = match interest {
             Some(interest) => interest,
-            None if hidden == Inactive::Hide => Interest { values: false, filter: false },
+            None if hidden == Inactive::Hide || sight.is_bounded => {
+                Interest { values: false, filter: false }
+            }
             None => return Ok(None),
         };
-        let Ok(search) = SearchRequest::decode(request.content) else { return Ok(None) };
+        let Ok(search) = SearchRequest::decode(request.content) else {
+            return match hidden {
+                Inactive::Show => Ok(None),
+                Inactive::Hide => Err(NOT_UNDERSTOOD.into()),
+            };
+        };
         if hidden == Inactive::Hide && is_hidden(&serving, search.base) {
             return Err(reply::NOT_THERE.into());
         }
         let wanted = Wanted { values: interest.values, check: None, hidden, view: serving.view() };
         let filter = match interest.filter {
-            true => decoded(search.filter),
+            true => decoded(search.filter).map(|filter| self.in_own_names(filter)),
             false => None,
         };
         match filter {
@@ -160,6 +184,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn serving(&self, directory: usize) -> Option<Serving<P>> {
         let serving = self.gateway.sign_ons().serving(directory)?;
         Some(serving.seen_in(self.view.clone()))
+    }
+
+    /// A filter whose names of groups are the directory's, not the view's.
+    fn in_own_names(&self, filter: Filter) -> Filter {
+        match &self.view {
+            Some(view) if !view.groups.names.is_empty() => view.groups.translated(&filter),
+            _ => filter,
+        }
     }
 
     /// Whether the base of a search lies within none of the directory's suffixes.
@@ -200,8 +232,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn compare(&mut self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
         if sight.inactive == Inactive::Hide
             && let Ok(name) = Reader::new(request.content).octets()
-            && let Some(serving) = self.serving(directory)
-            && is_hidden(&serving, name)
+            && match self.serving(directory) {
+                Some(serving) => is_hidden(&serving, name),
+                None => self.hides_by_record(directory, name),
+            }
         {
             return Err(reply::NOT_THERE.into());
         }
@@ -217,11 +251,17 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Ok(group) = DistinguishedName::from_bytes(value) else {
             return Err(reply::NO_NAME.into());
         };
-        let item = Item::In(group.normalized().clone(), Reach::Shown);
-        let code = match self.truths(&serving, request, &dn, &[item])? {
+        let items: Vec<Item> = match &self.view {
+            Some(view) => view.groups.meant(group.normalized()),
+            None => vec![group.normalized().clone()],
+        }
+        .into_iter()
+        .map(|group| Item::In(group, Reach::Shown))
+        .collect();
+        let code = match self.truths(&serving, request, &dn, &items)? {
             Truths::Stranger => return Ok(None),
             Truths::Unknown => return Err(reply::GROUPS_UNKNOWN.into()),
-            Truths::Known(truths) if truths == [Truth::True] => ResultCode::COMPARE_TRUE,
+            Truths::Known(truths) if truths.contains(&Truth::True) => ResultCode::COMPARE_TRUE,
             Truths::Known(_) => ResultCode::COMPARE_FALSE,
         };
         Err(Refusal::new(code, "").into())
@@ -282,10 +322,17 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             Some(Served::Entries(entries)) => entries.wanted.clone(),
         };
+        if wanted.view.as_ref().is_some_and(|view| !view.shows_entry(name)) {
+            self.finish_entry(way, client, body, Seen::Unmatched);
+            return true;
+        }
         let directory = self.directory_of_session();
         let look = match self.gateway.sign_ons().serving(directory) {
             // In the view that the search came in.
             Some(serving) => serving.seen_in(wanted.view.clone()).look(name, &wanted),
+            None if wanted.hidden == Inactive::Hide && self.hides_by_record(directory, name) => {
+                Look::Now(Seen::Unmatched)
+            }
             None => Look::Now(Seen::Stranger),
         };
         match look {
@@ -403,7 +450,7 @@ fn ask<P: Ports>(
     let planned = match plan {
         Plan::TooMany => return Err(reply::TOO_MANY_MEMBERS.into()),
         Plan::Nameless => return Err(reply::NAMELESS_MEMBERS.into()),
-        Plan::Whole(ask) if wanted.hidden == Inactive::Hide => {
+        Plan::Whole(ask) if wanted.drops() => {
             let (body, entries) = Entries::checked(form, search, &ask, wanted);
             Planned { body, served: Some(Served::Entries(Box::new(entries))) }
         }
@@ -428,7 +475,7 @@ fn ask<P: Ports>(
 fn pass(request: &Envelope<'_>, search: &SearchRequest<'_>, wanted: Wanted) -> Planned {
     let form = Form::new(request, search);
     let is_counted = search.size_limit > 0 || form.is_paged();
-    if wanted.hidden == Inactive::Hide
+    if wanted.drops()
         && is_counted
         && let Ok(filter) = Filter::decode(search.filter, UNLIMITED)
     {

@@ -30,6 +30,7 @@ impl<P: Ports> Serving<P> {
             Ok(None) => return stranger(wanted),
             Err(reason) => return Seen::Unknown(reason),
         };
+        let Some(policy) = self.groups() else { return stranger(wanted) };
         if let Some(check) = &wanted.check
             && truth(check, &mut |item| groups.truth(item)) != Truth::True
         {
@@ -37,7 +38,8 @@ impl<P: Ports> Serving<P> {
         }
         let mut values: Vec<String> = Vec::new();
         if wanted.values {
-            values.extend(groups.shown.into_iter().map(|group| group.dn));
+            let lens = self.lens(policy);
+            values.extend(groups.shown.into_iter().map(|group| lens.called(group.dn)));
             values.sort_unstable();
             values.dedup();
         }
@@ -66,7 +68,13 @@ impl<P: Ports> Serving<P> {
         if user_type.is_none() && !is_group(policy, dn, &entry) {
             return Ok(None);
         }
-        self.groups_of(policy, dn, &entry, user_type).await.map(Some)
+        let mut groups = self.groups_of(policy, dn, &entry, user_type).await?;
+        let lens = self.lens(policy);
+        if !lens.is_clear() {
+            groups.shown.retain(|group| lens.shows(&group.dn));
+            groups.above.retain(|group| lens.shows(&group.dn));
+        }
+        Ok(Some(groups))
     }
 
     async fn groups_of(
@@ -76,7 +84,7 @@ impl<P: Ports> Serving<P> {
         entry: &ObservedEntry,
         user_type: Option<&UserType>,
     ) -> Result<Groups, UnknownReason> {
-        let mode = self.flatten(policy);
+        let mode = self.lens(policy).mode();
         let (overlay, _) = overlay(&self.records, &self.policy, &entry.upstream_id, mode);
         let (more, less) = match overlay {
             Overlay::Suspended => return Ok(Groups::default()),

@@ -8,6 +8,7 @@ use crate::domain::record::UpstreamId;
 use crate::domain::serving::Usage;
 use crate::domain::serving::entry::Values;
 use crate::domain::serving::plan::{Demands, NAMED_AT_ONCE, named};
+use crate::domain::view::narrow::Narrowed;
 use crate::proto::ber::{self, BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, Reader, SEQUENCE};
 use crate::proto::control::Control;
 use crate::proto::envelope::{CONTROLS, Envelope, MessageId};
@@ -162,6 +163,10 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn new(request: &Envelope<'_>, search: &SearchRequest<'_>) -> Self {
+        Self::of(search, request.controls.map(<[u8]>::to_vec))
+    }
+
+    fn of(search: &SearchRequest<'_>, controls: Option<Vec<u8>>) -> Self {
         let mut before = Vec::with_capacity(search.base.len() + 16);
         ber::write_element(&mut before, OCTET_STRING, search.base);
         ber::write_integer(&mut before, ENUMERATED, search.scope.number());
@@ -173,8 +178,19 @@ impl Form {
             }
         });
         let (time_limit, types_only) = (search.time_limit, search.types_only);
-        let controls = request.controls.map(<[u8]>::to_vec);
         Self { before, time_limit, types_only, selection, controls }
+    }
+
+    /// That of a search of which a view leaves this.
+    pub(super) fn narrowed(
+        search: &SearchRequest<'_>,
+        narrowed: &Narrowed,
+        controls: Option<Vec<u8>>,
+    ) -> Self {
+        let base = narrowed.base.as_ref().map_or(search.base, |base| base.as_str().as_bytes());
+        let names: Vec<&[u8]> = narrowed.attributes.iter().map(String::as_bytes).collect();
+        let asked = SearchRequest { base, attributes: names, ..search.clone() };
+        Self::of(&asked, controls.filter(|controls| !controls.is_empty()))
     }
 
     /// What else is asked of the answer.

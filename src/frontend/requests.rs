@@ -76,6 +76,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.disconnect(reply::MALFORMED, Closed::ProtocolError);
             return Taken::Yes;
         };
+        if self.in_suffix.is_busy() {
+            self.stall.wait();
+            return Taken::Later;
+        }
+        let renamed = self.bind_of_suffix(&request);
+        if let Some(request) = renamed.as_ref().and_then(|pdu| Envelope::parse(pdu).ok()) {
+            return self.receive_envelope(&request);
+        }
+        self.receive_envelope(&request)
+    }
+
+    fn receive_envelope(&mut self, request: &Envelope<'_>) -> Taken {
         let reused = self.outstanding.by_client(ClientMessageId(request.id)).is_some();
         if reused && request.operation.final_response().is_some() {
             self.disconnect(reply::REUSED_ID, Closed::ProtocolError);
@@ -93,12 +105,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             },
         };
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
-        let (session, action) = session.receive(&request, around);
+        let (session, action) = session.receive(request, around);
         self.session = session;
         if request.operation == Operation::BindRequest {
             self.settle_view();
         }
-        self.act(&request, action)
+        self.act(request, action)
     }
 
     fn act(&mut self, request: &Envelope<'_>, action: Action<'_>) -> Taken {
@@ -183,6 +195,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.refuse(request, refusal);
             self.requests += 1;
             return Taken::Yes;
+        }
+        if let Some(taken) = self.ask_suffix(request) {
+            return taken;
         }
         match self.serves(request) {
             Judged::Relayed => {}
@@ -310,6 +325,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let id = match way {
             Way::Own(id) => id,
             Way::Shared(id) => return self.abandon_shared(id, controls),
+            Way::Here(_) => return,
         };
         if let Some(upstream) = &mut self.upstream {
             // Its answers may still come; they find no operation and are swallowed.
@@ -348,6 +364,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let target = match way {
             Way::Own(id) => id,
             Way::Shared(id) => return self.cancel_shared(request, id),
+            Way::Here(_) => {
+                self.refuse(request, reply::CANNOT_CANCEL);
+                self.requests += 1;
+                return Taken::Yes;
+            }
         };
         let mut value = Vec::new();
         ber::write_nested(&mut value, SEQUENCE, |out| {
@@ -393,6 +414,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Answers an operation that is under way no more with a refusal.
     pub(super) fn refuse_relayed(&mut self, operation: Relayed, refusal: Refusal) {
+        if let Some(limit) = limit_behind(refusal) {
+            self.limit_hit(limit);
+        }
         let MessageIdAndResponse { id, response } = operation.into();
         let out = self.outbound.append(refusal.text.len() + 64);
         LdapResult::new(refusal.code, refusal.text).write(out, id, response);

@@ -9,7 +9,7 @@ use crate::app::sign_on::Attempt;
 use crate::domain::principal;
 use crate::domain::serving::Inactive;
 use crate::domain::session::{BoundName, Refusal, Session};
-use crate::domain::view::{Kind, View};
+use crate::domain::view::{Kind, View, Writes};
 use crate::domain::view::{NOT_SERVED, ONLY_BINDS, Origin};
 use crate::proto::envelope::Envelope;
 use std::sync::Arc;
@@ -18,12 +18,17 @@ impl<P: Ports, S> Connection<P, S> {
     /// The session has begun or ended: the view is the one that it has from now on.
     pub(super) fn settle_view(&mut self) {
         if !self.config.views.is_empty() {
+            let before = self.view.as_ref().map(|view| view.name.clone());
             self.view = match &self.session {
                 Session::Bound(BoundName(name)) => self.view_of(name),
                 Session::Anonymous | Session::Binding(_) | Session::Negotiating(_) => {
                     self.view_of(b"")
                 }
             };
+            if self.view.as_ref().map(|view| &view.name) != before.as_ref() {
+                // What was begun in another view is not gone on with in this one.
+                self.cookies.forget();
+            }
         }
     }
 
@@ -67,6 +72,12 @@ impl<P: Ports, S> Connection<P, S> {
     /// Whether the client sees inactive users: as its view says, or else their directory.
     pub(super) fn inactive(&self, of_directory: Inactive) -> Inactive {
         self.view.as_ref().and_then(|view| view.inactive).unwrap_or(of_directory)
+    }
+
+    /// Whether the client writes nothing, so that whom groups hold may be shown in the place of whom
+    /// they list: it would write that back (rule S10.5).
+    pub(super) fn writes_nothing(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.writes == Writes::Deny)
     }
 
     /// Whether the client sees what is added to entries (rule S10.3).

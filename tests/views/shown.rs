@@ -5,10 +5,11 @@ use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Ask, Control};
 use crate::support::raw::Raw;
 use crate::support::slapd::Slapd;
-use crate::support::tree::{self, GROUPS, PEOPLE, SUFFIX, group, person};
+use crate::support::tree::{self, GROUPS, PEOPLE, SERVICE, SUFFIX, group, person};
 use bindgate::proto::search::Entry;
 
-/// A gateway with a view of its second listener, and frank there and at the first.
+/// A gateway with a view of its second listener, and a client that may read everything there and at
+/// the first.
 fn clients(slapd: &Slapd, view: &str, replica: &str) -> (Gateway, Raw, Raw) {
     let other = free_port();
     let gateway = Gateway::configured(slapd.port(), |settings, _| {
@@ -26,7 +27,7 @@ fn clients(slapd: &Slapd, view: &str, replica: &str) -> (Gateway, Raw, Raw) {
     }
     let [here, elsewhere] = [other, gateway.port()].map(|port| {
         let mut client = Raw::connect(port);
-        assert_eq!(client.bind(&person("frank"), tree::password("frank")), 0);
+        assert_eq!(client.bind(SERVICE, tree::SERVICE_PASSWORD), 0);
         client
     });
     (gateway, here, elsewhere)

@@ -4,6 +4,7 @@
 //! anything is known of anybody.
 
 use crate::domain::matching::{Truth, evaluate};
+use crate::domain::serving::ServePolicy;
 use crate::domain::serving::filter::{Item, item};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
@@ -83,11 +84,17 @@ impl ShownGroups {
 
     /// A filter in the directory's names of groups.
     pub fn translated(&self, filter: &Filter) -> Filter {
+        self.translate(filter, &ServePolicy { member_of: true, ..ServePolicy::default() })
+    }
+
+    fn translate(&self, filter: &Filter, policy: &ServePolicy) -> Filter {
+        let all =
+            |parts: &[Filter]| parts.iter().map(|part| self.translate(part, policy)).collect();
         match filter {
-            Filter::And(parts) => Filter::And(self.all(parts)),
-            Filter::Or(parts) => Filter::Or(self.all(parts)),
-            Filter::Not(inner) => Filter::Not(Box::new(self.translated(inner))),
-            other => match item(other) {
+            Filter::And(parts) => Filter::And(all(parts)),
+            Filter::Or(parts) => Filter::Or(all(parts)),
+            Filter::Not(inner) => Filter::Not(Box::new(self.translate(inner, policy))),
+            other => match item(other, policy) {
                 Some(Item::In(name, _)) if !self.names.is_empty() => {
                     let meant = self.meant(&name);
                     let mut named: Vec<Filter> =
@@ -102,10 +109,6 @@ impl ShownGroups {
                 _ => other.clone(),
             },
         }
-    }
-
-    fn all(&self, parts: &[Filter]) -> Vec<Filter> {
-        parts.iter().map(|part| self.translated(part)).collect()
     }
 }
 
@@ -162,8 +165,8 @@ mod tests {
             (shown(&["ou=b,dc=x", "cn=app two,ou=a,dc=x"], "", &[]), [false, true, true]),
             (shown(&[], "(cn=app*)", &[]), [false, true, false]),
             (shown(&["ou=a,dc=x"], "(!(cn=app*))", &[]), [true, false, false]),
-            // What the name does not say is not known.
-            (shown(&[], "(!(description=old))", &[]), [false, false, false]),
+            // What the name does not say is not there.
+            (shown(&[], "(description=old)", &[]), [false, false, false]),
         ] {
             let names = ["cn=one,ou=a,dc=x", "CN=App two,OU=a,dc=x", "cn=three,ou=b,dc=x"];
             assert_eq!(names.map(|name| of.shows(name)), expected, "{of:?}");
@@ -179,11 +182,17 @@ mod tests {
             let found = of.translated(&Filter::parse(filter).expect("a filter"));
             assert_eq!(found, Filter::parse(expected).expect("a filter"), "{filter}");
         };
-        check("(memberOf=CN=Staff)", "(|(memberOf=cn=a,dc=x)(memberOf=cn=b,dc=x))");
+        check(
+            "(memberOf=CN=Staff)",
+            "(|(memberOf=cn=a,dc=x)(memberOf=cn=b,dc=x)(memberOf=cn=staff))",
+        );
         check("(!(memberOf=cn=a,dc=x))", "(!(memberOf=))");
         check("(&(memberOf=cn=c,dc=x)(cn=cn=staff))", "(&(memberOf=cn=c,dc=x)(cn=cn=staff))");
         let chain = "memberOf:1.2.840.113556.1.4.1941:=";
-        check(&format!("({chain}cn=staff)"), &format!("(|({chain}cn=a,dc=x)({chain}cn=b,dc=x))"));
+        check(
+            &format!("({chain}cn=staff)"),
+            &format!("(|({chain}cn=a,dc=x)({chain}cn=b,dc=x)({chain}cn=staff))"),
+        );
         check("(memberOf=*)", "(memberOf=*)");
     }
 }

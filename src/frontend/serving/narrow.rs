@@ -1,6 +1,7 @@
 //! Searches and compares in a view that shows a part of what there is.
 
-use super::search::{Form, Planned};
+use super::form::Form;
+use super::search::Planned;
 use super::{Outcome, Sight, UNLIMITED, pass};
 use crate::app::ports::Ports;
 use crate::app::serving::Wanted;
@@ -45,7 +46,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         write_with_body(request.id, &body, &mut pdu);
         let narrowed = Envelope::parse(&pdu).map_err(|_| NOT_UNDERSTOOD)?;
         let planned = self.plan_search(&narrowed, directory, sight)?;
-        Ok(Some(planned.unwrap_or_else(|| Box::new(Planned { body, served: None }))))
+        Ok(Some(planned.unwrap_or_else(|| Planned::new(body, None))))
     }
 
     /// How a search is asked some of whose entries are left out, where nothing is known of groups.
@@ -55,8 +56,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         directory: usize,
         sight: Sight,
     ) -> Outcome {
-        let (values, check, hidden) = (false, None, sight.inactive);
-        let wanted = Wanted { values, check, hidden, view: self.view.clone() };
+        let (values, check, hidden, members) = (false, None, sight.inactive, None);
+        let wanted = Wanted { values, check, hidden, members, view: self.view.clone() };
         if !sight.is_bounded && hidden == Inactive::Show {
             return Ok(None);
         }
@@ -64,7 +65,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if hidden == Inactive::Hide && self.hides_by_record(directory, search.base) {
             return Err(NOT_THERE.into());
         }
-        Ok(Some(Box::new(pass(request, &search, wanted))))
+        pass((request, Form::new(request, &search), false), &search, wanted)
     }
 
     /// Whether the records alone say that an entry is an inactive user's.

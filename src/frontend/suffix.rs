@@ -161,6 +161,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let asked = Asked::read(suffix.layout(), request)?;
         match asked {
             Asked::Refused(refusal) => self.refuse(request, refusal),
+            // What a view leaves of entries is of the directory's.
+            _ if self.view.as_ref().is_some_and(|view| view.is_narrow()) => {
+                self.refuse(request, reply::NOT_THERE);
+            }
             _ if !suffix.may_read(&self.session) => {
                 let is_bound = matches!(self.session, Session::Bound(_));
                 let refusal = if is_bound { reply::NO_READER } else { reply::NOBODY_READS };

@@ -158,6 +158,28 @@ fn attribute(name: &str, values: &[&str]) -> Attribute {
     Attribute { name: name.to_owned(), values }
 }
 
+/// The entries that are always there.
+fn containers() -> Vec<Entry> {
+    let unit = ["top", "organizationalUnit"];
+    vec![
+        Entry {
+            dn: "dc=bindgate".to_owned(),
+            attributes: vec![
+                attribute("objectClass", &["top", "domain"]),
+                attribute("dc", &["bindgate"]),
+            ],
+        },
+        Entry {
+            dn: "ou=people,dc=bindgate".to_owned(),
+            attributes: vec![attribute("objectClass", &unit), attribute("ou", &["people"])],
+        },
+        Entry {
+            dn: "ou=groups,dc=bindgate".to_owned(),
+            attributes: vec![attribute("objectClass", &unit), attribute("ou", &["groups"])],
+        },
+    ]
+}
+
 /// The tree, written out.
 fn entries(people: &[Somebody], inactive: Inactive) -> Vec<Entry> {
     let escaped = |name: &str| name.replace(',', "\\2c").replace('+', "\\2b");
@@ -185,24 +207,7 @@ fn entries(people: &[Somebody], inactive: Inactive) -> Vec<Entry> {
     let is_in = |of: &Somebody, group: usize| {
         is_active(of) && of.groups.contains(&group) && of.denied != Some(group)
     };
-    let unit = ["top", "organizationalUnit"];
-    let mut all = vec![
-        Entry {
-            dn: "dc=bindgate".to_owned(),
-            attributes: vec![
-                attribute("objectClass", &["top", "domain"]),
-                attribute("dc", &["bindgate"]),
-            ],
-        },
-        Entry {
-            dn: "ou=people,dc=bindgate".to_owned(),
-            attributes: vec![attribute("objectClass", &unit), attribute("ou", &["people"])],
-        },
-        Entry {
-            dn: "ou=groups,dc=bindgate".to_owned(),
-            attributes: vec![attribute("objectClass", &unit), attribute("ou", &["groups"])],
-        },
-    ];
+    let mut all = containers();
     for (number, of) in people.iter().enumerate().filter(|(_, of)| is_shown(of)) {
         let classes = ["top", "person", "organizationalPerson", "inetOrgPerson"];
         let mut attributes =

@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Tests that run longer when BINDGATE_SOAK is set, and print how far they are.
 SOAKED = conversations crash differential domain freshness group_graph histories leases hostile pressure fuzz
 
-.PHONY: help test test-directories test-clients soak bench bench-full bench-groups instructions lint fmt demo certs reference
+.PHONY: help test test-directories test-clients soak bench bench-full bench-groups bench-store instructions lint fmt demo certs reference
 
 help:
 	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench         install haproxy and run the bench of binds (a minute)'
 	@echo 'make bench-full    build lloadd too, and run every bench (a quarter of an hour)'
 	@echo 'make bench-groups  memory and times of the group graph, its first load from slapd'
+	@echo 'make bench-store   new records a second, as first sign-ons make them'
 	@echo 'make instructions  count the instructions of the hot path (scripts/instruction-counts)'
 	@echo 'make lint          formatting and clippy, warnings denied'
 	@echo 'make fmt           format the code'
@@ -49,6 +50,9 @@ bench-full:
 bench-groups:
 	$(CARGO) bench --locked --bench groups
 	$(CARGO) bench --locked --bench initial_load
+
+bench-store:
+	$(CARGO) bench --locked --bench store
 
 instructions:
 	CARGO='$(CARGO)' scripts/instruction-counts

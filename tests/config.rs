@@ -16,6 +16,8 @@ mod relay;
 mod tls;
 #[path = "config/user_types.rs"]
 mod user_types;
+#[path = "config/views.rs"]
+mod views;
 
 use bindgate::config::{
     self, Config, KEYS, Paint, Presence, Problem, Problems, SECTIONS, Severity,

@@ -18,6 +18,8 @@ mod life;
 mod names;
 #[path = "directories/same.rs"]
 mod same;
+#[path = "directories/serving.rs"]
+mod serving;
 #[path = "directories/strategies.rs"]
 mod strategies;
 #[path = "directories/tree.rs"]

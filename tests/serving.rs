@@ -12,5 +12,11 @@ mod support;
 mod brute;
 #[path = "serving/filters.rs"]
 mod filters;
+#[path = "serving/hidden.rs"]
+mod hidden;
+#[path = "serving/lists.rs"]
+mod lists;
+#[path = "serving/members.rs"]
+mod members;
 #[path = "serving/values.rs"]
 mod values;

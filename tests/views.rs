@@ -7,6 +7,10 @@
 
 mod support;
 
+#[path = "views/following.rs"]
+mod following;
+#[path = "views/hidden.rs"]
+mod hidden;
 #[path = "views/limits.rs"]
 mod limits;
 #[path = "views/recognised.rs"]

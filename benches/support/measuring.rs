@@ -2,6 +2,7 @@
 
 use super::BenchError;
 use super::arguments::Arguments;
+use super::costs::Costs;
 use super::cpu::Sample;
 use super::limits;
 use super::link::Dialer;
@@ -13,9 +14,11 @@ use super::progress::Progress;
 use super::report::{Path, Row};
 use super::scenario::{self, Kind, Scenario, Transport};
 use super::target::Target;
-use super::work::{Binds, Connects, Logins, Requests, Searches, Turn};
+use super::walk::Walks;
+use super::work::{Binds, Connects, Logins, Requests, Searches, Turn, WRONG};
 use std::cell::Cell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -82,6 +85,9 @@ impl<'a> Bench<'a> {
             directory: self.directory.id(),
             opened: Sample::default(),
             used: Sample::default(),
+            admin: peer.and_then(|peer| peer.admin),
+            counted: Costs::default(),
+            costs: None,
             progress,
         };
         let load = Load {
@@ -90,12 +96,13 @@ impl<'a> Bench<'a> {
             warm_up: WARM_UP,
             window: self.arguments.window(),
         };
-        let outcome = run(scenario.kind, &load, &self.requests, round, &mut clocks)
+        let outcome = run(scenario.kind, target, &load, &self.requests, round, &mut clocks)
             .map_err(|source| BenchError::Load { target: target.name(), source })?;
         let path = if peer.is_some() { Path::Proxied } else { Path::Direct };
         let row = Row::new(scenario.name, target.name(), path, &outcome, &clocks.used);
         let resumed = load.dialer.resumed();
-        Ok(Row { round, clients: load.connections, side: target.side(), resumed, ..row })
+        let costs = clocks.costs.filter(|costs| costs.sign_ons > 0);
+        Ok(Row { round, clients: load.connections, side: target.side(), resumed, costs, ..row })
     }
 
     fn make_ready(&mut self, target: Target) -> Result<(), BenchError> {
@@ -114,7 +121,7 @@ impl<'a> Bench<'a> {
         let (ground, upstream) = (&self.ground, self.directory.address);
         let most = scenario::ALL.iter().map(|scenario| scenario.clients).max().unwrap_or_default();
         Ok(Some(match target {
-            Target::Direct => return Ok(None),
+            Target::Direct | Target::Walk => return Ok(None),
             Target::Haproxy => {
                 let clients = target.clients(most, self.descriptors);
                 peers::haproxy(ground, upstream, clients, self.arguments.haproxy_threads)?
@@ -170,13 +177,17 @@ impl<'a> Bench<'a> {
 
 fn run(
     kind: Kind,
+    target: Target,
     load: &Load,
     requests: &Rc<Requests>,
     round: u16,
     clocks: &mut Clocks<'_>,
 ) -> io::Result<Outcome> {
     let turn = |connection| Turn::random(usize::from(round) << 16 | connection);
+    let walks = |nth, wrong| Walks::new(requests, turn(nth), wrong, &load.dialer);
     match kind {
+        Kind::Binds if target == Target::Walk => load.run(|nth| walks(nth, 0), clocks),
+        Kind::SomeWrong if target == Target::Walk => load.run(|nth| walks(nth, WRONG), clocks),
         Kind::Binds => load.run(|nth| Binds::new(requests, turn(nth)), clocks),
         Kind::SomeWrong => load.run(|nth| Binds::some_wrong(requests, turn(nth)), clocks),
         Kind::Connects => load.run(|nth| Connects::new(requests, turn(nth)), clocks),
@@ -192,11 +203,15 @@ struct Clocks<'a> {
     directory: u32,
     opened: Sample,
     used: Sample,
+    admin: Option<SocketAddr>,
+    counted: Costs,
+    costs: Option<Costs>,
     progress: &'a Progress,
 }
 
 impl Observer for Clocks<'_> {
     fn opens(&mut self) {
+        self.counted = self.admin.map(Costs::take).unwrap_or_default();
         self.opened = Sample::take(self.proxy, self.directory);
     }
 
@@ -206,6 +221,7 @@ impl Observer for Clocks<'_> {
 
     fn closes(&mut self) {
         self.used = Sample::take(self.proxy, self.directory).since(&self.opened);
+        self.costs = self.admin.map(|admin| Costs::take(admin).since(&self.counted));
     }
 }
 

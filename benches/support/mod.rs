@@ -3,6 +3,7 @@
 
 mod arguments;
 pub(crate) mod company;
+pub(crate) mod costs;
 pub(crate) mod cpu;
 mod latency;
 mod limits;
@@ -19,6 +20,7 @@ pub(crate) mod run;
 mod scenario;
 mod svg;
 pub(crate) mod target;
+mod walk;
 mod work;
 
 use std::path::PathBuf;

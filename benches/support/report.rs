@@ -1,6 +1,7 @@
 //! What was measured, as a table for people and as JSON for machines.
 
 use super::BenchError;
+use super::costs::Costs;
 use super::cpu::Sample;
 use super::load::Outcome;
 use super::memory::MemoryRow;
@@ -10,6 +11,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The share of sign-ons, 0 to 1, that may be unknown in a row that counts.
+const MOST_UNKNOWN: f64 = 0.001;
 
 /// One measurement of one target.
 #[derive(Debug, Clone, Serialize)]
@@ -45,6 +49,8 @@ pub(crate) struct Row {
     pub(crate) last_refusal: Option<u32>,
     /// The share of TLS handshakes, 0 to 1, that resumed an earlier session.
     pub(crate) resumed: Option<f64>,
+    /// What its sign-ons cost, if there were any.
+    pub(crate) costs: Option<Costs>,
 }
 
 /// Whether something stood between client and directory.
@@ -82,6 +88,7 @@ impl Row {
             refused: outcome.refused,
             last_refusal: outcome.last_refusal.map(|code| code.0),
             resumed: None,
+            costs: None,
         }
     }
 }
@@ -99,6 +106,8 @@ pub(crate) struct Summary {
     /// The rate, with that of the directory alone as 1.
     pub(crate) rate_to_direct: Option<f64>,
     rate_to_haproxy: Option<f64>,
+    rate_to_walk: Option<f64>,
+    rate_to_relay: Option<f64>,
     p50_us: f64,
     p99_us: f64,
     /// CPU time of what stands in the middle for an operation, in microseconds.
@@ -113,6 +122,8 @@ pub(crate) struct Summary {
     refused: u64,
     last_refusal: Option<u32>,
     resumed: Option<f64>,
+    /// Over all rounds.
+    costs: Option<Costs>,
 }
 
 /// All measurements of a run.
@@ -163,6 +174,13 @@ impl Report {
                  operation.\n\"others\" is the share of the machine that was busy with something \
                  else (median, maximum):\nabove some 10 %, measure again.\n",
                 self.loads()
+            );
+        }
+        if self.summaries.iter().any(|row| row.costs.is_some()) {
+            text += &format!(
+                "\nSign-ons: searches are the gateway's own, the questions of the barrier among \
+                 them.\nA row with more than 0.1 % unknown counts for nothing.\n{}\n",
+                self.sign_ons()
             );
         }
         if !self.memory.is_empty() {
@@ -221,6 +239,38 @@ impl Report {
                 tenths(Some(row.client_us)),
                 format!("{}, {} %", percent(row.others), percent(row.others_maximum)),
                 row.refused.to_string(),
+            ]);
+        }
+        table
+    }
+
+    fn sign_ons(&self) -> Table {
+        let mut table = table(&[
+            "load",
+            "",
+            "sign-ons",
+            "unknown %",
+            "walked %",
+            "searches each",
+            "writes each",
+            "x walk",
+            "x relay",
+            "counts",
+        ]);
+        for row in &self.summaries {
+            let Some(costs) = row.costs else { continue };
+            let unknown = costs.each(costs.unknown);
+            table.add_row([
+                row.scenario.to_owned(),
+                row.target.to_owned(),
+                costs.sign_ons.to_string(),
+                format!("{:.2}", unknown * 100.0),
+                format!("{:.1}", costs.each(costs.walked) * 100.0),
+                format!("{:.3}", costs.each(costs.searches)),
+                format!("{:.3}", costs.each(costs.writes)),
+                ratio(row.rate_to_walk),
+                ratio(row.rate_to_relay),
+                if unknown > MOST_UNKNOWN { "no" } else { "yes" }.to_owned(),
             ]);
         }
         table
@@ -295,6 +345,8 @@ fn summarise(scenario: &'static str, target: &'static str, rows: &[Row]) -> Summ
         rate: middle(|row| row.rate),
         rate_to_direct: against("direct", |row| Some(row.rate)),
         rate_to_haproxy: against("haproxy", |row| Some(row.rate)),
+        rate_to_walk: against("walk", |row| Some(row.rate)),
+        rate_to_relay: against("relay", |row| Some(row.rate)),
         p50_us: middle(|row| row.p50_us),
         p99_us: middle(|row| row.p99_us),
         proxy_us_minimum: proxies.iter().copied().reduce(f64::min),
@@ -308,6 +360,7 @@ fn summarise(scenario: &'static str, target: &'static str, rows: &[Row]) -> Summ
         refused: own().map(|row| row.refused).sum(),
         last_refusal: own().filter_map(|row| row.last_refusal).next_back(),
         resumed: median(own().filter_map(|row| row.resumed).collect()),
+        costs: own().filter_map(|row| row.costs).reduce(|all, costs| all.and(&costs)),
     }
 }
 

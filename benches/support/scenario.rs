@@ -1,7 +1,7 @@
 //! What is measured: the loads, and before whom each of them stands.
 
 use super::target::Target::{
-    self, BackLdap, Direct, Haproxy, Jit, JitWalk, Lloadd, Pcache, Relay, Relay64,
+    self, BackLdap, Direct, Haproxy, Jit, JitWalk, Lloadd, Pcache, Relay, Relay64, Walk,
 };
 
 /// A load, or a look at the memory of idle clients.
@@ -52,6 +52,7 @@ pub(crate) enum Transport {
 }
 
 const EVERYBODY: &[Target] = &[Direct, Haproxy, Lloadd, BackLdap, Pcache, Relay, Jit, JitWalk];
+const BINDERS: &[Target] = &[Direct, Haproxy, Lloadd, BackLdap, Pcache, Relay, Jit, JitWalk, Walk];
 const PROXIES: &[Target] = &[Direct, Haproxy, Lloadd, Relay, Jit];
 const OVER_TLS: &[Target] = &[Direct, Haproxy, Relay];
 const IN_MEMORY: &[Target] = &[Haproxy, Lloadd, Relay];
@@ -80,14 +81,14 @@ pub(crate) const ALL: [Scenario; 17] = [
     over(Transport::Tls, plain("tls-bound", "the same over LDAPS, bound once", Kind::Bound, 10_000, IN_MEMORY_TLS)),
     plain("binds-1", "one connection that binds", Kind::Binds, 1, &[Direct, Haproxy, Lloadd, BackLdap, Relay, Jit]),
     plain("binds-16", "16 connections that bind", Kind::Binds, 16, PROXIES),
-    plain("binds-64", "64 connections that bind", Kind::Binds, 64, EVERYBODY),
+    plain("binds-64", "64 connections that bind", Kind::Binds, 64, BINDERS),
     plain("binds-256", "256 connections that bind", Kind::Binds, 256, PROXIES),
     plain("binds-10000", "10 000 connections that bind", Kind::Binds, 10_000, PROXIES),
     plain("pool-64", "10 000 that bind, 64 connections to the directory", Kind::Binds, 10_000, &[Relay64]),
     plain("connect-16", "16 clients that connect, bind, unbind", Kind::Connects, 16, EVERYBODY),
     plain("login-16", "16 applications: bind, search, bind as the user", Kind::Logins, 16, EVERYBODY),
     plain("search-16", "16 connections with 32 searches outstanding each", Kind::Searches, 16, &[Direct, Haproxy, Lloadd, BackLdap, Relay]),
-    plain("wrong-64", "64 connections that bind, every tenth password wrong", Kind::SomeWrong, 64, &[Direct, Haproxy, Lloadd, Relay, Jit, JitWalk]),
+    plain("wrong-64", "64 connections that bind, every tenth password wrong", Kind::SomeWrong, 64, &[Direct, Haproxy, Lloadd, Relay, Jit, JitWalk, Walk]),
     over(Transport::Tls, plain("tls-binds-64", "64 LDAPS connections that bind", Kind::Binds, 64, OVER_TLS)),
     over(Transport::Tls, plain("tls-connect-16", "connect, bind, unbind over LDAPS, full handshakes", Kind::Connects, 16, OVER_TLS)),
     over(Transport::Resumed, plain("tls-resume-16", "connect, bind, unbind over LDAPS, sessions resumed", Kind::Connects, 16, OVER_TLS)),

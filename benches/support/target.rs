@@ -8,6 +8,8 @@ use std::fmt;
 pub(crate) enum Target {
     /// Nobody.
     Direct,
+    /// Nobody, and the client reads the user's groups itself at every bind, level by level.
+    Walk,
     /// HAProxy: plain TCP, or taking off TLS.
     Haproxy,
     /// OpenLDAP's load balancer, tuned.
@@ -44,6 +46,7 @@ impl Target {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
+            Self::Walk => "walk",
             Self::Haproxy => "haproxy",
             Self::Lloadd => "lloadd",
             Self::BackLdap => "back-ldap",
@@ -66,9 +69,12 @@ impl Target {
             | Self::Relay64
             | Self::Relay1
             | Self::Other => Side::Ours,
-            Self::Direct | Self::Haproxy | Self::Lloadd | Self::BackLdap | Self::Pcache => {
-                Side::Theirs
-            }
+            Self::Direct
+            | Self::Walk
+            | Self::Haproxy
+            | Self::Lloadd
+            | Self::BackLdap
+            | Self::Pcache => Side::Theirs,
         }
     }
 

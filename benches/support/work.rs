@@ -17,7 +17,7 @@ use std::time::Instant;
 /// Searches that a connection of the load [`Searches`] has outstanding.
 const OUTSTANDING: usize = 32;
 /// Of so many binds of [`Binds::some_wrong`] one has a wrong password.
-const WRONG: u64 = 10;
+pub(crate) const WRONG: u64 = 10;
 
 /// What users ask for, encoded beforehand but for messageIDs.
 pub(crate) struct Requests {
@@ -52,6 +52,26 @@ impl Requests {
             service: bind(SERVICE_DN, SERVICE_PASSWORD),
         }
     }
+
+    /// How many users there are.
+    pub(crate) fn users(&self) -> usize {
+        self.binds.len()
+    }
+
+    /// A user's bind, with the right password.
+    pub(crate) fn bind(&self, user: usize) -> &[u8] {
+        &self.binds[user]
+    }
+
+    /// A user's bind, with a wrong one.
+    pub(crate) fn wrong(&self, user: usize) -> &[u8] {
+        &self.wrong[user]
+    }
+
+    /// The bind of the account that reads.
+    pub(crate) fn service(&self) -> &[u8] {
+        &self.service
+    }
 }
 
 fn body(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -76,7 +96,7 @@ impl Turn {
     }
 
     /// The next of `count` users; beside it a number to throw dice with.
-    fn next(&mut self, count: usize) -> Option<(usize, u64)> {
+    pub(crate) fn next(&mut self, count: usize) -> Option<(usize, u64)> {
         match self {
             Self::Random(state) => {
                 *state ^= *state << 13;

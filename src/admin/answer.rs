@@ -5,6 +5,7 @@ use crate::app::groups::GroupError;
 use crate::app::oversight::DecideError;
 use crate::app::ports::StoreError;
 use crate::app::switches::SetError;
+use crate::app::view_switches;
 use crate::domain::observation::UnknownReason;
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -53,6 +54,15 @@ impl From<SetError> for Refusal {
             SetError::NotFound(_) => Self::NotFound(detail),
             SetError::Ambiguous(names) => Self::Ambiguous { detail, candidates: names.into() },
             SetError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<view_switches::SetError> for Refusal {
+    fn from(error: view_switches::SetError) -> Self {
+        match error {
+            view_switches::SetError::Store(error) => Self::Store(error),
+            other @ view_switches::SetError::NotFound(_) => Self::NotFound(other.to_string()),
         }
     }
 }

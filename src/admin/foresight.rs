@@ -31,9 +31,20 @@ pub(super) fn routes<C: Catalogue, K: Clock>(desk: Shared<C, K>) -> Router {
         .with_state(desk)
 }
 
-async fn preview<C: Catalogue, K: Clock>(State(desk): State<Shared<C, K>>, path: OneRef) -> Answer {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreviewQuery {
+    view: Option<String>,
+}
+
+async fn preview<C: Catalogue, K: Clock>(
+    State(desk): State<Shared<C, K>>,
+    path: OneRef,
+    query: Result<Query<PreviewQuery>, QueryRejection>,
+) -> Answer {
     let Path(reference) = path.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let foreseen = foresee(&desk, &reference).await?.map_err(Refusal::Unknown)?;
+    let Query(query) = query.map_err(|error| Refusal::BadRequest(error.body_text()))?;
+    let foreseen = foresee(&desk, &reference, query.view).await?.map_err(Refusal::Unknown)?;
     let directory = foreseen.key.directory.clone();
     let name = |id: &UpstreamId| group_of(&desk, &directory, Some(&foreseen), id);
     Ok(Json(told::preview(&foreseen, &name)))
@@ -43,6 +54,7 @@ async fn preview<C: Catalogue, K: Clock>(State(desk): State<Shared<C, K>>, path:
 async fn foresee<C: Catalogue, K: Clock>(
     desk: &Desk<C, K>,
     reference: &str,
+    view: Option<String>,
 ) -> Result<Result<Foreseen, UnknownReason>, Refusal> {
     let who = match desk.user(reference) {
         Ok(stored) => Who::Known(stored.record.key.clone()),
@@ -58,8 +70,15 @@ async fn foresee<C: Catalogue, K: Clock>(
         Err(other) => return Err(other),
     };
     let is_named = matches!(who, Who::Named(..));
-    let none = || Refusal::NotFound("the record's directory is not configured".to_owned());
-    match desk.live.preview(who).await.ok_or_else(none)? {
+    let none = match &view {
+        Some(view) => format!("no view is called {view:?}, or the directory is not configured"),
+        None => "the record's directory is not configured".to_owned(),
+    };
+    let foreseen = match view {
+        Some(view) => desk.live.preview_by(who, view).await,
+        None => desk.live.preview(who).await,
+    };
+    match foreseen.ok_or(Refusal::NotFound(none))? {
         Err(UnknownReason::NotOneEntry) if is_named => {
             Err(Refusal::NotFound(format!("no user is found by {reference:?}")))
         }
@@ -81,7 +100,7 @@ async fn explained<C: Catalogue, K: Clock>(
     let Path(reference) = path.map_err(|error| Refusal::BadRequest(error.body_text()))?;
     let Query(query) = query.map_err(|error| Refusal::BadRequest(error.body_text()))?;
     let user = desk.user(&reference)?;
-    let foreseen = foresee(&desk, &reference).await?;
+    let foreseen = foresee(&desk, &reference, None).await?;
     let record = &user.record;
     let groups = match &query.group {
         Some(group) => vec![desk.group_for(record, group).await?],

@@ -19,6 +19,7 @@ mod token;
 mod told;
 mod user_types;
 mod users;
+mod views;
 
 pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::ReadPolicies;

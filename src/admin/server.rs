@@ -6,13 +6,17 @@ use super::health::{self, Readiness, RenderMetrics};
 use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::rehearsal::{self, ReadPolicies};
 use super::token::Token;
-use super::{audit, directories, edits, foresight, groups, held, linking, user_types, users};
+use super::{
+    audit, directories, edits, foresight, groups, held, linking, user_types, users, views,
+};
 use crate::app::events::Event;
 use crate::app::live::Live;
 use crate::app::oversight::{Decisions, Oversight};
 use crate::app::ports::{Catalogue, Clock, Events};
 use crate::app::switches::Switches;
+use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::DirectoryPolicy;
+use crate::domain::view::Views;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State as Given};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -36,6 +40,8 @@ pub struct State<C, K, E> {
     pub events: E,
     /// The directories, in the file's order.
     pub directories: Vec<Arc<DirectoryPolicy>>,
+    /// The views, in the file's order.
+    pub views: Views,
     /// The directories as the gateway knows them.
     pub oversight: Arc<dyn Oversight>,
     /// The directories, asked about one user or group.
@@ -101,7 +107,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
     limits: Limits,
     metrics: MetricsAccess,
 ) -> Router {
-    let State { catalogue, clock, events, directories, oversight, live, .. } = state;
+    let State { catalogue, clock, events, directories, views, oversight, live, .. } = state;
     let (readiness, render_metrics, token) = (state.readiness, state.render_metrics, state.token);
     let gate = Arc::new(Gate { token, events: events.clone() });
     let counted = events.clone();
@@ -114,6 +120,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         directories: directories.clone(),
         live,
     });
+    let views = ViewSwitches::new(catalogue.clone(), clock.clone(), events.clone(), views);
     let switches = Switches::new(catalogue.clone(), clock, events, directories);
     let api = users::routes(catalogue.clone())
         .merge(edits::routes(desk.clone()))
@@ -122,6 +129,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .merge(groups::routes(desk.clone()))
         .merge(rehearsal::routes(desk, state.read_policies))
         .merge(user_types::routes(switches))
+        .merge(views::routes(views))
         .merge(directories::routes(decisions.clone()))
         .merge(held::routes(decisions))
         .merge(audit::routes(catalogue))

@@ -182,6 +182,7 @@ pub(super) fn preview(foreseen: &Foreseen, name: Naming<'_>) -> Value {
         "reason": reason,
         "bind": bind,
         "update_on_sign_on": foreseen.switch.is_on(),
+        "view": foreseen.view,
         "observation": { "groups": groups(foreseen) },
         "reactivation": reactivation,
         "changes": changes,

@@ -32,9 +32,9 @@ async fn list<C: Catalogue, K: Clock, E: Events>(
 /// What may be changed. The field has to be there: `null`, and not its absence, means the default.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Patch {
+pub(super) struct Patch {
     #[serde(deserialize_with = "Option::deserialize")]
-    update_on_sign_on: Option<bool>,
+    pub(super) update_on_sign_on: Option<bool>,
 }
 
 /// Runs to its end although the client hangs up: what is on disk is also announced.

@@ -264,6 +264,8 @@ pub enum Event<'a> {
         user_type: Option<&'a str>,
         /// The DN that the directory gave, or the name that was bound as.
         user: &'a str,
+        /// The view that decided whether the record follows, if it was one.
+        view: Option<&'a str>,
         /// What it did.
         outcome: SignOnOutcome,
         /// Memberships that began.
@@ -400,6 +402,17 @@ pub enum Event<'a> {
         old: Switch,
         /// The value in force now.
         new: Switch,
+    },
+    /// A view's switch was changed at run time.
+    ViewSwitchChanged {
+        /// The view.
+        view: &'a str,
+        /// Who did it: a token's name.
+        who: &'a str,
+        /// What it said before; `None` is as the user type says.
+        old: Option<Switch>,
+        /// What it says now.
+        new: Option<Switch>,
     },
     /// A server of a directory was lost or cannot be reached.
     UpstreamDown {

@@ -22,8 +22,17 @@ pub enum Deserted {
     Fly,
 }
 
-/// The flights of one kind: `A` is what a passenger brings (the greatest counts), `T` what all
-/// of them get.
+/// What a passenger brings to a flight.
+pub trait Luggage {
+    /// Takes what another passenger of the same flight brings.
+    fn join(&mut self, other: Self);
+}
+
+impl Luggage for () {
+    fn join(&mut self, (): Self) {}
+}
+
+/// The flights of one kind: `A` is what a passenger brings, `T` what all of them get.
 pub struct Flights<K, A, T> {
     lanes: DashMap<K, Lane<A, T>, RandomState>,
     deserted: Deserted,
@@ -119,7 +128,7 @@ impl<T: Clone> Future for Ride<T> {
 impl<K, A, T> Flights<K, A, T>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
-    A: PartialOrd + Send + Sync + 'static,
+    A: Luggage + Send + Sync + 'static,
     T: Clone + Send + Sync + 'static,
 {
     /// No flight yet.
@@ -166,10 +175,7 @@ where
             };
             match lane.waiting.as_mut() {
                 Some(waiting) => {
-                    // Who comes last need not bring the youngest.
-                    if brought >= waiting.brought {
-                        waiting.brought = brought;
-                    }
+                    waiting.brought.join(brought);
                     self.has_boarded();
                     waiting.board.clone()
                 }
@@ -271,7 +277,7 @@ impl<K: Eq + Hash, A, T> Drop for Landing<K, A, T> {
 async fn run<K, A, T, F, Fut>(mut landing: Landing<K, A, T>, first: Waiting<A, T>, fly: F)
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
-    A: PartialOrd + Send + Sync + 'static,
+    A: Luggage + Send + Sync + 'static,
     T: Clone + Send + Sync + 'static,
     F: Fn(A) -> Fut,
     Fut: Future<Output = T>,
@@ -299,6 +305,12 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::Semaphore;
+
+    impl Luggage for usize {
+        fn join(&mut self, other: Self) {
+            *self = other.max(*self);
+        }
+    }
 
     struct Airport {
         flights: Arc<Flights<u8, usize, usize>>,

@@ -19,6 +19,11 @@ pub trait Live: Send + Sync + 'static {
     /// directory.
     fn preview(&self, who: Who) -> Boxed<'_, Option<Preview>>;
 
+    /// The same by the client application of that view. `None` also if there is no such view.
+    fn preview_by(&self, _who: Who, _view: String) -> Boxed<'_, Option<Preview>> {
+        Box::pin(async { None })
+    }
+
     /// The group of that DN; `None` if there is no such directory.
     fn group_at<'a>(
         &'a self,
@@ -34,6 +39,13 @@ impl<P: Ports> Live for SignOns<P> {
 
     fn preview(&self, who: Who) -> Boxed<'_, Option<Preview>> {
         Box::pin(self.preview(who))
+    }
+
+    fn preview_by(&self, who: Who, view: String) -> Boxed<'_, Option<Preview>> {
+        Box::pin(async move {
+            let view = self.view(&view)?;
+            SignOns::preview_by(self, who, Some(&view)).await
+        })
     }
 
     fn group_at<'a>(

@@ -1,6 +1,7 @@
 //! Update on sign-on, per user type (semantics S5.8): the file's value, a run-time value that is
 //! stored and stands over it, and the audited change from one to the other.
 
+use super::callers::Callers;
 use super::events::{AuditEntry, Event};
 use super::ports::{Catalogue, Clock, Events, Records, StoreError};
 use crate::domain::policy::{DirectoryPolicy, Switch, UserType};
@@ -22,6 +23,19 @@ pub fn effective(
         stored.map_or(user_type.update_on_sign_on, |stored| stored.value)
     };
     record.and_then(|record| record.switch).unwrap_or_else(of_type)
+}
+
+/// The same at a sign-on by these client applications, one of which may say otherwise than the user
+/// type; the record's own value stands over both.
+pub fn at_sign_on(
+    records: &impl Records,
+    directory: &str,
+    user_type: &UserType,
+    record: Option<&Record>,
+    callers: &Callers,
+) -> Switch {
+    let own = record.and_then(|record| record.switch);
+    own.unwrap_or_else(|| callers.decide(effective(records, directory, user_type, None)))
 }
 
 /// Where a value comes from.

@@ -4,7 +4,7 @@ use super::client::Client;
 use super::edit::{self, Edit, Pin};
 use super::exit::{Failure, Format};
 use super::user_type::Setting;
-use super::{audit, directory, foresight, group, held, user, user_type};
+use super::{audit, directory, foresight, group, held, user, user_type, view};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
@@ -40,6 +40,9 @@ pub(super) enum Command {
     /// User types and their switches
     #[command(subcommand)]
     UserType(UserTypeCommand),
+    /// Views of client applications and their switches
+    #[command(subcommand)]
+    View(ViewCommand),
     /// What is held until somebody confirms or rejects it
     #[command(subcommand)]
     Held(HeldCommand),
@@ -117,7 +120,13 @@ pub(super) enum UserCommand {
         group: Option<String>,
     },
     /// Tell what would change if the user signed on now; nothing is written
-    Preview(User),
+    Preview {
+        #[command(flatten)]
+        user: User,
+        /// By the client application of this view
+        #[arg(long, value_name = "NAME")]
+        view: Option<String>,
+    },
     /// Pin a user into or out of a group, whatever the directory says
     Pin {
         #[command(flatten)]
@@ -197,7 +206,7 @@ impl UserCommand {
         match self {
             Self::List { output, .. } => *output,
             Self::Show(user)
-            | Self::Preview(user)
+            | Self::Preview { user, .. }
             | Self::Disable(user)
             | Self::Enable(user)
             | Self::Sync(user)
@@ -325,6 +334,26 @@ pub(super) enum UserTypeCommand {
     },
 }
 
+#[derive(Subcommand)]
+pub(super) enum ViewCommand {
+    /// List views with what they say of update on sign-on and where that comes from
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Set a switch; in force at the next sign-on
+    Set {
+        /// The view
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        name: String,
+        /// update-on-sign-on=on|off|default
+        #[arg(value_parser = user_type::parse_setting)]
+        setting: Setting,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
 #[derive(Args, Clone, Copy)]
 pub(super) struct Output {
     /// Print JSON, errors too
@@ -352,6 +381,7 @@ impl Command {
             Self::UserType(
                 UserTypeCommand::List { output } | UserTypeCommand::Set { output, .. },
             )
+            | Self::View(ViewCommand::List { output } | ViewCommand::Set { output, .. })
             | Self::Held(
                 HeldCommand::List { output }
                 | HeldCommand::Confirm { output, .. }
@@ -375,6 +405,10 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
         Command::UserType(UserTypeCommand::List { .. }) => user_type::list(client, format),
         Command::UserType(UserTypeCommand::Set { name, setting, .. }) => {
             user_type::set(client, &name, setting, format)
+        }
+        Command::View(ViewCommand::List { .. }) => view::list(client, format),
+        Command::View(ViewCommand::Set { name, setting, .. }) => {
+            view::set(client, &name, setting, format)
         }
         Command::Held(HeldCommand::List { .. }) => held::list(client, format),
         Command::Held(HeldCommand::Confirm { id, .. }) => held::confirm(client, &id, format),
@@ -400,7 +434,9 @@ fn ask_of_user(client: &Client, command: &UserCommand, format: Format) -> Result
             return user::list(client, &wanted, format);
         }
         UserCommand::Show(user) => return user::show(client, &user.user, format),
-        UserCommand::Preview(user) => return foresight::preview(client, &user.user, format),
+        UserCommand::Preview { user, view } => {
+            return foresight::preview(client, &user.user, view.as_deref(), format);
+        }
         UserCommand::Explain { user, group } => {
             return foresight::explain(client, &user.user, group.as_deref(), format);
         }

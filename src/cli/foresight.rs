@@ -20,8 +20,14 @@ pub(super) fn explain(
     })
 }
 
-pub(super) fn preview(client: &Client, user: &str, format: Format) -> Result<String, Failure> {
-    let answer = client.get(&format!("/api/v1/users/{}/preview", segment(user)), &[])?;
+pub(super) fn preview(
+    client: &Client,
+    user: &str,
+    view: Option<&str>,
+    format: Format,
+) -> Result<String, Failure> {
+    let path = format!("/api/v1/users/{}/preview", segment(user));
+    let answer = client.get(&path, &[("view", view)])?;
     Ok(match format {
         Format::Json => pretty(&answer),
         Format::Text => foreseen(&answer),
@@ -97,6 +103,10 @@ fn foreseen(answer: &Value) -> String {
         _ => "the bind would be answered as the directory answers it",
     };
     let _ = writeln!(out, "{name}: {}; {bind}", text(&answer["outcome"]));
+    if let Some(view) = answer["view"].as_str() {
+        let switch = if answer["update_on_sign_on"] == true { "on" } else { "off" };
+        let _ = writeln!(out, "  update on sign-on is {switch} by view {}", text(&view.into()));
+    }
     if let Some(reason) = answer["reason"].as_str() {
         let _ = writeln!(out, "  {}", text(&reason.into()));
     }

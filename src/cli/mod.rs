@@ -16,6 +16,7 @@ mod rehearsal;
 mod shown;
 mod user;
 mod user_type;
+mod view;
 mod wiring;
 
 pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};

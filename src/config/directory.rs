@@ -111,7 +111,10 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
         user_types: user_types?,
     };
     let default = section.get("default").map_or_else(|| section.span(), Spanned::span);
-    let (relay, mass_change) = (relay?, mass_change?);
+    let (mut relay, mass_change) = (relay?, mass_change?);
+    if let (Some(groups), false) = (&policy.groups, relay.serve.members.is_empty()) {
+        relay.serve.members.clone_from(&groups.member_attributes);
+    }
     let directory = Directory { upstream: upstream?, kind: kind?, policy, relay, mass_change };
     Some(Read { directory, name: name.span(), suffixes, default })
 }

@@ -278,6 +278,8 @@ pub const KEYS: &[Key] = &[
         "What is served; without it everything. Unbind, abandon, Cancel, StartTLS and Who Am I always are."),
     key("view", "bind_only", Flag, Default("false"),
         "Whether these clients do nothing but bind, as with `bind_only` of [listen]."),
+    key("view", "update_on_sign_on", Flag, Optional("false"),
+        "Whether records follow the directory at sign-ons by these clients; without it as the user type says. A user's own switch stands over this."),
 
     key("view.match", "listeners", List(ADDRESS), Default("[]"),
         "The addresses that clients connect to, as they stand in [listen]; [] is any."),
@@ -417,9 +419,9 @@ pub const KEYS: &[Key] = &[
     key("directory.serve", "inactive", Choice(&["show", "hide"]), Default("\"show\""),
         "Whether searches and compares show users whose records are inactive (in no groups), or are answered as if those were not there."),
     key("directory.serve", "max_filter_members", Count(1, 1_000_000), Default("25000"),
-        "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search lasts."),
+        "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search, or the client's next page of it, lasts."),
     key("directory.serve", "member", Flag, Default("false"),
-        "Whether nested members are added to groups; takes effect with a later version."),
+        "Whether filters and compares on the attributes that name members see nested members too."),
 
     key("directory.user_type", "name", Text(NAME), Required("\"staff\""),
         "The user type's name, unique in its directory."),

@@ -1,6 +1,7 @@
 //! `[directory.serve]`: what is added to entries that pass through.
 
 use super::reader::{Reader, Section};
+use crate::domain::membership::MemberAttribute;
 use crate::domain::serving::{Inactive, ServePolicy, Usage};
 
 /// The words for whether inactive users are shown.
@@ -15,16 +16,13 @@ pub(super) fn serve<'d>(r: &mut Reader<'d>, directory: &Section<'d>) -> Option<S
     let inactive = r.choice(&section, "inactive", &INACTIVE);
     let usage = r.choice(&section, "member_of_usage", &words);
     let max_filter_members = r.amount(&section, "max_filter_members");
-    let member = r.flag(&section, "member");
-    if let (Some(true), Some(given)) = (member, section.get("member")) {
-        let help = "until then groups pass through as the directory has them";
-        r.warning(given.span(), "`member` takes effect with a later version", help);
-    }
-    member?;
+    // Which attributes name members is said elsewhere.
+    let members = r.flag(&section, "member")?.then(MemberAttribute::usual);
     Some(ServePolicy {
         inactive: inactive?,
         member_of: member_of?,
         usage: usage?,
         max_filter_members: max_filter_members?,
+        members: members.unwrap_or_default(),
     })
 }

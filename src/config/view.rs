@@ -5,6 +5,8 @@ use super::reader::{Reader, Section};
 use super::sections::plain;
 use super::serve::INACTIVE;
 use super::value::{self, Mistake};
+use crate::domain::policy::Switch;
+use crate::domain::source::Network;
 use crate::domain::view::{Kind, Matching, View, Views, VisibleTo, Writes};
 use crate::proto::dn::DistinguishedName;
 use std::net::SocketAddr;
@@ -73,6 +75,7 @@ fn view<'d>(
         r.list(section, key, operation).map(plain)
     });
     let bind_only = r.flag(section, "bind_only");
+    let update = r.optional(section, "update_on_sign_on", Reader::flag);
     let (name, matching) = (name?, matching?);
     let view = View {
         name: name.get_ref().clone(),
@@ -83,6 +86,7 @@ fn view<'d>(
         writes: writes?,
         operations: operations?,
         bind_only: bind_only?,
+        update_on_sign_on: update?.map(Switch::from_bool),
     };
     judge(r, section, &view);
     Some(Read { view, name: name.span(), matching: place })
@@ -188,12 +192,13 @@ fn compare(r: &mut Reader<'_>, earlier: &[Read], next: &Read) {
     }
 }
 
-/// Whether one takes everybody whom another takes, as far as that can be seen by equal parts.
+/// Whether one takes everybody whom another takes, as far as that can be seen part by part.
 fn covers(wide: &Matching, narrow: &Matching) -> bool {
-    fn has_all<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
-        wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|part| wide.contains(part)))
+    fn has_all<T>(wide: &[T], narrow: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
+        let is_covered = |part: &T| wide.iter().any(|wide| covers(wide, part));
+        wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(is_covered))
     }
-    has_all(&wide.listeners, &narrow.listeners)
-        && has_all(&wide.addresses, &narrow.addresses)
-        && has_all(&wide.bind_dns, &narrow.bind_dns)
+    has_all(&wide.listeners, &narrow.listeners, PartialEq::eq)
+        && has_all(&wide.addresses, &narrow.addresses, Network::covers)
+        && has_all(&wide.bind_dns, &narrow.bind_dns, PartialEq::eq)
 }

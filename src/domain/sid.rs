@@ -36,6 +36,12 @@ impl Sid {
         &self.0
     }
 
+    /// The last of its numbers, by which a domain tells its accounts apart.
+    pub fn last(&self) -> Option<u32> {
+        let last: &[u8; 4] = self.as_bytes().last_chunk()?;
+        Some(u32::from_le_bytes(*last))
+    }
+
     /// The identifier of the same domain that ends with another part; `None` if this one has no
     /// parts.
     pub fn with_last(&self, last: u32) -> Option<Self> {

@@ -62,6 +62,11 @@ impl Network {
         self.masked(address.to_canonical()) == Some(self.address)
     }
 
+    /// Whether all of another network lies in it.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.bits <= other.bits && self.masked(other.address) == Some(self.address)
+    }
+
     /// The network's part of an address; `None` if it is of the other kind.
     fn masked(&self, address: IpAddr) -> Option<IpAddr> {
         match (self.address, address) {

@@ -4,7 +4,7 @@
 //! A view takes away or says otherwise; it gives no right that the directory does not give. What is
 //! shown of groups is decided in [`super::serving`]; this says for whom.
 
-use super::policy::Flatten;
+use super::policy::{Flatten, Switch};
 use super::serving::Inactive;
 use super::session::Refusal;
 use super::source::Network;
@@ -104,6 +104,9 @@ pub struct View {
     pub operations: Option<Vec<Kind>>,
     /// Whether clients do nothing but bind.
     pub bind_only: bool,
+    /// Whether records follow the directory at sign-ons by these clients; `None` is as the user type
+    /// says (rule S5.8).
+    pub update_on_sign_on: Option<Switch>,
 }
 
 /// Where a client connects, and from where.

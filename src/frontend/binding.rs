@@ -233,7 +233,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return;
         }
         self.binding.attempt = match kind {
-            BindKind::Named => self.gateway.sign_ons().begin(directory, name),
+            BindKind::Named => self.begin_attempt(directory, name),
             BindKind::Anonymous | BindKind::Nameless | BindKind::Sasl(_) => None,
         };
         if let Some(upstream) = &mut self.upstream {
@@ -356,7 +356,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return None;
         }
         let (directory, name) = (self.binding.directory, self.session.name());
-        self.gateway.sign_ons().begin(directory, name)
+        self.begin_attempt(directory, name)
     }
 
     /// Looks whether the bind can go on: whether its turn has come, or the record is up to date.

@@ -146,7 +146,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// It is known whose entry the bind is of, if anybody's.
     pub(super) fn begin_sign_on(&mut self, name: &[u8], response: &[u8]) {
-        let attempt = self.gateway.sign_ons().begin(self.binding.directory(), name);
+        let attempt = self.begin_attempt(self.binding.directory(), name);
         match attempt.filter(|_| !name.is_empty()) {
             Some(attempt) => self.enter_gate(attempt, response),
             None => self.end_bind(ResultCode::SUCCESS, response),

@@ -14,6 +14,8 @@ pub(super) enum Way {
     Own(UpstreamMessageId),
     /// On one that is shared.
     Shared(SharedId),
+    /// Nowhere: the gateway finds something out for it. The number is the operation's.
+    Here(u64),
 }
 
 /// An operation under way.
@@ -87,6 +89,18 @@ impl Outstanding {
     /// How the answers of a search are altered, if they are.
     pub(super) fn served(&mut self, way: Way) -> Option<&mut Served> {
         self.served.iter_mut().find(|(of, _)| *of == way).map(|(_, served)| served)
+    }
+
+    /// The searches for which something is found out.
+    pub(super) fn found_out(&mut self) -> impl Iterator<Item = (Way, &mut Served)> {
+        let here = self.served.iter_mut().filter(|(way, _)| matches!(way, Way::Here(_)));
+        here.map(|(way, served)| (*way, served))
+    }
+
+    /// Takes out how the answers of a search are altered.
+    pub(super) fn take_served(&mut self, way: Way) -> Option<Served> {
+        let at = self.served.iter().position(|(of, _)| *of == way)?;
+        Some(self.served.swap_remove(at).1)
     }
 
     /// A search goes on as another operation upstream.

@@ -1,23 +1,31 @@
 //! A client's searches in pages: how many it has begun and not finished, by what passes.
 
 use super::connection::Connection;
+use super::serving::Entries;
 use crate::app::ports::Ports;
 use crate::domain::paging::{Cookies, cookie, is_list_view};
 use crate::proto::envelope::Envelope;
 use crate::proto::op::Operation;
+use std::collections::VecDeque;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
+
+/// What a cookie of the gateway's own begins with; a number follows.
+const OWN: &[u8] = b"bindgate ";
 
 /// The cookies of one client.
 pub(super) struct Paging {
     cookies: Cookies,
     start: Instant,
+    /// Searches of the gateway's own making that the client may come back to, oldest first.
+    kept: VecDeque<(u64, Box<Entries>)>,
+    last: u64,
 }
 
 impl Paging {
     /// Of a client that comes now.
     pub(super) fn new(start: Instant) -> Self {
-        Self { cookies: Cookies::default(), start }
+        Self { cookies: Cookies::default(), start, kept: VecDeque::new(), last: 0 }
     }
 
     /// A request is sent; whether it asks for a page.
@@ -37,9 +45,31 @@ impl Paging {
         }
     }
 
+    /// Keeps a search until the client comes back with this cookie. Of more than `most` the oldest is
+    /// forgotten.
+    pub(super) fn keep(&mut self, entries: Box<Entries>, most: usize) -> Vec<u8> {
+        self.last += 1;
+        let cookie = [OWN, self.last.to_string().as_bytes()].concat();
+        self.cookies.given(&cookie, self.start.elapsed());
+        self.kept.push_back((self.last, entries));
+        while self.kept.len() > most {
+            self.kept.pop_front();
+        }
+        cookie
+    }
+
+    /// The search that the client comes back to; `None` if it is not kept any more.
+    pub(super) fn resume(&mut self, cookie: &[u8]) -> Option<Box<Entries>> {
+        let number = std::str::from_utf8(cookie.strip_prefix(OWN)?).ok()?;
+        let number: u64 = number.parse().ok()?;
+        let at = self.kept.iter().position(|(kept, _)| *kept == number)?;
+        self.kept.remove(at).map(|(_, entries)| entries)
+    }
+
     /// They mean nothing any more.
     pub(super) fn forget(&mut self) {
         self.cookies.forget();
+        self.kept.clear();
     }
 }
 
@@ -52,6 +82,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let open = self.cookies.cookies.count(self.cookies.start.elapsed());
         open + self.outstanding.paged() >= self.config.max_cookies
     }
+}
+
+/// The cookie of a search that asks for another page of one of the gateway's own making.
+pub(super) fn own_cookie<'a>(request: &Envelope<'a>) -> Option<&'a [u8]> {
+    cookie_of(request).filter(|cookie| cookie.starts_with(OWN))
 }
 
 fn cookie_of<'a>(request: &Envelope<'a>) -> Option<&'a [u8]> {

@@ -108,8 +108,18 @@ pub(super) const TOO_MANY_MEMBERS: Refusal = Refusal::new(
 /// A filter on memberOf that would have to name members whose ids are not known.
 pub(super) const NAMELESS_MEMBERS: Refusal = Refusal::new(
     ResultCode::ADMIN_LIMIT_EXCEEDED,
-    "this filter on memberOf cannot be decided: there is no live copy of the users",
+    "this filter on groups cannot be decided: there is no live copy of the users",
 );
+
+/// Members would have to be named in one search by ids that the client may not search.
+pub(super) const HIDDEN_IDS: Refusal = Refusal::new(
+    ResultCode::ADMIN_LIMIT_EXCEEDED,
+    "this filter cannot be decided in that order: the client may not search for entries by their ids",
+);
+
+/// A cookie that leads nowhere any more.
+pub(super) const OLD_COOKIE: Refusal =
+    Refusal::new(ResultCode::UNWILLING_TO_PERFORM, "paged results cookie is invalid or old");
 
 /// The records' own suffix is read by readers alone.
 pub(super) const NO_READER: Refusal = Refusal::new(

@@ -325,6 +325,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let id = match way {
             Way::Own(id) => id,
             Way::Shared(id) => return self.abandon_shared(id, controls),
+            Way::Here(_) => return,
         };
         if let Some(upstream) = &mut self.upstream {
             // Its answers may still come; they find no operation and are swallowed.
@@ -363,6 +364,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let target = match way {
             Way::Own(id) => id,
             Way::Shared(id) => return self.cancel_shared(request, id),
+            Way::Here(_) => {
+                self.refuse(request, reply::CANNOT_CANCEL);
+                self.requests += 1;
+                return Taken::Yes;
+            }
         };
         let mut value = Vec::new();
         ber::write_nested(&mut value, SEQUENCE, |out| {
@@ -408,6 +414,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Answers an operation that is under way no more with a refusal.
     pub(super) fn refuse_relayed(&mut self, operation: Relayed, refusal: Refusal) {
+        if let Some(limit) = limit_behind(refusal) {
+            self.limit_hit(limit);
+        }
         let MessageIdAndResponse { id, response } = operation.into();
         let out = self.outbound.append(refusal.text.len() + 64);
         LdapResult::new(refusal.code, refusal.text).write(out, id, response);

@@ -1,25 +1,28 @@
-//! Searches and compares that have to do with memberOf, on their way to a directory and back.
+//! Searches and compares that have to do with groups, on their way to a directory and back.
 //!
 //! A search is asked so that the directory need not know the groups, its entries get the groups that
 //! they are in, and what does not match is left out. Everything else never comes here.
 
+mod course;
+mod form;
+mod going;
 mod search;
 
-pub(super) use search::{Deciding, Pending, Planned, Served, Stashed};
+pub(super) use search::{Deciding, Entries, Pending, Planned, Served, Stashed};
 
 use super::connection::Connection;
-use super::outstanding::{Relayed, Way};
+use super::outstanding::Way;
+use super::paging::own_cookie;
 use super::reply;
-use crate::app::ports::LinkError;
 use crate::app::ports::Ports;
-use crate::app::serving::{Asked, Look, Seen, Serving, Told, Truths, Wanted, of_nobody};
+use crate::app::serving::{Asked, Asking, Look, Seen, Serving, Told, Truths, Wanted};
 use crate::domain::matching::Truth;
-use crate::domain::relay::RelayPolicy;
 use crate::domain::root_dse;
-use crate::domain::serving::filter::{Decided, Item, Reach, decide, items};
+use crate::domain::serving::entry::Changes;
+use crate::domain::serving::filter::{Item, Parsed, Reach};
 use crate::domain::serving::plan::Plan;
 use crate::domain::serving::request::{self, Interest};
-use crate::domain::serving::{Inactive, entry, is_member_of, subschema};
+use crate::domain::serving::{Inactive, ServePolicy, entry, is_member_of, subschema};
 use crate::domain::session::Refusal;
 use crate::domain::sharing;
 use crate::proto::ber::{Reader, SEQUENCE};
@@ -28,15 +31,17 @@ use crate::proto::envelope::{Envelope, MessageId};
 use crate::proto::filter::{Filter, FilterLimits};
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
-use crate::proto::search::{Scope, SearchRequest};
-use search::{Entries, Form};
+use crate::proto::search::{Attribute, Scope, SearchRequest};
+use course::{Course, Next};
+use form::Form;
+use search::{Awaited, Found};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// What became of a request that may have to do with memberOf.
+/// What became of a request that may have to do with groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judged {
     /// It is relayed, perhaps otherwise than it came.
@@ -51,6 +56,8 @@ pub(super) enum Judged {
 enum Stop {
     /// It is answered with this.
     Answer(Refusal),
+    /// It was answered.
+    Answered,
     /// Something has to be known first.
     Wait,
 }
@@ -60,6 +67,8 @@ enum Stop {
 struct Sight {
     /// Whether it sees who is in which groups.
     groups: bool,
+    /// Whether it sees whom groups hold, in the place of whom they list (rule S10.5).
+    members: bool,
     /// Whether it sees users who are inactive.
     inactive: Inactive,
 }
@@ -76,6 +85,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Decides, once for each request, whether who is in which groups has to do with it. Only who is
     /// bound sees that, or whom the view names (rule S10.3).
     pub(super) fn serves(&mut self, request: &Envelope<'_>) -> Judged {
+        if self.planned.as_ref().is_some_and(|planned| planned.resumed == Some(request.id)) {
+            return Judged::Relayed;
+        }
         self.planned = None;
         if !matches!(request.operation, Operation::SearchRequest | Operation::CompareRequest) {
             return Judged::Relayed;
@@ -83,7 +95,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let directory = self.directory_of_session();
         let serve = &self.gateway.directory(directory).relay.serve;
         let sight = Sight {
-            groups: serve.member_of && self.sees_groups(),
+            groups: serve.adds_something() && self.sees_groups(),
+            members: !serve.members.is_empty() && self.sees_groups() && self.writes_nothing(),
             inactive: self.inactive(serve.inactive),
         };
         if sight == Sight::default() {
@@ -99,6 +112,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Judged::Relayed
             }
             Err(Stop::Wait) => Judged::Waits,
+            Err(Stop::Answered) => Judged::Answered,
             Err(Stop::Answer(refusal)) => {
                 self.refuse(request, refusal);
                 Judged::Answered
@@ -107,18 +121,23 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn plan_search(&mut self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
+        if let Some(cookie) = own_cookie(request) {
+            return self.next_page(request, cookie);
+        }
         if root_dse::is_read_by(request.content) {
             return Ok(None);
         }
         let relay = self.gateway.directory(directory).relay.clone();
+        let serve = &relay.serve;
         if sight.groups
+            && serve.member_of
             && subschema::may_be_read_by(request.content)
             && self.is_outside(directory, request.content)
         {
-            let served = Some(Served::Schema(relay.serve.usage));
-            return Ok(Some(Box::new(Planned { body: request.body.to_vec(), served })));
+            let served = Some(Served::Schema(serve.usage));
+            return Ok(Some(Planned::new(request.body.to_vec(), served)));
         }
-        let interest = request::interest(request.content, &relay.serve)
+        let interest = request::interest(request.content, serve)
             .filter(|_| sight.groups && !request::is_never_enriched(request.controls));
         if interest.is_none() && sight.inactive == Inactive::Show {
             return Ok(None);
@@ -130,30 +149,64 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         };
         let interest = match interest {
             Some(interest) => interest,
-            None if hidden == Inactive::Hide => Interest { values: false, filter: false },
+            None if hidden == Inactive::Hide => {
+                Interest { values: false, filter: false, members: false }
+            }
             None => return Ok(None),
         };
         let Ok(search) = SearchRequest::decode(request.content) else { return Ok(None) };
         if hidden == Inactive::Hide && is_hidden(&serving, search.base) {
             return Err(reply::NOT_THERE.into());
         }
-        let wanted = Wanted { values: interest.values, check: None, hidden, view: serving.view() };
-        let filter = match interest.filter {
-            true => decoded(search.filter),
-            false => None,
+        let members = (sight.members && interest.members && !search.types_only)
+            .then_some(serve.max_filter_members);
+        let (values, view) = (interest.values, serving.view());
+        let wanted = Wanted { values, check: None, hidden, view, members };
+        let mut form = Form::new(request, &search);
+        let has_parts = members.is_some()
+            && form.ask_for_whole_lists(&search, |name| serve.member_attribute(name).is_some());
+        let parsed = if interest.filter { parsed(search.filter, serve) } else { None };
+        let Some(parsed) = parsed else {
+            return match wanted.looks() {
+                true => pass((request, form, has_parts), &search, wanted),
+                false => Ok(None),
+            };
         };
-        match filter {
-            Some(filter) => {
-                if let (Scope::Base, 0 | 1) = (search.scope, search.deref_aliases)
-                    && let Ok(base) = DistinguishedName::from_bytes(search.base)
-                {
-                    return self.ask_one(&serving, request, &search, (&base, &filter), wanted);
-                }
-                ask(&serving, &relay, request, &search, &filter, wanted)
-            }
-            None if wanted.looks() => Ok(Some(Box::new(pass(request, &search, wanted)))),
-            None => Ok(None),
+        let parsed = if serving.is_live() { parsed.without_chains() } else { parsed };
+        if let (Scope::Base, 0 | 1) = (search.scope, search.deref_aliases)
+            && let Ok(base) = DistinguishedName::from_bytes(search.base)
+        {
+            return self.ask_one(&serving, (request, form), &search, (&base, &parsed), wanted);
         }
+        let most = serve.max_filter_members;
+        let ask = || serving.ask(&Arc::new(parsed), form.demands(), most);
+        let asked = self.asked(request, ask)?;
+        planned(asked, form, &search, wanted)
+    }
+
+    /// How a request is asked: what was found out for it, or is known at once.
+    fn asked(
+        &mut self,
+        request: &Envelope<'_>,
+        ask: impl FnOnce() -> Asking,
+    ) -> Result<Asked, Stop> {
+        if let Some(Found::Asked(asked)) = self.found(request) {
+            return Ok(asked);
+        }
+        match ask() {
+            Asking::Now(asked) => Ok(asked),
+            Asking::Later(wait) => Err(self.wait_for(request, Awaited::Asked(wait))),
+        }
+    }
+
+    /// What was found out for a request.
+    fn found(&mut self, request: &Envelope<'_>) -> Option<Found> {
+        self.deciding.take().filter(|deciding| deciding.request == request.id)?.found
+    }
+
+    fn wait_for(&mut self, request: &Envelope<'_>, wait: Awaited) -> Stop {
+        self.deciding = Some(Box::new(Deciding { request: request.id, wait, found: None }));
+        Stop::Wait
     }
 
     /// Who is in which groups, as the client's view has it.
@@ -170,33 +223,27 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         base.is_some_and(|base| !policy.suffixes.iter().any(|suffix| base.is_within(suffix)))
     }
 
-    /// How a search of one entry is asked: what its groups say is known before.
+    /// How a search of one entry is asked: what there is to say of it is known before.
     fn ask_one(
         &mut self,
         serving: &Serving<P>,
-        request: &Envelope<'_>,
+        (request, form): (&Envelope<'_>, Form),
         search: &SearchRequest<'_>,
-        (base, filter): (&DistinguishedName, &Filter),
+        (base, parsed): (&DistinguishedName, &Parsed),
         wanted: Wanted,
     ) -> Outcome {
-        let items = items(filter);
-        let truths = match self.truths(serving, request, base, &items)? {
-            Truths::Known(truths) => truths,
-            Truths::Stranger => items.iter().map(of_nobody).collect(),
+        let said = match self.truths(serving, request, base, parsed.items())? {
+            Truths::Known(said) | Truths::Stranger(said) => said,
             Truths::Unknown => return Err(reply::GROUPS_UNKNOWN.into()),
         };
-        let left = decide(filter, &mut |item| {
-            let at = items.iter().position(|known| known == item);
-            let truth = at.and_then(|at| truths.get(at).copied());
-            Decided::As(truth.unwrap_or(Truth::Undefined))
-        });
-        let body = Form::new(request, search).ask(&left.into_filter(), search.size_limit);
+        let left = parsed.decided(&said).into_filter();
+        let body = form.ask(&left, search.size_limit);
         let served =
             wanted.looks().then(|| Served::Entries(Box::new(Entries::passing(search, wanted))));
-        Ok(Some(Box::new(Planned { body, served })))
+        Ok(Some(Planned::new(body, served)))
     }
 
-    /// A compare on memberOf of somebody who is known here is answered here.
+    /// A compare on groups of somebody who is known here is answered here.
     fn compare(&mut self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
         if sight.inactive == Inactive::Hide
             && let Ok(name) = Reader::new(request.content).octets()
@@ -208,21 +255,25 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if !sight.groups {
             return Ok(None);
         }
-        let Some((name, value)) = comparison(request.content) else { return Ok(None) };
+        let relay = self.gateway.directory(directory).relay.clone();
+        let Some((name, item)) = comparison(request.content, &relay.serve) else { return Ok(None) };
         if !sharing::is_stateless(request) || request::is_never_enriched(request.controls) {
             return Ok(None);
         }
         let Some(serving) = self.serving(directory) else { return Ok(None) };
         let Ok(dn) = DistinguishedName::from_bytes(name) else { return Ok(None) };
-        let Ok(group) = DistinguishedName::from_bytes(value) else {
+        if item == Item::Undefined {
             return Err(reply::NO_NAME.into());
-        };
-        let item = Item::In(group.normalized().clone(), Reach::Shown);
-        let code = match self.truths(&serving, request, &dn, &[item])? {
-            Truths::Stranger => return Ok(None),
+        }
+        let said = match self.truths(&serving, request, &dn, &[item])? {
+            Truths::Stranger(_) => return Ok(None),
             Truths::Unknown => return Err(reply::GROUPS_UNKNOWN.into()),
-            Truths::Known(truths) if truths == [Truth::True] => ResultCode::COMPARE_TRUE,
-            Truths::Known(_) => ResultCode::COMPARE_FALSE,
+            Truths::Known(said) => said,
+        };
+        let code = match said.first() {
+            Some(Some(Truth::True)) => ResultCode::COMPARE_TRUE,
+            Some(Some(_)) => ResultCode::COMPARE_FALSE,
+            Some(None) | None => return Ok(None),
         };
         Err(Refusal::new(code, "").into())
     }
@@ -235,28 +286,27 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         dn: &DistinguishedName,
         items: &[Item],
     ) -> Result<Truths, Stop> {
-        let known = self.deciding.take().filter(|deciding| deciding.request == request.id);
-        if let Some(truths) = known.and_then(|deciding| deciding.truths) {
+        if let Some(Found::Truths(truths)) = self.found(request) {
             return Ok(truths);
         }
         match serving.tell(dn, items) {
             Told::Now(truths) => Ok(truths),
-            Told::Later(wait) => {
-                let deciding = Deciding { request: request.id, wait, truths: None };
-                self.deciding = Some(Box::new(deciding));
-                Err(Stop::Wait)
-            }
+            Told::Later(wait) => Err(self.wait_for(request, Awaited::Truths(wait))),
         }
     }
 
     /// Goes on with a request once it is known what it has to know.
     fn poll_deciding(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(deciding) = &mut self.deciding else { return false };
-        if deciding.truths.is_some() {
+        if deciding.found.is_some() {
             return false;
         }
-        let Poll::Ready(truths) = deciding.wait.as_mut().poll(cx) else { return false };
-        deciding.truths = Some(truths);
+        let found = match &mut deciding.wait {
+            Awaited::Truths(wait) => wait.as_mut().poll(cx).map(Found::Truths),
+            Awaited::Asked(wait) => wait.as_mut().poll(cx).map(Found::Asked),
+        };
+        let Poll::Ready(found) = found else { return false };
+        deciding.found = Some(found);
         self.held = false;
         true
     }
@@ -268,25 +318,42 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
     }
 
-    /// Takes an entry of a search that is served, and anything else that it is no matter of; whether
-    /// it did.
+    /// Takes what comes of a search that is served, if it is of concern to that; whether it is.
     pub(super) fn relay_served(&mut self, way: Way, client: MessageId, body: &[u8]) -> bool {
-        let Some(name) = entry::name(body) else { return false };
-        let wanted = match self.outstanding.served(way) {
-            None => return false,
-            Some(Served::Schema(usage)) => {
+        let name = entry::name(body);
+        let wanted = match (self.outstanding.served(way), name) {
+            (None, _) => return false,
+            (Some(Served::Schema(usage)), Some(_)) => {
                 let usage = *usage;
                 let altered = subschema::with_member_of(body, usage);
                 self.answer(client, altered.as_deref().unwrap_or(body));
                 return true;
             }
-            Some(Served::Entries(entries)) => entries.wanted.clone(),
+            (Some(Served::Schema(_)), None) => return false,
+            (Some(Served::Entries(entries)), None) => {
+                let passes = entries.course.as_ref().is_none_or(Course::passes_references);
+                if !passes {
+                    self.uncount(way);
+                }
+                return !passes;
+            }
+            (Some(Served::Entries(entries)), Some(name)) => {
+                if entries.course.as_mut().is_some_and(|course| !course.takes(name)) {
+                    self.uncount(way);
+                    return true;
+                }
+                entries.wanted()
+            }
         };
         let directory = self.directory_of_session();
-        let look = match self.gateway.sign_ons().serving(directory) {
+        let look = match (self.gateway.sign_ons().serving(directory), name) {
             // In the view that the search came in.
-            Some(serving) => serving.seen_in(wanted.view.clone()).look(name, &wanted),
-            None => Look::Now(Seen::Stranger),
+            (Some(serving), Some(name)) => {
+                let serving = serving.seen_in(wanted.view.clone());
+                let listed = self.listed(directory, &wanted, body);
+                serving.look_at_members(name, &wanted, listed)
+            }
+            _ => Look::Now(Seen::Stranger),
         };
         match look {
             Look::Now(seen) => self.finish_entry(way, client, body, seen),
@@ -297,25 +364,40 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         true
     }
 
+    /// The lists of members that an entry bears, where others are shown in their place.
+    fn listed(&self, directory: usize, wanted: &Wanted, body: &[u8]) -> Vec<Attribute> {
+        if wanted.members.is_none() {
+            return Vec::new();
+        }
+        let serve = &self.gateway.directory(directory).relay.serve;
+        entry::attributes(body, |name| serve.member_attribute(name).is_some())
+    }
+
+    /// What came is not the client's.
+    fn uncount(&mut self, way: Way) {
+        if let Some(operation) = self.outstanding.by_way(way) {
+            operation.entries -= 1;
+        }
+    }
+
     fn finish_entry(&mut self, way: Way, client: MessageId, body: &[u8], seen: Seen) {
         let Some(Served::Entries(entries)) = self.outstanding.served(way) else { return };
         let altered = match seen {
             Seen::Unknown(_) => return self.end_served(way, reply::GROUPS_UNKNOWN),
-            Seen::Unmatched => {
-                if let Some(operation) = self.outstanding.by_way(way) {
-                    operation.entries -= 1;
-                }
-                return;
-            }
+            Seen::Unmatched => return self.uncount(way),
+            Seen::TooMany => return self.end_served(way, reply::TOO_MANY_MEMBERS),
             Seen::Shown(groups) if entries.wanted.values => {
-                entry::with_member_of(body, &groups, entries.types)
+                let changes = Changes { groups: Some(groups), others: Vec::new() };
+                entry::changed(body, &changes, entries.types)
+            }
+            Seen::Group(groups, lists) => {
+                let others = lists.into_iter().map(|list| entries.shown(list)).collect();
+                entry::changed(body, &Changes { groups, others }, entries.types)
             }
             Seen::Shown(_) | Seen::Stranger => None,
         };
         if !entries.takes_one_more() {
-            if let Some(operation) = self.outstanding.by_way(way) {
-                operation.entries -= 1;
-            }
+            self.uncount(way);
             return self.end_served(way, reply::ENOUGH_ENTRIES);
         }
         self.answer(client, altered.as_deref().unwrap_or(body));
@@ -330,39 +412,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.held = false;
     }
 
-    /// Whether a search that has ended upstream goes on there, by another one.
-    pub(super) fn goes_on(
-        &mut self,
-        operation: &Relayed,
-        code: ResultCode,
-        controls: Option<&[u8]>,
-    ) -> bool {
-        let Some(Served::Entries(entries)) = self.outstanding.served(operation.way) else {
-            return false;
-        };
-        let Some(body) = entries.next(code, controls) else { return false };
-        let way = match operation.way {
-            Way::Own(_) => {
-                let Some(upstream) = &mut self.upstream else { return false };
-                upstream.skip_ids(|id| self.outstanding.is_upstream(id));
-                Some(Way::Own(upstream.send(&body)))
-            }
-            Way::Shared(_) => self.send_more_shared(&body).map(Way::Shared),
-        };
-        match way {
-            Some(way) => self.outstanding.redirect(operation.way, way),
-            None => {
-                self.outstanding.finish_way(operation.way);
-                self.refuse_relayed(*operation, reply::no_link(LinkError::QueueFull));
-                self.held = false;
-            }
-        }
-        true
-    }
-
-    /// Goes on once the groups of an entry are known.
+    /// Goes on once what is asked for is known.
     pub(super) fn poll_serving(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll_deciding(cx) | self.poll_pending(cx)
+        self.poll_deciding(cx) | self.poll_names(cx) | self.poll_pending(cx)
     }
 
     fn poll_pending(&mut self, cx: &mut Context<'_>) -> bool {
@@ -384,59 +436,59 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 }
 
-/// How a search whose filter names memberOf is asked.
-fn ask<P: Ports>(
-    serving: &Serving<P>,
-    relay: &RelayPolicy,
-    request: &Envelope<'_>,
-    search: &SearchRequest<'_>,
-    filter: &Filter,
-    wanted: Wanted,
-) -> Outcome {
-    let form = Form::new(request, search);
-    let most = relay.serve.max_filter_members;
-    let plan = match serving.ask(filter, form.demands(), most) {
+/// How a search is asked, by its plan.
+fn planned(asked: Asked, form: Form, search: &SearchRequest<'_>, wanted: Wanted) -> Outcome {
+    let plan = match asked {
         Asked::By(plan) => plan,
         Asked::Unknown => return Err(reply::GROUPS_UNKNOWN.into()),
     };
-    let checked = |ours: Filter| Wanted { check: Some(Arc::new(ours)), ..wanted.clone() };
-    let planned = match plan {
+    let course = match plan {
         Plan::TooMany => return Err(reply::TOO_MANY_MEMBERS.into()),
         Plan::Nameless => return Err(reply::NAMELESS_MEMBERS.into()),
-        Plan::Whole(ask) if wanted.hidden == Inactive::Hide => {
-            let (body, entries) = Entries::checked(form, search, &ask, wanted);
-            Planned { body, served: Some(Served::Entries(Box::new(entries))) }
+        Plan::Whole(filter) if wanted.hidden == Inactive::Hide => Course::of_filter(form, filter),
+        Plan::Whole(filter) => {
+            let body = form.ask(&filter, search.size_limit);
+            let entries = wanted.looks().then(|| Box::new(Entries::passing(search, wanted)));
+            return Ok(Some(Planned::new(body, entries.map(Served::Entries))));
         }
-        Plan::Whole(ask) => {
-            let body = form.ask(&ask, search.size_limit);
-            let entries = || Served::Entries(Box::new(Entries::passing(search, wanted.clone())));
-            Planned { body, served: wanted.looks().then(entries) }
-        }
-        Plan::Checked(ask, ours) => {
-            let (body, entries) = Entries::checked(form, search, &ask, checked(ours));
-            Planned { body, served: Some(Served::Entries(Box::new(entries))) }
-        }
-        Plan::Named { ids, theirs, ours } => {
-            let (body, entries) = Entries::named(form, search, ids, theirs, checked(ours));
-            Planned { body, served: Some(Served::Entries(Box::new(entries))) }
+        Plan::Steps(steps) => Course::of_steps(form, steps),
+        Plan::List { ask, check, ids, otherwise } => {
+            Course::of_list(form, ask, check, ids, otherwise)
         }
     };
-    Ok(Some(Box::new(planned)))
+    begun(Box::new(Entries::on(search, wanted, course)), None)
+}
+
+/// How a search begins, or goes on with a page of so many entries.
+fn begun(mut entries: Box<Entries>, room: Option<u64>) -> Outcome {
+    let next = entries.course.as_mut().map(|course| course.begin(room));
+    match next {
+        Some(Next::Ask(body)) => Ok(Some(Planned::new(body, Some(Served::Entries(entries))))),
+        Some(Next::Refused(refusal)) => Err(refusal.into()),
+        _ => Err(reply::GROUPS_UNKNOWN.into()),
+    }
 }
 
 /// How a search is asked whose filter is the directory's matter alone.
-fn pass(request: &Envelope<'_>, search: &SearchRequest<'_>, wanted: Wanted) -> Planned {
-    let form = Form::new(request, search);
-    let is_counted = search.size_limit > 0 || form.is_paged();
+fn pass(
+    (request, form, has_parts): (&Envelope<'_>, Form, bool),
+    search: &SearchRequest<'_>,
+    wanted: Wanted,
+) -> Outcome {
+    let is_counted = search.size_limit > 0 || form.page_size().is_some();
     if wanted.hidden == Inactive::Hide
         && is_counted
         && let Ok(filter) = Filter::decode(search.filter, UNLIMITED)
     {
-        let (body, entries) = Entries::checked(form, search, &filter, wanted);
-        return Planned { body, served: Some(Served::Entries(Box::new(entries))) };
+        let course = Course::of_filter(form, filter);
+        return begun(Box::new(Entries::on(search, wanted, course)), None);
     }
-    let entries = Entries::passing(search, wanted);
-    Planned { body: request.body.to_vec(), served: Some(Served::Entries(Box::new(entries))) }
+    let body = match Filter::decode(search.filter, UNLIMITED) {
+        Ok(filter) if has_parts => form.ask(&filter, search.size_limit),
+        _ => request.body.to_vec(),
+    };
+    let served = Served::Entries(Box::new(Entries::passing(search, wanted)));
+    Ok(Some(Planned::new(body, Some(served))))
 }
 
 /// Whether it is known at once that the entry of that name is hidden.
@@ -449,17 +501,26 @@ fn is_hidden<P: Ports>(serving: &Serving<P>, name: &[u8]) -> bool {
 const UNLIMITED: FilterLimits =
     FilterLimits { depth: FilterLimits::MAX_DEPTH, components: usize::MAX };
 
-/// A filter that has an item on memberOf. Its limits were looked at before.
-fn decoded(filter: &[u8]) -> Option<Filter> {
-    Filter::decode(filter, UNLIMITED).ok().filter(|filter| !items(filter).is_empty())
+/// A filter that has an item that is decided here.
+fn parsed(filter: &[u8], policy: &ServePolicy) -> Option<Parsed> {
+    Parsed::new(&Filter::decode(filter, UNLIMITED).ok()?, policy)
 }
 
-/// The entry and the value of a compare on memberOf.
-fn comparison(content: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The entry of a compare on groups, and what it asserts.
+fn comparison<'a>(content: &'a [u8], policy: &ServePolicy) -> Option<(&'a [u8], Item)> {
     let mut reader = Reader::new(content);
     let name = reader.octets().ok()?;
     let mut assertion = Reader::new(reader.expect(SEQUENCE).ok()?);
     let attribute = assertion.octets().ok()?;
     let value = assertion.octets().ok()?;
-    (is_member_of(attribute) && !attribute.contains(&b';')).then_some((name, value))
+    if attribute.contains(&b';') {
+        return None;
+    }
+    if policy.member_of && is_member_of(attribute) {
+        let group = DistinguishedName::from_bytes(value);
+        let item = |dn: DistinguishedName| Item::In(dn.normalized().clone(), Reach::Shown);
+        return Some((name, group.map_or(Item::Undefined, item)));
+    }
+    let key = policy.member_attribute(attribute)?.key(value)?;
+    Some((name, Item::Holds(key, Reach::Shown)))
 }

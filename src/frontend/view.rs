@@ -5,10 +5,11 @@
 
 use super::connection::Connection;
 use crate::app::ports::Ports;
+use crate::app::sign_on::Attempt;
 use crate::domain::principal;
 use crate::domain::serving::Inactive;
 use crate::domain::session::{BoundName, Refusal, Session};
-use crate::domain::view::{Kind, View};
+use crate::domain::view::{Kind, View, Writes};
 use crate::domain::view::{NOT_SERVED, ONLY_BINDS, Origin};
 use crate::proto::envelope::Envelope;
 use std::sync::Arc;
@@ -31,6 +32,15 @@ impl<P: Ports, S> Connection<P, S> {
         let origin = Origin { listener: self.listener, address: self.peer.ip() };
         let name = principal::entry_of(name).filter(|name| !name.is_root());
         self.config.views.of(&origin, name.as_ref()).cloned()
+    }
+
+    /// Begins what may become a sign-on, by the client application that it will be.
+    pub(super) fn begin_attempt(&self, directory: usize, name: &[u8]) -> Option<Box<Attempt<P>>> {
+        let attempt = self.gateway.sign_ons().begin(directory, name)?;
+        Some(match self.config.views.is_empty() {
+            true => attempt,
+            false => attempt.by(self.view_of(name).as_ref()),
+        })
     }
 
     /// Why a request that would be relayed is not served, if it is not.
@@ -57,6 +67,12 @@ impl<P: Ports, S> Connection<P, S> {
     /// Whether the client sees inactive users: as its view says, or else their directory.
     pub(super) fn inactive(&self, of_directory: Inactive) -> Inactive {
         self.view.as_ref().and_then(|view| view.inactive).unwrap_or(of_directory)
+    }
+
+    /// Whether the client writes nothing, so that whom groups hold may be shown in the place of whom
+    /// they list: it would write that back (rule S10.5).
+    pub(super) fn writes_nothing(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.writes == Writes::Deny)
     }
 
     /// Whether the client sees what is added to entries (rule S10.3).

@@ -224,6 +224,7 @@ impl Running {
         let (store, telemetry) = (self.store.clone(), self.telemetry.clone());
         let (clock, lookups) = (SystemClock::default(), Vec::new());
         let sign_ons = SignOns::new(config.sign_on, policies, lookups, store, clock, telemetry);
+        let sign_ons = sign_ons.with_views(config.listen.views.clone());
         sign_ons.with_barriers(barriers.clone()).with_breakers(breakers.clone())
     }
 
@@ -313,6 +314,7 @@ impl Running {
             clock: SystemClock::default(),
             events: telemetry.clone(),
             directories: policies,
+            views: config.listen.views.clone(),
             oversight,
             live,
             read_policies: Arc::new(read_policies),

@@ -2,6 +2,7 @@
 
 use super::escape::{Quoted, Word};
 use crate::app::events::{Closed, Event, SignOnOutcome};
+use crate::domain::change::switch_name;
 use crate::domain::policy::Switch;
 use crate::proto::op::Operation;
 use std::fmt;
@@ -65,8 +66,17 @@ fn connection(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn sign_on(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Event::SignOn { directory, user_type, user, outcome, added, removed, source, elapsed } =
-        *event
+    let Event::SignOn {
+        directory,
+        user_type,
+        user,
+        view,
+        outcome,
+        added,
+        removed,
+        source,
+        elapsed,
+    } = *event
     else {
         return Ok(());
     };
@@ -75,6 +85,9 @@ fn sign_on(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, " type={}", Word(user_type))?;
     }
     write!(f, " user={}", Quoted(user.as_bytes()))?;
+    if let Some(view) = view {
+        write!(f, " view={}", Word(view))?;
+    }
     tell_outcome(outcome, f)?;
     let source = source.name();
     write!(f, " added={added} removed={removed} groups={source} {}", Etime(elapsed))
@@ -97,6 +110,14 @@ fn gateway(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             Word(user_type),
             on_off(new),
             on_off(old),
+            Quoted(who.as_bytes())
+        ),
+        Event::ViewSwitchChanged { view, who, old, new } => write!(
+            f,
+            "SWITCH view={} update-on-sign-on={} was={} by={}",
+            Word(view),
+            switch_name(new),
+            switch_name(old),
             Quoted(who.as_bytes())
         ),
         Event::UpstreamDown { directory, url, error } => {
@@ -323,6 +344,7 @@ mod tests {
             directory: "corp",
             user_type,
             user: "uid=ann",
+            view: user_type.and(Some("portal")),
             outcome,
             added: 1,
             removed: 0,
@@ -331,7 +353,7 @@ mod tests {
         };
         check(
             sign_on(SignOnOutcome::Changed, Some("staff")),
-            "SIGNON directory=corp type=staff user=\"uid=ann\" outcome=changed added=1 removed=0 \
+            "SIGNON directory=corp type=staff user=\"uid=ann\" view=portal outcome=changed added=1 removed=0 \
              groups=directory etime=0.004021",
         );
         check(
@@ -347,6 +369,10 @@ mod tests {
         check(
             Event::SwitchChanged { directory: "corp", user_type: "staff", who: "admin", old, new },
             r#"SWITCH directory=corp type=staff update-on-sign-on=off was=on by="admin""#,
+        );
+        check(
+            Event::ViewSwitchChanged { view: "portal", who: "admin", old: None, new: Some(new) },
+            r#"SWITCH view=portal update-on-sign-on=off was=default by="admin""#,
         );
         check(
             Event::UpstreamDown { directory: "corp", url: "ldap://x:1", error: "refused" },

@@ -182,6 +182,7 @@ impl Inner {
         match *event {
             Event::SignOn { .. } => return self.count_sign_on(event),
             Event::SwitchChanged { .. }
+            | Event::ViewSwitchChanged { .. }
             | Event::LastMemberHeld { .. }
             | Event::GroupSkipped { .. } => {
                 return self.count_rules(event);

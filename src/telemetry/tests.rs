@@ -26,6 +26,7 @@ fn sign_on(outcome: SignOnOutcome) -> Event<'static> {
         directory: "corp",
         user_type: Some("staff"),
         user: "uid=ann",
+        view: None,
         outcome,
         added: 2,
         removed: 1,

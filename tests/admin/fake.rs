@@ -12,6 +12,7 @@ use bindgate::domain::change::apply;
 use bindgate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
+use bindgate::domain::view::Views;
 use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
 use bindgate::proto::filter::Filter;
 use bindgate::telemetry::Telemetry;
@@ -336,6 +337,7 @@ impl Gateway {
             clock: Stopped,
             events,
             directories: vec![directory("corp", corp), directory("lab", lab)],
+            views: Views::default(),
             oversight: watched.clone(),
             live: watched.clone(),
             read_policies: Arc::new(|_| Err("it is wrong".to_owned())),

@@ -78,6 +78,7 @@ fn s3_7_a_storm_of_binds_of_one_user_writes_once_for_each_change() {
             change();
         });
     };
+    let began = std::time::Instant::now();
     storm(&|| ());
     let made = store(&gateway);
     assert_eq!(gateway.audit().len(), 1, "she was made once");
@@ -86,6 +87,9 @@ fn s3_7_a_storm_of_binds_of_one_user_writes_once_for_each_change() {
     storm(&|| slapd.admin().leave(&tree::group("B"), ANN));
     assert_eq!(gateway.audit().len(), 2, "one change is one write");
     assert!(gateway.managed_groups("ann").is_empty());
+    // So that a run can tell how hard it was; nothing is asserted of it.
+    let rate = (3 * CLIENTS * BINDS) as f64 / began.elapsed().as_secs_f64();
+    println!("{rate:.0} binds a second of one user");
     let bound = format!("bindgate_binds_total{{result=\"success\"}} {}", 3 * CLIENTS * BINDS);
     gateway.comes_to_count(&bound);
 }

@@ -22,7 +22,7 @@ struct Apache {
 }
 
 impl Apache {
-    fn before(server: Server) -> Self {
+    fn before(server: &Server) -> Self {
         assert!(Path::new(APACHE).exists(), "{HINT}");
         let (port, folder) = (free_port(), TestFolder::new("apache"));
         for place in PLACES {
@@ -32,7 +32,7 @@ impl Apache {
         let app = configure(&folder, "apache/app.conf", server).display().to_string();
         let config = folder.write("httpd.conf", frame(&folder, port, &app)).display().to_string();
         let command = [APACHE, "-f", &config, "-DFOREGROUND"];
-        let mut process = apart::start("apache", &[], &command, &folder.file("apache.log"));
+        let mut process = server.start("apache", &folder, &command);
         apart::wait(&mut process, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
         Self { port, _process: process, _folder: folder }
     }

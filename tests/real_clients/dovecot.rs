@@ -21,7 +21,7 @@ struct Dovecot {
 }
 
 impl Dovecot {
-    fn before(server: Server) -> Self {
+    fn before(server: &Server) -> Self {
         assert!(Path::new(DOVECOT).exists() && Path::new(LIBRARY).exists(), "{HINT}");
         let (port, folder) = (free_port(), TestFolder::new("dovecot"));
         let mail = folder.file("mail");
@@ -31,7 +31,7 @@ impl Dovecot {
         let text = frame(&folder, port, &ldap.display().to_string());
         let config = folder.write("dovecot.conf", text).display().to_string();
         let command = [DOVECOT, "-F", "-c", &config];
-        let mut process = apart::start("dovecot", &[], &command, &folder.file("dovecot.log"));
+        let mut process = server.start("dovecot", &folder, &command);
         apart::wait(&mut process, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
         Self { port, _process: process, _folder: folder }
     }

@@ -18,6 +18,9 @@ const SETPRIV: &str = "/usr/bin/setpriv";
 const AS_USER: [&str; 7] =
     ["--pdeathsig", "KILL", "--reuid", USER, "--regid", USER, "--init-groups"];
 
+/// Its library for LDAP takes this from the environment, or from /etc/ldap/ldap.conf.
+const TRUST: &str = "LDAPTLS_CACERT=/etc/ssl/authority.pem";
+
 /// A server with a role for each visitor.
 struct Postgresql {
     // The process goes before the folder that it works in.
@@ -28,7 +31,7 @@ struct Postgresql {
 }
 
 impl Postgresql {
-    fn before(server: Server) -> Self {
+    fn before(server: &Server) -> Self {
         let (programs, folder) = (programs(), TestFolder::new("postgresql"));
         let data = folder.file("data").display().to_string();
         run("/usr/bin/install", &["-d", "-m", "700", "-o", USER, "-g", USER, &data]);
@@ -42,9 +45,8 @@ impl Postgresql {
         let port = free_port().to_string();
         let (listen, at) = ("listen_addresses=127.0.0.1", format!("port={port}"));
         let serve = [&program("postgres"), "-D", &data, "-k", &data, "-c", listen, "-c", &at, "-F"];
-        let command = [&[SETPRIV], &AS_USER[..], &["--"], &serve].concat();
-        let log = folder.file("postgresql.log");
-        let mut process = apart::start("postgresql", &[], &command, &log);
+        let command = [&["/usr/bin/env", TRUST, SETPRIV], &AS_USER[..], &["--"], &serve].concat();
+        let mut process = server.start("postgresql", &folder, &command);
         let asked = |text: &str| {
             let ask = [&program("psql"), "-qXh", &data, "-p", &port, "-U", USER, "-c", text];
             Command::new(ask[0]).args(&ask[1..]).output().is_ok_and(|said| said.status.success())

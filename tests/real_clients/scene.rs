@@ -1,10 +1,12 @@
 //! A directory with a nested group, the gateway before it, and those who knock at a program's door.
 
+use crate::apart::{self, Mount};
 use crate::support::certs::Authority;
 use crate::support::eventually;
 use crate::support::folder::TestFolder;
 use crate::support::gateway::Gateway;
 use crate::support::pdu;
+use crate::support::process::Process;
 use crate::support::slapd::{Options, Slapd};
 use crate::support::tree::{GROUPS, NOBODY, group, password, person};
 use std::path::{Path, PathBuf};
@@ -36,18 +38,18 @@ pub(crate) trait Door {
     fn lets_in(&self, uid: &str, password: &str) -> bool;
 }
 
-/// A server's ports.
-#[derive(Debug, Clone, Copy)]
+/// A server as programs know it.
+#[derive(Debug, Clone)]
 pub(crate) struct Server {
     ldap: u16,
     ldaps: u16,
+    /// Whoever issued its certificate.
+    pub(crate) authority: PathBuf,
 }
 
 /// slapd with its overlay for memberOf, and the gateway before it.
 pub(crate) struct Scene {
     servers: [Server; 2],
-    /// Who has issued the certificates of both.
-    pub(crate) authority: Authority,
     gateway: Gateway,
     slapd: Slapd,
     _folder: TestFolder,
@@ -71,18 +73,18 @@ impl Scene {
         let mut ldaps = 0;
         let gateway = Gateway::configured(slapd.port(), |settings, _| {
             ldaps = settings.add_ldaps(&certificate);
+            let view = std::fs::read_to_string(file("view.toml")).expect("it is there");
+            settings.add_view(view.trim_start_matches("[[view]]"));
         });
         gateway.comes_to_have_a_copy();
-        let servers = [
-            Server { ldap: slapd.port(), ldaps: slapd.ldaps() },
-            Server { ldap: gateway.port(), ldaps },
-        ];
-        Self { servers, authority, gateway, slapd, _folder: folder }
+        let server = |ldap, ldaps| Server { ldap, ldaps, authority: authority.file.clone() };
+        let servers = [server(slapd.port(), slapd.ldaps()), server(gateway.port(), ldaps)];
+        Self { servers, gateway, slapd, _folder: folder }
     }
 
     /// The directory and the gateway.
-    pub(crate) fn servers(&self) -> [Server; 2] {
-        self.servers
+    pub(crate) fn servers(&self) -> [&Server; 2] {
+        self.servers.each_ref()
     }
 
     /// The visitors find the same program's doors before the directory and before the gateway as they
@@ -157,13 +159,31 @@ fn populate(slapd: &Slapd) {
     admin.join(&group("app-users"), &person(DIRECT));
 }
 
+impl Server {
+    /// Starts a program that finds the authority where the shown configurations have it.
+    pub(crate) fn start(
+        &self,
+        name: &'static str,
+        folder: &TestFolder,
+        command: &[&str],
+    ) -> Process {
+        let certificates = folder.file("certificates");
+        std::fs::create_dir(&certificates).expect("the temporary folder can be written");
+        // For everybody to read: not every program stays root.
+        let authority = std::fs::read(&self.authority).expect("it was made");
+        std::fs::write(certificates.join("authority.pem"), authority).expect("as above");
+        let mounts = [Mount::Beside(certificates, "/etc/ssl")];
+        apart::start(name, &mounts, command, &folder.file(&format!("{name}.log")))
+    }
+}
+
 /// A file of this folder.
 pub(crate) fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_clients").join(name)
 }
 
 /// A configuration as it is shown, but for the port: a server's here.
-pub(crate) fn configuration(name: &str, server: Server) -> String {
+pub(crate) fn configuration(name: &str, server: &Server) -> String {
     let shown = std::fs::read_to_string(file(name)).expect("it is in the repository");
     let text = shown.replace(SHOWN_LDAP, &server.ldap.to_string());
     let text = text.replace(SHOWN_LDAPS, &server.ldaps.to_string());
@@ -172,7 +192,7 @@ pub(crate) fn configuration(name: &str, server: Server) -> String {
 }
 
 /// The same in a file of a test's own folder.
-pub(crate) fn configure(folder: &TestFolder, name: &str, server: Server) -> PathBuf {
+pub(crate) fn configure(folder: &TestFolder, name: &str, server: &Server) -> PathBuf {
     let own = Path::new(name).file_name().expect("it is a file's").to_string_lossy();
     folder.write(&own, configuration(name, server))
 }

@@ -54,12 +54,12 @@ struct System {
 impl System {
     /// One whose users are found at a server.
     #[track_caller]
-    fn with(source: &Source, scene: &Scene, server: Server) -> Self {
+    fn with(source: &Source, server: &Server) -> Self {
         let folder = TestFolder::new(source.name);
         furnish(&folder, source);
         let (shown, place) = source.configuration;
         folder.write(place, scene::configuration(shown, server));
-        std::fs::copy(&scene.authority.file, folder.file("etc/ssl/authority.pem"))
+        std::fs::copy(&server.authority, folder.file("etc/ssl/authority.pem"))
             .expect("it was made");
         let own =
             ["/etc", "/run", "/var"].map(|place| Mount::Instead(folder.file(&place[1..]), place));
@@ -137,7 +137,7 @@ impl Door for System {
 #[track_caller]
 fn check(source: &Source) {
     let scene = Scene::new();
-    let [directly, through] = scene.servers().map(|server| System::with(source, &scene, server));
+    let [directly, through] = scene.servers().map(|server| System::with(source, server));
     for system in [&directly, &through] {
         let person = system.ask(&["getent", "passwd", scene::NESTED]).expect_code(0);
         assert_eq!(person, "henry:*:12002:12000:henry:/home/henry:\n");

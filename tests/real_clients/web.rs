@@ -1,7 +1,7 @@
 //! Sites that ask for name and password by HTTP Basic: django-auth-ldap, Passport.
 
 use crate::apart;
-use crate::scene::{self, Door, Scene};
+use crate::scene::{self, Door, Scene, Server};
 use crate::support::encodings::base64;
 use crate::support::folder::{TestFolder, free_port};
 use crate::support::gateway::http_get;
@@ -51,11 +51,15 @@ struct Site {
 
 impl Site {
     /// A site that a command starts, to which its port is given and what `configure` gives of a folder.
-    fn start(command: &[&str], configure: impl FnOnce(&TestFolder) -> String) -> Self {
+    fn start(
+        server: &Server,
+        command: &[&str],
+        configure: impl FnOnce(&TestFolder) -> String,
+    ) -> Self {
         let (port, folder) = (free_port(), TestFolder::new("site"));
         let (number, configuration) = (port.to_string(), configure(&folder));
         let command = [command, &[&number, &configuration]].concat();
-        let mut process = apart::start("a site", &[], &command, &folder.file("site.log"));
+        let mut process = server.start("site", &folder, &command);
         let address = (Ipv4Addr::LOCALHOST, port);
         apart::wait(&mut process, || TcpStream::connect(address).ok());
         Self { page: Page::at(port, "/"), _process: process, _folder: folder }
@@ -69,7 +73,7 @@ fn django_auth_ldap_lets_in_whoever_is_in_a_group_by_way_of_others() {
     let scene = Scene::new();
     let script = scene::file("django/site.py").display().to_string();
     let [directly, through] = scene.servers().map(|server| {
-        Site::start(&[PYTHON, &script], |folder| {
+        Site::start(server, &[PYTHON, &script], |folder| {
             scene::configure(folder, "django/ldap_settings.py", server);
             folder.path().display().to_string()
         })
@@ -87,7 +91,7 @@ fn passport_lets_in_whoever_is_in_a_group_by_way_of_others() {
     let scene = Scene::new();
     let script = clients.join("passport.mjs").display().to_string();
     let [directly, through] = scene.servers().map(|server| {
-        Site::start(&["node", &script], |folder| {
+        Site::start(server, &["node", &script], |folder| {
             scene::configure(folder, "passport/ldap.mjs", server).display().to_string()
         })
     });

@@ -63,10 +63,27 @@ impl World {
         self.above.get(&same(dn)).into_iter().flatten().cloned().collect()
     }
 
-    /// The entries as a directory with a flat memberOf would have them.
+    /// Whom a group holds, by way of others too: users and groups. Whoever is neither is held where
+    /// it is listed.
+    fn members_of(&self, holder: &Entry) -> Vec<Vec<u8>> {
+        let holds = |entry: &&Entry| self.groups_of(&entry.dn).contains(&holder.dn);
+        let is_known = |value: &[u8]| {
+            let name = same(&String::from_utf8_lossy(value));
+            self.entries.iter().any(|entry| same(&entry.dn) == name)
+        };
+        let held = self.entries.iter().filter(holds).map(|entry| entry.dn.clone().into_bytes());
+        let others = holder.values("member").iter().filter(|value| !is_known(value)).cloned();
+        held.chain(others).collect()
+    }
+
+    /// The entries as a directory with flat lists would have them.
     fn flattened(&self) -> Vec<Entry> {
         let flat = |entry: &Entry| {
+            let members = self.members_of(entry);
             let mut entry = entry.clone();
+            for attribute in entry.attributes.iter_mut().filter(|own| own.name == "member") {
+                attribute.values.clone_from(&members);
+            }
             let values: Vec<_> =
                 self.groups_of(&entry.dn).into_iter().map(String::into_bytes).collect();
             if !values.is_empty() {
@@ -116,8 +133,18 @@ fn a_group(dice: &mut Dice) -> String {
     }
 }
 
+/// Somebody whom a group may hold: a user, a group, or nobody.
+fn a_member(dice: &mut Dice) -> String {
+    match dice.below(8) {
+        0 => NOBODY.to_owned(),
+        1 => person(dice.one_of::<&str>(&["ann", "bob", "carol", "dave"])),
+        2 | 3 => a_group(dice),
+        _ => person(&extra_uid(dice.below(PERSONS))),
+    }
+}
+
 fn leaf(dice: &mut Dice) -> Filter {
-    let text = match dice.below(14) {
+    let text = match dice.below(18) {
         0..=4 => return Filter::equal("memberOf", a_group(dice)),
         5 => {
             return Filter::Extensible {
@@ -134,7 +161,16 @@ fn leaf(dice: &mut Dice) -> Filter {
         10 => "(objectClass=inetOrgPerson)".to_owned(),
         11 => "(objectClass=groupOfNames)".to_owned(),
         12 => "(uidNumber=none)".to_owned(),
-        _ => format!("(member={})", person(&extra_uid(dice.below(PERSONS)))),
+        13 => "(member=no name)".to_owned(),
+        14 => {
+            return Filter::Extensible {
+                rule: Some(IN_CHAIN.to_owned()),
+                attribute: Some("member".to_owned()),
+                value: person(&extra_uid(dice.below(PERSONS))).into_bytes(),
+                dn_attributes: false,
+            };
+        }
+        _ => return Filter::equal("member", a_member(dice)),
     };
     Filter::parse(&text).expect("the test's filters are some")
 }
@@ -196,7 +232,9 @@ fn s10_1_random_filters_on_random_trees_find_what_brute_force_finds() {
         extra: Extra { people: PERSONS, groups: NESTED },
         ..Options::default()
     });
-    let gateway = Gateway::before(slapd.port());
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[directory.serve]", "member", "true");
+    });
     gateway.comes_to_have_a_copy();
     let (mut admin, mut client) = (slapd.admin(), gateway.connect());
     assert_eq!(client.bind(SERVICE, tree::SERVICE_PASSWORD), 0);

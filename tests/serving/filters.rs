@@ -7,8 +7,9 @@ use crate::support::raw::{Pdu, Raw};
 use crate::support::slapd::{Options, Slapd};
 use crate::support::tree::{Extra, PEOPLE, SUFFIX, extra_group, extra_uid, group, person};
 use bindgate::proto::op::Operation;
+use std::collections::BTreeSet;
 
-fn names_of(answers: &[Pdu]) -> Vec<String> {
+pub(crate) fn names_of(answers: &[Pdu]) -> Vec<String> {
     let entries = answers.iter().filter(|pdu| pdu.operation() == Operation::SearchResultEntry);
     let mut names: Vec<String> = entries.map(|pdu| first_value(&pdu.entry().dn)).collect();
     names.sort();
@@ -20,7 +21,7 @@ fn first_value(dn: &str) -> String {
 }
 
 #[track_caller]
-fn found(client: &mut Raw, filter: &str) -> Vec<String> {
+pub(crate) fn found(client: &mut Raw, filter: &str) -> Vec<String> {
     let answers = client.ask(&Ask::below(PEOPLE, pdu::filter(filter), &["1.1"]).body());
     assert_eq!(answers.last().map(Pdu::code), Some(0), "{filter}");
     names_of(&answers)
@@ -95,17 +96,22 @@ fn every_scope_and_another_base_are_as_with_any_filter() {
     check("ou=nowhere,dc=example,dc=com", 2, in_a(), (0, 32));
 }
 
-/// 300 people, all of them in one group by way of another, so that they are named in two parts.
+/// 300 people, all of them in one group by way of another, so that they are named in parts.
 fn crowd() -> (Slapd, Gateway) {
-    let slapd =
-        Slapd::with(&Options { extra: Extra { people: 300, groups: 2 }, ..Options::default() });
+    let slapd = crowded(Options::default());
+    let gateway = Gateway::before(slapd.port());
+    (slapd, gateway)
+}
+
+/// A directory with that crowd.
+pub(crate) fn crowded(options: Options) -> Slapd {
+    let slapd = Slapd::with(&Options { extra: Extra { people: 300, groups: 2 }, ..options });
     let mut admin = slapd.admin();
     let members: Vec<String> = (0..300).map(|number| person(&extra_uid(number))).collect();
     let values: Vec<&[u8]> = members.iter().map(String::as_bytes).collect();
     admin.modify(&group(&extra_group(0)), pdu::Change::Add, "member", &values);
     admin.join(&group(&extra_group(1)), &group(&extra_group(0)));
-    let gateway = Gateway::before(slapd.port());
-    (slapd, gateway)
+    slapd
 }
 
 fn paged(size: i64, cookie: &[u8]) -> Vec<u8> {
@@ -117,6 +123,29 @@ fn paged(size: i64, cookie: &[u8]) -> Vec<u8> {
         write_element(out, OCTET_STRING, cookie);
     });
     value
+}
+
+/// A search to its end in pages of that size: the names on each page.
+#[track_caller]
+pub(crate) fn in_pages(client: &mut Raw, filter: &str, size: i64) -> Vec<Vec<String>> {
+    let (mut cookie, mut pages) = (Vec::new(), Vec::new());
+    loop {
+        let ask = Ask::below(PEOPLE, pdu::filter(filter), &["1.1"]).body();
+        let value = paged(size, &cookie);
+        let control = pdu::with_controls(
+            ask,
+            &[Control { oid: "1.2.840.113556.1.4.319", critical: true, value: Some(&value) }],
+        );
+        let answers = client.ask(&control);
+        let last = answers.last().expect("there is a result");
+        assert_eq!(last.code(), 0, "{filter}");
+        pages.push(names_of(&answers));
+        let next = bindgate::domain::paging::cookie(last.envelope().controls);
+        cookie = next.expect("a page says where to go on").to_vec();
+        if cookie.is_empty() {
+            return pages;
+        }
+    }
 }
 
 #[test]
@@ -143,31 +172,42 @@ fn a_large_group_is_found_whole_and_counts_limits_and_pages_are_right() {
         assert_eq!((found.0.len(), found.1), (entries, code), "{filter} {limit}");
     }
     // Every page but the last is full, also where entries are left out.
-    for (filter, all) in [(&in_outer, expected.len()), (&others, 9)] {
-        let (mut cookie, mut sizes) = (Vec::new(), Vec::new());
-        loop {
-            let ask = Ask::below(PEOPLE, pdu::filter(filter), &["1.1"]).body();
-            let value = paged(7, &cookie);
-            let control = pdu::with_controls(
-                ask,
-                &[Control { oid: "1.2.840.113556.1.4.319", critical: true, value: Some(&value) }],
-            );
-            let answers = client.ask(&control);
-            let last = answers.last().expect("there is a result");
-            assert_eq!(last.code(), 0);
-            sizes.push(answers.len() - 1);
-            let next = bindgate::domain::paging::cookie(last.envelope().controls);
-            cookie = next.expect("a page says where to go on").to_vec();
-            if cookie.is_empty() {
-                break;
-            }
+    let mixed = format!("(|(uid=ann)(uid=bob){in_outer})");
+    for (filter, all) in [(&in_outer, expected.len()), (&others, 9), (&mixed, 302)] {
+        for size in [7, 100, 500] {
+            let pages = in_pages(&mut client, filter, size);
+            let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
+            let full = sizes.iter().rev().skip(1).all(|found| *found as i64 == size);
+            assert!(full, "{filter} {sizes:?}");
+            let found: BTreeSet<String> = pages.into_iter().flatten().collect();
+            assert_eq!(found.len(), all, "{filter} {sizes:?}");
+            assert_eq!(sizes.iter().sum::<usize>(), all, "{filter} {sizes:?}");
         }
-        assert_eq!(sizes.iter().sum::<usize>(), all, "{filter} {sizes:?}");
-        let full = sizes.iter().rev().skip(1).all(|size| *size == 7);
-        assert!(full, "{filter} {sizes:?}");
     }
+    a_search_in_pages_may_be_given_up(&mut client, &in_outer);
     // The session is as good as before.
     assert_eq!(found(&mut client, "(uid=ann)"), ["ann"]);
+}
+
+fn a_search_in_pages_may_be_given_up(client: &mut Raw, filter: &str) {
+    let mut page = |size, cookie: &[u8]| {
+        let ask = Ask::below(PEOPLE, pdu::filter(filter), &["1.1"]).body();
+        let value = paged(size, cookie);
+        let control =
+            Control { oid: "1.2.840.113556.1.4.319", critical: true, value: Some(&value) };
+        let answers = client.ask(&pdu::with_controls(ask, &[control]));
+        let last = answers.last().expect("there is a result");
+        let next = bindgate::domain::paging::cookie(last.envelope().controls);
+        (answers.len() - 1, last.code(), next.unwrap_or_default().to_vec())
+    };
+    let (found, code, cookie) = page(7, b"");
+    assert_eq!((found, code), (7, 0));
+    let (_, _, other) = page(7, b"");
+    assert_eq!(page(0, &cookie), (0, 0, Vec::new()));
+    // It leads nowhere any more, unlike the other one.
+    assert_eq!(page(7, &cookie), (0, 53, Vec::new()));
+    assert_eq!(page(7, b"bindgate 4711").1, 53);
+    assert_eq!(page(7, &other).0, 7);
 }
 
 #[test]

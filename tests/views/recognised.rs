@@ -73,7 +73,7 @@ fn gateway(
 }
 
 #[test]
-fn two_readers_have_two_modes_in_values_filters_and_compares() {
+fn s6_2_two_readers_have_two_modes_in_values_filters_and_compares() {
     let slapd = Slapd::start();
     let (gateway, other) = gateway(&slapd, |_| {});
     gateway.comes_to_have_a_copy();

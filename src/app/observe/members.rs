@@ -3,16 +3,17 @@
 use super::{base_search, ranges};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::identity::{self, ID_ATTRIBUTES};
-use crate::domain::membership::{self, Member, MemberAttribute, MemberRule};
+use crate::domain::membership::{self, Member, MemberAttribute, MemberKey, MemberRule};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::GroupPolicy;
 use crate::domain::record::Group;
-use crate::domain::sid::{self, OBJECT_SID};
+use crate::domain::sid::{self, OBJECT_SID, Sid};
 use crate::domain::walk::FoundGroup;
 use crate::proto::ber::{self, SEQUENCE};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use crate::proto::oid;
+use crate::proto::result::ResultCode;
 use crate::proto::search::{Entry, Scope, Search};
 
 /// Finds all groups that hold one of `asked` directly.
@@ -56,6 +57,36 @@ pub async fn group_at<L: Lookups>(
         [entry] => Ok(found_group(policy, entry)?.group),
         _ => Err(UnknownReason::NotOneEntry),
     }
+}
+
+/// Whom a group holds by itself.
+#[derive(Debug, Clone)]
+pub struct Lists {
+    /// Whom it lists.
+    pub members: Vec<MemberKey>,
+    /// Its identifier, by which users have it as primary group (Active Directory).
+    pub sid: Option<Sid>,
+}
+
+/// Whom a group lists; `None` if there is no group of that name.
+pub async fn members_at<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    name: &DistinguishedName,
+) -> Result<Option<Lists>, UnknownReason> {
+    let wanted = policy.member_attributes.iter().map(|attribute| attribute.name.clone());
+    let wanted = wanted.chain([OBJECT_SID.to_owned()]).collect();
+    let search = base_search(name.as_str(), policy.filter.clone(), wanted);
+    let mut entries = match lookups.search(search).await {
+        Err(LookupError::Result(ResultCode::NO_SUCH_OBJECT)) => return Ok(None),
+        found => found.map_err(LookupError::reason)?,
+    };
+    let Some(mut entry) = entries.pop() else { return Ok(None) };
+    for attribute in &policy.member_attributes {
+        ranges::complete(lookups, &mut entry, &attribute.name).await?;
+    }
+    let members = membership::members(&policy.member_attributes, &entry);
+    Ok(Some(Lists { members, sid: sid::sid_of(&entry) }))
 }
 
 /// A group as an entry shows it.

@@ -1,22 +1,23 @@
 //! What the live copy says of groups.
 
 use super::effective::{Overlay, overlay};
-use super::{Asked, Seen, Truths, Wanted, stranger};
+use super::members::{Held, Holding};
+use super::{Asked, Seen, Truths, Wanted};
 use crate::app::observe::closure_limits;
-use crate::app::ports::{Coverage, Ports, Records};
+use crate::app::ports::{Ports, Records};
 use crate::app::sign_on::own_id;
 use crate::domain::matching::Truth;
-use crate::domain::membership::flatten;
 use crate::domain::membership::graph::{Graph, GroupNumber, Place, Scratch};
-use crate::domain::observation::Observed;
+use crate::domain::membership::{MemberKey, flatten};
+use crate::domain::observation::{Observed, UnknownReason};
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, UserType};
 use crate::domain::record::{Group, UpstreamId};
-use crate::domain::serving::filter::{Item, Reach, truth};
-use crate::domain::serving::plan::{self, Demands, Members};
+use crate::domain::serving::filter::{Item, Parsed, Reach, Said};
+use crate::domain::serving::plan::{self, Census, Demands, Listed};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
-use crate::proto::filter::Filter;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 thread_local! {
     /// Where closures are found; each worker keeps its own.
@@ -31,7 +32,6 @@ pub(super) struct Live<'a, P: Ports> {
     pub(super) flatten: Flatten,
     pub(super) records: &'a P::Records,
     pub(super) graph: &'a Graph,
-    pub(super) coverage: Coverage,
 }
 
 /// The groups of an entry.
@@ -45,46 +45,195 @@ struct Effective {
     more: Vec<Group>,
 }
 
+impl Effective {
+    fn above(&self, reach: Reach) -> &[GroupNumber] {
+        match (reach, &self.chain) {
+            (Reach::Chain, Some(chain)) => chain,
+            _ => &self.shown,
+        }
+    }
+}
+
+/// Items, and what has to be known once for all entries.
+struct Question<'q> {
+    items: &'q [Item],
+    /// For each of them, if it is on members: the groups of those whom it names; `None` if nothing is
+    /// known of them.
+    holders: Vec<Option<Vec<Effective>>>,
+}
+
 impl<P: Ports> Live<'_, P> {
     /// How a search is asked.
-    pub(super) fn ask(&self, filter: &Filter, demands: Demands, most: usize) -> Asked {
-        let mut unknown = None;
-        let plan = plan::plan(filter, demands, &mut |items| match self.members(items, most) {
-            Observed::Known(members) => members,
-            Observed::Unknown(reason) => {
-                unknown = Some(reason);
-                Members::Nameless
-            }
+    pub(super) fn ask(&self, parsed: &Arc<Parsed>, demands: Demands, most: usize) -> Asked {
+        let census = self.question(parsed.items()).and_then(|question| {
+            let is_known = |at: usize| question.holders.get(at).is_some_and(Option::is_some);
+            let unlisted = plan::of_others(question.items, is_known);
+            Ok(Census { unlisted, listed: self.list(&question, most)? })
         });
-        if unknown.is_some() { Asked::Unknown } else { Asked::By(plan) }
+        match census {
+            Ok(census) => Asked::By(plan::plan(parsed, demands, census)),
+            Err(_) => Asked::Unknown,
+        }
     }
 
     pub(super) fn look(&self, dn: &DistinguishedName, wanted: &Wanted) -> Seen {
-        let Some(place) = self.place(dn) else { return stranger(wanted) };
-        let effective = match self.effective(place) {
-            Observed::Known(effective) => effective,
-            Observed::Unknown(reason) => return Seen::Unknown(reason),
+        let place = self.place(dn);
+        let effective = match place.map(|place| self.effective(place)) {
+            Some(Observed::Unknown(reason)) => return Seen::Unknown(reason),
+            Some(Observed::Known(effective)) => Some(effective),
+            None => None,
         };
-        if let Some(check) = &wanted.check
-            && truth(check, &mut |item| self.truth(&effective, item)) != Truth::True
-        {
-            return Seen::Unmatched;
+        if let Some(check) = &wanted.check {
+            let said = match self.question(check.items()) {
+                Ok(question) => self.said(&question, place, effective.as_ref()),
+                Err(reason) => return Seen::Unknown(reason),
+            };
+            if !check.passes(&said) {
+                return Seen::Unmatched;
+            }
         }
-        Seen::Shown(if wanted.values { self.values(&effective) } else { Vec::new() })
+        match effective {
+            None => Seen::Stranger,
+            Some(effective) if wanted.values => Seen::Shown(self.values(&effective)),
+            Some(_) => Seen::Shown(Vec::new()),
+        }
     }
 
     pub(super) fn tell(&self, dn: &DistinguishedName, items: &[Item]) -> Truths {
-        let Some(place) = self.place(dn) else { return Truths::Stranger };
-        match self.effective(place) {
-            Observed::Unknown(_) => Truths::Unknown,
-            Observed::Known(of) => {
-                Truths::Known(items.iter().map(|item| self.truth(&of, item)).collect())
+        let place = self.place(dn);
+        let effective = match place.map(|place| self.effective(place)) {
+            Some(Observed::Unknown(_)) => return Truths::Unknown,
+            Some(Observed::Known(effective)) => Some(effective),
+            None => None,
+        };
+        match self.question(items) {
+            Err(_) => Truths::Unknown,
+            Ok(question) => {
+                let said = self.said(&question, place, effective.as_ref());
+                if place.is_some() { Truths::Known(said) } else { Truths::Stranger(said) }
             }
         }
+    }
+
+    /// The users whom a group holds.
+    pub(super) fn holding(
+        &self,
+        dn: &DistinguishedName,
+        most: usize,
+    ) -> Result<Holding, UnknownReason> {
+        let Some(group) = self.graph.group_named(dn.normalized()) else {
+            return Ok(Holding::NoGroup);
+        };
+        let Some(below) = self.graph.below(&[group], usize::MAX) else {
+            return Ok(Holding::TooMany);
+        };
+        let own = self.id_of(dn.normalized());
+        let given = self.records.given(&self.policy.name, Some(&own), usize::MAX);
+        let all: BTreeSet<UpstreamId> =
+            below.into_iter().chain(given.unwrap_or_default()).collect();
+        let mut held = Held::default();
+        for id in all {
+            let Some(place) = self.graph.stands_as(&id) else { continue };
+            let Some(uids) = self.graph.uids_at(place) else { continue };
+            match self.effective(place) {
+                Observed::Unknown(reason) => return Err(reason),
+                Observed::Known(of) if self.is_in(&of, group, Reach::Shown) => {
+                    held.ids.push(id);
+                    held.uids.extend(uids);
+                }
+                Observed::Known(_) => {}
+            }
+            if held.ids.len() > most {
+                return Ok(Holding::TooMany);
+            }
+        }
+        Ok(Holding::Users(held))
+    }
+
+    /// Whether somebody is known whom a group names like that.
+    pub(super) fn known(&self, keys: &[Option<MemberKey>]) -> Vec<bool> {
+        let uids = self.graph.users_by_uid(keys.iter().flatten());
+        let is_known = |key: &MemberKey| match key {
+            MemberKey::Dn(dn) => self.graph.stands_at(dn).is_some(),
+            MemberKey::Uid(_) => uids.contains(key),
+        };
+        keys.iter().map(|key| key.as_ref().is_some_and(is_known)).collect()
     }
 
     fn place(&self, dn: &DistinguishedName) -> Option<Place> {
         self.graph.stands_at(dn.normalized())
+    }
+
+    fn question<'q>(&self, items: &'q [Item]) -> Result<Question<'q>, UnknownReason> {
+        let mut holders = Vec::with_capacity(items.len());
+        for item in items {
+            holders.push(match item {
+                Item::Holds(key, reach) => self.groups_of(key, *reach)?,
+                _ => None,
+            });
+        }
+        Ok(Question { items, holders })
+    }
+
+    /// The groups of those whom a group names like that; `None` if nothing is known of them.
+    fn groups_of(
+        &self,
+        key: &MemberKey,
+        reach: Reach,
+    ) -> Result<Option<Vec<Effective>>, UnknownReason> {
+        let places = match key {
+            MemberKey::Dn(dn) => self.graph.stands_at(dn).into_iter().collect(),
+            MemberKey::Uid(_) => self.graph.users_called(key),
+        };
+        let mut all = Vec::with_capacity(places.len());
+        for place in places {
+            match self.effective(place) {
+                Observed::Known(effective) => all.push(effective),
+                Observed::Unknown(reason) => return Err(reason),
+            }
+        }
+        if all.is_empty() && reach == Reach::Chain {
+            let limits = closure_limits(self.groups);
+            let mut scratch = Scratch::default();
+            let keys = std::slice::from_ref(key);
+            match self.graph.reach_in(keys, limits, &mut scratch) {
+                Observed::Known(reached) => {
+                    let shown = reached.iter().map(|step| step.group).collect();
+                    all.push(Effective { shown, ..Effective::default() });
+                }
+                Observed::Unknown(reason) => return Err(reason),
+            }
+        }
+        Ok((!all.is_empty()).then_some(all))
+    }
+
+    /// What items say of somebody.
+    fn said(
+        &self,
+        question: &Question<'_>,
+        place: Option<Place>,
+        effective: Option<&Effective>,
+    ) -> Said {
+        let group = place.and_then(|place| self.graph.group_at(place));
+        let one = |(item, holders): (&Item, &Option<Vec<Effective>>)| match (item, effective) {
+            (Item::Holds(_, reach), _) => {
+                let (group, holders) = (group?, holders.as_ref()?);
+                let holds = holders.iter().any(|of| self.is_in(of, group, *reach));
+                Some(Truth::from_bool(holds))
+            }
+            (Item::Undefined, _) => Some(Truth::Undefined),
+            (Item::In(..) | Item::Any, None) => Some(Truth::False),
+            (item, Some(effective)) => Some(self.truth(effective, item)),
+        };
+        question.items.iter().zip(&question.holders).map(one).collect()
+    }
+
+    fn is_in(&self, of: &Effective, group: GroupNumber, reach: Reach) -> bool {
+        let by_record = || {
+            let id = self.graph.id_of(group);
+            of.more.iter().any(|more| Some(&more.id) == id.as_ref())
+        };
+        of.above(reach).contains(&group) || (!of.more.is_empty() && by_record())
     }
 
     /// The values of memberOf: names as the directory spells them, in the order of these.
@@ -98,16 +247,13 @@ impl<P: Ports> Live<'_, P> {
     }
 
     fn truth(&self, effective: &Effective, item: &Item) -> Truth {
-        let Effective { shown, chain, more } = effective;
+        let Effective { shown, more, .. } = effective;
         match item {
-            Item::Undefined => Truth::Undefined,
+            Item::Undefined | Item::Holds(..) => Truth::Undefined,
             Item::Any => Truth::from_bool(!shown.is_empty() || !more.is_empty()),
             Item::In(dn, reach) => {
-                let above = match (reach, chain) {
-                    (Reach::Chain, Some(chain)) => chain,
-                    _ => shown,
-                };
                 let number = self.graph.group_named(dn);
+                let above = effective.above(*reach);
                 let is_above = number.is_some_and(|number| above.contains(&number));
                 let id = self.id_of(dn);
                 Truth::from_bool(is_above || more.iter().any(|group| group.id == id))
@@ -194,57 +340,55 @@ impl<P: Ports> Live<'_, P> {
         Observed::Known((shown.iter().filter_map(number).collect(), Some(all)))
     }
 
-    /// Everybody of whom one of these items is True.
-    fn members(&self, items: &[Item], most: usize) -> Observed<Members> {
-        if self.coverage != Coverage::GroupsAndUsers {
-            return Observed::Known(Members::Nameless);
-        }
-        let Some(candidates) = self.candidates(items, most) else {
-            return Observed::Known(Members::TooMany);
+    /// Everybody of whom the items say something else than of most.
+    fn list(&self, question: &Question<'_>, most: usize) -> Result<Listed, UnknownReason> {
+        let Some(candidates) = self.candidates(question, most) else {
+            return Ok(Listed::TooMany);
         };
-        let mut members = Vec::with_capacity(candidates.len());
+        let mut listed = Vec::with_capacity(candidates.len());
         for id in candidates {
-            match self.is_one(&id, items) {
-                Observed::Known(true) => members.push(id),
-                Observed::Known(false) => {}
-                Observed::Unknown(reason) => return Observed::Unknown(reason),
+            // Whoever has a record and is not in the copy is no entry that could be found.
+            let Some(place) = self.graph.stands_as(&id) else { continue };
+            match self.effective(place) {
+                Observed::Unknown(reason) => return Err(reason),
+                Observed::Known(of) => {
+                    listed.push((id, self.said(question, Some(place), Some(&of))));
+                }
             }
         }
-        Observed::Known(Members::Known(members))
+        Ok(Listed::Known(listed))
     }
 
     /// Everybody who might be; `None` if they are too many.
-    fn candidates(&self, items: &[Item], most: usize) -> Option<Vec<UpstreamId>> {
+    fn candidates(&self, question: &Question<'_>, most: usize) -> Option<Vec<UpstreamId>> {
         let mut found = BTreeSet::new();
-        for item in items {
-            let given = match item {
-                Item::Undefined => continue,
+        for (item, holders) in question.items.iter().zip(&question.holders) {
+            match item {
+                Item::Undefined => {}
                 Item::Any => {
                     found.extend(self.graph.all_below(most)?);
-                    self.records.given(&self.policy.name, None, most)?
+                    found.extend(self.records.given(&self.policy.name, None, most)?);
                 }
                 Item::In(dn, _) => {
                     let group = self.graph.group_named(dn);
                     found.extend(self.graph.below(group.as_slice(), most)?);
-                    self.records.given(&self.policy.name, Some(&self.id_of(dn)), most)?
+                    let id = self.id_of(dn);
+                    found.extend(self.records.given(&self.policy.name, Some(&id), most)?);
                 }
-            };
-            found.extend(given);
+                Item::Holds(key, reach) => {
+                    let holders = holders.iter().flatten();
+                    let above = holders.clone().flat_map(|of| of.above(*reach));
+                    found.extend(above.filter_map(|group| self.graph.id_of(*group)));
+                    let more = holders.flat_map(|of| &of.more);
+                    found.extend(more.map(|group| group.id.clone()));
+                    // Whoever lists somebody is told apart from whoever is shown to hold her.
+                    found.extend(self.graph.listed_by(key));
+                }
+            }
             if found.len() > most {
                 return None;
             }
         }
         Some(found.into_iter().collect())
-    }
-
-    fn is_one(&self, id: &UpstreamId, items: &[Item]) -> Observed<bool> {
-        // Whoever has a record and is not in the copy is no entry that could be found.
-        let Some(place) = self.graph.stands_as(id) else { return Observed::Known(false) };
-        match self.effective(place) {
-            Observed::Unknown(reason) => Observed::Unknown(reason),
-            Observed::Known(of) => {
-                Observed::Known(items.iter().any(|item| self.truth(&of, item) == Truth::True))
-            }
-        }
     }
 }

@@ -8,21 +8,23 @@ mod asked;
 mod effective;
 mod hidden;
 mod live;
+mod members;
 
 use super::flights::Ride;
 use super::observe;
+use super::ports::Coverage;
 use super::ports::{Ports, Replica};
 use super::sign_on::{BarrierOf, SignOns, Verdict};
-use crate::domain::matching::Truth;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy};
+use crate::domain::record::UpstreamId;
 use crate::domain::serving::Inactive;
-use crate::domain::serving::filter::{Item, truth};
-use crate::domain::serving::plan::{self, Demands, Members, Plan};
+use crate::domain::serving::filter::{Item, Parsed, Said};
+use crate::domain::serving::plan::{Check, Demands, Plan};
 use crate::domain::view::View;
 use crate::proto::dn::DistinguishedName;
-use crate::proto::filter::Filter;
+use crate::proto::search::Attribute;
 use live::Live;
 use std::future::Future;
 use std::pin::Pin;
@@ -33,18 +35,22 @@ use std::sync::Arc;
 pub struct Wanted {
     /// Whether its groups are shown.
     pub values: bool,
-    /// What has to be true of its groups.
-    pub check: Option<Arc<Filter>>,
+    /// Whether it counts at all, by what is known here.
+    pub check: Option<Arc<Check>>,
     /// Whether it is left out if its user is inactive.
     pub hidden: Inactive,
     /// The view in which it is looked at, if there is one.
     pub view: Option<Arc<View>>,
+    /// The most members of a group that are shown in the place of those that it lists; `None` shows
+    /// these.
+    pub members: Option<usize>,
 }
 
 impl Wanted {
     /// Whether anything of it is looked at here.
     pub fn looks(&self) -> bool {
-        self.values || self.check.is_some() || self.hidden == Inactive::Hide
+        let is_hiding = self.hidden == Inactive::Hide;
+        self.values || self.check.is_some() || self.members.is_some() || is_hiding
     }
 
     /// Whether its groups have nothing to do with what becomes of it.
@@ -60,6 +66,11 @@ pub enum Seen {
     Stranger,
     /// It has these groups, by name and in their order; empty if they are not shown.
     Shown(Vec<String>),
+    /// It is a group, and has these attributes in the place of those that it has; and if they are
+    /// shown, these groups.
+    Group(Option<Vec<String>>, Vec<Attribute>),
+    /// It is a group of more members than may be shown.
+    TooMany,
     /// It does not match, or is hidden.
     Unmatched,
     /// Its groups are not known.
@@ -80,10 +91,10 @@ pub enum Look {
 /// What items say of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Truths {
-    /// It is in no user type and no group.
-    Stranger,
-    /// Each this, in the order in which they were asked about.
-    Known(Vec<Truth>),
+    /// This, and it is in no user type and no group.
+    Stranger(Said),
+    /// This.
+    Known(Said),
     /// Its groups are not known.
     Unknown,
 }
@@ -107,6 +118,20 @@ pub enum Asked {
     /// Not at all: groups are not known.
     Unknown,
 }
+
+/// The wait for how a search is to be asked.
+pub type AskedWait = Pin<Box<dyn Future<Output = Asked> + Send>>;
+
+/// How a search is to be asked, or the wait for that.
+pub enum Asking {
+    /// It is known at once.
+    Now(Asked),
+    /// The directory has to be asked.
+    Later(AskedWait),
+}
+
+/// The wait for the names of entries.
+pub type NamesWait = Pin<Box<dyn Future<Output = Result<Vec<String>, UnknownReason>> + Send>>;
 
 /// What there is to know of the groups in one directory; made for one operation.
 pub struct Serving<P: Ports> {
@@ -192,24 +217,38 @@ impl<P: Ports> Serving<P> {
     /// Looks into the live copy, if there is one and no sign-on was answered by something younger.
     fn live<T>(&self, look: impl FnOnce(&Live<'_, P>) -> T) -> Option<T> {
         let replica = self.barrier.replica();
-        let coverage = replica.coverage()?;
-        if self.barrier.is_missed() || replica.is_held() || replica.went_back() {
+        // Without users it says nothing of them.
+        let is_whole = replica.coverage() == Some(Coverage::GroupsAndUsers);
+        if !is_whole || self.barrier.is_missed() || replica.is_held() || replica.went_back() {
             return None;
         }
         let groups = self.groups()?;
         let flatten = self.flatten(groups);
         let looked = |graph: &Graph| {
             let (policy, records) = (&self.policy, &self.records);
-            look(&Live { policy, groups, flatten, records, graph, coverage })
+            look(&Live { policy, groups, flatten, records, graph })
         };
         Some(replica.read(looked))
     }
 
+    /// Whether a live copy says who is in which groups.
+    pub fn is_live(&self) -> bool {
+        self.live(|_| ()).is_some()
+    }
+
     /// How a search with this filter is asked.
-    pub fn ask(&self, filter: &Filter, demands: Demands, most: usize) -> Asked {
-        let nameless = || plan::plan(filter, demands, &mut |_| Members::Nameless);
-        let found = self.live(|live| live.ask(filter, demands, most));
-        found.unwrap_or_else(|| Asked::By(nameless()))
+    pub fn ask(&self, parsed: &Arc<Parsed>, demands: Demands, most: usize) -> Asking {
+        if let Some(asked) = self.live(|live| live.ask(parsed, demands, most)) {
+            return Asking::Now(asked);
+        }
+        let (serving, parsed) = (self.clone(), parsed.clone());
+        Asking::Later(Box::pin(async move { serving.ask_upstream(&parsed, demands, most).await }))
+    }
+
+    /// The names of the entries of these ids, as the service account sees them.
+    pub fn names_of(&self, ids: Vec<UpstreamId>) -> NamesWait {
+        let serving = self.clone();
+        Box::pin(async move { serving.find_names(&ids).await })
     }
 
     /// What items say of the entry of that name.
@@ -273,22 +312,5 @@ impl<P: Ports> Serving<P> {
         if let Some(sign_on) = sign_on {
             let _ = tokio::time::timeout(self.sign_ons.budget(), sign_on).await;
         }
-    }
-}
-
-/// What an item says of an entry that is in no group.
-pub fn of_nobody(item: &Item) -> Truth {
-    match item {
-        Item::In(..) | Item::Any => Truth::False,
-        Item::Undefined => Truth::Undefined,
-    }
-}
-
-/// Whether a stranger passes a check.
-fn stranger(wanted: &Wanted) -> Seen {
-    let is_true = |check: &Arc<Filter>| truth(check, &mut of_nobody) == Truth::True;
-    match wanted.check.as_ref().is_none_or(is_true) {
-        true => Seen::Stranger,
-        false => Seen::Unmatched,
     }
 }

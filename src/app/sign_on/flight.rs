@@ -13,6 +13,7 @@ use super::{
 };
 use crate::app::barrier::{Difference, Passage};
 use crate::app::breaker::Breaker;
+use crate::app::callers::Callers;
 use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
 use crate::app::observe;
 use crate::app::ports::{Clock, Coverage, Ports, Records, Stored};
@@ -39,6 +40,8 @@ pub(super) struct Flight<P: Ports> {
     pub(super) lookups: Arc<[P::Lookups]>,
     pub(super) directory: usize,
     started: Instant,
+    /// By which client applications the sign-ons are.
+    pub(super) callers: Callers,
 }
 
 /// An entry that was read, and what it was read for.
@@ -81,10 +84,12 @@ impl<P: Ports> Flight<P> {
         lookups: Arc<[P::Lookups]>,
         directory: usize,
     ) -> Self {
-        Self { shared, lookups, directory, started: Instant::now() }
+        let (started, callers) = (Instant::now(), Callers::PLAIN);
+        Self { shared, lookups, directory, started, callers }
     }
 
-    pub(super) async fn run(self, mut luggage: Luggage<P>) -> Verdict {
+    pub(super) async fn run(mut self, mut luggage: Luggage<P>) -> Verdict {
+        self.callers = luggage.callers.clone();
         let passage = self.pass(luggage.question.as_mut()).await;
         if passage == Passage::Fresh(Coverage::GroupsAndUsers)
             && self.shared.is_up_to_date(self.directory, &luggage, self.started)
@@ -257,6 +262,14 @@ impl<P: Ports> Flight<P> {
 
     /// The switch of a look: of the type that takes the entry, else of the one that took it last.
     pub(super) fn switch(&self, look: &Look<'_>, stored: Option<&Stored>) -> Switch {
+        match look.cause {
+            Cause::SignOn => self.switch_by(look, stored, &self.callers),
+            // Whoever else has to be looked at did not come by that application.
+            Cause::Reconciliation => self.switch_by(look, stored, &Callers::PLAIN),
+        }
+    }
+
+    fn switch_by(&self, look: &Look<'_>, stored: Option<&Stored>, callers: &Callers) -> Switch {
         let policy = self.policy();
         let last = || {
             let name = &stored?.record.user_type;
@@ -264,8 +277,19 @@ impl<P: Ports> Flight<P> {
         };
         look.user_type.or_else(last).map_or(Switch::On, |user_type| {
             let record = stored.map(|stored| &*stored.record);
-            switches::effective(&self.shared.records, &policy.name, user_type, record)
+            switches::at_sign_on(&self.shared.records, &policy.name, user_type, record, callers)
         })
+    }
+
+    /// The view that decided what the switch is, if it was one.
+    pub(super) fn view_behind(
+        &self,
+        look: &Look<'_>,
+        switch: Switch,
+        stored: Option<&Stored>,
+    ) -> Option<&str> {
+        let is_own = stored.is_some_and(|stored| stored.record.switch.is_some());
+        self.callers.who_says(switch).filter(|_| !is_own && look.cause == Cause::SignOn)
     }
 
     /// Observes, plans and commits.
@@ -285,17 +309,21 @@ impl<P: Ports> Flight<P> {
             switch,
             assigned: &given.assigned,
             cause: look.cause,
+            view: self.view_behind(look, switch, stored.as_ref()),
             breaker: self.breaker(),
         };
         let done = update.bring(&*self.shared, &observation).await;
         let is_held = done.report.outcome == SignOnOutcome::Unknown(UnknownReason::Held);
         let is_whole = given.is_whole && is_alone && !is_held && done.left_out == 0;
+        // Where a client application says otherwise than all others, they have theirs to do yet.
+        let is_whole = is_whole && switch == self.switch_by(look, stored.as_ref(), &Callers::PLAIN);
         if let (Some(record), Some(user_type), true) = (&done.record, look.user_type, is_whole)
             && look.passage == Passage::Fresh(Coverage::GroupsAndUsers)
         {
             self.remember(user_type, switch, record, &observation, fingerprint);
         }
-        (Report { source, ..done.report }, done.reactivation)
+        let view = update.view.map(Arc::from);
+        (Report { source, view, ..done.report }, done.reactivation)
     }
 
     /// Reads what is to be known beside the entry; writes nothing.
@@ -418,6 +446,7 @@ impl<P: Ports> Flight<P> {
     }
 
     fn emit(&self, user_type: Option<&UserType>, user: &str, report: &Report) {
+        let user = (user, report.view.as_deref());
         self.shared.emit(self.directory, user_type, user, report, self.started);
     }
 }

@@ -159,6 +159,7 @@ impl<P: Ports> Flight<P> {
             switch: Switch::On,
             assigned: &given.assigned,
             cause: Cause::Reconciliation,
+            view: None,
             breaker: self.breaker(),
         };
         update.note_missing(&self.shared, sent_at).await

@@ -4,6 +4,7 @@
 mod flight;
 mod gate;
 mod look;
+mod luggage;
 mod naming;
 mod preview;
 mod recent;
@@ -18,6 +19,7 @@ pub use preview::{Foreseen, Preview, Who};
 use super::audit::{AuditEntry, Joined};
 use super::barrier::{Barrier, Question};
 use super::breaker::Breaker;
+use super::callers::Callers;
 use super::events::SignOnOutcome;
 use super::flights::{Deserted, Flights, Ride};
 use super::observe;
@@ -33,11 +35,13 @@ use crate::domain::principal;
 use crate::domain::record::{Record, UserKey};
 use crate::domain::session::Refusal;
 use crate::domain::time::Timestamp;
+use crate::domain::view::{View, Views};
 use crate::domain::vouching::{self, NotVouched};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::result::ResultCode;
 use crate::proto::search::{Scope, Search};
 use flight::Flight;
+use luggage::Luggage;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -97,32 +101,6 @@ struct EntryRead {
     entry: Arc<Observed<ObservedEntry>>,
 }
 
-/// What a passenger brings to a flight.
-struct Luggage<P: Ports> {
-    /// The attempt's number: a greater one began later, so its read was sent after the requests of
-    /// all lesser ones had come, whichever bind the directory answers first.
-    begun: u64,
-    /// All that was asked for it was sent at this time or later.
-    since: Timestamp,
-    dn: DistinguishedName,
-    /// The read of the user's entry; `None` if the live copy is expected to say enough.
-    read: Option<Ride<EntryRead>>,
-    /// How far the directory has got, if there is a live copy.
-    question: Option<QuestionOf<P>>,
-}
-
-impl<P: Ports> PartialEq for Luggage<P> {
-    fn eq(&self, other: &Self) -> bool {
-        self.begun == other.begun
-    }
-}
-
-impl<P: Ports> PartialOrd for Luggage<P> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.begun.cmp(&other.begun))
-    }
-}
-
 struct Directory<P: Ports> {
     policy: Arc<DirectoryPolicy>,
     attributes: Vec<String>,
@@ -142,6 +120,7 @@ struct Shared<P: Ports> {
     clock: P::Clock,
     events: P::Events,
     begun: AtomicU64,
+    views: Views,
     /// Of those who would take somebody out of a protected group.
     turns: Turns,
     /// What was told in the audit lately.
@@ -215,7 +194,7 @@ impl<P: Ports> SignOns<P> {
             .collect();
         let (reads, flights) = (Flights::new(Deserted::Skip), Flights::new(Deserted::Fly));
         let begun = AtomicU64::new(0);
-        let (turns, told) = Default::default();
+        let (turns, told, views) = Default::default();
         let shared = Shared {
             config,
             directories,
@@ -223,6 +202,7 @@ impl<P: Ports> SignOns<P> {
             clock,
             events,
             begun,
+            views,
             turns,
             told,
             reads,
@@ -251,6 +231,19 @@ impl<P: Ports> SignOns<P> {
             }
         }
         self
+    }
+
+    /// The same with views, by which somebody may sign on. Nobody may use them yet.
+    pub fn with_views(mut self, views: Views) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.views = views;
+        }
+        self
+    }
+
+    /// The view of that name.
+    pub fn view(&self, name: &str) -> Option<Arc<View>> {
+        self.shared.views.all().iter().find(|view| view.name == name).cloned()
     }
 
     /// The same sign-ons, read over another worker's connections.
@@ -399,14 +392,15 @@ impl<P: Ports> SignOns<P> {
         let begun = self.shared.begun.fetch_add(1, Ordering::SeqCst);
         let since = self.shared.clock.now();
         if let Some(recent) = self.shared.recent(directory, &dn, since) {
-            let luggage = Luggage { begun, since, dn, read: None, question: None };
+            let callers = Callers::PLAIN;
+            let luggage = Luggage { begun, since, dn, read: None, question: None, callers };
             let recent = Some((recent, Instant::now()));
             return Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent }));
         }
         let barrier = self.shared.directories[directory].barrier.as_ref();
         let question = barrier.and_then(|barrier| barrier.ask(&self.lookups[directory]));
         let read = self.needs_entry(barrier).then(|| self.read(directory, &dn));
-        let luggage = Luggage { begun, since, dn, read, question };
+        let luggage = Luggage { begun, since, dn, read, question, callers: Callers::PLAIN };
         Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent: None }))
     }
 
@@ -536,6 +530,12 @@ pub struct Attempt<P: Ports> {
 }
 
 impl<P: Ports> Attempt<P> {
+    /// The same by a client application, if it is one.
+    pub fn by(mut self: Box<Self>, view: Option<&Arc<View>>) -> Box<Self> {
+        self.luggage.callers = Callers::of(view, &self.sign_ons.shared.records);
+        self
+    }
+
     /// The bind succeeded. Where the live copy is expected to say that nothing has changed, it is
     /// looked at as soon as it is known how far the directory had got, and the sign-on is over;
     /// else it joins a flight none of whose reads has been sent yet.

@@ -5,6 +5,7 @@ use super::flight::{Flight, Look};
 use super::look::{Given, MAX_LOOKS};
 use super::update::Update;
 use super::{BARRED, SignOns, UNKNOWN_DENIED, Verdict};
+use crate::app::callers::Callers;
 use crate::app::observe;
 use crate::app::ports::{Clock, Ports, Records, Stored};
 use crate::app::protection;
@@ -15,6 +16,7 @@ use crate::domain::plan::{Cause, NoPlan, Plan, Reactivation, missing, user_name}
 use crate::domain::policy::{OnUnknown, OnUnprovisioned, Switch, UnknownReactivation, UserType};
 use crate::domain::record::{Group, InactiveReason, Record, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
+use crate::domain::view::View;
 use crate::proto::dn::DistinguishedName;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub struct Foreseen {
     pub user_type: Option<Arc<str>>,
     /// The switch as it stands for this user.
     pub switch: Switch,
+    /// The view that says so, if it is one.
+    pub view: Option<String>,
     /// What was read; `None` if the entry is gone.
     pub observation: Option<Observation>,
     /// What would be written.
@@ -57,13 +61,19 @@ pub type Preview = Result<Foreseen, UnknownReason>;
 impl<P: Ports> SignOns<P> {
     /// What would change if that user signed on now; `None` if the directory is not one of these.
     pub async fn preview(&self, who: Who) -> Option<Preview> {
+        self.preview_by(who, None).await
+    }
+
+    /// The same by a client application.
+    pub async fn preview_by(&self, who: Who, view: Option<&Arc<View>>) -> Option<Preview> {
         let name = match &who {
             Who::Known(key) => &key.directory,
             Who::Named(directory, _) => directory,
         };
         let directories = &self.shared.directories;
         let at = directories.iter().position(|directory| directory.policy.name == *name)?;
-        let flight = Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at);
+        let mut flight = Flight::<P>::new(self.shared.clone(), self.lookups.clone(), at);
+        flight.callers = Callers::of(view, &self.shared.records);
         Some(flight.foresee(who).await)
     }
 
@@ -133,6 +143,7 @@ impl<P: Ports> Flight<P> {
             key: look.key.clone(),
             user_type: look.user_type.map(|user_type| user_type.name.clone()),
             switch,
+            view: self.view_behind(look, switch, stored.as_ref()).map(str::to_owned),
             observation: Some(observation),
             plan,
             held,
@@ -173,6 +184,7 @@ impl<P: Ports> Flight<P> {
             key: key.clone(),
             user_type: user_type.map(|user_type| user_type.name.clone()),
             switch: Switch::On,
+            view: None,
             observation: None,
             plan: Ok(plan),
             held,
@@ -248,6 +260,7 @@ impl<P: Ports> Flight<P> {
             switch,
             assigned: &given.assigned,
             cause: look.cause,
+            view: None,
             // What is held is not foretold: that depends on who else signs on.
             breaker: None,
         }

@@ -45,6 +45,7 @@ impl<P: Ports> Shared<P> {
             directory: &self.directories[directory].policy.name,
             user_type: Some(&record.user_type),
             user: &record.dn,
+            view: None,
             outcome: SignOnOutcome::Recent,
             added: 0,
             removed: 0,

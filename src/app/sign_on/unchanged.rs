@@ -52,9 +52,17 @@ impl<P: Ports> Shared<P> {
         }
         let is_type = |user_type: &&UserType| user_type.name == stored.record.user_type;
         let Some(user_type) = policy.user_types.iter().find(is_type) else { return false };
-        let switch =
-            switches::effective(&self.records, &policy.name, user_type, Some(&stored.record));
-        let asked = asked_for(policy, user_type, switch, Some(&stored.record));
+        let record = Some(&*stored.record);
+        let plain = switches::effective(&self.records, &policy.name, user_type, record);
+        let switch = match (record.and_then(|record| record.switch), &luggage.callers) {
+            (None, callers) => callers.decide(plain),
+            (Some(own), _) => own,
+        };
+        // What it was brought up to date with was what others let follow.
+        if switch.is_on() && !plain.is_on() {
+            return false;
+        }
+        let asked = asked_for(policy, user_type, plain, record);
         let era = Some(graph.era());
         let before = stored.mark.seen.filter(|seen| seen.era == era).and_then(|seen| seen.groups);
         let groups = match (asked, before) {
@@ -76,7 +84,8 @@ impl<P: Ports> Shared<P> {
         }
         let source = asked.map_or(GroupSource::Nowhere, |_| GroupSource::Replica);
         let report = Report { source, ..Report::plain(outcome) };
-        self.emit(directory, Some(user_type), &stored.record.dn, &report, since);
+        let view = luggage.callers.who_says(switch).filter(|_| stored.record.switch.is_none());
+        self.emit(directory, Some(user_type), (&stored.record.dn, view), &report, since);
         true
     }
 
@@ -89,7 +98,7 @@ impl<P: Ports> Shared<P> {
         &self,
         directory: usize,
         user_type: Option<&UserType>,
-        user: &str,
+        (user, view): (&str, Option<&str>),
         report: &Report,
         since: Instant,
     ) {
@@ -97,6 +106,7 @@ impl<P: Ports> Shared<P> {
             directory: &self.directories[directory].policy.name,
             user_type: user_type.map(|user_type| &*user_type.name),
             user,
+            view,
             outcome: report.outcome,
             added: report.added,
             removed: report.removed,

@@ -33,11 +33,14 @@ pub(super) struct Report {
     pub(super) added: usize,
     pub(super) removed: usize,
     pub(super) source: GroupSource,
+    /// The view that decided whether the record follows, if it was one.
+    pub(super) view: Option<Arc<str>>,
 }
 
 impl Report {
     pub(super) fn plain(outcome: SignOnOutcome) -> Self {
-        Self { outcome, added: 0, removed: 0, source: GroupSource::Nowhere }
+        let source = GroupSource::Nowhere;
+        Self { outcome, added: 0, removed: 0, source, view: None }
     }
 }
 
@@ -66,6 +69,8 @@ pub(super) struct Update<'a, E> {
     pub(super) switch: Switch,
     pub(super) assigned: &'a Assigned,
     pub(super) cause: Cause,
+    /// The view that decided what the switch is, if it was one.
+    pub(super) view: Option<&'a str>,
     /// What holds losses of many users at once.
     pub(super) breaker: Option<&'a Breaker<E>>,
 }
@@ -264,6 +269,18 @@ impl<E: Events> Update<'_, E> {
         Report::plain(SignOnOutcome::Unknown(UnknownReason::Store))
     }
 
+    /// What is done, and by which client application's leave.
+    fn describe(&self, plan: &Plan) -> String {
+        let said = plan.describe();
+        match self.view {
+            Some(view) => {
+                let switch = if self.switch.is_on() { "on" } else { "off" };
+                format!("{said}\nupdate on sign-on is {switch} by view {view}")
+            }
+            None => said,
+        }
+    }
+
     async fn commit<P: Ports>(
         &self,
         shared: &Shared<P>,
@@ -276,7 +293,7 @@ impl<E: Events> Update<'_, E> {
         let record = stored.map(|stored| &*stored.record);
         let audit = AuditEntry::new(shared.clock.now(), cause_name(self.cause), "", action)
             .about(self.key)
-            .saying(plan.describe())
+            .saying(self.describe(&plan))
             .changing(record, &plan.changes);
         let audit = AuditEntry { outcome, ..audit };
         let commit = Commit {

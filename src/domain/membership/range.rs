@@ -44,6 +44,27 @@ pub fn from_position(name: &str, first: usize) -> String {
     format!("{name};range={first}-*")
 }
 
+/// The positions that an attribute description asks for: from the first to the last, or to the end.
+pub fn asked(description: &str) -> Option<(usize, Option<usize>)> {
+    bounds(description.split(';').skip(1).find_map(range_of)?)
+}
+
+/// The values at these positions of a list, and the description that says which they are; `None` if
+/// the list is not that long.
+pub fn cut(
+    name: &str,
+    values: &[Vec<u8>],
+    (first, last): (usize, Option<usize>),
+) -> Option<(String, Vec<Vec<u8>>)> {
+    let rest = values.get(first..).filter(|rest| !rest.is_empty())?;
+    let most = last.map_or(rest.len(), |last| (last - first).saturating_add(1));
+    let (name, values) = match rest.get(..most).filter(|part| part.len() < rest.len()) {
+        Some(part) => (format!("{name};range={first}-{}", first + part.len() - 1), part),
+        None => (format!("{name};range={first}-*"), rest),
+    };
+    Some((name, values.to_vec()))
+}
+
 fn range_of(option: &str) -> Option<&str> {
     let (name, range) = option.split_once('=')?;
     name.eq_ignore_ascii_case("range").then_some(range)
@@ -88,6 +109,26 @@ mod tests {
         check(&["member;range=a-*"], Err(NotARange));
         check(&["member;range="], Err(NotARange));
         check(&["member;range=0-1", "member;range=2-*"], Err(NotARange));
+    }
+
+    #[test]
+    fn a_list_is_given_in_the_parts_that_are_asked_for() {
+        let values: Vec<Vec<u8>> = (0..5_u8).map(|number| vec![number]).collect();
+        let check = |description: &str, expected: Option<(&str, &[u8])>| {
+            let asked = asked(description).expect("a range is asked for");
+            let found = cut("member", &values, asked);
+            let found = found.map(|(name, values)| (name, values.concat()));
+            let expected = expected.map(|(name, values)| (name.to_owned(), values.to_vec()));
+            assert_eq!(found, expected, "{description}");
+        };
+        check("member;range=0-*", Some(("member;range=0-*", &[0, 1, 2, 3, 4])));
+        check("member;Range=0-1", Some(("member;range=0-1", &[0, 1])));
+        check("member;range=2-3", Some(("member;range=2-3", &[2, 3])));
+        check("member;range=3-4", Some(("member;range=3-*", &[3, 4])));
+        check("member;range=3-99", Some(("member;range=3-*", &[3, 4])));
+        check("member;range=5-9", None);
+        assert_eq!(asked("member"), None);
+        assert_eq!(asked("member;range=4-3"), None);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use super::{MEMBER_OF, is_member_of};
 use crate::proto::ber::{self, BerError, OCTET_STRING, Reader, SEQUENCE, SET};
 use crate::proto::op::Operation;
+use crate::proto::search::Attribute;
 
 /// Whether values are wanted beside the attributes' names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,32 +20,76 @@ pub fn name(body: &[u8]) -> Option<&[u8]> {
     Reader::new(reader.expect(Operation::SearchResultEntry.tag()).ok()?).octets().ok()
 }
 
-/// The body of an entry that has exactly these values of memberOf, whatever the directory had: the
-/// other attributes and the controls stay as they are, byte for byte. `None` if it cannot be read.
-pub fn with_member_of(body: &[u8], groups: &[String], values: Values) -> Option<Vec<u8>> {
-    rewrite(body, groups, values).ok()
+/// The attributes of an entry that are wanted, with their values, by the body of its message.
+pub fn attributes(body: &[u8], is_wanted: impl Fn(&[u8]) -> bool) -> Vec<Attribute> {
+    let mut found = Vec::new();
+    // What cannot be read is passed on as it is.
+    let _ = each_attribute(body, |name, values| {
+        if let (true, Ok(name)) = (is_wanted(name), std::str::from_utf8(name)) {
+            let mut values = Reader::new(values);
+            let values = std::iter::from_fn(|| values.octets().ok().map(<[u8]>::to_vec)).collect();
+            found.push(Attribute { name: name.to_owned(), values });
+        }
+    });
+    found
 }
 
-fn rewrite(body: &[u8], groups: &[String], values: Values) -> Result<Vec<u8>, BerError> {
+fn each_attribute(body: &[u8], mut tell: impl FnMut(&[u8], &[u8])) -> Result<(), BerError> {
+    let mut reader = Reader::new(body);
+    let mut fields = Reader::new(reader.expect(Operation::SearchResultEntry.tag())?);
+    fields.octets()?;
+    let mut list = Reader::new(fields.expect(SEQUENCE)?);
+    while !list.is_empty() {
+        let mut attribute = Reader::new(list.element()?.content);
+        tell(attribute.octets()?, attribute.expect(SET)?);
+    }
+    Ok(())
+}
+
+/// What an entry has in the place of what the directory says.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// The values of memberOf; `None` leaves them as they are.
+    pub groups: Option<Vec<String>>,
+    /// Attributes of which it has these values, each by the description that it comes with and the
+    /// one that it gets.
+    pub others: Vec<(String, Attribute)>,
+}
+
+/// The body of an entry with these changes: the other attributes and the controls stay as they are,
+/// byte for byte. `None` if it cannot be read.
+pub fn changed(body: &[u8], changes: &Changes, values: Values) -> Option<Vec<u8>> {
+    rewrite(body, changes, values).ok()
+}
+
+fn rewrite(body: &[u8], changes: &Changes, values: Values) -> Result<Vec<u8>, BerError> {
     let mut reader = Reader::new(body);
     let mut fields = Reader::new(reader.expect(Operation::SearchResultEntry.tag())?);
     let name = fields.octets()?;
     let mut list = Reader::new(fields.expect(SEQUENCE)?);
+    let groups = changes.groups.as_deref();
     let mut kept = Vec::with_capacity(body.len());
     while !list.is_empty() {
         let attribute = list.element()?;
-        if !is_member_of(Reader::new(attribute.content).octets()?) {
+        let description = Reader::new(attribute.content).octets()?;
+        let is_other = |(own, _): &&(String, Attribute)| own.as_bytes() == description;
+        if let Some((_, other)) = changes.others.iter().find(is_other) {
+            write_values(&mut kept, &other.name, other.values.iter().map(Vec::as_slice));
+        } else if groups.is_none() || !is_member_of(description) {
             kept.extend_from_slice(attribute.whole);
         }
     }
+    let groups = groups.unwrap_or_default();
     let room: usize = groups.iter().map(|group| group.len() + 4).sum();
-    let mut out = Vec::with_capacity(body.len() + room + 32);
+    let mut out = Vec::with_capacity(kept.len() + room + 32);
     ber::write_nested(&mut out, Operation::SearchResultEntry.tag(), |out| {
         ber::write_element(out, OCTET_STRING, name);
         ber::write_nested(out, SEQUENCE, |out| {
             out.extend_from_slice(&kept);
-            if !groups.is_empty() {
-                ber::write_nested(out, SEQUENCE, |out| write_groups(out, groups, values));
+            match values {
+                Values::LeftOut if groups.is_empty() => {}
+                Values::LeftOut => write_attribute(out, MEMBER_OF, std::iter::empty()),
+                Values::Shown => write_values(out, MEMBER_OF, groups.iter().map(String::as_bytes)),
             }
         });
     });
@@ -52,12 +97,20 @@ fn rewrite(body: &[u8], groups: &[String], values: Values) -> Result<Vec<u8>, Be
     Ok(out)
 }
 
-fn write_groups(out: &mut Vec<u8>, groups: &[String], values: Values) {
-    ber::write_element(out, OCTET_STRING, MEMBER_OF.as_bytes());
-    ber::write_nested(out, SET, |out| {
-        for group in groups.iter().filter(|_| values == Values::Shown) {
-            ber::write_element(out, OCTET_STRING, group.as_bytes());
-        }
+/// An attribute is there where it has values.
+fn write_values<'v>(out: &mut Vec<u8>, name: &str, values: impl Iterator<Item = &'v [u8]>) {
+    let mut values = values.peekable();
+    if values.peek().is_some() {
+        write_attribute(out, name, values);
+    }
+}
+
+fn write_attribute<'v>(out: &mut Vec<u8>, name: &str, values: impl Iterator<Item = &'v [u8]>) {
+    ber::write_nested(out, SEQUENCE, |out| {
+        ber::write_element(out, OCTET_STRING, name.as_bytes());
+        ber::write_nested(out, SET, |out| {
+            values.for_each(|value| ber::write_element(out, OCTET_STRING, value));
+        });
     });
 }
 
@@ -65,7 +118,7 @@ fn write_groups(out: &mut Vec<u8>, groups: &[String], values: Values) {
 mod tests {
     use super::*;
     use crate::proto::envelope::{Envelope, MessageId};
-    use crate::proto::search::{Attribute, Entry};
+    use crate::proto::search::Entry;
     use proptest::prelude::*;
 
     fn body(entry: &Entry) -> Vec<u8> {
@@ -85,7 +138,8 @@ mod tests {
     #[track_caller]
     fn check(before: &Entry, groups: &[&str], values: Values, expected: &Entry) {
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
-        let found = with_member_of(&body(before), &groups, values);
+        let changes = Changes { groups: Some(groups), ..Changes::default() };
+        let found = changed(&body(before), &changes, values);
         assert_eq!(found, Some(body(expected)));
     }
 
@@ -105,11 +159,36 @@ mod tests {
         check(&types, &[], Values::LeftOut, &entry(&[("cn", &[])]));
     }
 
+    fn of_groups(groups: &[&str]) -> Changes {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        Changes { groups: Some(groups), others: Vec::new() }
+    }
+
+    #[test]
+    fn another_attribute_gets_its_values_in_its_place_and_perhaps_another_name() {
+        let before =
+            body(&entry(&[("member", &["cn=x"]), ("cn", &["A"]), ("memberOf", &["cn=b"])]));
+        let wanted = attributes(&before, |name| name == b"member");
+        assert_eq!(wanted, entry(&[("member", &["cn=x"])]).attributes);
+        let part = Attribute {
+            name: "member;range=0-1".to_owned(),
+            values: vec![b"cn=y".to_vec(), b"cn=z".to_vec()],
+        };
+        let change = |other| Changes { groups: None, others: vec![("member".to_owned(), other)] };
+        let after =
+            [("member;range=0-1", &["cn=y", "cn=z"][..]), ("cn", &["A"]), ("memberOf", &["cn=b"])];
+        let found = changed(&before, &change(part), Values::Shown);
+        assert_eq!(found, Some(body(&entry(&after))));
+        let none = Attribute { name: "member".to_owned(), values: Vec::new() };
+        let found = changed(&before, &change(none), Values::Shown);
+        assert_eq!(found, Some(body(&entry(&after[1..]))));
+    }
+
     #[test]
     fn controls_behind_an_entry_stay_there() {
         let mut with_controls = body(&entry(&[]));
         with_controls.extend_from_slice(&[0xa0, 2, 0x30, 0]);
-        let found = with_member_of(&with_controls, &["cn=a".to_owned()], Values::Shown);
+        let found = changed(&with_controls, &of_groups(&["cn=a"]), Values::Shown);
         assert!(found.is_some_and(|found| found.ends_with(&[0xa0, 2, 0x30, 0])));
     }
 
@@ -117,7 +196,8 @@ mod tests {
         #[test]
         fn any_bytes_are_rewritten_or_left(bytes: Vec<u8>) {
             let _ = name(&bytes);
-            let _ = with_member_of(&bytes, &["cn=a".to_owned()], Values::Shown);
+            let _ = attributes(&bytes, |_| true);
+            let _ = changed(&bytes, &of_groups(&["cn=a"]), Values::Shown);
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Filters that name memberOf: which of their items are decided here, and what is left of the
-//! filter once they are.
+//! Filters that name memberOf or the members of groups: which of their items are decided here, and
+//! what is left of the filter once they are.
 //!
 //! Three-valued logic is kept (RFC 4511 section 4.5.1.7). An item that is Undefined of every entry
 //! can make no filter True, below a NOT or not: so it counts as False where no NOT, or an even
 //! number of them, stands above it, and as True elsewhere, and what is left needs no third value.
 
-use super::is_member_of;
+use super::{ServePolicy, is_member_of};
 use crate::domain::matching::Truth;
+use crate::domain::membership::{MemberAttribute, MemberKey, MemberRule};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
 
@@ -24,48 +25,54 @@ pub enum Reach {
     Chain,
 }
 
-/// What an item on memberOf asserts of an entry.
+/// What an item asserts of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Item {
     /// It is in that group.
     In(NormalizedDn, Reach),
     /// It is in some group.
     Any,
+    /// It is a group that holds somebody.
+    Holds(MemberKey, Reach),
     /// What cannot be told of any entry: the value is no DN, or the syntax has no such match.
     Undefined,
 }
 
-/// The item that a filter is, if it is one on memberOf. Options narrow an attribute down to values
-/// that have them, and a value of memberOf has none.
-pub fn item(filter: &Filter) -> Option<Item> {
-    let is_it = |name: &str| is_member_of(name.as_bytes());
-    match filter {
-        Filter::Equal(name, _) | Filter::Approximate(name, _) | Filter::Present(name)
-            if is_it(name) && name.contains(';') =>
-        {
-            Some(Item::Undefined)
-        }
-        Filter::Equal(name, value) | Filter::Approximate(name, value) if is_it(name) => {
-            Some(named(value, Reach::Shown))
-        }
-        Filter::Present(name) if is_it(name) => Some(Item::Any),
-        Filter::GreaterOrEqual(name, _)
+/// What items say of an entry, in their order; `None` is what the directory has to say.
+pub type Said = Vec<Option<Truth>>;
+
+/// The item that a filter is, if it is one that is decided here.
+pub fn item(filter: &Filter, policy: &ServePolicy) -> Option<Item> {
+    let name = match filter {
+        Filter::Equal(name, _)
+        | Filter::Approximate(name, _)
+        | Filter::Present(name)
+        | Filter::GreaterOrEqual(name, _)
         | Filter::LessOrEqual(name, _)
         | Filter::Substrings { attribute: name, .. }
-            if is_it(name) =>
-        {
-            Some(Item::Undefined)
+        | Filter::Extensible { attribute: Some(name), .. } => name,
+        _ => return None,
+    };
+    if policy.member_of && is_member_of(name.as_bytes()) {
+        return Some(groups_item(filter, name));
+    }
+    members_item(filter, policy.member_attribute(name.as_bytes())?)
+}
+
+/// An item on memberOf. Options narrow an attribute down to values that have them, and a value of
+/// memberOf has none.
+fn groups_item(filter: &Filter, name: &str) -> Item {
+    let is_match = |rule: &str| NAME_MATCH.iter().any(|r| r.eq_ignore_ascii_case(rule));
+    match filter {
+        Filter::Extensible { rule: Some(rule), value, .. } if rule == IN_CHAIN => {
+            named(value, Reach::Chain)
         }
-        Filter::Extensible { rule, attribute: Some(name), value, .. } if is_it(name) => {
-            let is_match = |rule: &str| NAME_MATCH.iter().any(|r| r.eq_ignore_ascii_case(rule));
-            Some(match rule.as_deref() {
-                Some(IN_CHAIN) => named(value, Reach::Chain),
-                None => named(value, Reach::Shown),
-                Some(rule) if is_match(rule) => named(value, Reach::Shown),
-                Some(_) => Item::Undefined,
-            })
-        }
-        _ => None,
+        Filter::Extensible { rule: Some(rule), .. } if !is_match(rule) => Item::Undefined,
+        Filter::Extensible { value, .. } => named(value, Reach::Shown),
+        _ if name.contains(';') => Item::Undefined,
+        Filter::Equal(_, value) | Filter::Approximate(_, value) => named(value, Reach::Shown),
+        Filter::Present(_) => Item::Any,
+        _ => Item::Undefined,
     }
 }
 
@@ -76,23 +83,121 @@ fn named(value: &[u8], reach: Reach) -> Item {
     }
 }
 
-/// All items of a filter, each once. It recurses as deep as the filter is, as all here does, which
-/// [`crate::proto::filter::FilterLimits`] bounds.
-pub fn items(filter: &Filter) -> Vec<Item> {
-    let mut found = Vec::new();
-    collect(filter, &mut found);
-    found.sort();
-    found.dedup();
-    found
+/// An item on the members of groups. What does not name somebody is the directory's to decide.
+fn members_item(filter: &Filter, attribute: &MemberAttribute) -> Option<Item> {
+    let holds = |value: &[u8], reach| Some(Item::Holds(attribute.key(value)?, reach));
+    match filter {
+        Filter::Equal(name, value) | Filter::Approximate(name, value) if !name.contains(';') => {
+            holds(value, Reach::Shown)
+        }
+        Filter::Extensible { rule, value, dn_attributes: false, .. }
+            if attribute.rule != MemberRule::Uid =>
+        {
+            match rule.as_deref() {
+                None => holds(value, Reach::Shown),
+                Some(IN_CHAIN) => holds(value, Reach::Chain),
+                Some(rule) if NAME_MATCH.iter().any(|r| r.eq_ignore_ascii_case(rule)) => {
+                    holds(value, Reach::Shown)
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
-fn collect(filter: &Filter, found: &mut Vec<Item>) {
+/// A filter whose items are told apart from the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    items: Vec<Item>,
+    root: Node,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Node {
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    /// The item of that number, and the filter that it stands for.
+    Ours(usize, Filter),
+    Theirs(Filter),
+}
+
+impl Parsed {
+    /// The filter, if there is anything in it that is decided here. It recurses as deep as the filter
+    /// is, as all here does, which [`crate::proto::filter::FilterLimits`] bounds.
+    pub fn new(filter: &Filter, policy: &ServePolicy) -> Option<Self> {
+        let mut items = Vec::new();
+        collect(filter, policy, &mut items);
+        items.sort();
+        items.dedup();
+        if items.is_empty() {
+            return None;
+        }
+        let root = node(filter, policy, &items);
+        Some(Self { items, root })
+    }
+
+    /// The same for a directory that does not know the rule that follows groups: of entries of which
+    /// nothing is known here it decides whom they list.
+    pub fn without_chains(mut self) -> Self {
+        replace_chains(&mut self.root);
+        self
+    }
+
+    /// What is asserted, each once.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// What is left of the filter for entries of which the items say this.
+    pub fn decided(&self, said: &Said) -> Left {
+        self.decide(&mut |at, _| said.get(at).copied().flatten().map_or(Decided::Kept, Decided::As))
+    }
+
+    /// What is left of the filter once its items are decided, each by its number and the filter that
+    /// it stands for.
+    pub fn decide(&self, by: &mut dyn FnMut(usize, &Filter) -> Decided) -> Left {
+        decide_at(&self.root, true, by)
+    }
+}
+
+fn collect(filter: &Filter, policy: &ServePolicy, found: &mut Vec<Item>) {
     match filter {
         Filter::And(parts) | Filter::Or(parts) => {
-            parts.iter().for_each(|part| collect(part, found));
+            parts.iter().for_each(|part| collect(part, policy, found));
         }
-        Filter::Not(inner) => collect(inner, found),
-        other => found.extend(item(other)),
+        Filter::Not(inner) => collect(inner, policy, found),
+        other => found.extend(item(other, policy)),
+    }
+}
+
+fn node(filter: &Filter, policy: &ServePolicy, items: &[Item]) -> Node {
+    let all = |parts: &[Filter]| parts.iter().map(|part| node(part, policy, items)).collect();
+    match filter {
+        Filter::And(parts) => Node::And(all(parts)),
+        Filter::Or(parts) => Node::Or(all(parts)),
+        Filter::Not(inner) => Node::Not(Box::new(node(inner, policy, items))),
+        other => {
+            let number = item(other, policy).and_then(|item| items.binary_search(&item).ok());
+            match number {
+                Some(number) => Node::Ours(number, other.clone()),
+                None => Node::Theirs(other.clone()),
+            }
+        }
+    }
+}
+
+fn replace_chains(node: &mut Node) {
+    match node {
+        Node::And(parts) | Node::Or(parts) => parts.iter_mut().for_each(replace_chains),
+        Node::Not(inner) => replace_chains(inner),
+        Node::Ours(_, filter) => {
+            if let Filter::Extensible { attribute: Some(name), value, .. } = filter {
+                *filter = Filter::Equal(std::mem::take(name), std::mem::take(value));
+            }
+        }
+        Node::Theirs(_) => {}
     }
 }
 
@@ -134,38 +239,34 @@ pub enum Decided {
     As(Truth),
     /// A filter that is True or False of the same entries, and never Undefined.
     By(Filter),
-}
-
-/// What is left of a filter once its items are decided.
-pub fn decide(filter: &Filter, by: &mut dyn FnMut(&Item) -> Decided) -> Left {
-    decide_at(filter, true, by)
+    /// Nothing: the directory decides it.
+    Kept,
 }
 
 /// `positive`: whether an even number of NOTs stands above.
-fn decide_at(filter: &Filter, positive: bool, by: &mut dyn FnMut(&Item) -> Decided) -> Left {
-    match filter {
-        Filter::And(parts) => join(parts, &Left::None, positive, by),
-        Filter::Or(parts) => join(parts, &Left::All, positive, by),
-        Filter::Not(inner) => decide_at(inner, !positive, by).negated(),
-        other => {
-            let Some(item) = item(other) else { return Left::Ask(other.clone()) };
-            match by(&item) {
-                Decided::As(Truth::True) => Left::All,
-                Decided::As(Truth::False) => Left::None,
-                Decided::As(Truth::Undefined) if positive => Left::None,
-                Decided::As(Truth::Undefined) => Left::All,
-                Decided::By(filter) => Left::Ask(filter),
-            }
-        }
+fn decide_at(node: &Node, positive: bool, by: &mut dyn FnMut(usize, &Filter) -> Decided) -> Left {
+    match node {
+        Node::And(parts) => join(parts, &Left::None, positive, by),
+        Node::Or(parts) => join(parts, &Left::All, positive, by),
+        Node::Not(inner) => decide_at(inner, !positive, by).negated(),
+        Node::Theirs(filter) => Left::Ask(filter.clone()),
+        Node::Ours(number, filter) => match by(*number, filter) {
+            Decided::As(Truth::True) => Left::All,
+            Decided::As(Truth::False) => Left::None,
+            Decided::As(Truth::Undefined) if positive => Left::None,
+            Decided::As(Truth::Undefined) => Left::All,
+            Decided::By(filter) => Left::Ask(filter),
+            Decided::Kept => Left::Ask(filter.clone()),
+        },
     }
 }
 
 /// AND, where `decisive` is None, or OR, where it is All.
 fn join(
-    parts: &[Filter],
+    parts: &[Node],
     decisive: &Left,
     positive: bool,
-    by: &mut dyn FnMut(&Item) -> Decided,
+    by: &mut dyn FnMut(usize, &Filter) -> Decided,
 ) -> Left {
     let is_and = *decisive == Left::None;
     let mut asked = Vec::new();
@@ -182,82 +283,5 @@ fn join(
         1 => asked.pop().map_or(Left::None, Left::Ask),
         _ if is_and => Left::Ask(Filter::And(asked)),
         _ => Left::Ask(Filter::Or(asked)),
-    }
-}
-
-/// The value of a filter that has no items but those on memberOf.
-pub fn truth(filter: &Filter, of: &mut dyn FnMut(&Item) -> Truth) -> Truth {
-    match filter {
-        Filter::And(parts) => all_of(parts, Truth::True, of),
-        Filter::Or(parts) => all_of(parts, Truth::False, of),
-        Filter::Not(inner) => truth(inner, of).negated(),
-        other => item(other).map_or(Truth::Undefined, |item| of(&item)),
-    }
-}
-
-fn all_of(parts: &[Filter], neutral: Truth, of: &mut dyn FnMut(&Item) -> Truth) -> Truth {
-    let mut outcome = neutral;
-    for part in parts {
-        match truth(part, of) {
-            truth if truth == neutral.negated() => return truth,
-            Truth::Undefined => outcome = Truth::Undefined,
-            _ => {}
-        }
-    }
-    outcome
-}
-
-/// A filter as an AND of what the directory decides alone and what is decided here alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Halves {
-    /// The directory's; no parts are True.
-    pub theirs: Vec<Filter>,
-    /// Ours: nothing but items on memberOf.
-    pub ours: Filter,
-}
-
-/// The halves of a filter; `None` if some part of it has both in it.
-pub fn halves(filter: &Filter) -> Option<Halves> {
-    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
-    sort_parts(filter, &mut theirs, &mut ours)?;
-    let ours = match ours.len() {
-        1 => ours.pop()?,
-        _ => Filter::And(ours),
-    };
-    Some(Halves { theirs, ours })
-}
-
-fn sort_parts(filter: &Filter, theirs: &mut Vec<Filter>, ours: &mut Vec<Filter>) -> Option<()> {
-    if let Filter::And(parts) = filter {
-        return parts.iter().try_for_each(|part| sort_parts(part, theirs, ours));
-    }
-    match owner(filter) {
-        Owner::Both => return None,
-        Owner::Us => ours.push(filter.clone()),
-        Owner::Nobody | Owner::Them => theirs.push(filter.clone()),
-    }
-    Some(())
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Nobody,
-    Us,
-    Them,
-    Both,
-}
-
-fn owner(filter: &Filter) -> Owner {
-    match filter {
-        Filter::And(parts) | Filter::Or(parts) => {
-            parts.iter().fold(Owner::Nobody, |before, part| match (before, owner(part)) {
-                (Owner::Nobody, other) | (other, Owner::Nobody) => other,
-                (before, other) if before == other => before,
-                _ => Owner::Both,
-            })
-        }
-        Filter::Not(inner) => owner(inner),
-        other if item(other).is_some() => Owner::Us,
-        _ => Owner::Them,
     }
 }

@@ -8,6 +8,8 @@ pub mod plan;
 pub mod request;
 pub mod subschema;
 
+use crate::domain::membership::{MemberAttribute, MemberRule};
+
 /// The name of the attribute that lists an entry's groups.
 pub const MEMBER_OF: &str = "memberOf";
 
@@ -46,10 +48,52 @@ pub struct ServePolicy {
     /// The most members that the groups of one filter may have, taken together, where the filter is
     /// decided by naming them (`max_filter_members`).
     pub max_filter_members: usize,
+    /// The attributes that name the members of groups, where filters and compares on them are about
+    /// nested groups too (`member`).
+    pub members: Vec<MemberAttribute>,
+}
+
+impl ServePolicy {
+    /// Whether anything is added at all.
+    pub fn adds_something(&self) -> bool {
+        self.member_of || !self.members.is_empty()
+    }
+
+    /// The names and OIDs of the attributes that name members.
+    pub fn member_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.members.iter().flat_map(|attribute| {
+            let own = attribute.name.as_bytes();
+            std::iter::once(own).chain(other_name(own, attribute.rule))
+        })
+    }
+
+    /// The attribute that an attribute description is, if it names members that are looked at here;
+    /// with options or without.
+    pub fn member_attribute(&self, description: &[u8]) -> Option<&MemberAttribute> {
+        let name = without_options(description);
+        self.members.iter().find(|attribute| {
+            let own = attribute.name.as_bytes();
+            name.eq_ignore_ascii_case(own) || other_name(own, attribute.rule) == Some(name)
+        })
+    }
+}
+
+/// The OID of an attribute that is known by its name.
+fn other_name(name: &[u8], rule: MemberRule) -> Option<&'static [u8]> {
+    match rule {
+        MemberRule::Name if name.eq_ignore_ascii_case(b"member") => Some(b"2.5.4.31"),
+        MemberRule::NameAndUid => Some(b"2.5.4.50"),
+        MemberRule::Uid => Some(b"1.3.6.1.1.1.1.12"),
+        MemberRule::Name => None,
+    }
+}
+
+fn without_options(description: &[u8]) -> &[u8] {
+    description.split(|byte| *byte == b';').next().unwrap_or_default()
 }
 
 /// Whether an attribute description is memberOf, by name or OID, with options or without.
 pub fn is_member_of(description: &[u8]) -> bool {
-    let name = description.split(|byte| *byte == b';').next().unwrap_or_default();
+    let name = without_options(description);
     name.eq_ignore_ascii_case(MEMBER_OF.as_bytes()) || name == MEMBER_OF_OID.as_bytes()
 }

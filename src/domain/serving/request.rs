@@ -26,8 +26,10 @@ const FIELDS_BEFORE_THE_FILTER: usize = 6;
 pub struct Interest {
     /// Whether entries show it.
     pub values: bool,
-    /// Whether the filter may name it.
+    /// Whether the filter may name it, or members.
     pub filter: bool,
+    /// Whether entries may show the members of groups.
+    pub members: bool,
 }
 
 /// What a search, by its content, has to do with memberOf; `None` for nothing, and for what cannot
@@ -37,16 +39,20 @@ pub fn interest(search: &[u8], policy: &ServePolicy) -> Option<Interest> {
     for _ in 0..FIELDS_BEFORE_THE_FILTER {
         reader.element().ok()?;
     }
-    let filter = may_name_it(reader.element().ok()?.whole);
+    let filter = may_name_one(reader.element().ok()?.whole, policy);
     let mut selection = Reader::new(reader.expect(SEQUENCE).ok()?);
     let by_default = policy.usage == Usage::User;
     let all: &[u8] = if by_default { b"*" } else { b"+" };
     let mut values = selection.is_empty() && by_default;
+    let mut members = selection.is_empty();
     while !selection.is_empty() {
         let name = selection.octets().ok()?;
         values |= name == all || is_member_of(name);
+        members |= name == b"*" || policy.member_attribute(name).is_some();
     }
-    (values || filter).then_some(Interest { values, filter })
+    values &= policy.member_of;
+    members &= !policy.members.is_empty();
+    (values || filter || members).then_some(Interest { values, filter, members })
 }
 
 /// Whether the controls of a search say that its entries are to be what the directory has.
@@ -56,18 +62,17 @@ pub fn is_never_enriched(controls: Option<&[u8]>) -> bool {
         .any(|control| NEVER.contains(&control.oid))
 }
 
-/// Whether the bytes of a filter hold the attribute's name or OID anywhere: a value may hold it too,
-/// which the filter's parts tell then.
-fn may_name_it(filter: &[u8]) -> bool {
-    filter.iter().enumerate().any(|(at, byte)| match byte {
-        b'm' | b'M' => starts_with(&filter[at..], MEMBER_OF),
-        b'1' => starts_with(&filter[at..], MEMBER_OF_OID),
-        _ => false,
-    })
+/// Whether the bytes of a filter hold the name or OID of an attribute that is looked at here anywhere:
+/// a value may hold it too, which the filter's parts tell then.
+fn may_name_one(filter: &[u8], policy: &ServePolicy) -> bool {
+    let of_groups = [MEMBER_OF.as_bytes(), MEMBER_OF_OID.as_bytes()];
+    let of_groups = of_groups.into_iter().filter(|_| policy.member_of);
+    let names: Vec<&[u8]> = of_groups.chain(policy.member_names()).collect();
+    (0..filter.len()).any(|at| names.iter().any(|name| starts_with(&filter[at..], name)))
 }
 
-fn starts_with(bytes: &[u8], name: &str) -> bool {
-    bytes.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+fn starts_with(bytes: &[u8], name: &[u8]) -> bool {
+    bytes.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

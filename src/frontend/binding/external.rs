@@ -70,7 +70,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.directory = directory;
         let sign_ons = self.gateway.sign_ons().clone();
         if !is_searched {
-            self.binding.attempt = sign_ons.begin(directory, bytes);
+            self.binding.attempt = self.begin_attempt(directory, bytes);
         }
         let shared = self.gateway.directory(directory).shared.clone();
         let asked = asked.to_vec();
@@ -101,8 +101,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let bytes = name.as_str().as_bytes();
         if self.session.name() != bytes {
             self.session = Session::Binding(BoundName(bytes.to_vec()));
-            let sign_ons = self.gateway.sign_ons();
-            self.binding.attempt = sign_ons.begin(self.binding.directory, bytes);
+            self.binding.attempt = self.begin_attempt(self.binding.directory, bytes);
         }
         self.is_vouched_for = true;
         let mut pdu = Vec::new();

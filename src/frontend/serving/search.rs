@@ -1,24 +1,14 @@
-//! A search that is served: how it is asked, what its entries have to be, and what it goes on with.
+//! A search that is served: how it is asked, what its entries have to be, and where it is.
 
 use super::super::outstanding::Way;
+use super::course::Course;
 use crate::app::ports::{Part, SharedId};
-use crate::app::serving::{Truths, TruthsWait, Wait, Wanted};
-use crate::domain::paging::cookie;
-use crate::domain::record::UpstreamId;
+use crate::app::serving::{Asked, AskedWait, NamesWait, Truths, TruthsWait, Wait, Wanted};
+use crate::domain::membership::range;
 use crate::domain::serving::Usage;
 use crate::domain::serving::entry::Values;
-use crate::domain::serving::plan::{Demands, NAMED_AT_ONCE, named};
-use crate::proto::ber::{self, BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, Reader, SEQUENCE};
-use crate::proto::control::Control;
-use crate::proto::envelope::{CONTROLS, Envelope, MessageId};
-use crate::proto::filter::Filter;
-use crate::proto::oid;
-use crate::proto::op::Operation;
-use crate::proto::result::ResultCode;
-use crate::proto::search::SearchRequest;
-
-/// Server-side sorting (RFC 2891).
-const SORT: &[u8] = b"1.2.840.113556.1.4.473";
+use crate::proto::envelope::MessageId;
+use crate::proto::search::{Attribute, SearchRequest};
 
 /// How a request is asked.
 pub(in crate::frontend) struct Planned {
@@ -26,6 +16,14 @@ pub(in crate::frontend) struct Planned {
     pub(in crate::frontend) body: Vec<u8>,
     /// What becomes of the answers; `None` if they pass as they are.
     pub(in crate::frontend) served: Option<Served>,
+    /// The request's messageID, if it asks for another page of a search of the gateway's own making.
+    pub(super) resumed: Option<MessageId>,
+}
+
+impl Planned {
+    pub(super) fn new(body: Vec<u8>, served: Option<Served>) -> Box<Self> {
+        Box::new(Self { body, served, resumed: None })
+    }
 }
 
 /// What becomes of a search's answers.
@@ -44,11 +42,27 @@ pub(in crate::frontend) struct Pending {
     pub(super) wait: Wait,
 }
 
-/// A request that waits for what is to be known of its entry.
+/// A request that waits for something to be known.
 pub(in crate::frontend) struct Deciding {
     pub(super) request: MessageId,
-    pub(super) wait: TruthsWait,
-    pub(super) truths: Option<Truths>,
+    pub(super) wait: Awaited,
+    pub(super) found: Option<Found>,
+}
+
+/// What a request waits for.
+pub(super) enum Awaited {
+    /// What is to be known of its entry.
+    Truths(TruthsWait),
+    /// How it is asked.
+    Asked(AskedWait),
+}
+
+/// What was found out.
+pub(super) enum Found {
+    /// Of its entry.
+    Truths(Truths),
+    /// How it is asked.
+    Asked(Asked),
 }
 
 /// A response on a shared connection that waits behind such an entry.
@@ -62,184 +76,68 @@ pub(in crate::frontend) struct Entries {
     /// no limit.
     size_limit: u64,
     sent: u64,
-    more: More,
-}
-
-/// What a search goes on with.
-enum More {
-    Nothing,
-    /// Pages, until one for the client is full.
-    Pages {
-        form: Form,
-        filter: Filter,
-        size: u64,
-    },
-    /// Searches for more entries by their ids.
-    Names {
-        form: Form,
-        ids: std::vec::IntoIter<UpstreamId>,
-        theirs: Vec<Filter>,
-    },
+    /// The searches that it takes, where it is not the one that the client sent.
+    pub(super) course: Option<Course>,
+    /// Names that are waited for.
+    pub(super) names: Option<NamesWait>,
+    /// The parts of lists that are asked for, each by the description that says so.
+    ranges: Vec<String>,
 }
 
 impl Entries {
     /// Those of a search whose filter says all.
     pub(super) fn passing(search: &SearchRequest<'_>, wanted: Wanted) -> Self {
         let types = if search.types_only { Values::LeftOut } else { Values::Shown };
-        Self { wanted, types, size_limit: 0, sent: 0, more: More::Nothing }
+        let ranges = search.attributes.iter().filter_map(|name| std::str::from_utf8(name).ok());
+        let ranges = ranges.filter(|name| range::asked(name).is_some()).map(str::to_owned);
+        let ranges = ranges.filter(|_| wanted.members.is_some()).collect();
+        Self { wanted, types, size_limit: 0, sent: 0, course: None, names: None, ranges }
     }
 
-    /// Those of a search that finds some too many; and how it is asked.
-    pub(super) fn checked(
-        form: Form,
-        search: &SearchRequest<'_>,
-        filter: &Filter,
-        wanted: Wanted,
-    ) -> (Vec<u8>, Self) {
-        let body = form.ask(filter, 0);
-        let more = match form.page_size() {
-            Some(size) if size > 0 => More::Pages { form, filter: filter.clone(), size },
-            _ => More::Nothing,
+    /// A list of members as it is shown: whole, or the part that is asked for.
+    pub(super) fn shown(&self, list: Attribute) -> (String, Attribute) {
+        let own = |name: &str| name.split(';').next().unwrap_or_default().to_ascii_lowercase();
+        let is_it = |asked: &&String| own(asked) == own(&list.name);
+        let part = |asked: &String| {
+            let name = list.name.split(';').next().unwrap_or_default();
+            let (name, values) = range::cut(name, &list.values, range::asked(asked)?)?;
+            Some(Attribute { name, values })
         };
-        (body, Self { size_limit: limit(search), more, ..Self::passing(search, wanted) })
+        let came_as = list.name.clone();
+        match self.ranges.iter().find(is_it) {
+            Some(asked) => {
+                let none = || Attribute { name: list.name.clone(), values: Vec::new() };
+                (came_as, part(asked).unwrap_or_else(none))
+            }
+            None => {
+                // Whatever part the directory showed, this is the whole.
+                let name = list.name.split(';').next().unwrap_or_default().to_owned();
+                (came_as, Attribute { name, values: list.values })
+            }
+        }
     }
 
-    /// Those of several searches by ids; and how the first is asked.
-    pub(super) fn named(
-        form: Form,
-        search: &SearchRequest<'_>,
-        ids: Vec<UpstreamId>,
-        theirs: Vec<Filter>,
-        wanted: Wanted,
-    ) -> (Vec<u8>, Self) {
-        let mut ids = ids.into_iter();
-        let first: Vec<UpstreamId> = ids.by_ref().take(NAMED_AT_ONCE).collect();
-        let body = form.ask(&named(&first, &theirs), 0);
-        let more = More::Names { form, ids, theirs };
-        (body, Self { size_limit: limit(search), more, ..Self::passing(search, wanted) })
+    /// Those of a search that takes several.
+    pub(super) fn on(search: &SearchRequest<'_>, wanted: Wanted, course: Course) -> Self {
+        let size_limit = u64::try_from(search.size_limit).unwrap_or_default();
+        Self { size_limit, course: Some(course), ..Self::passing(search, wanted) }
+    }
+
+    /// What is wanted of an entry that has come.
+    pub(super) fn wanted(&self) -> Wanted {
+        match &self.course {
+            Some(course) => Wanted { check: course.check(), ..self.wanted.clone() },
+            None => self.wanted.clone(),
+        }
     }
 
     /// Counts an entry; whether the client takes it.
     pub(super) fn takes_one_more(&mut self) -> bool {
         let takes = self.size_limit == 0 || self.sent < self.size_limit;
         self.sent += u64::from(takes);
+        if let (true, Some(course)) = (takes, &mut self.course) {
+            course.sent_one();
+        }
         takes
-    }
-
-    /// What a search that has ended upstream goes on with, if it does.
-    pub(super) fn next(&mut self, code: ResultCode, controls: Option<&[u8]>) -> Option<Vec<u8>> {
-        if !code.is_success() {
-            return None;
-        }
-        match &mut self.more {
-            More::Nothing => None,
-            More::Names { form, ids, theirs } => {
-                let next: Vec<UpstreamId> = ids.by_ref().take(NAMED_AT_ONCE).collect();
-                (!next.is_empty()).then(|| form.ask(&named(&next, theirs), 0))
-            }
-            More::Pages { form, filter, size } => {
-                let missing = size.checked_sub(self.sent).filter(|missing| *missing > 0)?;
-                let cookie = cookie(controls).filter(|cookie| !cookie.is_empty())?;
-                Some(form.ask_page(filter, missing, cookie))
-            }
-        }
-    }
-}
-
-fn limit(search: &SearchRequest<'_>) -> u64 {
-    u64::try_from(search.size_limit).unwrap_or_default()
-}
-
-/// All of a search request but its filter, to be asked again with others.
-pub(super) struct Form {
-    /// Base, scope and aliases.
-    before: Vec<u8>,
-    time_limit: i64,
-    types_only: bool,
-    selection: Vec<u8>,
-    controls: Option<Vec<u8>>,
-}
-
-impl Form {
-    pub(super) fn new(request: &Envelope<'_>, search: &SearchRequest<'_>) -> Self {
-        let mut before = Vec::with_capacity(search.base.len() + 16);
-        ber::write_element(&mut before, OCTET_STRING, search.base);
-        ber::write_integer(&mut before, ENUMERATED, search.scope.number());
-        ber::write_integer(&mut before, ENUMERATED, search.deref_aliases);
-        let mut selection = Vec::new();
-        ber::write_nested(&mut selection, SEQUENCE, |out| {
-            for name in &search.attributes {
-                ber::write_element(out, OCTET_STRING, name);
-            }
-        });
-        let (time_limit, types_only) = (search.time_limit, search.types_only);
-        let controls = request.controls.map(<[u8]>::to_vec);
-        Self { before, time_limit, types_only, selection, controls }
-    }
-
-    /// What else is asked of the answer.
-    pub(super) fn demands(&self) -> Demands {
-        let has = |wanted: &[u8]| self.control(wanted).is_some();
-        let by_place = has(oid::LIST_VIEW);
-        Demands { is_one_list: by_place || has(SORT) || has(oid::PAGED_RESULTS), by_place }
-    }
-
-    fn control(&self, wanted: &[u8]) -> Option<Control<'_>> {
-        let mut reader = Reader::new(self.controls.as_deref().unwrap_or_default());
-        let mut all = std::iter::from_fn(move || Control::read(&mut reader).ok());
-        all.find(|control| control.oid == wanted)
-    }
-
-    /// Whether it asks for pages.
-    pub(super) fn is_paged(&self) -> bool {
-        self.control(oid::PAGED_RESULTS).is_some()
-    }
-
-    /// How many entries a page of the client's has.
-    fn page_size(&self) -> Option<u64> {
-        let value = self.control(oid::PAGED_RESULTS)?.value?;
-        let mut fields = Reader::new(Reader::new(value).expect(SEQUENCE).ok()?);
-        fields.integer().ok().and_then(|size| u64::try_from(size).ok())
-    }
-
-    /// The operation and its controls, with this filter.
-    pub(super) fn ask(&self, filter: &Filter, size_limit: i64) -> Vec<u8> {
-        let mut out = self.operation(filter, size_limit);
-        if let Some(controls) = &self.controls {
-            ber::write_element(&mut out, CONTROLS, controls);
-        }
-        out
-    }
-
-    /// The same for a page of that size, from where a cookie left off.
-    fn ask_page(&self, filter: &Filter, size: u64, cookie: &[u8]) -> Vec<u8> {
-        let mut value = Vec::new();
-        ber::write_nested(&mut value, SEQUENCE, |out| {
-            ber::write_integer(out, INTEGER, i64::try_from(size).unwrap_or(i64::MAX));
-            ber::write_element(out, OCTET_STRING, cookie);
-        });
-        let mut out = self.operation(filter, 0);
-        let mut reader = Reader::new(self.controls.as_deref().unwrap_or_default());
-        ber::write_nested(&mut out, CONTROLS, |out| {
-            while let Ok(control) = Control::read(&mut reader) {
-                let is_page = control.oid == oid::PAGED_RESULTS;
-                let value = if is_page { Some(&value[..]) } else { control.value };
-                Control { value, ..control }.write(out);
-            }
-        });
-        out
-    }
-
-    fn operation(&self, filter: &Filter, size_limit: i64) -> Vec<u8> {
-        let mut out = Vec::new();
-        ber::write_nested(&mut out, Operation::SearchRequest.tag(), |out| {
-            out.extend_from_slice(&self.before);
-            ber::write_integer(out, INTEGER, size_limit);
-            ber::write_integer(out, INTEGER, self.time_limit);
-            ber::write_boolean(out, BOOLEAN, self.types_only);
-            filter.encode(out);
-            out.extend_from_slice(&self.selection);
-        });
-        out
     }
 }

@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+
 export const server = {
-  url: "ldap://127.0.0.1:3890",
+  url: "ldaps://127.0.0.1:6360",
+  tlsOptions: { ca: [readFileSync("/etc/ssl/authority.pem")] },
   bindDN: "cn=app,dc=example,dc=com",
   bindCredentials: "app-secret",
   searchBase: "ou=people,dc=example,dc=com",

@@ -4,6 +4,7 @@ use super::closure::{ClosureLimits, GroupNumber, Reached, Scratch};
 use super::ids::Kind;
 use super::names::NameNumber;
 use super::{Graph, GroupSlot, UserPlace};
+use crate::domain::membership::entry::MemberKey;
 use crate::domain::observation::{Closure, Observed};
 use crate::domain::record::{Group, UpstreamId};
 use crate::proto::dn::NormalizedDn;
@@ -53,6 +54,58 @@ impl Graph {
             Kind::Group(at) => Some(GroupNumber::at(at)),
             Kind::User(_) => None,
         }
+    }
+
+    /// The group that somebody is.
+    pub fn group_at(&self, place: Place) -> Option<GroupNumber> {
+        match place.kind {
+            Kind::Group(at) => Some(GroupNumber::at(at)),
+            Kind::User(_) => None,
+        }
+    }
+
+    /// The users whom groups call like that, by a value of `uid`.
+    pub fn users_called(&self, key: &MemberKey) -> Vec<Place> {
+        let is_meant = |uid: &str| MemberKey::uid(uid).as_ref() == Some(key);
+        let users = self.uids.iter().filter(|(_, uids)| uids.iter().any(|uid| is_meant(uid)));
+        let place = |at: u32| {
+            let name = self.users.get(at)?.name;
+            Some(Place { name, kind: Kind::User(at) })
+        };
+        users.filter_map(|(at, _)| place(*at)).collect()
+    }
+
+    /// Those of the values of `uid` that some user has.
+    pub fn users_by_uid<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k MemberKey>,
+    ) -> BTreeSet<MemberKey> {
+        let wanted: BTreeSet<&MemberKey> =
+            keys.filter(|key| matches!(key, MemberKey::Uid(_))).collect();
+        if wanted.is_empty() {
+            return BTreeSet::new();
+        }
+        let all = self.uids.values().flatten().filter_map(|uid| MemberKey::uid(uid));
+        all.filter(|key| wanted.contains(key)).collect()
+    }
+
+    /// The values of `uid` of somebody; `None` if that is no user.
+    pub fn uids_at(&self, place: Place) -> Option<Vec<String>> {
+        match place.kind {
+            Kind::User(at) => Some(self.uids(UserPlace { name: place.name, place: at })),
+            Kind::Group(_) => None,
+        }
+    }
+
+    /// The groups that list somebody by that name.
+    pub fn listed_by(&self, key: &MemberKey) -> Vec<UpstreamId> {
+        let mut found = Vec::new();
+        if let Some(name) = self.names.find(key) {
+            self.names.lists().each(self.names.listing(name), |group| {
+                found.extend(self.id_of(GroupNumber::at(group)));
+            });
+        }
+        found
     }
 
     /// A group in full.

@@ -19,8 +19,8 @@ const SSSD_FOLDERS: [&str; 7] =
     ["db", "mc", "pipes/private", "pubconf/krb5.include.d", "gpo_cache", "deskprofile", "secrets"];
 
 /// Who gives the users.
-struct Source {
-    name: &'static str,
+pub(crate) struct Source {
+    pub(crate) name: &'static str,
     /// In `nsswitch.conf`.
     switch: &'static str,
     /// Of PAM.
@@ -30,14 +30,14 @@ struct Source {
     command: &'static [&'static str],
 }
 
-const NSLCD: Source = Source {
+pub(crate) const NSLCD: Source = Source {
     name: "nslcd",
     switch: "ldap",
     module: "pam_ldap.so",
     configuration: ("nslcd/nslcd.conf", "etc/nslcd.conf"),
     command: &["/usr/sbin/nslcd", "--nofork", "--debug"],
 };
-const SSSD: Source = Source {
+pub(crate) const SSSD: Source = Source {
     name: "sssd",
     switch: "sss",
     module: "pam_sss.so",
@@ -46,7 +46,7 @@ const SSSD: Source = Source {
 };
 
 /// A system within the system: with the packages, and with /etc, /run and /var of its own.
-struct System {
+pub(crate) struct System {
     process: Process,
     _folder: TestFolder,
 }
@@ -54,7 +54,7 @@ struct System {
 impl System {
     /// One whose users are found at a server.
     #[track_caller]
-    fn with(source: &Source, server: &Server) -> Self {
+    pub(crate) fn with(source: &Source, server: &Server) -> Self {
         let folder = TestFolder::new(source.name);
         furnish(&folder, source);
         let (shown, place) = source.configuration;
@@ -76,7 +76,7 @@ impl System {
     }
 
     /// What a command says in it.
-    fn ask(&self, command: &[&str]) -> Said {
+    pub(crate) fn ask(&self, command: &[&str]) -> Said {
         ask(self.process.id(), command, "")
     }
 }

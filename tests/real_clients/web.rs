@@ -43,7 +43,7 @@ impl Door for Page {
 }
 
 /// A running site, and its page.
-struct Site {
+pub(crate) struct Site {
     page: Page,
     _process: Process,
     _folder: TestFolder,
@@ -66,18 +66,38 @@ impl Site {
     }
 }
 
-#[test]
-fn django_auth_ldap_lets_in_whoever_is_in_a_group_by_way_of_others() {
+impl Door for Site {
+    fn lets_in(&self, uid: &str, password: &str) -> bool {
+        self.page.lets_in(uid, password)
+    }
+}
+
+/// A site with django-auth-ldap.
+pub(crate) fn django(server: &Server) -> Site {
     let library = "/usr/lib/python3/dist-packages/django_auth_ldap";
     assert!(Path::new(library).exists(), "django-auth-ldap is missing: {HINT}");
-    let scene = Scene::new();
     let script = scene::file("django/site.py").display().to_string();
-    let [directly, through] = scene.servers().map(|server| {
-        Site::start(server, &[PYTHON, &script], |folder| {
-            scene::configure(folder, "django/ldap_settings.py", server);
-            folder.path().display().to_string()
-        })
-    });
+    Site::start(server, &[PYTHON, &script], |folder| {
+        scene::configure(folder, "django/ldap_settings.py", server);
+        folder.path().display().to_string()
+    })
+}
+
+/// A site with passport-ldapauth.
+pub(crate) fn passport(server: &Server) -> Site {
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let library = clients.join("node_modules/passport-ldapauth");
+    assert!(library.exists(), "passport-ldapauth is missing: {HINT}");
+    let script = clients.join("passport.mjs").display().to_string();
+    Site::start(server, &["node", &script], |folder| {
+        scene::configure(folder, "passport/ldap.mjs", server).display().to_string()
+    })
+}
+
+#[test]
+fn django_auth_ldap_lets_in_whoever_is_in_a_group_by_way_of_others() {
+    let scene = Scene::new();
+    let [directly, through] = scene.servers().map(django);
     scene.check("django-auth-ldap", &directly.page, &through.page);
     let said = through.page.read(scene::NESTED, "pw-henry");
     assert_eq!(said.as_deref(), Some("henry henry@example.com "));
@@ -85,15 +105,7 @@ fn django_auth_ldap_lets_in_whoever_is_in_a_group_by_way_of_others() {
 
 #[test]
 fn passport_lets_in_whoever_is_in_a_group_by_way_of_others() {
-    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    let library = clients.join("node_modules/passport-ldapauth");
-    assert!(library.exists(), "passport-ldapauth is missing: {HINT}");
     let scene = Scene::new();
-    let script = clients.join("passport.mjs").display().to_string();
-    let [directly, through] = scene.servers().map(|server| {
-        Site::start(server, &["node", &script], |folder| {
-            scene::configure(folder, "passport/ldap.mjs", server).display().to_string()
-        })
-    });
+    let [directly, through] = scene.servers().map(passport);
     scene.check("passport-ldapauth", &directly.page, &through.page);
 }

@@ -243,6 +243,22 @@ fn entries(people: &[Somebody], inactive: Inactive) -> Vec<Entry> {
     all
 }
 
+/// What applications ask for.
+const USUAL: [&str; 12] = [
+    "(objectClass=person)",
+    "(objectClass=groupOfNames)",
+    "(objectClass=*)",
+    "(uid=*)",
+    "(member=*)",
+    "(memberOf=*)",
+    "(uid=ann)",
+    "(cn=A)",
+    "(mail=first@x)",
+    "(uidNumber=10)",
+    "(memberOf=cn=b\\2bc,ou=groups,dc=bindgate)",
+    "(member=uid=ann,ou=people,dc=bindgate)",
+];
+
 fn filters() -> impl Strategy<Value = Filter> {
     let names = prop_oneof![
         Just("uid"),
@@ -301,7 +317,9 @@ fn filters() -> impl Strategy<Value = Filter> {
             _ => Filter::Equal(name, value),
         }
     });
-    leaf.prop_recursive(3, 12, 3, |inner| {
+    let usual = proptest::sample::select(&USUAL[..]);
+    let usual = usual.prop_map(|text| Filter::parse(text).expect("a filter"));
+    prop_oneof![1 => leaf, 2 => usual].prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(Filter::And),
             vec(inner.clone(), 0..3).prop_map(Filter::Or),

@@ -94,6 +94,7 @@ impl Scene {
             let readers = format!("[\"{APP}\", \"{}\"]", group("app-users"));
             settings.set("[records]", "readers", readers);
             settings.set_user_type("attributes", KEPT);
+            settings.set("[directory.serve]", "member", "true");
         });
         gateway.comes_to_have_a_copy();
         let server = |ldap, ldaps| {
@@ -133,6 +134,15 @@ impl Scene {
         assert_eq!(self.gateway.sign_on(&person(NESTED), password(NESTED)), 0);
         let is_in = || door.lets_in(NESTED, &password(NESTED));
         eventually(&format!("{what}: who has left is refused"), || (!is_in()).then_some(()));
+    }
+
+    /// Both doors let in whom the gateway's is to let in.
+    #[track_caller]
+    pub(crate) fn check_alike(&self, what: &str, directly: &dyn Door, through: &dyn Door) {
+        for (uid, password, _, expected) in VISITORS {
+            let lets_in = [directly, through].map(|door| door.lets_in(uid, password));
+            assert_eq!(lets_in, [expected; 2], "{what}: {uid} {password}");
+        }
     }
 
     /// The visitors find the same program's doors before the directory and before the gateway as they
@@ -232,7 +242,6 @@ pub(crate) fn configuration(name: &str, server: &Server) -> String {
     let shown = std::fs::read_to_string(file(name)).expect("it is in the repository");
     let text = shown.replace(SHOWN_LDAP, &server.ldap.to_string());
     let text = text.replace(SHOWN_LDAPS, &server.ldaps.to_string());
-    assert_ne!(text, shown, "{name} names no server");
     match server.asked {
         Asked::Directory => text,
         // The account stays the directory's.

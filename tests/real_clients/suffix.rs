@@ -6,7 +6,7 @@ use crate::dovecot::Dovecot;
 use crate::postgresql::Postgresql;
 use crate::scene::{self, Door, Scene};
 use crate::system::{NSLCD, SSSD, Source, System};
-use crate::web::{Page, django, passport};
+use crate::web::{Page, Site};
 
 /// Whoever has signed on once is let in as through the directory, and by nested groups.
 #[track_caller]
@@ -48,12 +48,12 @@ fn postgresql_finds_people_and_groups_in_the_records() {
 
 #[test]
 fn django_auth_ldap_finds_people_and_groups_in_the_records() {
-    check("django-auth-ldap", |scene| Box::new(django(&scene.suffix())));
+    check("django-auth-ldap", |scene| Box::new(Site::of_django(&scene.suffix(), "ldap_settings")));
 }
 
 #[test]
 fn passport_finds_people_and_groups_in_the_records() {
-    check("passport-ldapauth", |scene| Box::new(passport(&scene.suffix())));
+    check("passport-ldapauth", |scene| Box::new(Site::of_passport(&scene.suffix())));
 }
 
 fn system(source: &'static Source) {

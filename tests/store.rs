@@ -27,6 +27,8 @@ mod opening;
 mod replica;
 #[path = "store/round_trip.rs"]
 mod round_trip;
+#[path = "store/tokens.rs"]
+mod tokens;
 #[path = "store/transfer.rs"]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod transfer;

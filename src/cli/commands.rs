@@ -3,9 +3,12 @@
 use super::client::Client;
 use super::edit::{self, Edit, Pin};
 use super::exit::{Failure, Format};
+use super::session::SessionCommand;
+use super::token::TokenCommand;
 use super::user_type::Setting;
 use super::{
-    audit, backup, directory, foresight, group, held, init, transfer, user, user_type, view,
+    audit, backup, directory, foresight, group, held, init, session, token, transfer, user,
+    user_type, view,
 };
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
@@ -54,6 +57,12 @@ pub(super) enum Command {
     /// Directories, as the running gateway knows them
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Clients that are connected to the running gateway
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Who may use the running gateway's API
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Write records, groups and switches as text, which another gateway can import
     Export {
         /// The file [default: standard output]
@@ -442,6 +451,8 @@ impl Command {
             | Self::Directory(
                 DirectoryCommand::List { output } | DirectoryCommand::AcceptRollback { output, .. },
             ) => output.format(),
+            Self::Session(command) => command.output().format(),
+            Self::Token(command) => command.output().format(),
             Self::Check { output, .. } | Self::Import { output, .. } => output.format(),
             Self::Run
             | Self::Init(_)
@@ -476,6 +487,8 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
         Command::Directory(DirectoryCommand::AcceptRollback { name, .. }) => {
             directory::accept_rollback(client, &name, format)
         }
+        Command::Session(command) => session::ask(client, &command, format),
+        Command::Token(command) => token::ask(client, &command, format),
         Command::Backup { file, force } => backup::back_up(client, &file, force),
         Command::Export { file, format, force } => {
             transfer::export(client, file.as_deref(), format, force)

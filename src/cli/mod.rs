@@ -17,9 +17,12 @@ mod online;
 mod progress;
 mod provisional;
 mod rehearsal;
+mod session;
 mod shells;
 mod shown;
+mod token;
 mod transfer;
+mod trust;
 mod user;
 mod user_type;
 mod view;
@@ -27,6 +30,7 @@ mod wiring;
 
 pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};
 pub use exit::{Exit, Failure, Format};
+pub use trust::CA_FILE_VARIABLE;
 pub use wiring::Parts;
 
 use crate::server::{Hangup, Signals};

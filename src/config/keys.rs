@@ -36,6 +36,10 @@ pub const SECTIONS: &[SectionInfo] = &[
     ),
     once("store", "Where the records are kept."),
     once("admin", "Administration over HTTP: records, switches, health and metrics."),
+    once(
+        "admin.tls",
+        "Certificate and key of administration, which is HTTPS with it; needed off loopback.",
+    ),
     once("log", "What is written to standard error."),
     once("sign_on", "What happens when somebody binds."),
     once(
@@ -62,6 +66,11 @@ pub const SECTIONS: &[SectionInfo] = &[
         "view.match",
         "Whom the view is for: all that is given here has to be so. A view with bind_dns counts from\n\
          the bind on; before it, the connection has the one of its listener or address.",
+    ),
+    once(
+        "view.group_names",
+        "What groups are called for these clients, by the DN in the directory: \"cn=a,dc=x\" = \"cn=b\".\n\
+         With flatten = \"mapped\" these alone are shown.",
     ),
     often("directory", "One directory behind the gateway. There may be several; at least one."),
     once(
@@ -206,14 +215,37 @@ pub const KEYS: &[Key] = &[
 
     key("admin", "listen", Text("an IP address and a port, or \"off\""), Default("\"127.0.0.1:8389\""),
         "The address of the HTTP API, /metrics, /livez and /readyz; \"off\" for none."),
+    key("admin", "url", Text("http://HOST:PORT or https://HOST:PORT"), Optional("\"https://gateway.example.com:8389\""),
+        "How the commands reach it; without it, by its address. A certificate has to bear the name."),
     key("admin", "token_file", Text(FILE), Default("\"/etc/bindgate/admin.token\""),
         "The file with the first admin token; made with mode 0600 if it is missing."),
     key("admin", "max_clients", Count(1, 65_536), Default("256"),
         "The most HTTP connections at a time."),
+    key("admin", "max_clients_per_address", Count(1, 65_536), Default("64"),
+        "The most HTTP connections of one source at a time; further ones are closed."),
+    key("admin", "max_header", Size(8 * KIB, MIB), Default("\"16KiB\""),
+        "The most bytes of a request's head."),
     key("admin", "max_body", Size(KIB, 64 * MIB), Default("\"64KiB\""),
         "The most bytes of a request's body."),
     key("admin", "max_import", Size(KIB, 4096 * MIB), Default("\"256MiB\""),
         "The most bytes of an import; it is held in memory while it is judged."),
+    key("admin", "header_timeout", Duration(100, 30 * SECOND), Default("\"10s\""),
+        "How long a request's head may take, and a handshake before it; a connection lasts 30 s at most."),
+    key("admin", "max_token_rate", Count(1, 1_000_000), Default("200"),
+        "The most requests a second that bear one token; as many at once after a quiet second."),
+    key("admin", "max_source_rate", Count(1, 1_000_000), Default("400"),
+        "The most requests a second of one source, an IPv4 address or a /64 network of IPv6; with a valid token or not."),
+    key("admin", "max_tokens", Count(1, 100_000), Default("1000"),
+        "The most tokens beside the first."),
+    key("admin", "metrics_public", Flag, Default("false"),
+        "Whether everybody who reaches the port may read /metrics; on loopback everybody may."),
+
+    key("admin.tls", "certificate", Text(FILE), Required("\"certs/gateway.pem\""),
+        "The certificate chain, PEM; read again when it changes, and on SIGHUP."),
+    key("admin.tls", "private_key", Text(FILE), Required("\"certs/gateway.key\""),
+        "The private key, PEM."),
+    key("admin.tls", "reload_interval", Duration(0, DAY), Default("\"10s\""),
+        "How often the files are looked at for a change; with \"0s\" they are read again on SIGHUP alone."),
 
     key("log", "level", Choice(&["off", "error", "warn", "info", "debug"]), Default("\"info\""),
         "How much is logged; debug has a line for every operation."),
@@ -270,6 +302,16 @@ pub const KEYS: &[Key] = &[
         "The view's name, unique in this file."),
     key("view", "flatten", Text(FLATTEN), Optional("\"direct\""),
         "How groups are flattened for these clients; without it as [directory.groups] says."),
+    key("view", "group_base", List(DN), Default("[]"),
+        "Groups are shown that are at or below these; [] is anywhere."),
+    key("view", "group_filter", Text(FILTER), Optional("\"(cn=app-*)\""),
+        "Groups are shown whose name says this: only what stands in the first part of the DN is looked at."),
+    key("view", "attributes", List(ATTRIBUTE), Optional("[\"objectClass\", \"uid\", \"cn\", \"mail\", \"memberOf\"]"),
+        "The attributes that are shown, and may be asked about in filters and compares; without it all."),
+    key("view", "base", List(DN), Default("[]"),
+        "Entries are shown that are at or below these; [] is anywhere."),
+    key("view", "filter", Text(FILTER), Optional("\"(objectClass=person)\""),
+        "Entries are shown that match this too; compares are refused then."),
     key("view", "inactive", Choice(&["show", "hide"]), Optional("\"hide\""),
         "Whether these clients' searches show inactive users; without it as [directory.serve] says."),
     key("view", "visible_to", Text("\"bound\", \"anyone\", or a list of names that clients are bound as"), Default("\"bound\""),
@@ -421,9 +463,9 @@ pub const KEYS: &[Key] = &[
     key("directory.serve", "inactive", Choice(&["show", "hide"]), Default("\"show\""),
         "Whether searches and compares show users whose records are inactive (in no groups), or are answered as if those were not there."),
     key("directory.serve", "max_filter_members", Count(1, 1_000_000), Default("25000"),
-        "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search, or the client's next page of it, lasts."),
+        "The most members of a group in a filter that has to name them to the directory, and in a list of nested members; more is refused. Some 100 bytes are held for each while the search lasts, its pages included."),
     key("directory.serve", "member", Flag, Default("false"),
-        "Whether filters and compares on the attributes that name members see nested members too."),
+        "Whether filters and compares on the attributes that name members see nested members too, and groups list them in views with writes = \"deny\"."),
 
     key("directory.user_type", "name", Text(NAME), Required("\"staff\""),
         "The user type's name, unique in its directory."),
@@ -543,21 +585,8 @@ mod tests {
 
     #[test]
     fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
-        assert_eq!(
-            allowed(""),
-            [
-                "listen",
-                "store",
-                "admin",
-                "log",
-                "sign_on",
-                "reconcile",
-                "throttle",
-                "records",
-                "view",
-                "directory"
-            ]
-        );
+        let sections = "listen store admin log sign_on reconcile throttle records view directory";
+        assert_eq!(allowed("").join(" "), sections);
         assert_eq!(allowed("directory.tls"), ["ca", "start_tls", "server_name"]);
         assert!(allowed("listen").contains(&"tls"));
         assert!(!allowed("directory").contains(&"attributes"));

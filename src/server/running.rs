@@ -1,6 +1,7 @@
 //! A gateway that runs: its workers, its reloads, and its end.
 
 use super::administration::{self, Administration};
+use super::certificates::ShownTo;
 use super::generation::{Generation, Ground};
 use super::notify::Manager;
 use super::reload::{self, Watched};
@@ -12,7 +13,7 @@ use crate::app::gateway::Gateway;
 use crate::app::ports::{Events, Ports};
 use crate::app::sign_on::SignOns;
 use crate::app::throttle::Throttle;
-use crate::frontend::{self, Drain, Listeners, Phase};
+use crate::frontend::{self, Drain, Listeners, Phase, Tls};
 use crate::store::{ReplicaFile, Store};
 use crate::telemetry::{Telemetry, set_log_level};
 use crate::upstream;
@@ -101,7 +102,8 @@ impl Running {
         descriptors::provide(&mut config, workers);
         let listeners = Listeners::bind(&config.listen, workers)?;
         let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
-        let admin_socket = administration::bind(&config.admin)?;
+        let desk = administration::Door::open(&config.admin)?;
+        let admin_tls = desk.as_ref().and_then(administration::Door::tls).cloned();
         let store = Store::open(config.store.clone(), telemetry.clone())?;
         let wants_copies = config.directories.iter().any(|directory| {
             directory.policy.groups.as_ref().is_some_and(|groups| groups.replica.is_some())
@@ -128,18 +130,14 @@ impl Running {
             bell: certificates::Bell::default(),
             config: as_read,
         };
-        if let Some((socket, token)) = admin_socket {
+        if let Some(desk) = desk {
             let within = (&running.control.handle, &running.drain);
             let (ground, generation) = (&running.ground, &running.generation);
-            let administration = Administration::start(
-                (socket, token),
-                (ground, generation),
-                &running.config,
-                within,
-            )?;
+            let administration =
+                Administration::start(desk, (ground, generation), &running.config, within)?;
             running.administration = Some(administration);
         }
-        running.watch_certificates(&listeners);
+        running.watch_certificates(&listeners, admin_tls);
         running.watch_trust();
         running.keep_up();
         let ending = running.drain.reached(Phase::Ending);
@@ -408,14 +406,18 @@ impl Running {
         self.trust.replace(task).iter().for_each(AbortHandle::abort);
     }
 
-    fn watch_certificates(&self, listeners: &[Listeners]) {
-        let tls = listeners.first().and_then(Listeners::tls);
-        let (Some(tls), Some(files)) = (tls, &self.config.listen.tls) else {
-            return;
-        };
-        let (bell, events) = (self.bell.clone(), self.ground.telemetry.clone());
-        let watch = certificates::watch(tls.clone(), files.reload_interval, bell, events);
-        self.control.handle.spawn(watch);
+    fn watch_certificates(&self, listeners: &[Listeners], admin: Option<Tls>) {
+        let clients = listeners.first().and_then(Listeners::tls).cloned();
+        let interval = self.config.listen.tls.as_ref().map(|tls| tls.reload_interval);
+        let of_admin = self.config.admin.tls.as_ref().map(|tls| tls.reload_interval);
+        for (tls, interval, whom) in
+            [(clients, interval, ShownTo::Clients), (admin, of_admin, ShownTo::Administrators)]
+        {
+            let (Some(tls), Some(interval)) = (tls, interval) else { continue };
+            let (bell, events) = (self.bell.clone(), self.ground.telemetry.clone());
+            let watch = certificates::watch((tls, whom), interval, bell, events);
+            self.control.handle.spawn(watch);
+        }
     }
 
     fn say_hello(&self) {

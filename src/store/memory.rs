@@ -3,23 +3,24 @@
 //! Records, groups and switches change after their commit only, on the writer's thread; marks
 //! change at any time, from anywhere. Readers wait for nobody but for a moment's lock.
 
+use super::followers::Followers;
 use super::owned_map::OwnedMap;
 use crate::app::ports::{Page, RecordsFollower, Stored, StoredSwitch};
 use crate::app::saved::SeenMarker;
+use crate::app::tokens::{self, Token};
 use crate::domain::observation::UnknownReason;
 use crate::domain::record::{
     Group, GroupsOutcome, Mark, Provenance, Record, RecordId, Seen, Times, UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
 /// The most rows of one page, whatever is asked for.
@@ -44,20 +45,12 @@ pub(super) struct Memory {
     markers: Mutex<BTreeMap<String, String>>,
     /// What is held of each directory, as it is on disk.
     held: Mutex<BTreeMap<String, String>>,
+    /// The tokens of administration.
+    tokens: ArcSwap<Vec<Token>>,
     /// Who knows how far they have been seen to get since.
     watched: RwLock<Watched>,
     /// Who is told of changes, for as long as somebody has them.
-    followers: RwLock<Followers>,
-}
-
-/// Those who are told of changes.
-#[derive(Default)]
-struct Followers(Vec<Weak<dyn RecordsFollower>>);
-
-impl fmt::Debug for Followers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Followers({})", self.0.len())
-    }
+    followers: Followers,
 }
 
 /// Those who know how far directories have got, by the directories' names.
@@ -112,8 +105,9 @@ impl Memory {
             unsaved: Mutex::default(),
             markers: Mutex::default(),
             held: Mutex::default(),
+            tokens: ArcSwap::default(),
             watched: RwLock::default(),
-            followers: RwLock::default(),
+            followers: Followers::default(),
         }
     }
 
@@ -236,10 +230,7 @@ impl Memory {
     /// more.
     pub(super) fn follow(&self, follower: &Arc<dyn RecordsFollower>) {
         let _index = self.index_for_writing();
-        let mut followers = self.followers.write().unwrap_or_else(PoisonError::into_inner);
-        followers.0.retain(|known| known.strong_count() > 0);
-        followers.0.push(Arc::downgrade(follower));
-        drop(followers);
+        self.followers.add(follower);
         for (directory, group) in self.groups() {
             follower.group(&directory, &group);
         }
@@ -250,8 +241,7 @@ impl Memory {
 
     /// Tells whoever is to be told.
     fn tell(&self, what: impl Fn(&dyn RecordsFollower)) {
-        let followers = self.followers.read().unwrap_or_else(PoisonError::into_inner);
-        followers.0.iter().filter_map(Weak::upgrade).for_each(|follower| what(&*follower));
+        self.followers.tell(what);
     }
 
     /// Takes over a record that is on disk, with its mark.
@@ -376,6 +366,24 @@ impl Memory {
         let more = rows.next().is_some();
         let next = items.last().filter(|_| more).map(|last| last.record.id.0.to_string());
         Page { items, next }
+    }
+
+    /// Shows all records, in no order.
+    pub(super) fn visit(&self, look: &mut dyn FnMut(&Stored)) {
+        self.records.visit(|slot| look(&slot.stored));
+    }
+
+    /// The tokens of administration.
+    pub(super) fn tokens(&self) -> tokens::Kept {
+        self.tokens.load_full()
+    }
+
+    /// Takes over a token that is on disk, or that is not any more.
+    pub(super) fn install_token(&self, name: &str, token: Option<Token>) {
+        let mut all = (*self.tokens()).clone();
+        all.retain(|kept| kept.name != name);
+        all.extend(token);
+        self.tokens.store(Arc::new(all));
     }
 
     pub(super) fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored> {

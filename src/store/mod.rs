@@ -10,6 +10,7 @@ mod backup;
 mod connection;
 mod encoding;
 mod folder;
+mod followers;
 mod group;
 mod import;
 mod loading;

@@ -57,7 +57,7 @@ const OPERATIONS: [Operation; 9] = [
     Operation::UnbindRequest,
 ];
 
-const CLOSED: [Closed; 9] = [
+const CLOSED: [Closed; 10] = [
     Closed::Unbind,
     Closed::ByClient,
     Closed::ProtocolError,
@@ -66,6 +66,7 @@ const CLOSED: [Closed; 9] = [
     Closed::UpstreamLost,
     Closed::Tls,
     Closed::ProxyHeader,
+    Closed::Ended,
     Closed::Shutdown,
 ];
 

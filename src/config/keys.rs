@@ -67,6 +67,11 @@ pub const SECTIONS: &[SectionInfo] = &[
         "Whom the view is for: all that is given here has to be so. A view with bind_dns counts from\n\
          the bind on; before it, the connection has the one of its listener or address.",
     ),
+    once(
+        "view.group_names",
+        "What groups are called for these clients, by the DN in the directory: \"cn=a,dc=x\" = \"cn=b\".\n\
+         With flatten = \"mapped\" these alone are shown.",
+    ),
     often("directory", "One directory behind the gateway. There may be several; at least one."),
     once(
         "directory.service_account",
@@ -295,6 +300,16 @@ pub const KEYS: &[Key] = &[
         "The view's name, unique in this file."),
     key("view", "flatten", Text(FLATTEN), Optional("\"direct\""),
         "How groups are flattened for these clients; without it as [directory.groups] says."),
+    key("view", "group_base", List(DN), Default("[]"),
+        "Groups are shown that are at or below these; [] is anywhere."),
+    key("view", "group_filter", Text(FILTER), Optional("\"(cn=app-*)\""),
+        "Groups are shown whose name says this: only what stands in the first part of the DN is looked at."),
+    key("view", "attributes", List(ATTRIBUTE), Optional("[\"objectClass\", \"uid\", \"cn\", \"mail\", \"memberOf\"]"),
+        "The attributes that are shown, and may be asked about in filters and compares; without it all."),
+    key("view", "base", List(DN), Default("[]"),
+        "Entries are shown that are at or below these; [] is anywhere."),
+    key("view", "filter", Text(FILTER), Optional("\"(objectClass=person)\""),
+        "Entries are shown that match this too; compares are refused then."),
     key("view", "inactive", Choice(&["show", "hide"]), Optional("\"hide\""),
         "Whether these clients' searches show inactive users; without it as [directory.serve] says."),
     key("view", "visible_to", Text("\"bound\", \"anyone\", or a list of names that clients are bound as"), Default("\"bound\""),
@@ -446,9 +461,9 @@ pub const KEYS: &[Key] = &[
     key("directory.serve", "inactive", Choice(&["show", "hide"]), Default("\"show\""),
         "Whether searches and compares show users whose records are inactive (in no groups), or are answered as if those were not there."),
     key("directory.serve", "max_filter_members", Count(1, 1_000_000), Default("25000"),
-        "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search, or the client's next page of it, lasts."),
+        "The most members of a group in a filter that has to name them to the directory, and in a list of nested members; more is refused. Some 100 bytes are held for each while the search lasts, its pages included."),
     key("directory.serve", "member", Flag, Default("false"),
-        "Whether filters and compares on the attributes that name members see nested members too."),
+        "Whether filters and compares on the attributes that name members see nested members too, and groups list them in views with writes = \"deny\"."),
 
     key("directory.user_type", "name", Text(NAME), Required("\"staff\""),
         "The user type's name, unique in its directory."),

@@ -37,11 +37,11 @@ fn constant(known: &[&'static str], text: &str) -> &'static str {
 /// `{"mail": ["a@example.com"]}`; a value that is not UTF-8 is `{"hex": "ff00"}`.
 pub(super) fn attributes_to_text(attributes: &Attributes) -> String {
     let lists = attributes.iter().map(|(name, values)| (name, Listed(values, to_json)));
-    json(&lists.collect::<BTreeMap<_, _>>())
+    written(&lists.collect::<BTreeMap<_, _>>())
 }
 
 /// Written as it goes: new records are many at times, and their writer is one.
-fn json(value: &impl Serialize) -> String {
+fn written(value: &impl Serialize) -> String {
     // Texts, lists and maps by texts have always a form in JSON.
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -114,7 +114,7 @@ pub(super) fn reasons_from_text(text: &str) -> Option<BTreeSet<InactiveReason>> 
 
 /// `["id of the first group", "id of the last"]`.
 pub(super) fn path_to_text(path: &[UpstreamId]) -> String {
-    json(&Listed(path, UpstreamId::as_str))
+    written(&Listed(path, UpstreamId::as_str))
 }
 
 /// The ids in such a text; `None` if it is none.
@@ -190,7 +190,7 @@ pub(super) fn switch_from_text(text: &str) -> Option<Switch> {
 
 /// `[{"what": "name", "before": ["ann"], "after": ["anna"]}]`.
 pub(super) fn steps_to_text(steps: &[Step]) -> String {
-    json(&Listed(steps, told))
+    written(&Listed(steps, told))
 }
 
 /// A step as JSON has it.

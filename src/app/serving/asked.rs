@@ -8,7 +8,7 @@ use crate::app::ports::{LookupError, Lookups, Ports, Records};
 use crate::app::sign_on::own_id;
 use crate::domain::identity;
 use crate::domain::matching::{Truth, evaluate};
-use crate::domain::membership::{Member, MemberKey, flatten};
+use crate::domain::membership::{MemberKey, flatten};
 use crate::domain::observation::{Closure, Observed, ObservedEntry, UnknownReason};
 use crate::domain::policy::{GroupPolicy, UserType};
 use crate::domain::record::{Group, UpstreamId, UserKey};
@@ -73,8 +73,9 @@ impl<P: Ports> Serving<P> {
         }
         let Some(Somebody { groups, .. }) = somebody else { return Seen::Stranger };
         let mut values: Vec<String> = Vec::new();
-        if wanted.values {
-            values.extend(groups.shown.into_iter().map(|group| group.dn));
+        if let Some(policy) = self.groups().filter(|_| wanted.values) {
+            let lens = self.lens(policy);
+            values.extend(groups.shown.into_iter().map(|group| lens.called(group.dn)));
             values.sort_unstable();
             values.dedup();
         }
@@ -336,7 +337,12 @@ impl<P: Ports> Serving<P> {
         if user_type.is_none() && !is_group {
             return Ok(None);
         }
-        let groups = self.groups_of(policy, dn, &entry, user_type).await?;
+        let mut groups = self.groups_of(policy, dn, &entry, user_type).await?;
+        let lens = self.lens(policy);
+        if !lens.is_clear() {
+            groups.shown.retain(|group| lens.shows(&group.dn));
+            groups.above.retain(|group| lens.shows(&group.dn));
+        }
         let as_group = is_group.then(|| (dn.clone(), entry.upstream_id.clone()));
         let uids = identity::uids(policy, &entry.entry);
         Ok(Some(Somebody { groups, as_group, uids }))
@@ -349,7 +355,7 @@ impl<P: Ports> Serving<P> {
         entry: &ObservedEntry,
         user_type: Option<&UserType>,
     ) -> Result<Groups, UnknownReason> {
-        let mode = self.flatten(policy);
+        let mode = self.lens(policy).mode();
         let (overlay, _) = overlay(&self.records, &self.policy, &entry.upstream_id, mode);
         let (more, less) = match overlay {
             Overlay::Suspended => return Ok(Groups::default()),
@@ -382,8 +388,7 @@ impl<P: Ports> Serving<P> {
         dn: &DistinguishedName,
         entry: &ObservedEntry,
     ) -> Result<Closure, UnknownReason> {
-        let uids = identity::uids(policy, &entry.entry);
-        let member = Member { uids, ..Member::by_dn(dn.clone()) };
+        let member = identity::member(policy, dn.clone(), &entry.entry)?;
         let upstream_id = entry.upstream_id.clone();
         let key = UserKey { directory: self.policy.name.clone(), upstream_id };
         let stored = self.records.find(&key);

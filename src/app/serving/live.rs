@@ -2,7 +2,7 @@
 
 use super::effective::{Overlay, overlay};
 use super::members::{Held, Holding};
-use super::{Asked, Seen, Truths, Wanted};
+use super::{Asked, Lens, Seen, Truths, Wanted};
 use crate::app::observe::closure_limits;
 use crate::app::ports::{Ports, Records};
 use crate::app::sign_on::own_id;
@@ -28,8 +28,8 @@ thread_local! {
 pub(super) struct Live<'a, P: Ports> {
     pub(super) policy: &'a DirectoryPolicy,
     pub(super) groups: &'a GroupPolicy,
-    /// How groups are flattened for whoever looks.
-    pub(super) flatten: Flatten,
+    /// How whoever looks is shown groups.
+    pub(super) lens: Lens<'a>,
     pub(super) records: &'a P::Records,
     pub(super) graph: &'a Graph,
 }
@@ -84,7 +84,7 @@ impl<P: Ports> Live<'_, P> {
             None => None,
         };
         if let Some(check) = &wanted.check {
-            let said = match self.question(check.items()) {
+            let said = match self.question_of(check.items(), place) {
                 Ok(question) => self.said(&question, place, effective.as_ref()),
                 Err(reason) => return Seen::Unknown(reason),
             };
@@ -106,7 +106,7 @@ impl<P: Ports> Live<'_, P> {
             Some(Observed::Known(effective)) => Some(effective),
             None => None,
         };
-        match self.question(items) {
+        match self.question_of(items, place) {
             Err(_) => Truths::Unknown,
             Ok(question) => {
                 let said = self.said(&question, place, effective.as_ref());
@@ -175,6 +175,18 @@ impl<P: Ports> Live<'_, P> {
         Ok(Question { items, holders })
     }
 
+    /// The same for one entry: nobody but a group holds anybody.
+    fn question_of<'q>(
+        &self,
+        items: &'q [Item],
+        place: Option<Place>,
+    ) -> Result<Question<'q>, UnknownReason> {
+        match place.and_then(|place| self.graph.group_at(place)) {
+            Some(_) => self.question(items),
+            None => Ok(Question { items, holders: items.iter().map(|_| None).collect() }),
+        }
+    }
+
     /// The groups of those whom a group names like that; `None` if nothing is known of them.
     fn groups_of(
         &self,
@@ -240,7 +252,8 @@ impl<P: Ports> Live<'_, P> {
     fn values(&self, effective: &Effective) -> Vec<String> {
         let shown = effective.shown.iter().filter_map(|group| self.graph.group_of(*group));
         let more = effective.more.iter().map(|group| group.dn.clone());
-        let mut values: Vec<String> = shown.map(|group| group.dn).chain(more).collect();
+        let all = shown.map(|group| group.dn).chain(more);
+        let mut values: Vec<String> = all.map(|dn| self.lens.called(dn)).collect();
         values.sort_unstable();
         values.dedup();
         values
@@ -268,11 +281,29 @@ impl<P: Ports> Live<'_, P> {
         number.and_then(|number| self.graph.id_of(number)).unwrap_or_else(|| own_id(dn))
     }
 
+    /// The groups of an entry that whoever looks is shown.
     fn effective(&self, place: Place) -> Observed<Effective> {
+        let mut of = match self.all_effective(place) {
+            Observed::Known(of) => of,
+            unknown @ Observed::Unknown(_) => return unknown,
+        };
+        if !self.lens.is_clear() {
+            let is_shown = |number: &GroupNumber| {
+                let group = self.graph.group_of(*number);
+                group.is_some_and(|group| self.lens.shows(&group.dn))
+            };
+            of.shown.retain(is_shown);
+            of.chain.iter_mut().for_each(|chain| chain.retain(is_shown));
+            of.more.retain(|group| self.lens.shows(&group.dn));
+        }
+        Observed::Known(of)
+    }
+
+    fn all_effective(&self, place: Place) -> Observed<Effective> {
         let Some(id) = self.graph.id_at(place) else {
             return Observed::Known(Effective::default());
         };
-        let (overlay, kind) = overlay(self.records, self.policy, &id, self.flatten);
+        let (overlay, kind) = overlay(self.records, self.policy, &id, self.lens.mode());
         let ignoring = self.ignoring(kind.as_deref());
         let (more, less, frozen) = match overlay {
             Overlay::Suspended => return Observed::Known(Effective::default()),
@@ -317,7 +348,7 @@ impl<P: Ports> Live<'_, P> {
         place: Place,
     ) -> Observed<(Vec<GroupNumber>, Option<Vec<GroupNumber>>)> {
         let limits = closure_limits(self.groups);
-        if self.flatten == Flatten::Ancestors {
+        if self.lens.mode() == Flatten::Ancestors {
             return SCRATCH.with(|scratch| {
                 let mut own = Scratch::default();
                 let mut shared = scratch.try_borrow_mut();
@@ -334,7 +365,7 @@ impl<P: Ports> Live<'_, P> {
             Observed::Known(closure) => closure,
             Observed::Unknown(reason) => return Observed::Unknown(reason),
         };
-        let shown = flatten(&closure, self.flatten, &BTreeSet::new());
+        let shown = flatten(&closure, self.lens.mode(), &BTreeSet::new());
         let number = |id: &UpstreamId| self.graph.group_as(id);
         let all = closure.keys().filter_map(number).collect();
         Observed::Known((shown.iter().filter_map(number).collect(), Some(all)))

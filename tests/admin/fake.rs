@@ -138,6 +138,18 @@ impl Records for FakeCatalogue {
 }
 
 impl Catalogue for FakeCatalogue {
+    fn back_up(&self) -> Result<std::fs::File, StoreError> {
+        self.check_disk()?;
+        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("bindgate-fake-backup-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, "a backup").unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        Ok(file)
+    }
+
     fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored> {
         let mut items = self.filter(|record| cursor.is_none_or(|cursor| &*record.id.0 > cursor));
         items.sort_by(|a, b| a.record.id.cmp(&b.record.id));

@@ -8,6 +8,8 @@
 
 #[path = "config/groups.rs"]
 mod groups;
+#[path = "config/records.rs"]
+mod records;
 #[path = "config/relay.rs"]
 mod relay;
 #[path = "config/tls.rs"]

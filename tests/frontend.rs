@@ -42,6 +42,8 @@ mod referrals;
 mod sasl;
 #[path = "frontend/sharing.rs"]
 mod sharing;
+#[path = "frontend/suffix.rs"]
+mod suffix;
 #[path = "frontend/throttle.rs"]
 mod throttle;
 #[path = "frontend/words.rs"]

@@ -24,6 +24,7 @@ pub(crate) fn body(data: &[u8]) {
         start_tls: false,
         proxied_authorisation: false,
         referrals: Referrals::Strip,
+        contexts: &[b"dc=bindgate"],
     };
     let Some(served) = root_dse::served(search, entry, &offer) else { return };
     let mut pdu = Vec::new();

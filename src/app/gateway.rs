@@ -3,6 +3,7 @@
 use super::kind::KnownKind;
 use super::ports::{Links, Ports, Shared};
 use super::sign_on::SignOns;
+use super::suffix::Suffix;
 use super::throttle::Throttle;
 use crate::domain::identity;
 use crate::domain::policy::DirectoryPolicy;
@@ -46,6 +47,7 @@ pub struct Gateway<P: Ports> {
     directories: Vec<Directory<P>>,
     sign_ons: SignOns<P>,
     throttle: Arc<Throttle>,
+    suffix: Option<Arc<Suffix>>,
     events: P::Events,
 }
 
@@ -61,12 +63,22 @@ pub type WaitOf<P> = <<P as Ports>::Links as Links>::Wait;
 impl<P: Ports> Gateway<P> {
     /// A gateway to these directories that holds no source back.
     pub fn new(directories: Vec<Directory<P>>, sign_ons: SignOns<P>, events: P::Events) -> Self {
-        Self { directories, sign_ons, throttle: Arc::new(Throttle::off()), events }
+        Self { directories, sign_ons, throttle: Arc::new(Throttle::off()), suffix: None, events }
     }
 
     /// The same, with a throttle that it shares with other workers.
     pub fn with_throttle(self, throttle: Arc<Throttle>) -> Self {
         Self { throttle, ..self }
+    }
+
+    /// The same, with the records' own suffix, if it is served.
+    pub fn with_suffix(self, suffix: Option<Arc<Suffix>>) -> Self {
+        Self { suffix, ..self }
+    }
+
+    /// The records' own suffix, if it is served.
+    pub fn suffix(&self) -> Option<&Arc<Suffix>> {
+        self.suffix.as_ref()
     }
 
     /// Who is held back.

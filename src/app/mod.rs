@@ -23,6 +23,7 @@ pub mod rehearsal;
 pub mod saved;
 pub mod serving;
 pub mod sign_on;
+pub mod suffix;
 pub mod switches;
 pub mod throttle;
 pub mod view_switches;

@@ -6,7 +6,9 @@ mod no_replica;
 mod records;
 
 pub use no_replica::NoReplica;
-pub use records::{Catalogue, Commit, Page, Records, StoreError, Stored, StoredSwitch};
+pub use records::{
+    Catalogue, Commit, Page, Records, RecordsFollower, StoreError, Stored, StoredSwitch,
+};
 
 use super::events::Event;
 use super::reconcile::Changes;

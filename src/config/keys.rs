@@ -47,6 +47,11 @@ pub const SECTIONS: &[SectionInfo] = &[
         "What happens to a source, an IPv4 address or a /64 network of IPv6, that keeps failing: most\n\
          of its binds have a wrong password, and there are many of them.",
     ),
+    once(
+        "records",
+        "The records' own suffix: people and groups as the gateway holds them, read-only over LDAP;\n\
+         without readers it is not there.",
+    ),
     often(
         "view",
         "What one client application may do and is shown. Of several that fit, the one with bind_dns\n\
@@ -245,6 +250,19 @@ pub const KEYS: &[Key] = &[
         "How long a bind of such a source waits for its turn; then it is answered busy."),
     key("throttle", "max_tracked_sources", Count(1, 10_000_000), Default("65536"),
         "The most sources with failed binds that are remembered."),
+
+    key("records", "suffix", Text("a distinguished name that begins with a dc, an o or an ou"), Default("\"dc=bindgate\""),
+        "Its name: people are below ou=people, groups below ou=groups."),
+    key("records", "readers", List(DN), Default("[]"),
+        "Who may read it: entries that bind, or groups of users, by their names in the directory; nobody else does, and whoever does not bind never does."),
+    key("records", "inactive", Choice(&["hide", "show"]), Default("\"hide\""),
+        "Whether people whose records are inactive are there; they are in no group either way."),
+    key("records", "size_limit", Count(0, 100_000_000), Default("10000"),
+        "The most entries of one answer, or of one page; 0 is no limit."),
+    key("records", "time_limit", Duration(0, HOUR), Default("\"30s\""),
+        "How long a search may take; \"0s\" is for ever."),
+    key("records", "max_sorted", Count(1, 100_000_000), Default("200000"),
+        "The most entries that one search sorts; more is refused."),
 
     key("view", "name", Text(NAME), Required("\"portal\""),
         "The view's name, unique in this file."),
@@ -533,6 +551,7 @@ mod tests {
                 "sign_on",
                 "reconcile",
                 "throttle",
+                "records",
                 "view",
                 "directory"
             ]

@@ -12,6 +12,7 @@ mod kinds;
 mod mask;
 mod problem;
 mod reader;
+mod records;
 mod reference;
 mod relay;
 mod sections;
@@ -73,6 +74,8 @@ pub struct Config {
     pub reconcile: crate::app::reconcile::Config,
     /// Sources that keep failing.
     pub throttle: crate::app::throttle::Config,
+    /// The records' own suffix.
+    pub records: crate::domain::suffix::Policy,
     /// The directories, in the file's order.
     pub directories: Vec<Directory>,
 }
@@ -189,6 +192,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
     let reconcile = sections::reconcile(&mut reader, &root);
     let throttle = sections::throttle(&mut reader, &root);
     let directories = directory::directories(&mut reader, &root, Here::of(listen.as_ref()));
+    let records = records::records(&mut reader, &root, directories.as_deref());
     let Reader { problems, files, asked, .. } = reader;
     let whole = || {
         Some(Config {
@@ -199,6 +203,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
             sign_on: sign_on?,
             reconcile: reconcile?,
             throttle: throttle?,
+            records: records?,
             directories: directories?,
         })
     };

@@ -38,6 +38,7 @@ pub mod sighting;
 pub mod source;
 pub mod step;
 pub mod strategy;
+pub mod suffix;
 pub mod throttle;
 mod throttle_names;
 pub mod time;

@@ -26,6 +26,8 @@ pub struct Offer<'a> {
     pub proxied_authorisation: bool,
     /// What becomes of references to other servers.
     pub referrals: Referrals,
+    /// Suffixes that the gateway serves itself.
+    pub contexts: &'a [&'a [u8]],
 }
 
 /// An attribute of the root DSE that is altered.
@@ -35,20 +37,21 @@ enum Altered {
     Extensions,
     Controls,
     OtherServers,
+    Contexts,
 }
 
 /// Names and OIDs of what is altered (RFC 4512 section 5.1).
-const ALTERED: [(&[u8], &[u8], Altered); 4] = [
+const ALTERED: [(&[u8], &[u8], Altered); 5] = [
     (b"supportedSASLMechanisms", b"1.3.6.1.4.1.1466.101.120.14", Altered::Mechanisms),
     (b"supportedExtension", b"1.3.6.1.4.1.1466.101.120.7", Altered::Extensions),
     (b"supportedControl", b"1.3.6.1.4.1.1466.101.120.13", Altered::Controls),
     (b"altServer", b"1.3.6.1.4.1.1466.101.120.6", Altered::OtherServers),
+    (b"namingContexts", b"1.3.6.1.4.1.1466.101.120.5", Altered::Contexts),
 ];
 
 /// Attributes that `*` does not stand for, where their kind has to be told without the directory:
 /// of those that a filter may name and the client did not select.
-const OPERATIONAL: [&[u8]; 10] = [
-    b"namingContexts",
+const OPERATIONAL: [&[u8]; 9] = [
     b"supportedFeatures",
     b"supportedLDAPVersion",
     b"subschemaSubentry",
@@ -74,6 +77,7 @@ impl Altered {
             Self::Extensions => value != oid::START_TLS || offer.start_tls,
             Self::Controls => offer.proxied_authorisation || !oid::is_proxied_authorisation(value),
             Self::OtherServers => offer.referrals == Referrals::Pass,
+            Self::Contexts => true,
         }
     }
 
@@ -82,6 +86,7 @@ impl Altered {
             Self::Mechanisms => offer.mechanisms.to_vec(),
             Self::Extensions if offer.start_tls => vec![oid::WHO_AM_I, oid::START_TLS],
             Self::Extensions => vec![oid::WHO_AM_I],
+            Self::Contexts => offer.contexts.to_vec(),
             Self::Controls | Self::OtherServers => Vec::new(),
         }
     }

@@ -70,6 +70,7 @@ fn bare() -> Offer<'static> {
         start_tls: false,
         proxied_authorisation: false,
         referrals: Referrals::Strip,
+        contexts: &[],
     }
 }
 
@@ -134,10 +135,11 @@ fn what_the_client_may_use_is_offered() {
         start_tls: true,
         proxied_authorisation: true,
         referrals: Referrals::Pass,
+        contexts: &[b"dc=bindgate"],
         ..bare()
     };
     let got = ask(ALL, &["+"], false, &offer);
-    let expected = "namingContexts=dc=one supportedControl=1.2.3|2.16.840.1.113730.3.4.18 \
+    let expected = "namingContexts=dc=one|dc=bindgate supportedControl=1.2.3|2.16.840.1.113730.3.4.18 \
                     supportedExtension=1.3.6.1.4.1.1466.20037|1.3.6.1.1.8|1.3.6.1.4.1.4203.1.11.3 \
                     supportedSASLMechanisms=PLAIN|EXTERNAL altServer=ldap://dc2";
     assert_eq!(got.as_deref(), Some(expected));

@@ -14,6 +14,7 @@ use super::reply;
 use super::serving::{Deciding, Pending, Planned, Stashed};
 use super::sharing::Seated;
 use super::stall::Stall;
+use super::suffix::InSuffix;
 use super::timing::Moments;
 use super::upgrade::Upgrade;
 use super::upstream::{ENVELOPE_ROOM, Standing, Upstream};
@@ -123,6 +124,8 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) deciding: Option<Box<Deciding>>,
     /// An entry whose groups are asked for; nothing behind it is taken before they are known.
     pub(super) pending: Option<Box<Pending>>,
+    /// What it has under way in the records' own suffix.
+    pub(super) in_suffix: InSuffix,
     /// What came on shared connections meanwhile.
     pub(super) stashed: VecDeque<Stashed>,
     pub(super) start_tls: StartTls,
@@ -196,6 +199,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             planned: None,
             deciding: None,
             pending: None,
+            in_suffix: InSuffix::default(),
             stashed: VecDeque::new(),
             start_tls: admission.start_tls,
             passwords: admission.passwords,
@@ -361,6 +365,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         progress |= self.poll_gate(cx);
         progress |= self.poll_serving(cx);
         progress |= self.poll_seat(cx);
+        self.poll_suffix(cx);
         progress |= self.resume();
         self.settle_seat();
         progress |= self.poll_upstream(cx);
@@ -375,7 +380,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return;
         }
         self.drained = true;
-        let idle = self.outstanding.is_empty() && !self.binding.is_under_way();
+        let is_served = self.binding.is_under_way() || self.in_suffix.is_busy();
+        let idle = self.outstanding.is_empty() && !is_served;
         if idle || phase == Phase::Ending {
             self.disconnect(reply::SHUTTING_DOWN, Closed::Shutdown);
         }
@@ -549,6 +555,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return false;
         };
         let waits = !self.inbound.bytes().is_empty();
+        let waits = waits || self.in_suffix.is_busy();
         let busy = waits || self.binding.is_under_way() || !self.outstanding.is_empty();
         let may_go = self.only_binds || self.is_offered;
         if busy || !may_go || upstream.link().poll_recalled(cx).is_pending() {

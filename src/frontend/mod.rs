@@ -20,6 +20,7 @@ mod scratch;
 mod serving;
 mod sharing;
 mod stall;
+mod suffix;
 mod timing;
 mod tls;
 mod transactions;

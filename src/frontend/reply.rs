@@ -121,6 +121,18 @@ pub(super) const HIDDEN_IDS: Refusal = Refusal::new(
 pub(super) const OLD_COOKIE: Refusal =
     Refusal::new(ResultCode::UNWILLING_TO_PERFORM, "paged results cookie is invalid or old");
 
+/// The records' own suffix is read by readers alone.
+pub(super) const NO_READER: Refusal = Refusal::new(
+    ResultCode::INSUFFICIENT_ACCESS_RIGHTS,
+    "the gateway's records are read by those alone who are named in [records] readers",
+);
+
+/// The records' own suffix is read by nobody who is not bound.
+pub(super) const NOBODY_READS: Refusal = Refusal::new(
+    ResultCode::INSUFFICIENT_ACCESS_RIGHTS,
+    "the gateway's records are read by nobody who is not bound",
+);
+
 /// The groups of somebody are not known.
 pub(super) const GROUPS_UNKNOWN: Refusal =
     Refusal::new(ResultCode::UNAVAILABLE, "the groups of an entry are not known at this time");

@@ -76,6 +76,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.disconnect(reply::MALFORMED, Closed::ProtocolError);
             return Taken::Yes;
         };
+        if self.in_suffix.is_busy() {
+            self.stall.wait();
+            return Taken::Later;
+        }
+        let renamed = self.bind_of_suffix(&request);
+        if let Some(request) = renamed.as_ref().and_then(|pdu| Envelope::parse(pdu).ok()) {
+            return self.receive_envelope(&request);
+        }
+        self.receive_envelope(&request)
+    }
+
+    fn receive_envelope(&mut self, request: &Envelope<'_>) -> Taken {
         let reused = self.outstanding.by_client(ClientMessageId(request.id)).is_some();
         if reused && request.operation.final_response().is_some() {
             self.disconnect(reply::REUSED_ID, Closed::ProtocolError);
@@ -93,12 +105,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             },
         };
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
-        let (session, action) = session.receive(&request, around);
+        let (session, action) = session.receive(request, around);
         self.session = session;
         if request.operation == Operation::BindRequest {
             self.settle_view();
         }
-        self.act(&request, action)
+        self.act(request, action)
     }
 
     fn act(&mut self, request: &Envelope<'_>, action: Action<'_>) -> Taken {
@@ -183,6 +195,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.refuse(request, refusal);
             self.requests += 1;
             return Taken::Yes;
+        }
+        if let Some(taken) = self.ask_suffix(request) {
+            return taken;
         }
         match self.serves(request) {
             Judged::Relayed => {}

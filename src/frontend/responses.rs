@@ -240,6 +240,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.bind_lost();
         } else if !self.only_binds || self.binding.challenged_at().is_some() {
             self.refuse_outstanding(reply::UPSTREAM_LOST);
+            if self.binding.challenged_at().is_none() && self.reads_suffix() {
+                // It has something to read without the directory; what it cannot have any more is
+                // told when it asks for that.
+                self.cookies.forget();
+                self.updates.forget();
+                self.held = false;
+                return;
+            }
             self.disconnect(reply::UPSTREAM_LOST, Closed::UpstreamLost);
         }
     }

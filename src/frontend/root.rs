@@ -45,6 +45,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return None;
         }
         let relay = &self.gateway.directory(directory).relay;
+        let suffix = self.gateway.suffix().map(|suffix| suffix.layout().suffix().as_str());
+        let contexts: Vec<&[u8]> = suffix.map(str::as_bytes).into_iter().collect();
         let offer = Offer {
             carries: &|mechanism| relay.carries(mechanism),
             mechanisms: if self.external.is_some() { &[b"EXTERNAL"] } else { &[] },
@@ -52,6 +54,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             start_tls: self.start_tls != StartTls::NotOffered,
             proxied_authorisation: self.may_proxy(directory),
             referrals: relay.referrals,
+            contexts: &contexts,
         };
         Some(root_dse::served(search, body, &offer).unwrap_or_default())
     }

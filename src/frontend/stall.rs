@@ -31,6 +31,11 @@ impl Stall {
         self.is_on
     }
 
+    /// The next request waits for an operation that is served here.
+    pub(super) fn wait(&mut self) {
+        self.is_on = true;
+    }
+
     /// Requests are looked at: the first may have to wait for something else, or not at all.
     pub(super) fn end(&mut self) {
         self.is_on = false;
@@ -79,6 +84,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             let Some(id) = abandoned_id(request.content) else { continue };
             match self.outstanding.by_client(id) {
                 Some(_) => self.abandon(&request, id),
+                None if self.in_suffix.abandon(id) => {}
                 None => drop(gone.insert(id, place.start)),
             }
             self.requests += 1;

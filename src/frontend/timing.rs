@@ -69,6 +69,8 @@ enum Due {
     End,
     /// A bind's answer.
     Bind,
+    /// The answer to a search of the records' own suffix.
+    Suffix,
     /// The client's reading.
     Write,
     /// The next step of a SASL bind.
@@ -94,7 +96,11 @@ impl Soonest {
         if limit.is_zero() {
             return;
         }
-        let at = since + limit;
+        self.or_at(since + limit, due);
+    }
+
+    /// At a moment.
+    fn or_at(&mut self, at: Instant, due: Due) {
         if self.0.is_none_or(|(soonest, _)| at < soonest) {
             self.0 = Some((at, due));
         }
@@ -111,6 +117,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let mut next = Soonest(self.binding.deadline().map(|at| (at, Due::Bind)));
         if let Some(since) = moments.stuck_since {
             next.or(since, config.write_timeout, Due::Write);
+        }
+        if let Some(at) = self.in_suffix.deadline() {
+            next.or_at(at, Due::Suffix);
         }
         let is_binding = self.binding.is_under_way();
         if !self.outstanding.is_empty() {
@@ -130,7 +139,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if let Some(since) = moments.partial_since {
             next.or(since, config.read_timeout, Due::Read);
         }
-        let is_served = is_binding || self.waits_for_a_place();
+        let is_served = is_binding || self.in_suffix.is_busy() || self.waits_for_a_place();
         let is_waited_for = self.outstanding.is_empty() && !is_served;
         if is_waited_for {
             next.or(self.heard_at, config.idle_timeout, Due::Idle);
@@ -177,6 +186,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Life::Open => {}
             },
             Due::Bind => self.bind_is_overdue(),
+            Due::Suffix => self.suffix_is_overdue(),
             Due::Write => {
                 self.limit_hit("write_timeout");
                 // It would not read a notice either.

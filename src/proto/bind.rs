@@ -1,6 +1,6 @@
 //! Bind requests and responses (RFC 4511 section 4.2).
 
-use super::ber::{self, BerError, INTEGER, OCTET_STRING, Reader};
+use super::ber::{self, BerError, INTEGER, OCTET_STRING, Reader, SEQUENCE};
 use super::envelope::{MessageId, write_message};
 use super::op::Operation;
 use super::result::LdapResult;
@@ -71,6 +71,41 @@ pub fn write_simple(out: &mut Vec<u8>, id: MessageId, name: &[u8], password: &[u
     });
 }
 
+/// Appends a whole message: a bind request like this one, with the body `body`, under another name.
+/// All room is made first: `out` does not move afterwards, so that wiping it wipes every copy.
+pub fn write_renamed(
+    out: &mut Vec<u8>,
+    id: MessageId,
+    body: &[u8],
+    name: &[u8],
+) -> Result<(), BerError> {
+    let mut reader = Reader::new(body);
+    let operation = reader.element()?;
+    let mut fields = Reader::new(operation.content);
+    let version = fields.integer()?;
+    fields.octets()?;
+    let (credentials, behind) = (fields.take_rest(), reader.take_rest());
+    let integer_size = |value: i64| {
+        let mut written = Vec::new();
+        ber::write_integer(&mut written, INTEGER, value);
+        written.len()
+    };
+    let element_size = |content: usize| 1 + ber::length_of_length(content) + content;
+    let content = integer_size(version) + element_size(name.len()) + credentials.len();
+    let message = integer_size(i64::from(id.get())) + element_size(content) + behind.len();
+    out.reserve(element_size(message));
+    out.push(SEQUENCE);
+    ber::write_length(out, message);
+    ber::write_integer(out, INTEGER, i64::from(id.get()));
+    out.push(operation.tag);
+    ber::write_length(out, content);
+    ber::write_integer(out, INTEGER, version);
+    ber::write_element(out, OCTET_STRING, name);
+    out.extend_from_slice(credentials);
+    out.extend_from_slice(behind);
+    Ok(())
+}
+
 /// A bind response, borrowed from its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BindResponse<'a> {
@@ -119,6 +154,29 @@ mod tests {
         let expected = [0x61, 13, 10, 1, 14, 4, 0, 4, 0, 0x87, 2, b'y', b'z', 0x99, 0, 0xa0, 0];
         assert_eq!(with_credentials(&body, b"yz"), Some(expected.to_vec()));
         assert_eq!(with_credentials(&body[..5], b"yz"), None);
+    }
+
+    #[test]
+    fn a_bind_under_another_name_keeps_the_rest_and_does_not_move_the_buffer() {
+        for length in [0, 1, 60, 127, 128, 255, 256, 65_536] {
+            let (name, password) = (vec![b'n'; length], vec![b'p'; 200]);
+            let mut bind = Vec::new();
+            write_simple(&mut bind, MessageId::MAX, b"uid=ann,dc=x", &password);
+            let envelope = Envelope::parse(&bind).expect("it was just written");
+            let body = [envelope.body, &[0xa0, 0]].concat();
+            let mut out = Vec::new();
+            let exact = write_renamed(&mut out, envelope.id, &body, &name);
+            let room = out.capacity();
+            assert!(exact.is_ok() && room >= out.len() && out.len() + 16 > room, "{length}");
+            let renamed = Envelope::parse(&out).expect("it was just written");
+            assert_eq!((renamed.id, renamed.controls), (envelope.id, Some(&[][..])));
+            let Ok(bind) = BindRequest::decode(renamed.content) else {
+                panic!("a name of {length} bytes is not read back");
+            };
+            assert!(bind.version == 3 && bind.name == name);
+            assert!(matches!(bind.authentication, Authentication::Simple(p) if p == password));
+        }
+        assert!(write_renamed(&mut Vec::new(), MessageId::MAX, b"\x60\x01", b"n").is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod framing;
 pub mod modify;
 pub mod oid;
 pub mod op;
+pub mod paged;
 pub mod prepare;
 pub mod proxy_header;
 pub mod result;

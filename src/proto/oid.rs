@@ -14,6 +14,12 @@ pub const CANCEL: &[u8] = b"1.3.6.1.1.8";
 pub const FAST_BIND: &[u8] = b"1.2.840.113556.1.4.1781";
 /// Simple paged results (RFC 2696).
 pub const PAGED_RESULTS: &[u8] = b"1.2.840.113556.1.4.319";
+/// Server side sorting, on a search (RFC 2891).
+pub const SORT_REQUEST: &[u8] = b"1.2.840.113556.1.4.473";
+/// Server side sorting, on the result (RFC 2891).
+pub const SORT_RESPONSE: &[u8] = b"1.2.840.113556.1.4.474";
+/// That references are entries like others (RFC 3296).
+pub const MANAGE_DSA_IT: &[u8] = b"2.16.840.1.113730.3.4.2";
 /// Proxied authorisation (RFC 4370).
 pub const PROXIED_AUTHORISATION: &[u8] = b"2.16.840.1.113730.3.4.18";
 /// Proxied authorisation as its first draft had it (draft-weltman-ldapv3-proxy-04).

@@ -42,6 +42,7 @@ result_codes! {
     SASL_BIND_IN_PROGRESS = 14 "saslBindInProgress";
     NO_SUCH_ATTRIBUTE = 16 "noSuchAttribute";
     UNDEFINED_ATTRIBUTE_TYPE = 17 "undefinedAttributeType";
+    INAPPROPRIATE_MATCHING = 18 "inappropriateMatching";
     CONSTRAINT_VIOLATION = 19 "constraintViolation";
     ATTRIBUTE_OR_VALUE_EXISTS = 20 "attributeOrValueExists";
     INVALID_ATTRIBUTE_SYNTAX = 21 "invalidAttributeSyntax";

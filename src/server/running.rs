@@ -12,9 +12,10 @@ use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::live::Live;
 use crate::app::oversight::Oversight;
-use crate::app::ports::{Catalogue, Events, Ports};
+use crate::app::ports::{Catalogue, Clock, Events, Ports};
 use crate::app::reconcile;
 use crate::app::sign_on::{BarrierOf, SignOns};
+use crate::app::suffix::Suffix;
 use crate::app::throttle::Throttle;
 use crate::domain::policy::DirectoryPolicy;
 use crate::frontend::{self, Drain, Listeners, Phase};
@@ -114,6 +115,7 @@ impl Running {
             bell: certificates::Bell::default(),
         };
         let policies = policies(&config);
+        let suffix = running.suffix(&config, &policies);
         let barriers = running.follow(&config, &policies)?;
         let breakers = oversight::breakers(&config.directories, &running.store, &telemetry);
         let guards = (barriers, breakers);
@@ -128,7 +130,7 @@ impl Running {
         running.keep_up(telemetry.clone(), throttle.clone());
         let ending = running.drain.reached(Phase::Ending);
         running.control.handle.spawn(pins::end(running.store.clone(), ending));
-        running.work(&config, (policies, sign_ons), listeners, &throttle)?;
+        running.work(&config, (policies, sign_ons), listeners, (&throttle, suffix))?;
         running.say_hello();
         Ok(running)
     }
@@ -226,6 +228,18 @@ impl Running {
         sign_ons.with_barriers(barriers.clone()).with_breakers(breakers.clone())
     }
 
+    /// The records' own suffix, which follows the store from here on, if anybody may read it.
+    fn suffix(&self, config: &Config, policies: &[Arc<DirectoryPolicy>]) -> Option<Arc<Suffix>> {
+        if !config.records.is_on() {
+            return None;
+        }
+        let clock = SystemClock::default();
+        let suffix = Suffix::new(config.records.clone(), policies, move || clock.now());
+        let suffix = Arc::new(suffix);
+        self.store.follow(suffix.clone());
+        Some(suffix)
+    }
+
     /// The sign-ons over a worker's connections.
     fn over_worker(&self, sign_ons: &SignOns<Wiring>, index: usize) -> SignOns<Wiring> {
         sign_ons.over(self.upstreams.iter().map(|upstream| upstream.lookups(index)).collect())
@@ -236,7 +250,7 @@ impl Running {
         config: &Config,
         (policies, sign_ons): (Vec<Arc<DirectoryPolicy>>, SignOns<Wiring>),
         listeners: Vec<Listeners>,
-        throttle: &Arc<Throttle>,
+        (throttle, suffix): (&Arc<Throttle>, Option<Arc<Suffix>>),
     ) -> Result<(), RunError> {
         let telemetry = self.telemetry.clone();
         self.sign_ons = Some(sign_ons.clone());
@@ -261,6 +275,7 @@ impl Running {
                 })
                 .collect();
             let gateway = Gateway::new(directories, sign_ons, telemetry.at_worker(index));
+            let gateway = gateway.with_suffix(suffix.clone());
             let worker = Worker {
                 index,
                 listeners,

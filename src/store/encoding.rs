@@ -5,7 +5,8 @@ use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{GroupsOutcome, InactiveReason, Provenance, UpstreamId};
 use crate::domain::step::Step;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record's attributes by their local name.
@@ -33,11 +34,23 @@ fn constant(known: &[&'static str], text: &str) -> &'static str {
 
 /// `{"mail": ["a@example.com"]}`; a value that is not UTF-8 is `{"hex": "ff00"}`.
 pub(super) fn attributes_to_text(attributes: &Attributes) -> String {
-    let map: Map<String, Value> = attributes
-        .iter()
-        .map(|(name, values)| (name.clone(), values.iter().map(|value| to_json(value)).collect()))
-        .collect();
-    Value::Object(map).to_string()
+    let lists = attributes.iter().map(|(name, values)| (name, Listed(values, to_json)));
+    json(&lists.collect::<BTreeMap<_, _>>())
+}
+
+/// Written as it goes: new records are many at times, and their writer is one.
+fn json(value: &impl Serialize) -> String {
+    // Texts, lists and maps by texts have always a form in JSON.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A list, each of which is written as the function makes it.
+struct Listed<'a, T, V>(&'a [T], fn(&'a T) -> V);
+
+impl<T, V: Serialize> Serialize for Listed<'_, T, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(self.1))
+    }
 }
 
 /// The attributes of such a text; `None` if it is none.
@@ -51,10 +64,18 @@ pub(super) fn attributes_from_text(text: &str) -> Option<Attributes> {
         .collect()
 }
 
-fn to_json(value: &[u8]) -> Value {
+/// A value of an attribute as JSON has it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Text(&'a str),
+    Bytes { hex: String },
+}
+
+fn to_json(value: &Vec<u8>) -> Shown<'_> {
     match std::str::from_utf8(value) {
-        Ok(text) => Value::String(text.to_owned()),
-        Err(_) => Value::Object(Map::from_iter([(HEX.to_owned(), Value::String(to_hex(value)))])),
+        Ok(text) => Shown::Text(text),
+        Err(_) => Shown::Bytes { hex: to_hex(value) },
     }
 }
 
@@ -91,7 +112,7 @@ pub(super) fn reasons_from_text(text: &str) -> Option<BTreeSet<InactiveReason>> 
 
 /// `["id of the first group", "id of the last"]`.
 pub(super) fn path_to_text(path: &[UpstreamId]) -> String {
-    path.iter().map(UpstreamId::as_str).collect::<Value>().to_string()
+    json(&Listed(path, UpstreamId::as_str))
 }
 
 /// The ids in such a text; `None` if it is none.
@@ -139,20 +160,29 @@ pub(super) fn switch_from_text(text: &str) -> Option<Switch> {
 
 /// `[{"what": "name", "before": ["ann"], "after": ["anna"]}]`.
 pub(super) fn steps_to_text(steps: &[Step]) -> String {
-    let one = |step: &Step| {
-        let mut map = Map::new();
-        map.insert("what".to_owned(), step.what.clone().into());
-        if let Some(of) = &step.of {
-            map.insert("of".to_owned(), of.clone().into());
-        }
-        if let Some(provenance) = step.provenance {
-            map.insert("provenance".to_owned(), provenance.name().into());
-        }
-        map.insert("before".to_owned(), step.before.clone().into());
-        map.insert("after".to_owned(), step.after.clone().into());
-        Value::Object(map)
-    };
-    steps.iter().map(one).collect::<Value>().to_string()
+    json(&Listed(steps, told))
+}
+
+/// A step as JSON has it.
+#[derive(Serialize)]
+struct Told<'a> {
+    after: &'a [String],
+    before: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<&'static str>,
+    what: &'a str,
+}
+
+fn told(step: &Step) -> Told<'_> {
+    Told {
+        after: &step.after,
+        before: &step.before,
+        of: step.of.as_deref(),
+        provenance: step.provenance.map(Provenance::name),
+        what: &step.what,
+    }
 }
 
 /// The steps of such a text; those that cannot be understood are left out.

@@ -4,7 +4,7 @@
 //! change at any time, from anywhere. Readers wait for nobody but for a moment's lock.
 
 use super::owned_map::OwnedMap;
-use crate::app::ports::{Page, Stored, StoredSwitch};
+use crate::app::ports::{Page, RecordsFollower, Stored, StoredSwitch};
 use crate::app::saved::SeenMarker;
 use crate::domain::observation::UnknownReason;
 use crate::domain::record::{
@@ -46,6 +46,17 @@ pub(super) struct Memory {
     held: Mutex<BTreeMap<String, String>>,
     /// Who knows how far they have been seen to get since.
     watched: OnceLock<Watched>,
+    /// Who is told of changes.
+    follower: OnceLock<Follower>,
+}
+
+/// Who is told of changes.
+struct Follower(Arc<dyn RecordsFollower>);
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Follower")
+    }
 }
 
 /// Those who know how far directories have got, by the directories' names.
@@ -100,6 +111,7 @@ impl Memory {
             markers: Mutex::default(),
             held: Mutex::default(),
             watched: OnceLock::new(),
+            follower: OnceLock::new(),
         }
     }
 
@@ -213,6 +225,28 @@ impl Memory {
         self.markers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From here on somebody is told of changes, first of all that there is; only the first call
+    /// counts.
+    pub(super) fn follow(&self, follower: Arc<dyn RecordsFollower>) {
+        let _index = self.index_for_writing();
+        if self.follower.set(Follower(follower.clone())).is_err() {
+            return;
+        }
+        for (directory, group) in self.groups() {
+            follower.group(&directory, &group);
+        }
+        for record in self.records.collect(|slot| slot.stored.record.clone()) {
+            follower.record(&record);
+        }
+    }
+
+    /// Tells whoever is to be told.
+    fn tell(&self, what: impl FnOnce(&dyn RecordsFollower)) {
+        if let Some(Follower(follower)) = self.follower.get() {
+            what(&**follower);
+        }
+    }
+
     /// Takes over a record that is on disk, with its mark.
     pub(super) fn install(&self, record: Arc<Record>, mark: Mark) {
         let mut index = self.index_for_writing();
@@ -223,6 +257,7 @@ impl Memory {
         }
         index.insert(&record);
         self.barred.store(index.barred.len(), Ordering::Release);
+        self.tell(|follower| follower.record(&record));
     }
 
     /// Forgets a record that is not on disk any more.
@@ -230,12 +265,14 @@ impl Memory {
         let mut index = self.index_for_writing();
         if let Some(old) = self.records.remove(key) {
             index.remove(&old.stored.record);
+            self.tell(|follower| follower.record_gone(key));
         }
         self.barred.store(index.barred.len(), Ordering::Release);
     }
 
     /// Takes over a group that is on disk.
     pub(super) fn install_group(&self, directory: &Arc<str>, group: Arc<Group>) {
+        self.tell(|follower| follower.group(directory, &group));
         self.groups.upsert(group.id.clone(), |groups| {
             groups.retain(|(name, _)| name != directory);
             groups.push((directory.clone(), group));
@@ -369,6 +406,7 @@ impl Memory {
     /// A group is no longer on disk.
     pub(super) fn remove_group(&self, directory: &str, id: &UpstreamId) {
         self.groups.update(id, |groups| groups.retain(|(name, _)| **name != *directory));
+        self.tell(|follower| follower.group_gone(directory, id));
     }
 
     /// How many users are effectively in a group.

@@ -19,7 +19,7 @@ mod rows;
 mod writer;
 
 use crate::app::events::Event;
-use crate::app::ports::{Events, StoreError};
+use crate::app::ports::{Events, RecordsFollower, StoreError};
 use crate::app::saved::SeenMarker;
 use folder::Folder;
 use memory::Memory;
@@ -166,6 +166,12 @@ impl<E: Events> Store<E> {
     /// anyway, and at the latest when marks are. To be called once.
     pub fn keep_markers(&self, of: Vec<(Arc<str>, Arc<dyn SeenMarker>)>) {
         self.memory().watch(of);
+    }
+
+    /// From here on somebody is told of each change of records and groups, first of all that there
+    /// are. To be called once, before anything is written.
+    pub fn follow(&self, follower: Arc<dyn RecordsFollower>) {
+        self.memory().follow(follower);
     }
 
     /// Lets the file grow or not, so that a test can fill the disk.

@@ -27,7 +27,8 @@ createServer((request, response) => {
       console.error(error);
       say(500, String(error));
     } else if (user) {
-      say(200, `${user.uid} ${user.mail}`);
+      const groups = user._groups.map((group) => group.cn).sort();
+      say(200, `${user.uid} ${user.mail} ${groups}`);
     } else {
       say(401, "refused");
     }

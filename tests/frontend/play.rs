@@ -28,6 +28,7 @@ use bindgate::app::gateway::{Directory, Gateway, Outstanding};
 use bindgate::app::kind::KnownKind;
 use bindgate::app::ports::LinkError;
 use bindgate::app::sign_on::{self, SignOns, SyncMode};
+use bindgate::app::suffix::Suffix;
 use bindgate::app::throttle::{self, Throttle, Watch};
 use bindgate::domain::kind::Kind;
 use bindgate::domain::policy::OnUnknown;
@@ -143,6 +144,13 @@ impl House {
     pub(crate) fn with_throttle(mut self, throttle: Arc<Throttle>) -> Self {
         let gateway = Arc::into_inner(self.gateway).expect("nobody uses it yet");
         self.gateway = Arc::new(gateway.with_throttle(throttle));
+        self
+    }
+
+    /// Serves the records' own suffix.
+    pub(crate) fn with_suffix(mut self, suffix: Arc<Suffix>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody uses it yet");
+        self.gateway = Arc::new(gateway.with_suffix(Some(suffix)));
         self
     }
 

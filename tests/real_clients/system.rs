@@ -18,6 +18,12 @@ const FILES: [&str; 5] = ["passwd", "group", "hosts", "services", "ld.so.cache"]
 const SSSD_FOLDERS: [&str; 7] =
     ["db", "mc", "pipes/private", "pubconf/krb5.include.d", "gpo_cache", "deskprofile", "secrets"];
 
+/// The groups of the user who is in some by way of others: her own, backend, engineering, app-users.
+const ALL_GROUPS: &str = "12000 13001 13002 13003";
+
+/// The users of the group that the programs ask for.
+const ALL_MEMBERS: &str = "grace,henry";
+
 /// Who gives the users.
 struct Source {
     name: &'static str,
@@ -28,6 +34,10 @@ struct Source {
     /// Its configuration, as it is shown and where it belongs.
     configuration: (&'static str, &'static str),
     command: &'static [&'static str],
+    /// Of the user who is in groups by way of others, without the gateway: their numbers.
+    groups_alone: &'static str,
+    /// The users of the group that the programs ask for, without the gateway.
+    members_alone: &'static str,
 }
 
 const NSLCD: Source = Source {
@@ -36,6 +46,8 @@ const NSLCD: Source = Source {
     module: "pam_ldap.so",
     configuration: ("nslcd/nslcd.conf", "etc/nslcd.conf"),
     command: &["/usr/sbin/nslcd", "--nofork", "--debug"],
+    groups_alone: "12000 13001",
+    members_alone: "grace",
 };
 const SSSD: Source = Source {
     name: "sssd",
@@ -43,6 +55,9 @@ const SSSD: Source = Source {
     module: "pam_sss.so",
     configuration: ("sssd/sssd.conf", "etc/sssd/sssd.conf"),
     command: &["/usr/sbin/sssd", "--interactive"],
+    // It looks into groups within groups itself, two levels deep.
+    groups_alone: ALL_GROUPS,
+    members_alone: ALL_MEMBERS,
 };
 
 /// A system within the system: with the packages, and with /etc, /run and /var of its own.
@@ -134,14 +149,27 @@ impl Door for System {
     }
 }
 
+fn sorted<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut words: Vec<&str> = words.collect();
+    words.sort_unstable();
+    words
+}
+
 #[track_caller]
 fn check(source: &Source) {
     let scene = Scene::new();
     let [directly, through] = scene.servers().map(|server| System::with(source, server));
-    for system in [&directly, &through] {
+    let alone = (source.groups_alone, source.members_alone);
+    for (system, (groups, members)) in [(&directly, alone), (&through, (ALL_GROUPS, ALL_MEMBERS))] {
         let person = system.ask(&["getent", "passwd", scene::NESTED]).expect_code(0);
         assert_eq!(person, "henry:*:12002:12000:henry:/home/henry:\n");
         system.ask(&["getent", "passwd", "nobody-at-all"]).expect_code(2);
+        let said = system.ask(&["id", "-G", scene::NESTED]).expect_code(0);
+        assert_eq!(sorted(said.split_whitespace()).join(" "), groups);
+        let said = system.ask(&["getent", "group", "app-users"]).expect_code(0);
+        let (number, users) = said.trim().rsplit_once(':').expect("fields are between colons");
+        assert_eq!(number, "app-users:*:13003");
+        assert_eq!(sorted(users.split(',')).join(","), members);
     }
     scene.check(source.name, &directly, &through);
 }

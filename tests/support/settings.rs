@@ -6,7 +6,7 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
@@ -15,6 +15,7 @@ const SECTIONS: [&str; 13] = [
     "[sign_on]",
     "[reconcile]",
     "[throttle]",
+    "[records]",
     "[[directory]]",
     "[directory.tls]",
     "[directory.groups]",

@@ -111,6 +111,19 @@ pub trait Records: Clone + Send + Sync + 'static {
     }
 }
 
+/// Who is told of each change of records and groups that is on disk, before it is answered. What is told
+/// twice is told as it is then.
+pub trait RecordsFollower: Send + Sync {
+    /// A record is this now.
+    fn record(&self, record: &Arc<Record>);
+    /// A record is gone.
+    fn record_gone(&self, key: &UserKey);
+    /// A group is this now.
+    fn group(&self, directory: &Arc<str>, group: &Arc<Group>);
+    /// A group is gone.
+    fn group_gone(&self, directory: &str, id: &UpstreamId);
+}
+
 /// A page of a listing, ordered by record id.
 #[derive(Debug, Clone)]
 pub struct Page<T> {

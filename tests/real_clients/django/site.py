@@ -1,9 +1,10 @@
 """A site of Django's with one page, which says who has logged in (HTTP Basic).
 
-Called with a port and a folder: in it are ldap_settings.py, and the site's database.
+Called with a port, a folder and the module in it that has the settings; the site's database goes there too.
 """
 
 import base64
+import importlib
 import os.path
 import sys
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -13,7 +14,7 @@ from django.conf import settings
 
 port, folder = int(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, folder)
-import ldap_settings
+ldap_settings = importlib.import_module(sys.argv[3])
 
 settings.configure(
     SECRET_KEY="of a test",

@@ -7,4 +7,7 @@ export const server = {
   bindCredentials: "app-secret",
   searchBase: "ou=people,dc=example,dc=com",
   searchFilter: "(&(uid={{username}})(memberOf=cn=app-users,ou=groups,dc=example,dc=com))",
+  groupSearchBase: "ou=groups,dc=example,dc=com",
+  groupSearchFilter: "(member={{dn}})",
+  groupSearchAttributes: ["cn"],
 };

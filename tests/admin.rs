@@ -3,16 +3,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "admin/bounds.rs"]
+mod bounds;
 #[path = "admin/decisions.rs"]
 mod decisions;
+#[path = "admin/document.rs"]
+mod document;
 #[path = "admin/edits.rs"]
 mod edits;
 #[path = "admin/fake.rs"]
 mod fake;
+#[path = "admin/listing.rs"]
+mod listing;
 #[path = "admin/people.rs"]
 mod people;
+#[path = "admin/roles.rs"]
+mod roles;
+#[path = "admin/sessions.rs"]
+mod sessions;
 #[path = "admin/token.rs"]
 mod token;
+#[path = "admin/tokens.rs"]
+mod tokens;
 #[path = "admin/watched.rs"]
 mod watched;
 

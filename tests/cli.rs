@@ -270,7 +270,8 @@ fn a_gateway_that_cannot_be_reached_ends_with_69() {
     check_code(&output, 69);
     let value: Value = serde_json::from_str(&err(&output)).unwrap();
     assert_eq!(value["error"], "unreachable");
-    check_code(&ask("https://127.0.0.1:1", &token, &["user", "list"]), 64);
+    check_code(&ask("https://127.0.0.1:1", &token, &["user", "list"]), 69);
+    check_code(&ask("ldap://127.0.0.1:1", &token, &["user", "list"]), 64);
     let missing = TokenFile("/nonexistent/admin.token".into());
     check_code(&ask(&url, &missing, &["user", "list"]), 69);
 }
@@ -385,4 +386,47 @@ fn groups_and_the_audit_are_listed_by_command() {
     for arguments in [&["audit", "--limit", "0"][..], &["audit", "--since", "x"], &["group"]] {
         check_code(&run(arguments), 64);
     }
+}
+
+#[test]
+fn tokens_are_made_listed_and_revoked_by_command_and_allow_what_their_role_does() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("tokens", TOKEN));
+    let run = |arguments: &[&str]| ask(&gateway.url(), &token, arguments);
+    let made = run(&["token", "create", "--role", "read", "--name", "ci"]);
+    check_code(&made, 0);
+    let bearer = out(&made);
+    assert!(bearer.starts_with("bgt_") && bearer.lines().count() == 1, "{bearer}");
+    let reader = TokenFile::new("reader", bearer.trim());
+    check_code(&ask(&gateway.url(), &reader, &["user", "show", "bob"]), 0);
+    let refused = ask(&gateway.url(), &reader, &["user", "enable", "bob"]);
+    check_code(&refused, 77);
+    assert!(err(&refused).contains("operate"), "{}", err(&refused));
+    let listed = out(&run(&["token", "list"]));
+    assert!(listed.contains("ci") && listed.contains("read"), "{listed}");
+    let late = ["token", "create", "--role", "admin", "--name", "late", "--json", "--expires"];
+    let made = run(&[&late[..], &["2100-01-01T00:00:00Z"]].concat());
+    let value: Value = serde_json::from_str(&out(&made)).unwrap();
+    assert_eq!((&value["name"], &value["role"]), (&json!("late"), &json!("admin")));
+    assert_eq!(value["expires_at"], "2100-01-01T00:00:00Z");
+    check_code(&run(&[&late[..], &["soon"]].concat()), 64);
+    check_code(&run(&["token", "create", "--role", "read", "--name", "ci"]), 64);
+    check_code(&run(&["token", "revoke", "ci"]), 0);
+    check_code(&ask(&gateway.url(), &reader, &["user", "show", "bob"]), 77);
+    check_code(&run(&["token", "revoke", "ci"]), 1);
+}
+
+#[test]
+fn sessions_are_listed_and_ended_by_command() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("sessions", TOKEN));
+    *gateway.watched.connected.lock().unwrap() = vec![4, 5];
+    let run = |arguments: &[&str]| ask(&gateway.url(), &token, arguments);
+    let listed = out(&run(&["session", "list"]));
+    assert!(listed.contains("uid=ann,dc=x") && listed.contains("10.0.0.7:4000"), "{listed}");
+    assert_eq!(listed.lines().count(), 3);
+    let ended = run(&["session", "end", "4"]);
+    check_code(&ended, 0);
+    assert!(out(&ended).contains("uid=ann,dc=x"), "{}", out(&ended));
+    check_code(&run(&["session", "end", "4"]), 1);
+    let value: Value = serde_json::from_str(&out(&run(&["session", "list", "--json"]))).unwrap();
+    assert_eq!(value["items"].as_array().unwrap().len(), 1);
 }

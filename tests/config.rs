@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "config/admin.rs"]
+mod admin;
 #[path = "config/groups.rs"]
 mod groups;
 #[path = "config/records.rs"]
@@ -521,9 +523,6 @@ fn doubtful_settings_are_warnings() {
     };
     warns(&LEAST.replace("127.0.0.1:3891", "dc1.example.com"), "in clear text");
     warns(&LEAST[..LEAST.find("[[directory.user_type]]").unwrap()], "without a user type");
-    let admin = LEAST.replace("[[directory]]", "[admin]\nlisten = \"0.0.0.0:1\"\n[[directory]]");
-    warns(&admin, "plain HTTP");
-    warns(&format!("{LEAST}[directory.serve]\nmember = true\n"), "later version");
 }
 
 #[test]

@@ -21,3 +21,5 @@ mod opening;
 mod replica;
 #[path = "store/round_trip.rs"]
 mod round_trip;
+#[path = "store/tokens.rs"]
+mod tokens;

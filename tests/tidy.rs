@@ -10,6 +10,8 @@
 mod conformance;
 #[path = "tidy/limits.rs"]
 mod limits;
+#[path = "tidy/monitoring.rs"]
+mod monitoring;
 #[path = "tidy/repository.rs"]
 mod repository;
 #[path = "tidy/rules.rs"]

@@ -15,3 +15,5 @@ mod hidden;
 mod limits;
 #[path = "views/recognised.rs"]
 mod recognised;
+#[path = "views/shown.rs"]
+mod shown;

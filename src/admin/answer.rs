@@ -1,30 +1,72 @@
-//! Answers: JSON, and the one shape that every error has.
+//! Answers: JSON, and the one shape that every error has: problem details (RFC 9457).
 
 use crate::app::edits::EditError;
 use crate::app::groups::GroupError;
 use crate::app::oversight::DecideError;
 use crate::app::ports::StoreError;
+use crate::app::sessions::EndError;
 use crate::app::switches::SetError;
+use crate::app::tokens::{Role, TokenFault};
 use crate::app::view_switches;
 use crate::domain::observation::UnknownReason;
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
+use std::time::Duration;
 
-/// A listing: `{items, next}`.
-#[derive(Serialize)]
+/// A page of a listing.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListOf{T}")]
 pub(super) struct List<T> {
     pub(super) items: Vec<T>,
+    /// The cursor of the page behind; null if there is none.
     pub(super) next: Option<String>,
+    /// How many there are on all pages, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) total: Option<usize>,
 }
 
-/// Why a request has no other answer: `{error, detail}`, and `candidates` where a name was
-/// ambiguous.
+impl<T> List<T> {
+    /// All that there are.
+    pub(super) fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None, total: None }
+    }
+
+    /// A page.
+    pub(super) fn page(items: Vec<T>, next: Option<String>) -> Self {
+        Self { items, next, total: None }
+    }
+}
+
+/// Why something was not done (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Problem {
+    /// Always `about:blank`: the status says what kind of problem it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status, in words.
+    title: &'static str,
+    status: u16,
+    /// A short, stable name.
+    error: &'static str,
+    /// One or more sentences for a person.
+    detail: String,
+    /// What an ambiguous name could mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidates: Option<Vec<serde_json::Value>>,
+}
+
+/// Why a request has no other answer.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// No token, or not the right one: the same answer to both.
     Unauthorised,
+    /// The token's role is less than this one.
+    TooSmall(Role),
+    /// More was asked than is let in; how long until there is room.
+    TooOften(Duration),
     /// What was asked for is not there.
     NotFound(String),
     /// The path leads nowhere.
@@ -99,6 +141,27 @@ impl From<GroupError> for Refusal {
     }
 }
 
+impl From<TokenFault> for Refusal {
+    fn from(error: TokenFault) -> Self {
+        let detail = error.to_string();
+        match error {
+            TokenFault::Store(error) => Self::Store(error),
+            TokenFault::BadName | TokenFault::Past => Self::BadRequest(detail),
+            TokenFault::Exists(_) | TokenFault::TooMany(_) => Self::Conflict(detail),
+            TokenFault::NotFound(_) => Self::NotFound(detail),
+        }
+    }
+}
+
+impl From<EndError> for Refusal {
+    fn from(error: EndError) -> Self {
+        match error {
+            EndError::NotFound(_) => Self::NotFound(error.to_string()),
+            EndError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
@@ -111,6 +174,14 @@ impl Refusal {
             Self::Unauthorised => {
                 let detail = "a valid bearer token is required".to_owned();
                 (StatusCode::UNAUTHORIZED, "unauthorised", detail)
+            }
+            Self::TooSmall(role) => {
+                let detail = format!("the token's role does not allow it: {} does", role.name());
+                (StatusCode::FORBIDDEN, "forbidden", detail)
+            }
+            Self::TooOften(_) => {
+                let detail = "too many requests: there is room again in a moment".to_owned();
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
             }
             Self::NotFound(detail) => (StatusCode::NOT_FOUND, "not-found", detail),
             Self::NoSuchPath => {
@@ -140,18 +211,25 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(mut self) -> Response {
         let candidates = match &mut self {
-            Self::Ambiguous { candidates, .. } => Some(candidates.take()),
+            Self::Ambiguous { candidates, .. } => candidates.as_array().cloned(),
+            _ => None,
+        };
+        let wait = match &self {
+            Self::TooOften(wait) => Some(wait.as_secs() + 1),
             _ => None,
         };
         let (status, error, detail) = self.parts();
-        let mut body = serde_json::json!({ "error": error, "detail": detail });
-        if let Some(candidates) = candidates {
-            body["candidates"] = candidates;
-        }
-        let mut response = (status, Json(body)).into_response();
+        let title = status.canonical_reason().unwrap_or("Error");
+        let kind = "about:blank";
+        let problem = Problem { kind, title, status: status.as_u16(), error, detail, candidates };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
-            let value = axum::http::HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
         response
     }

@@ -2,22 +2,25 @@
 //! same as it happens, as server-sent events.
 
 use super::answer::{List, Refusal};
-use super::edits::moment;
-use super::json::AuditJson;
-use super::{page_limit, reference};
+use super::asked::Asked;
+use super::desk::{Desk, Needs};
+use super::json::{AuditJson, Time, moment};
+use super::page_limit;
+use super::table::{Answer, Method::Get, Table, Told, operation};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::ports::Catalogue;
-use crate::domain::record::{UpstreamId, UserKey};
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use crate::app::tokens::Role::Read;
+use crate::domain::record::UpstreamId;
+use axum::Json;
 use axum::response::sse::{Event, Sse};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -31,33 +34,50 @@ const AT_ONCE: usize = 100;
 /// How many rows may wait for a client that reads slowly.
 const WAITING: usize = 16;
 
-pub(super) fn routes<C: Catalogue>(catalogue: C) -> Router {
-    Router::new()
-        .route("/audit", get(list::<C>))
-        .route("/audit/follow", get(follow::<C>))
-        .with_state(catalogue)
+pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
+    let what =
+        "What changed or was refused, newest first; with after, oldest first behind that row.";
+    table.add(operation(Get, "/audit", "listAudit", Read, what), list::<N>);
+    let what = "The same as it happens, as server-sent events whose data is a row and whose id is its \
+                number. The stream ends after a while: go on with the last id as after.";
+    table.add(operation(Get, "/audit/follow", "followAudit", Read, what), follow::<N>);
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AuditQuery {
-    cursor: Option<i64>,
+    /// Where to go on: `next` of the page before.
+    #[schemars(range(max = 9_223_372_036_854_775_807_i64))]
+    cursor: Option<u64>,
+    /// How many at most.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
-    after: Option<i64>,
+    /// The number of the row behind which to begin.
+    #[schemars(range(max = 9_223_372_036_854_775_807_i64))]
+    after: Option<u64>,
+    /// Rows about this user.
     user: Option<String>,
+    /// Rows with this cause: sign-on, reconcile, admin or expiry.
     cause: Option<String>,
+    /// Rows of this action.
     action: Option<String>,
+    /// Rows of this actor: a token's name.
     actor: Option<String>,
+    /// Rows of this time or later.
+    #[schemars(with = "Option<Time>")]
     since: Option<String>,
+    /// Rows before this time.
+    #[schemars(with = "Option<Time>")]
     until: Option<String>,
 }
 
 impl AuditQuery {
-    fn filter<C: Catalogue>(&self, catalogue: &C) -> Result<AuditFilter, Refusal> {
-        let user = self.user.as_deref().map(|name| user(catalogue, name)).transpose()?;
+    /// Somebody without a record is meant by nothing: nothing is found.
+    fn filter<N: Needs>(&self, desk: &Desk<N>) -> Result<AuditFilter, Refusal> {
+        let user = self.user.as_deref().map(|name| desk.user(name)).transpose()?;
         let time = |text: &Option<String>| text.as_deref().map(moment).transpose();
         Ok(AuditFilter {
-            user,
+            user: user.map(|stored| stored.record.key.clone()),
             cause: self.cause.clone(),
             action: self.action.clone(),
             actor: self.actor.clone(),
@@ -67,36 +87,22 @@ impl AuditQuery {
     }
 }
 
-/// The one user that is meant. Somebody without a record is meant by `id:UPSTREAM-ID` alone, and
-/// that in no directory: nothing is found.
-fn user<C: Catalogue>(catalogue: &C, reference: &str) -> Result<UserKey, Refusal> {
-    let found = reference::resolve(catalogue, reference);
-    match found.as_slice() {
-        [one] => Ok(one.record.key.clone()),
-        [] => Err(Refusal::NotFound(format!("no user is found by {reference:?}"))),
-        several => {
-            let ids: Vec<_> =
-                several.iter().map(|stored| format!("rec:{}", stored.record.id.0)).collect();
-            let detail = format!("{} users are found by {reference:?}", several.len());
-            Err(Refusal::Ambiguous { detail, candidates: ids.into() })
-        }
-    }
+/// A row's number as the store counts.
+fn row(number: u64) -> Result<i64, Refusal> {
+    let wrong = |_| Refusal::BadRequest("there is no row of so great a number".to_owned());
+    i64::try_from(number).map_err(wrong)
 }
 
-async fn list<C: Catalogue>(
-    State(catalogue): State<C>,
-    query: Result<Query<AuditQuery>, QueryRejection>,
-) -> Result<Json<List<AuditJson>>, Refusal> {
-    let Query(query) = query.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let filter = query.filter(&catalogue)?;
+async fn list<N: Needs>(desk: Arc<Desk<N>>, asked: Asked<(), AuditQuery>) -> Told<List<AuditJson>> {
+    let query = asked.query;
+    let (filter, catalogue) = (query.filter(&desk)?, &desk.catalogue);
     let order = match query.after {
-        Some(after) => AuditOrder::After(after),
-        None => AuditOrder::Before(query.cursor),
+        Some(after) => AuditOrder::After(row(after)?),
+        None => AuditOrder::Before(query.cursor.map(row).transpose()?),
     };
     let page = catalogue.audit_rows(filter, order, page_limit(query.limit)?).await?;
-    let named = |row| named(&catalogue, row);
-    let items = page.items.into_iter().map(named).collect();
-    Ok(Json(List { items, next: page.next }))
+    let items = page.items.into_iter().map(|row| named(catalogue, row)).collect();
+    Ok(Json(List::page(items, page.next)))
 }
 
 fn named<C: Catalogue>(catalogue: &C, row: AuditEntry) -> AuditJson {
@@ -110,7 +116,21 @@ fn named<C: Catalogue>(catalogue: &C, row: AuditEntry) -> AuditJson {
 }
 
 /// Rows as they come.
-struct Rows(mpsc::Receiver<Event>);
+pub(super) struct Rows(mpsc::Receiver<Event>);
+
+impl IntoResponse for Rows {
+    fn into_response(self) -> Response {
+        Sse::new(self).into_response()
+    }
+}
+
+impl Answer for Rows {
+    const MEDIA_TYPE: &'static str = "text/event-stream";
+
+    fn schema(_: &mut SchemaGenerator) -> Option<Schema> {
+        None
+    }
+}
 
 impl Stream for Rows {
     type Item = Result<Event, Infallible>;
@@ -122,17 +142,18 @@ impl Stream for Rows {
 
 /// Rows behind `after`, or from now on, for a while. A client that reads slowly holds up nobody but
 /// itself; one that goes away ends it.
-async fn follow<C: Catalogue>(
-    State(catalogue): State<C>,
-    query: Result<Query<AuditQuery>, QueryRejection>,
-) -> Result<Sse<Rows>, Refusal> {
-    let Query(query) = query.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let filter = query.filter(&catalogue)?;
-    let newest = catalogue.newest_audit();
-    let after = query.after.unwrap_or_else(|| *newest.borrow());
+async fn follow<N: Needs>(
+    desk: Arc<Desk<N>>,
+    asked: Asked<(), AuditQuery>,
+) -> Result<Rows, Refusal> {
+    let query = asked.query;
+    let filter = query.filter(&desk)?;
+    let newest = desk.catalogue.newest_audit();
+    let after = query.after.map(row).transpose()?;
+    let after = after.unwrap_or_else(|| *newest.borrow());
     let (rows, waiting) = mpsc::channel(WAITING);
-    tokio::spawn(tell(catalogue, filter, after, newest, rows));
-    Ok(Sse::new(Rows(waiting)))
+    tokio::spawn(tell(desk.catalogue.clone(), filter, after, newest, rows));
+    Ok(Rows(waiting))
 }
 
 async fn tell<C: Catalogue>(

@@ -1,12 +1,17 @@
-//! What the paths about one user or group share: who is meant, and who decides.
+//! What all operations share: the gateway's parts that they use, and who or what is meant.
 
 use super::answer::Refusal;
-use super::json::{GroupSummary, Summary};
+use super::json::{GroupSummary, UserSummary};
 use super::reference;
+use super::rehearsal::ReadPolicies;
 use crate::app::groups::{self, Listed};
 use crate::app::live::Live;
-use crate::app::ports::{Catalogue, Stored};
-use crate::app::switches;
+use crate::app::oversight::Decisions;
+use crate::app::ports::{Catalogue, Clock, Events, Stored};
+use crate::app::sessions::Sessions;
+use crate::app::switches::{self, Switches};
+use crate::app::tokens::Tokens;
+use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use crate::domain::record::{Group, Record};
 use crate::proto::dn::DistinguishedName;
@@ -16,15 +21,39 @@ use std::sync::Arc;
 /// The most candidates that an answer to an ambiguous reference names.
 const MAX_CANDIDATES: usize = 20;
 
-/// All that these paths need of the gateway.
-pub(super) struct Desk<C, K> {
-    pub(super) catalogue: C,
-    pub(super) clock: K,
-    pub(super) directories: Vec<Arc<DirectoryPolicy>>,
-    pub(super) live: Arc<dyn Live>,
+/// The kinds of parts that administration works with.
+pub(super) trait Needs: Send + Sync + 'static {
+    /// The records.
+    type Catalogue: Catalogue;
+    /// Time.
+    type Clock: Clock;
+    /// Where events go.
+    type Events: Events;
 }
 
-impl<C: Catalogue, K> Desk<C, K> {
+impl<C: Catalogue, K: Clock, E: Events> Needs for (C, K, E) {
+    type Catalogue = C;
+    type Clock = K;
+    type Events = E;
+}
+
+/// All that the operations need of the gateway.
+pub(super) struct Desk<N: Needs> {
+    pub(super) catalogue: N::Catalogue,
+    pub(super) clock: N::Clock,
+    pub(super) directories: Vec<Arc<DirectoryPolicy>>,
+    pub(super) live: Arc<dyn Live>,
+    pub(super) switches: Switches<N::Catalogue, N::Clock, N::Events>,
+    pub(super) views: ViewSwitches<N::Catalogue, N::Clock, N::Events>,
+    pub(super) decisions: Decisions<N::Catalogue, N::Clock, N::Events>,
+    pub(super) tokens: Tokens<N::Catalogue, N::Clock, N::Events>,
+    pub(super) sessions: Arc<dyn Sessions>,
+    pub(super) read_policies: ReadPolicies,
+    /// What describes the operations.
+    pub(super) document: serde_json::Value,
+}
+
+impl<N: Needs> Desk<N> {
     /// The one user that is meant.
     pub(super) fn user(&self, reference: &str) -> Result<Stored, Refusal> {
         let mut found = reference::resolve(&self.catalogue, reference);
@@ -33,7 +62,7 @@ impl<C: Catalogue, K> Desk<C, K> {
             (None, _) => Err(Refusal::NotFound(format!("no user is found by {reference:?}"))),
             (Some(last), false) => {
                 found.push(last);
-                Err(ambiguous("users", reference, found.iter().map(Summary::new)))
+                Err(ambiguous("users", reference, found.iter().map(UserSummary::new)))
             }
         }
     }

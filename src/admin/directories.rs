@@ -1,59 +1,67 @@
 //! `GET /api/v1/directories` and `POST /api/v1/directories/{name}/accept-rollback`.
 
 use super::answer::{List, Refusal};
-use super::json::rfc3339;
-use super::server::TokenName;
+use super::asked::Asked;
+use super::desk::{Desk, Needs};
+use super::json::{Time, rfc3339};
+use super::table::{
+    Method::{Get, Post},
+    Table, Told, operation,
+};
 use crate::app::barrier::Progress;
-use crate::app::oversight::{CopyState, Decisions, DirectoryState};
-use crate::app::ports::{Catalogue, Clock, Coverage, Events};
+use crate::app::oversight::{CopyState, DirectoryState, PoolState};
+use crate::app::ports::Coverage;
+use crate::app::tokens::Role::{Operate, Read};
 use crate::domain::strategy::{Choice, Strategy};
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, Path, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Json;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::sync::Arc;
 
-type Shared<C, K, E> = Arc<Decisions<C, K, E>>;
-
-pub(super) fn routes<C: Catalogue, K: Clock, E: Events>(decisions: Shared<C, K, E>) -> Router {
-    Router::new()
-        .route("/directories", get(list::<C, K, E>))
-        .route("/directories/{name}/accept-rollback", post(accept_rollback::<C, K, E>))
-        .with_state(decisions)
+pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
+    let what =
+        "Directories with servers, pool, strategy and live copy. Each is asked, for at most 5 s.";
+    table.add(operation(Get, "/directories", "listDirectories", Read, what), list::<N>);
+    let what = "Say that a directory was set back to a backup: it is believed again.";
+    let path = "/directories/{name}/accept-rollback";
+    table.add(operation(Post, path, "acceptRollback", Operate, what), accept_rollback::<N>);
 }
 
-async fn list<C: Catalogue, K: Clock, E: Events>(
-    State(decisions): State<Shared<C, K, E>>,
-) -> Json<List<DirectoryJson>> {
-    let items = decisions.directories().await.into_iter().map(DirectoryJson::from).collect();
-    Json(List { items, next: None })
+async fn list<N: Needs>(desk: Arc<Desk<N>>, _: Asked) -> Told<List<DirectoryJson>> {
+    let states = desk.decisions.directories().await.into_iter();
+    Ok(Json(List::whole(states.map(DirectoryJson::from).collect())))
+}
+
+/// What was accepted.
+#[derive(Serialize, JsonSchema)]
+struct Accepted {
+    name: String,
+    was_behind: bool,
+    /// How far the directory was seen to have got.
+    seen: Option<String>,
+    /// How far it says that it has got.
+    shown: Option<String>,
 }
 
 /// Runs to its end although the client hangs up: what is on disk is also announced.
-async fn accept_rollback<C: Catalogue, K: Clock, E: Events>(
-    State(decisions): State<Shared<C, K, E>>,
-    Extension(TokenName(who)): Extension<TokenName>,
-    name: Result<Path<String>, PathRejection>,
-) -> Result<Json<Value>, Refusal> {
-    let Path(name) = name.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let accepting = {
-        let name = name.clone();
-        async move { decisions.accept_rollback(&name, who).await }
+async fn accept_rollback<N: Needs>(desk: Arc<Desk<N>>, asked: Asked<String>) -> Told<Accepted> {
+    let Asked { who, path: name, .. } = asked;
+    let accepting = async move {
+        let Progress { seen, shown, is_behind } =
+            desk.decisions.accept_rollback(&name, &who).await?;
+        Ok::<_, Refusal>(Accepted { name, was_behind: is_behind, seen, shown })
     };
-    let accepted = tokio::spawn(accepting).await.map_err(|_| Refusal::Internal)?;
-    let Progress { seen, shown, is_behind } = accepted?;
-    let answer = json!({ "name": name, "was_behind": is_behind, "seen": seen, "shown": shown });
-    Ok(Json(answer))
+    tokio::spawn(accepting).await.map_err(|_| Refusal::Internal)?.map(Json)
 }
 
 /// A directory as a listing shows it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Directory")]
 struct DirectoryJson {
     name: String,
     kind: Option<String>,
     servers: Vec<ServerJson>,
+    pool: PoolJson,
     groups: GroupsJson,
     replica: Option<ReplicaJson>,
     /// Whether it is behind what was seen of it; `null` if it does not say how far it has got.
@@ -62,14 +70,37 @@ struct DirectoryJson {
     shown: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Server")]
 struct ServerJson {
     url: String,
     state: &'static str,
 }
 
+/// Exclusive connections, which carry clients' binds and what follows them.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Pool")]
+struct PoolJson {
+    /// All of them, those being made included.
+    connections: usize,
+    /// Those that clients have.
+    leased: usize,
+    /// Clients that wait for one.
+    waiting: usize,
+    /// How many there may be.
+    most: usize,
+}
+
+impl From<PoolState> for PoolJson {
+    fn from(pool: PoolState) -> Self {
+        let PoolState { connections, leased, waiting, most } = pool;
+        Self { connections, leased, waiting, most }
+    }
+}
+
 /// How groups are asked for.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GroupStrategy")]
 struct GroupsJson {
     /// What is tried first; `null` if groups are not asked for, or the directory did not answer.
     strategy: Option<&'static str>,
@@ -104,7 +135,8 @@ impl GroupsJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Replica")]
 struct ReplicaJson {
     /// `complete`, `held`, `not-offered` or `incomplete`.
     state: &'static str,
@@ -112,7 +144,7 @@ struct ReplicaJson {
     covers: Option<&'static str>,
     groups: usize,
     users: usize,
-    heard_at: Option<String>,
+    heard_at: Option<Time>,
 }
 
 impl ReplicaJson {
@@ -143,6 +175,7 @@ impl From<DirectoryState> for DirectoryJson {
             name: directory.name.to_string(),
             kind: directory.kind,
             servers: servers.map(|(url, state)| ServerJson { url, state: state.name() }).collect(),
+            pool: directory.pool.into(),
             groups: GroupsJson::new(directory.choice),
             replica,
             behind: says.then_some(progress.is_behind),

@@ -2,57 +2,53 @@
 //! in a group or is not. The directory is read; nothing is written.
 
 use super::answer::Refusal;
-use super::desk::Desk;
-use super::told;
+use super::asked::Asked;
+use super::desk::{Desk, Needs};
+use super::json::{GroupsRead, Observation, UserSummary};
+use super::table::{Method::Get, Table, Told, operation};
+use super::told::{self, ExplanationJson, PreviewJson};
 use crate::app::groups::{self, Ways};
-use crate::app::ports::{Catalogue, Clock};
+use crate::app::ports::Records;
 use crate::app::sign_on::{Foreseen, Who};
+use crate::app::tokens::Role::Read;
 use crate::domain::explain::{Explanation, Question, explain};
 use crate::domain::observation::{Observed, UnknownReason};
 use crate::domain::record::{Group, UpstreamId};
 use crate::proto::dn::DistinguishedName;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::Json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-type Shared<C, K> = Arc<Desk<C, K>>;
-type OneRef = Result<Path<String>, PathRejection>;
-type Answer = Result<Json<Value>, Refusal>;
-
-pub(super) fn routes<C: Catalogue, K: Clock>(desk: Shared<C, K>) -> Router {
-    Router::new()
-        .route("/users/{ref}/preview", get(preview::<C, K>))
-        .route("/users/{ref}/explain", get(explained::<C, K>))
-        .with_state(desk)
+pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
+    let what = "What would change if a user signed on now; dn:DN also where there is no record.";
+    table.add(operation(Get, "/users/{ref}/preview", "previewUser", Read, what), preview::<N>);
+    let what = "Why a user is in a group, or is not; without a group, why in each.";
+    table.add(operation(Get, "/users/{ref}/explain", "explainUser", Read, what), explained::<N>);
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PreviewQuery {
+    /// By the client application of this view.
     view: Option<String>,
 }
 
-async fn preview<C: Catalogue, K: Clock>(
-    State(desk): State<Shared<C, K>>,
-    path: OneRef,
-    query: Result<Query<PreviewQuery>, QueryRejection>,
-) -> Answer {
-    let Path(reference) = path.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let Query(query) = query.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let foreseen = foresee(&desk, &reference, query.view).await?.map_err(Refusal::Unknown)?;
+async fn preview<N: Needs>(
+    desk: Arc<Desk<N>>,
+    asked: Asked<String, PreviewQuery>,
+) -> Told<PreviewJson> {
+    let foreseen = foresee(&desk, &asked.path, asked.query.view).await?;
+    let foreseen = foreseen.map_err(Refusal::Unknown)?;
     let directory = foreseen.key.directory.clone();
     let name = |id: &UpstreamId| group_of(&desk, &directory, Some(&foreseen), id);
     Ok(Json(told::preview(&foreseen, &name)))
 }
 
 /// What a sign-on of the user would do; one without a record is named by DN.
-async fn foresee<C: Catalogue, K: Clock>(
-    desk: &Desk<C, K>,
+async fn foresee<N: Needs>(
+    desk: &Desk<N>,
     reference: &str,
     view: Option<String>,
 ) -> Result<Result<Foreseen, UnknownReason>, Refusal> {
@@ -86,19 +82,26 @@ async fn foresee<C: Catalogue, K: Clock>(
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ExplainQuery {
+    /// A name, DIRECTORY/NAME, dn:DN or id:UPSTREAM-ID.
     group: Option<String>,
 }
 
-async fn explained<C: Catalogue, K: Clock>(
-    State(desk): State<Shared<C, K>>,
-    path: OneRef,
-    query: Result<Query<ExplainQuery>, QueryRejection>,
-) -> Answer {
-    let Path(reference) = path.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let Query(query) = query.map_err(|error| Refusal::BadRequest(error.body_text()))?;
+/// Why a user is in groups, or is not.
+#[derive(Serialize, JsonSchema)]
+struct Explanations {
+    user: UserSummary,
+    observation: Observation,
+    items: Vec<ExplanationJson>,
+}
+
+async fn explained<N: Needs>(
+    desk: Arc<Desk<N>>,
+    asked: Asked<String, ExplainQuery>,
+) -> Told<Explanations> {
+    let Asked { path: reference, query, .. } = asked;
     let user = desk.user(&reference)?;
     let foreseen = foresee(&desk, &reference, None).await?;
     let record = &user.record;
@@ -115,23 +118,19 @@ async fn explained<C: Catalogue, K: Clock>(
         let explanation = explain_one(&desk, &foreseen, record, &group, &ways.all);
         let seen = foreseen.as_ref().ok();
         let name = |id: &UpstreamId| group_of(&desk, &record.key.directory, seen, id);
-        let mut item = told::explanation(&record.dn, &group, &explanation, &name);
-        if let Some(left) = ways.left.filter(|_| !explanation.is_member) {
-            item["left"] = told::left(&record.dn, &left, &name);
-        }
-        items.push(item);
+        let left = ways.left.filter(|_| !explanation.is_member);
+        items.push(told::explanation(&record.dn, &group, &explanation, left.as_ref(), &name));
     }
-    let observed = match &foreseen {
+    let groups = match &foreseen {
         Ok(foreseen) => told::groups(foreseen),
-        Err(reason) => json!({ "unknown": reason.to_string() }),
+        Err(reason) => GroupsRead::Unknown(reason.to_string()),
     };
-    let summary = super::json::Summary::new(&user);
-    let user = serde_json::to_value(summary).map_err(|_| Refusal::Internal)?;
-    Ok(Json(json!({ "user": user, "observation": { "groups": observed }, "items": items })))
+    let observation = Observation { groups };
+    Ok(Json(Explanations { user: UserSummary::new(&user), observation, items }))
 }
 
-fn explain_one<C: Catalogue, K: Clock>(
-    desk: &Desk<C, K>,
+fn explain_one<N: Needs>(
+    desk: &Desk<N>,
     foreseen: &Result<Foreseen, UnknownReason>,
     record: &crate::domain::record::Record,
     group: &Group,
@@ -161,8 +160,8 @@ fn explain_one<C: Catalogue, K: Clock>(
 }
 
 /// All groups of the record, and all that the directory says now.
-fn all_groups<C: Catalogue, K: Clock>(
-    desk: &Desk<C, K>,
+fn all_groups<N: Needs>(
+    desk: &Desk<N>,
     foreseen: &Result<Foreseen, UnknownReason>,
     record: &crate::domain::record::Record,
 ) -> Vec<Group> {
@@ -180,8 +179,8 @@ fn all_groups<C: Catalogue, K: Clock>(
 }
 
 /// A group as it is kept, or as it was just seen; else with its id alone.
-fn group_of<C: Catalogue, K: Clock>(
-    desk: &Desk<C, K>,
+fn group_of<N: Needs>(
+    desk: &Desk<N>,
     directory: &str,
     foreseen: Option<&Foreseen>,
     id: &UpstreamId,

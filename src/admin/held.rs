@@ -1,36 +1,39 @@
 //! `GET /api/v1/held` and `POST /api/v1/held/{id}/confirm` or `/reject`.
 
 use super::answer::{List, Refusal};
-use super::json::rfc3339;
-use super::server::TokenName;
-use crate::app::oversight::{Decided, Decisions, Held};
-use crate::app::ports::{Catalogue, Clock, Events};
+use super::asked::Asked;
+use super::desk::{Desk, Needs};
+use super::json::{Time, rfc3339};
+use super::table::{
+    Method::{Get, Post},
+    Table, Told, operation,
+};
+use crate::app::oversight::{Decided, Held};
+use crate::app::tokens::Role::{Operate, Read};
 use crate::domain::replication::Decision;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, Path, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Json;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
-type Shared<C, K, E> = Arc<Decisions<C, K, E>>;
-
-pub(super) fn routes<C: Catalogue, K: Clock, E: Events>(decisions: Shared<C, K, E>) -> Router {
-    Router::new()
-        .route("/held", get(list::<C, K, E>))
-        .route("/held/{id}/confirm", post(confirm::<C, K, E>))
-        .route("/held/{id}/reject", post(reject::<C, K, E>))
-        .with_state(decisions)
+pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
+    let what = "Losses of groups that are held.";
+    table.add(operation(Get, "/held", "listHeld", Read, what), list::<N>);
+    let what = "Say that a loss is so: the next sign-ons follow it.";
+    table.add(operation(Post, "/held/{id}/confirm", "confirmHeld", Operate, what), confirm::<N>);
+    let what = "Say that a loss is not so: memberships stay.";
+    table.add(operation(Post, "/held/{id}/reject", "rejectHeld", Operate, what), reject::<N>);
 }
 
 /// Something that is held.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Held")]
 struct HeldJson {
     id: String,
     directory: String,
     /// What it is: `group-loss`, `mass-change` or `last-groups`.
     kind: &'static str,
-    since: String,
+    since: Time,
     /// What is counted: `groups`, or `users`.
     counts: &'static str,
     /// How many groups are gone, or how many users' groups would be.
@@ -62,39 +65,26 @@ impl HeldJson {
     }
 }
 
-async fn list<C: Catalogue, K: Clock, E: Events>(
-    State(decisions): State<Shared<C, K, E>>,
-) -> Json<List<HeldJson>> {
-    let held = decisions.held().into_iter();
-    let items = held.map(|loss| HeldJson::new(loss, false)).collect();
-    Json(List { items, next: None })
+async fn list<N: Needs>(desk: Arc<Desk<N>>, _: Asked) -> Told<List<HeldJson>> {
+    let held = desk.decisions.held().into_iter();
+    Ok(Json(List::whole(held.map(|loss| HeldJson::new(loss, false)).collect())))
 }
 
-async fn confirm<C: Catalogue, K: Clock, E: Events>(
-    State(decisions): State<Shared<C, K, E>>,
-    Extension(who): Extension<TokenName>,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Json<HeldJson>, Refusal> {
-    decide(decisions, who, id, Decision::Confirmed).await
+async fn confirm<N: Needs>(desk: Arc<Desk<N>>, asked: Asked<String>) -> Told<HeldJson> {
+    decide(desk, asked, Decision::Confirmed).await
 }
 
-async fn reject<C: Catalogue, K: Clock, E: Events>(
-    State(decisions): State<Shared<C, K, E>>,
-    Extension(who): Extension<TokenName>,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<Json<HeldJson>, Refusal> {
-    decide(decisions, who, id, Decision::Rejected).await
+async fn reject<N: Needs>(desk: Arc<Desk<N>>, asked: Asked<String>) -> Told<HeldJson> {
+    decide(desk, asked, Decision::Rejected).await
 }
 
 /// Runs to its end although the client hangs up: what is on disk is also announced.
-async fn decide<C: Catalogue, K: Clock, E: Events>(
-    decisions: Shared<C, K, E>,
-    TokenName(who): TokenName,
-    id: Result<Path<String>, PathRejection>,
+async fn decide<N: Needs>(
+    desk: Arc<Desk<N>>,
+    Asked { who, path: id, .. }: Asked<String>,
     decision: Decision,
-) -> Result<Json<HeldJson>, Refusal> {
-    let Path(id) = id.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let deciding = async move { decisions.decide(&id, decision, who).await };
+) -> Told<HeldJson> {
+    let deciding = async move { desk.decisions.decide(&id, decision, &who).await };
     let decided = tokio::spawn(deciding).await.map_err(|_| Refusal::Internal)??;
     let Decided { loss, is_released } = decided;
     Ok(Json(HeldJson::new(loss, is_released)))

@@ -1,5 +1,6 @@
 //! The shapes of JSON: fields are added, never renamed.
 
+use super::answer::Refusal;
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Records, Stored};
 use crate::app::switches::{Listed, Source};
@@ -8,92 +9,87 @@ use crate::domain::record::{
     GroupsOutcome, Membership, MembershipKey, Provenance, Record, UpstreamId,
 };
 use crate::domain::time::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What stands before an attribute value that is not text.
 const BASE64_PREFIX: &str = "base64:";
 
 /// The parts of a user that a listing shows.
-#[derive(Serialize)]
-pub(super) struct Summary<'a> {
-    id: &'a str,
-    upstream_id: &'a str,
-    directory: &'a str,
-    user_type: &'a str,
-    name: &'a str,
-    dn: &'a str,
-    display_name: Option<&'a str>,
+#[derive(Serialize, JsonSchema)]
+pub(super) struct UserSummary {
+    id: String,
+    upstream_id: String,
+    directory: String,
+    user_type: String,
+    name: String,
+    dn: String,
+    display_name: Option<String>,
     /// The name for people that the directory gives, where an admin gave another.
     #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_display_name: Option<&'a str>,
+    upstream_display_name: Option<String>,
     /// Whether this record follows the directory, where an admin said so for it alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     update_on_sign_on: Option<bool>,
-    state: State<'a>,
-    last_sign_on: String,
-    observed_at: Option<String>,
+    state: State,
+    last_sign_on: Time,
+    observed_at: Option<Time>,
     observation: Observation,
     /// How many groups are effective.
     effective_groups: usize,
 }
 
-impl<'a> Summary<'a> {
-    pub(super) fn new(stored: &'a Stored) -> Self {
+impl UserSummary {
+    pub(super) fn new(stored: &Stored) -> Self {
         let (record, mark) = (&*stored.record, &stored.mark);
-        let effective: std::collections::BTreeSet<_> = record
-            .memberships
-            .keys()
-            .filter(|key| record.is_effective(key))
-            .map(|key| &key.group)
-            .collect();
+        let upstream_name = record.display_name.clone().filter(|_| record.local_name.is_some());
         Self {
-            id: &record.id.0,
-            upstream_id: record.key.upstream_id.as_str(),
-            directory: &record.key.directory,
-            user_type: &record.user_type,
-            name: &record.name,
-            dn: &record.dn,
-            display_name: record.shown_name(),
-            upstream_display_name: record
-                .display_name
-                .as_deref()
-                .filter(|_| record.local_name.is_some()),
+            id: record.id.0.to_string(),
+            upstream_id: record.key.upstream_id.to_string(),
+            directory: record.key.directory.to_string(),
+            user_type: record.user_type.to_string(),
+            name: record.name.clone(),
+            dn: record.dn.clone(),
+            display_name: record.shown_name().map(str::to_owned),
+            upstream_display_name: upstream_name,
             update_on_sign_on: record.switch.map(Switch::is_on),
             state: State {
                 active: record.is_active(),
                 reasons: record.inactive.iter().map(|reason| reason.name()).collect(),
                 missing_since: record.missing_since.map(rfc3339),
-                collision: record.collision.as_deref(),
+                collision: record.collision.clone(),
             },
             last_sign_on: rfc3339(mark.last_sign_on),
             observed_at: mark.observed_at.map(rfc3339),
-            observation: Observation { groups: groups_outcome(&mark.groups) },
-            effective_groups: effective.len(),
+            observation: Observation::of(&mark.groups),
+            effective_groups: record.effective_groups().len(),
         }
     }
 }
 
 /// A user with everything that is kept.
-#[derive(Serialize)]
-pub(super) struct Whole<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct User {
     #[serde(flatten)]
-    summary: Summary<'a>,
-    attributes: BTreeMap<&'a str, Vec<String>>,
+    summary: UserSummary,
+    /// By name; a value that is no text is `base64:` and its Base64.
+    attributes: BTreeMap<String, Vec<String>>,
     memberships: Vec<MembershipJson>,
 }
 
-impl<'a> Whole<'a> {
-    pub(super) fn new(stored: &'a Stored, records: &impl Records) -> Self {
+impl User {
+    pub(super) fn new(stored: &Stored, records: &impl Records) -> Self {
         let record = &*stored.record;
         let values = |values: &Vec<Vec<u8>>| values.iter().map(|value| text(value)).collect();
         let membership = |(key, membership)| MembershipJson::new(record, key, membership, records);
         Self {
-            summary: Summary::new(stored),
+            summary: UserSummary::new(stored),
             attributes: record
                 .attributes
                 .iter()
-                .map(|(name, all)| (name.as_str(), values(all)))
+                .map(|(name, all)| (name.clone(), values(all)))
                 .collect(),
             memberships: by_name(record.memberships.iter().map(membership).collect()),
         }
@@ -111,31 +107,48 @@ fn by_name(mut memberships: Vec<MembershipJson>) -> Vec<MembershipJson> {
     memberships
 }
 
-#[derive(Serialize)]
-struct State<'a> {
+#[derive(Serialize, JsonSchema)]
+struct State {
     active: bool,
     reasons: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    missing_since: Option<String>,
+    missing_since: Option<Time>,
     /// The user name that the directory gives, while another record has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    collision: Option<&'a str>,
+    collision: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Observation {
-    groups: serde_json::Value,
+/// What the last look at a user said.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Observation {
+    pub(super) groups: GroupsRead,
 }
 
-fn groups_outcome(outcome: &GroupsOutcome) -> serde_json::Value {
-    match outcome {
-        GroupsOutcome::Known => "known".into(),
-        GroupsOutcome::Unknown(reason) => serde_json::json!({ "unknown": reason.to_string() }),
+/// What was read of a user's groups.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum GroupsRead {
+    /// All of them.
+    Known,
+    /// There is no entry.
+    EntryGone,
+    /// They could not be read, and why.
+    Unknown(String),
+}
+
+impl Observation {
+    fn of(outcome: &GroupsOutcome) -> Self {
+        let groups = match outcome {
+            GroupsOutcome::Known => GroupsRead::Known,
+            GroupsOutcome::Unknown(reason) => GroupsRead::Unknown(reason.to_string()),
+        };
+        Self { groups }
     }
 }
 
 /// One membership. A group that is no longer kept has an id, but neither DN nor name.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Membership")]
 struct MembershipJson {
     group: GroupJson,
     provenance: &'static str,
@@ -146,17 +159,19 @@ struct MembershipJson {
     direct: bool,
     depth: usize,
     path: Vec<String>,
-    since: String,
+    since: Time,
     /// When it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<String>,
+    until: Option<Time>,
 }
 
-#[derive(Serialize)]
-struct GroupJson {
-    id: String,
-    dn: Option<String>,
-    name: Option<String>,
+/// A group by its names; one that is no longer kept has an id alone.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GroupNames")]
+pub(super) struct GroupJson {
+    pub(super) id: String,
+    pub(super) dn: Option<String>,
+    pub(super) name: Option<String>,
 }
 
 impl MembershipJson {
@@ -191,25 +206,26 @@ impl MembershipJson {
 }
 
 /// A group that is kept.
-#[derive(Serialize)]
-pub(super) struct GroupSummary<'a> {
-    id: &'a str,
-    directory: &'a str,
-    name: &'a str,
-    dn: &'a str,
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Group")]
+pub(super) struct GroupSummary {
+    id: String,
+    directory: String,
+    name: String,
+    dn: String,
     /// `directory`, or `own`: one of the gateway's.
     kind: &'static str,
     /// How many are in it effectively.
     members: usize,
 }
 
-impl<'a> GroupSummary<'a> {
-    pub(super) fn new(listed: &'a crate::app::groups::Listed) -> Self {
+impl GroupSummary {
+    pub(super) fn new(listed: &crate::app::groups::Listed) -> Self {
         Self {
-            id: listed.group.id.as_str(),
-            directory: &listed.directory,
-            name: &listed.group.name,
-            dn: &listed.group.dn,
+            id: listed.group.id.to_string(),
+            directory: listed.directory.to_string(),
+            name: listed.group.name.clone(),
+            dn: listed.group.dn.clone(),
             kind: if listed.is_own() { "own" } else { "directory" },
             members: listed.members,
         }
@@ -217,13 +233,14 @@ impl<'a> GroupSummary<'a> {
 }
 
 /// A user type with its switch.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "UserType")]
 pub(super) struct UserTypeJson {
     directory: String,
     name: String,
     update_on_sign_on: bool,
     source: &'static str,
-    set_at: Option<String>,
+    set_at: Option<Time>,
     /// What `default` would lead to.
     file: bool,
 }
@@ -245,10 +262,11 @@ impl From<Listed> for UserTypeJson {
 }
 
 /// A row of the audit.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditRow")]
 pub(super) struct AuditJson {
     sequence: i64,
-    at: String,
+    at: Time,
     cause: &'static str,
     actor: String,
     action: &'static str,
@@ -262,7 +280,9 @@ pub(super) struct AuditJson {
     changes: Vec<StepJson>,
 }
 
-#[derive(Serialize)]
+/// A change with what was there before and after.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Change")]
 struct StepJson {
     what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -276,7 +296,8 @@ struct StepJson {
     after: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// Whom a row is about.
+#[derive(Serialize, JsonSchema)]
 struct AuditUser {
     directory: String,
     upstream_id: String,
@@ -320,10 +341,35 @@ impl AuditJson {
     }
 }
 
+/// A moment as RFC 3339 writes it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Time(String);
+
+impl JsonSchema for Time {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
+/// A moment from RFC 3339.
+pub(super) fn moment(text: &str) -> Result<Timestamp, Refusal> {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    let wrong = |_| Refusal::BadRequest(format!("{text:?} is no time as RFC 3339 writes it"));
+    parsed.map(|at| Timestamp(at.as_microsecond())).map_err(wrong)
+}
+
 /// A moment as RFC 3339 in UTC; one that no calendar holds is shown as the nearest that one does.
-pub(super) fn rfc3339(at: Timestamp) -> String {
+pub(super) fn rfc3339(at: Timestamp) -> Time {
     let nearest = if at.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-    jiff::Timestamp::from_microsecond(at.0).unwrap_or(nearest).to_string()
+    Time(jiff::Timestamp::from_microsecond(at.0).unwrap_or(nearest).to_string())
 }
 
 /// An attribute value: itself if it is UTF-8, else `base64:` and its Base64 (RFC 4648 section 4).
@@ -372,9 +418,9 @@ mod tests {
 
     #[test]
     fn a_moment_is_rfc_3339_in_utc_and_never_a_panic() {
-        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00Z");
-        assert_eq!(rfc3339(Timestamp(1_500_000)), "1970-01-01T00:00:01.5Z");
-        assert!(rfc3339(Timestamp(i64::MAX)).starts_with("9999-"));
-        assert!(rfc3339(Timestamp(i64::MIN)).starts_with("-009999-"));
+        assert_eq!(rfc3339(Timestamp(0)).0, "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(Timestamp(1_500_000)).0, "1970-01-01T00:00:01.5Z");
+        assert!(rfc3339(Timestamp(i64::MAX)).0.starts_with("9999-"));
+        assert!(rfc3339(Timestamp(i64::MIN)).0.starts_with("-009999-"));
     }
 }

@@ -1,11 +1,13 @@
-//! A listener with bounds: so many connections at once, each for so long.
+//! A listener with bounds: so many connections at once, so many of one source, each for so long.
 
-use axum::serve::Listener;
+use super::Limits;
+use crate::domain::source::Source;
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,46 +18,93 @@ use tokio::time::Sleep;
 /// How long one connection may last, from its acceptance to the last byte of its one answer. It
 /// bounds the time for headers, for a body, for the work and for a client that reads slowly.
 pub(super) const MAX_CONNECTION_TIME: Duration = Duration::from_secs(30);
+/// How long accepting pauses when the process is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who is told of a limit that was hit, and by whom.
+type Hit = Box<dyn Fn(&'static str, Option<SocketAddr>) + Send>;
+type Counts = Arc<Mutex<HashMap<Source, usize>>>;
 
 /// Accepts a connection when a place is free; until then the kernel's queue holds those who wait.
 pub(super) struct Limited {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    of_source: usize,
+    counts: Counts,
     life: Duration,
-    tell_full: Box<dyn Fn() + Send>,
+    hit: Hit,
 }
 
 impl Limited {
-    /// `tell_full` is called each time that all places are taken.
+    /// `hit` is called each time that all places are taken, or those of a source.
     pub(super) fn new(
         listener: TcpListener,
-        max_clients: usize,
+        limits: Limits,
         life: Duration,
-        tell_full: impl Fn() + Send + 'static,
+        hit: impl Fn(&'static str, Option<SocketAddr>) + Send + 'static,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(max_clients.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { listener, places, life, tell_full: Box::new(tell_full) }
+        let places = limits.max_clients.clamp(1, Semaphore::MAX_PERMITS);
+        let of_source = limits.max_clients_per_address.max(1);
+        let places = Arc::new(Semaphore::new(places));
+        Self { listener, places, of_source, counts: Counts::default(), life, hit: Box::new(hit) }
     }
-}
 
-impl Listener for Limited {
-    type Io = Timed;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Timed, SocketAddr) {
+    /// The next connection whose source has not too many.
+    pub(super) async fn accept(&mut self) -> (Timed, SocketAddr) {
         if self.places.available_permits() == 0 {
-            (self.tell_full)();
+            (self.hit)("admin.max_clients", None);
         }
         let place = self.places.clone().acquire_owned().await;
         let place = place.expect("the semaphore is never closed");
-        // axum's own acceptor retries, with a pause where descriptors have run out
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        let deadline = Box::pin(tokio::time::sleep(self.life));
-        (Timed { stream, deadline, _place: place }, peer)
+        loop {
+            let (stream, peer) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) if is_the_clients(&error) => continue,
+                Err(_) => {
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(counted) = self.count(Source::of(peer.ip())) else {
+                (self.hit)("admin.max_clients_per_address", Some(peer));
+                continue;
+            };
+            let deadline = Box::pin(tokio::time::sleep(self.life));
+            return (Timed { stream, deadline, _counted: counted, _place: place }, peer);
+        }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    fn count(&self, source: Source) -> Option<Counted> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(source).or_default();
+        if *count >= self.of_source {
+            return None;
+        }
+        *count += 1;
+        Some(Counted { source, counts: self.counts.clone() })
+    }
+}
+
+/// Whether an error of accept is about the one client that was to be accepted.
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+/// Counts a connection of a source for as long as it lives.
+struct Counted {
+    source: Source,
+    counts: Counts,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.source) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.source);
+            }
+        }
     }
 }
 
@@ -63,6 +112,7 @@ impl Listener for Limited {
 pub(super) struct Timed {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
+    _counted: Counted,
     _place: OwnedSemaphorePermit,
 }
 
@@ -108,24 +158,33 @@ impl AsyncWrite for Timed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::sync::Mutex;
     use tokio::io::AsyncReadExt;
 
-    async fn limited(
-        max_clients: usize,
-        life: Duration,
-    ) -> (Limited, SocketAddr, Arc<AtomicUsize>) {
+    type Told = Arc<Mutex<Vec<&'static str>>>;
+
+    async fn limited(most: [usize; 2], life: Duration) -> (Limited, SocketAddr, Told) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let told = Arc::new(AtomicUsize::new(0));
-        let count = told.clone();
-        let tell = move || _ = count.fetch_add(1, Relaxed);
-        (Limited::new(listener, max_clients, life, tell), address, told)
+        let told = Told::default();
+        let tell = told.clone();
+        let hit = move |limit, _| tell.lock().unwrap().push(limit);
+        let limits = Limits {
+            max_clients: most[0],
+            max_clients_per_address: most[1],
+            max_header: 8192,
+            max_body: 1,
+            header_timeout: Duration::MAX,
+            max_token_rate: 1,
+            max_source_rate: 1,
+            max_tokens: 1,
+        };
+        (Limited::new(listener, limits, life, hit), address, told)
     }
 
     #[tokio::test]
     async fn a_connection_is_accepted_only_while_a_place_is_free() {
-        let (mut limited, address, told) = limited(1, MAX_CONNECTION_TIME).await;
+        let (mut limited, address, told) = limited([1, 9], MAX_CONNECTION_TIME).await;
         let _first = TcpStream::connect(address).await.unwrap();
         let (held, _) = limited.accept().await;
         let second = TcpStream::connect(address).await.unwrap();
@@ -139,15 +198,33 @@ mod tests {
             _ = limited.accept() => panic!("more connections than places"),
             () = turns => {}
         }
-        assert_eq!(told.load(Relaxed), 1);
+        assert_eq!(*told.lock().unwrap(), ["admin.max_clients"]);
         drop(held);
         let (_io, peer) = limited.accept().await;
         assert_eq!(peer, second.local_addr().unwrap());
     }
 
     #[tokio::test]
+    async fn a_source_has_only_so_many_connections_and_others_have_theirs() {
+        let (mut limited, address, told) = limited([9, 1], MAX_CONNECTION_TIME).await;
+        let _first = TcpStream::connect(address).await.unwrap();
+        let (held, _) = limited.accept().await;
+        let mut turned_away = TcpStream::connect(address).await.unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
+        let other = socket.connect(address).await.unwrap();
+        let (_io, peer) = limited.accept().await;
+        assert_eq!(peer, other.local_addr().unwrap());
+        assert_eq!(turned_away.read(&mut [0]).await.unwrap(), 0, "it is closed");
+        assert_eq!(*told.lock().unwrap(), ["admin.max_clients_per_address"]);
+        drop(held);
+        let third = TcpStream::connect(address).await.unwrap();
+        assert_eq!(limited.accept().await.1, third.local_addr().unwrap());
+    }
+
+    #[tokio::test]
     async fn a_client_that_says_nothing_is_let_go_when_its_time_is_up() {
-        let (mut limited, address, _) = limited(1, Duration::ZERO).await;
+        let (mut limited, address, _) = limited([1, 1], Duration::ZERO).await;
         let _silent = TcpStream::connect(address).await.unwrap();
         let (mut stream, _) = limited.accept().await;
         let error = stream.read_u8().await.unwrap_err();

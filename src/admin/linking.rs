@@ -1,30 +1,44 @@
 //! Linking two records as one person's: `POST /api/v1/users/{ref}/link`.
 
 use super::answer::Refusal;
-use super::desk::Desk;
-use super::json::Summary;
-use super::server::TokenName;
+use super::asked::{Asked, Nothing};
+use super::desk::{Desk, Needs};
+use super::json::UserSummary;
+use super::table::{Method::Post, Table, Told, operation};
 use crate::app::linking::{self, LinkError, Unmatched};
-use crate::app::ports::{Catalogue, Clock};
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{Extension, Path, State};
-use axum::routing::post;
-use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use crate::app::ports::Records;
+use crate::app::tokens::Role::Admin;
+use axum::Json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-pub(super) fn routes<C: Catalogue, K: Clock>(desk: Arc<Desk<C, K>>) -> Router {
-    Router::new().route("/users/{ref}/link", post(link::<C, K>)).with_state(desk)
+pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
+    let what = "Say that two records are of one person: this one goes, and the other takes over.";
+    table.add(operation(Post, "/users/{ref}/link", "linkUser", Admin, what), link::<N>);
 }
 
-/// To whom: `{"to": REF, "drop_unmatched": true | false}`.
-#[derive(Deserialize)]
+/// To whom a record is linked.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Link")]
 struct Body {
+    /// The user whose record stays.
     to: String,
+    /// Whether what the other directory does not know is left behind rather than refused.
     #[serde(default)]
     drop_unmatched: bool,
+}
+
+/// What became of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Linked")]
+struct LinkedJson {
+    user: Option<UserSummary>,
+    /// Whether anything changed.
+    changed: bool,
+    /// Groups that were not taken over, by name.
+    dropped: Vec<String>,
 }
 
 impl From<LinkError> for Refusal {
@@ -39,26 +53,23 @@ impl From<LinkError> for Refusal {
     }
 }
 
-async fn link<C: Catalogue, K: Clock>(
-    State(desk): State<Arc<Desk<C, K>>>,
-    Extension(TokenName(who)): Extension<TokenName>,
-    path: Result<Path<String>, PathRejection>,
-    body: Result<Json<Body>, JsonRejection>,
-) -> Result<Json<Value>, Refusal> {
-    let Path(reference) = path.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let Json(Body { to, drop_unmatched }) =
-        body.map_err(|error| Refusal::Rejected(error.status(), error.body_text()))?;
+/// Runs to its end although the client hangs up.
+async fn link<N: Needs>(
+    desk: Arc<Desk<N>>,
+    asked: Asked<String, Nothing, Json<Body>>,
+) -> Told<LinkedJson> {
+    let Asked { who, path: reference, body: Json(Body { to, drop_unmatched }), .. } = asked;
     let unmatched = if drop_unmatched { Unmatched::Drop } else { Unmatched::Refuse };
-    // To its end, although the client hangs up.
     let making = async move {
         let from = desk.user(&reference)?.record.key.clone();
         let to = desk.user(&to)?.record.key.clone();
-        let made = linking::make(&desk.catalogue, &desk.clock, &from, &to, unmatched, who);
+        let made = linking::make(&desk.catalogue, &desk.clock, &from, &to, unmatched, &who);
         let linked = made.await?;
         let stored = desk.catalogue.find(&linked.after.key);
-        let user = stored.as_ref().map(Summary::new);
+        let user = stored.as_ref().map(UserSummary::new);
         let changed = linked.before.version != linked.after.version;
-        Ok(Json(json!({ "user": user, "changed": changed, "dropped": linked.dropped })))
+        let dropped = linked.dropped;
+        Ok(Json(LinkedJson { user, changed, dropped }))
     };
     tokio::spawn(making).await.map_err(|_| Refusal::Internal)?
 }

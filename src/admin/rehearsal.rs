@@ -1,62 +1,78 @@
 //! `POST /api/v1/preview`: what another configuration would change for all recorded users.
 
 use super::answer::Refusal;
-use super::desk::Desk;
-use super::json::Summary;
-use super::told;
-use crate::app::ports::{Catalogue, Clock};
+use super::asked::{Asked, Nothing};
+use super::desk::{Desk, Needs};
+use super::json::UserSummary;
+use super::table::{Method::Post, Table, Told, operation};
+use super::told::{self, ChangeJson};
+use crate::app::ports::Records;
 use crate::app::rehearsal::{self, Affected};
+use crate::app::tokens::Role::Operate;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::record::{Group, UpstreamId};
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
-use axum::routing::post;
-use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::Json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Reads the text of a configuration: its directories, or all that is wrong with it.
 pub type ReadPolicies =
     Arc<dyn Fn(&str) -> Result<Vec<Arc<DirectoryPolicy>>, String> + Send + Sync>;
 
-struct Rehearsal<C, K> {
-    desk: Arc<Desk<C, K>>,
-    read: ReadPolicies,
+pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
+    let what = "What a configuration that is not in force would change for all recorded users.";
+    table.add(operation(Post, "/preview", "previewConfiguration", Operate, what), preview::<N>);
 }
 
-pub(super) fn routes<C: Catalogue, K: Clock>(desk: Arc<Desk<C, K>>, read: ReadPolicies) -> Router {
-    let state = Arc::new(Rehearsal { desk, read });
-    Router::new().route("/preview", post(preview::<C, K>)).with_state(state)
-}
-
-/// A configuration that is not in force: `{"configuration": "[listen] …"}`.
-#[derive(Deserialize)]
+/// A configuration that is not in force.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Body {
+#[schemars(rename = "Configuration")]
+struct Wanted {
+    /// The text of the file.
     configuration: String,
 }
 
-async fn preview<C: Catalogue, K: Clock>(
-    State(rehearsal): State<Arc<Rehearsal<C, K>>>,
-    body: Result<Json<Body>, JsonRejection>,
-) -> Result<Json<Value>, Refusal> {
-    let Json(Body { configuration }) =
-        body.map_err(|error| Refusal::Rejected(error.status(), error.body_text()))?;
-    let policies = (rehearsal.read)(&configuration).map_err(Refusal::BadRequest)?;
-    let desk = &rehearsal.desk;
-    let (catalogue, clock) = (&desk.catalogue, &desk.clock);
-    let report = rehearsal::rehearse_all(catalogue, clock, &desk.directories, &policies).await;
-    let items: Vec<_> = report.told.iter().map(|affected| told_of(desk, affected)).collect();
-    Ok(Json(json!({
-        "records": report.records,
-        "changed": report.changed,
-        "unsure": report.unsure,
-        "items": items,
-    })))
+/// What it would change.
+#[derive(Serialize, JsonSchema)]
+struct Rehearsal {
+    /// How many records there are.
+    records: usize,
+    /// How many would change at their next sign-on.
+    changed: usize,
+    /// Of how many something cannot be told.
+    unsure: usize,
+    /// The first of them.
+    items: Vec<AffectedJson>,
 }
 
-fn told_of<C: Catalogue, K: Clock>(desk: &Desk<C, K>, affected: &Affected) -> Value {
+/// What it would change for a user.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Affected")]
+struct AffectedJson {
+    user: UserSummary,
+    changes: Vec<ChangeJson>,
+    no_longer: Vec<ChangeJson>,
+    unsure: Vec<String>,
+    /// Whether the user's directory is not configured any more.
+    left_alone: bool,
+}
+
+async fn preview<N: Needs>(
+    desk: Arc<Desk<N>>,
+    asked: Asked<(), Nothing, Json<Wanted>>,
+) -> Told<Rehearsal> {
+    let Json(Wanted { configuration }) = asked.body;
+    let policies = (desk.read_policies)(&configuration).map_err(Refusal::BadRequest)?;
+    let (catalogue, clock) = (&desk.catalogue, &desk.clock);
+    let report = rehearsal::rehearse_all(catalogue, clock, &desk.directories, &policies).await;
+    let items = report.told.iter().map(|affected| told_of(&desk, affected)).collect();
+    let (records, changed, unsure) = (report.records, report.changed, report.unsure);
+    Ok(Json(Rehearsal { records, changed, unsure, items }))
+}
+
+fn told_of<N: Needs>(desk: &Desk<N>, affected: &Affected) -> AffectedJson {
     let directory = &affected.stored.record.key.directory;
     let name = |id: &UpstreamId| match desk.catalogue.group(directory, id) {
         Some(group) => (*group).clone(),
@@ -64,14 +80,13 @@ fn told_of<C: Catalogue, K: Clock>(desk: &Desk<C, K>, affected: &Affected) -> Va
     };
     let outlook = &affected.outlook;
     let list = |changes: &[crate::domain::change::Change]| {
-        changes.iter().map(|one| told::change(one, &name)).collect::<Vec<_>>()
+        changes.iter().map(|one| told::change(one, &name)).collect()
     };
-    let unsure: Vec<_> = outlook.unsure.iter().map(|unsure| unsure.text()).collect();
-    json!({
-        "user": serde_json::to_value(Summary::new(&affected.stored)).unwrap_or_default(),
-        "changes": list(&outlook.changes),
-        "no_longer": list(&outlook.spared),
-        "unsure": unsure,
-        "left_alone": outlook.is_left_alone,
-    })
+    AffectedJson {
+        user: UserSummary::new(&affected.stored),
+        changes: list(&outlook.changes),
+        no_longer: list(&outlook.spared),
+        unsure: outlook.unsure.iter().map(|unsure| unsure.text().to_string()).collect(),
+        left_alone: outlook.is_left_alone,
+    }
 }

@@ -1,29 +1,36 @@
-//! The server: which paths are open, which need the token, and what bounds a request.
+//! The paths: which are open, which need a token, and what every answer bears.
 
 use super::answer::Refusal;
-use super::desk::Desk;
+use super::desk::{Desk, Needs};
+use super::gate::{self, Gate};
 use super::health::{self, Readiness, RenderMetrics};
 use super::limited::{Limited, MAX_CONNECTION_TIME};
+use super::rates::Rates;
 use super::rehearsal::{self, ReadPolicies};
-use super::token::Token;
+use super::serving::{self, Tls};
+use super::table::{Operation, Table};
+use super::token::FirstToken;
+use super::{Limits, schema};
 use super::{
-    audit, directories, edits, foresight, groups, held, linking, user_types, users, views,
+    audit, directories, edits, foresight, groups, held, linking, sessions, tokens, user_types,
+    users, views,
 };
 use crate::app::events::Event;
 use crate::app::live::Live;
 use crate::app::oversight::{Decisions, Oversight};
 use crate::app::ports::{Catalogue, Clock, Events};
+use crate::app::sessions::Sessions;
 use crate::app::switches::Switches;
+use crate::app::tokens::Tokens;
 use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::view::Views;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State as Given};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::Response;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -46,6 +53,8 @@ pub struct State<C, K, E> {
     pub oversight: Arc<dyn Oversight>,
     /// The directories, asked about one user or group.
     pub live: Arc<dyn Live>,
+    /// Who is connected.
+    pub sessions: Arc<dyn Sessions>,
     /// Reads the text of a configuration that is not in force.
     pub read_policies: ReadPolicies,
     /// Asks all parts for their state.
@@ -53,16 +62,7 @@ pub struct State<C, K, E> {
     /// Gives the metrics.
     pub render_metrics: RenderMetrics,
     /// The first admin token.
-    pub token: Token,
-}
-
-/// The bounds of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The most connections; further ones wait to be accepted.
-    pub max_clients: usize,
-    /// The most bytes of a request's body.
-    pub max_body: usize,
+    pub token: FirstToken,
 }
 
 /// Who may read `/metrics`.
@@ -81,24 +81,49 @@ impl MetricsAccess {
     }
 }
 
-/// The name of the token that a request bore.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TokenName(pub(super) &'static str);
-
 /// Serves until `shutdown`; requests under way are finished, which takes no longer than the life
 /// of a connection (30 s). Every connection carries one request.
 pub async fn serve<C: Catalogue, K: Clock, E: Events>(
     listener: tokio::net::TcpListener,
     limits: Limits,
+    (tls, metrics): (Option<Tls>, MetricsAccess),
     state: State<C, K, E>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let access = MetricsAccess::of(listener.local_addr()?);
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let events = state.events.clone();
-    let router = router(state, limits, access);
-    let listener =
-        Limited::new(listener, limits.max_clients, MAX_CONNECTION_TIME, move || full(&events));
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    let router = router(state, limits, metrics);
+    let told = events.clone();
+    let hit = move |limit, peer| told.emit(&Event::LimitHit { limit, peer });
+    let listener = Limited::new(listener, limits, MAX_CONNECTION_TIME, hit);
+    serving::serve(listener, router, (limits, tls), events, shutdown).await;
+}
+
+/// All operations of the API.
+fn table<N: Needs>() -> Table<N> {
+    let mut table = Table::new();
+    users::operations(&mut table);
+    edits::operations(&mut table);
+    linking::operations(&mut table);
+    foresight::operations(&mut table);
+    groups::operations(&mut table);
+    user_types::operations(&mut table);
+    views::operations(&mut table);
+    held::operations(&mut table);
+    audit::operations(&mut table);
+    directories::operations(&mut table);
+    rehearsal::operations(&mut table);
+    sessions::operations(&mut table);
+    tokens::operations(&mut table);
+    schema::operations(&mut table);
+    table
+}
+
+/// The OpenAPI 3.1 document, as it is served and committed, and all operations in it. It is the same
+/// whatever the parts are of.
+pub fn document<C: Catalogue, K: Clock, E: Events>() -> (serde_json::Value, Vec<Operation>) {
+    let mut table = table::<(C, K, E)>();
+    let document = table.document();
+    (document, table.operations.into_iter().map(|described| described.operation).collect())
 }
 
 /// All paths.
@@ -107,33 +132,18 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
     limits: Limits,
     metrics: MetricsAccess,
 ) -> Router {
-    let State { catalogue, clock, events, directories, views, oversight, live, .. } = state;
-    let (readiness, render_metrics, token) = (state.readiness, state.render_metrics, state.token);
-    let gate = Arc::new(Gate { token, events: events.clone() });
-    let counted = events.clone();
-    let guard = || middleware::from_fn_with_state(gate.clone(), guard::<E>);
-    let decisions = Decisions::new(catalogue.clone(), clock.clone(), events.clone(), oversight);
-    let decisions = Arc::new(decisions);
-    let desk = Arc::new(Desk {
-        catalogue: catalogue.clone(),
-        clock: clock.clone(),
-        directories: directories.clone(),
-        live,
-    });
-    let views = ViewSwitches::new(catalogue.clone(), clock.clone(), events.clone(), views);
-    let switches = Switches::new(catalogue.clone(), clock, events, directories);
-    let api = users::routes(catalogue.clone())
-        .merge(edits::routes(desk.clone()))
-        .merge(linking::routes(desk.clone()))
-        .merge(foresight::routes(desk.clone()))
-        .merge(groups::routes(desk.clone()))
-        .merge(rehearsal::routes(desk, state.read_policies))
-        .merge(user_types::routes(switches))
-        .merge(views::routes(views))
-        .merge(directories::routes(decisions.clone()))
-        .merge(held::routes(decisions))
-        .merge(audit::routes(catalogue))
+    let (readiness, render_metrics) = (state.readiness.clone(), state.render_metrics.clone());
+    let counted = state.events.clone();
+    let gate = Arc::new(gate(&state, limits));
+    let guard = || middleware::from_fn_with_state(gate.clone(), gate::guard::<(C, K, E)>);
+    let mut table = table::<(C, K, E)>();
+    let document = table.document();
+    let desk = Arc::new(desk(state, limits, document));
+    let api = table
+        .router
+        .with_state(desk)
         .fallback(|| async { Refusal::NoSuchPath })
+        .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
         .layer(guard());
     let mut metrics_routes = health::metrics_routes(render_metrics);
     if metrics == MetricsAccess::Token {
@@ -154,36 +164,49 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         }))
 }
 
-/// All places of administration's own are taken; whoever comes waits.
-fn full(events: &impl Events) {
-    events.emit(&Event::LimitHit { limit: "admin.max_clients", peer: None });
-}
-
-struct Gate<E> {
-    token: Token,
-    events: E,
-}
-
-/// Lets a request with the token pass. Whatever is wrong with a token, the answer is the same.
-async fn guard<E: Events>(
-    Given(gate): Given<Arc<Gate<E>>>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Refusal> {
-    if !bearer(&request).is_some_and(|candidate| gate.token.matches(candidate)) {
-        gate.events.emit(&Event::AdminRefused);
-        return Err(Refusal::Unauthorised);
+fn gate<C: Catalogue, K: Clock, E: Events>(
+    state: &State<C, K, E>,
+    limits: Limits,
+) -> Gate<(C, K, E)> {
+    Gate {
+        first: state.token,
+        catalogue: state.catalogue.clone(),
+        clock: state.clock.clone(),
+        events: state.events.clone(),
+        tokens: Rates::new(limits.max_token_rate),
+        sources: Rates::new(limits.max_source_rate),
     }
-    request.extensions_mut().insert(TokenName(FIRST_TOKEN));
-    Ok(next.run(request).await)
 }
 
-/// The token of the one Authorization header (RFC 6750 section 2.1); the scheme's case is free.
-fn bearer(request: &Request) -> Option<&[u8]> {
-    let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (headers.next(), headers.next()) else { return None };
-    let (scheme, token) = value.as_bytes().split_at_checked("bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+fn desk<C: Catalogue, K: Clock, E: Events>(
+    state: State<C, K, E>,
+    limits: Limits,
+    document: serde_json::Value,
+) -> Desk<(C, K, E)> {
+    let State { catalogue, clock, events, directories, oversight, live, .. } = state;
+    let (sessions, read_policies) = (state.sessions, state.read_policies);
+    let parts = || (catalogue.clone(), clock.clone(), events.clone());
+    let (records, time, told) = parts();
+    let switches = Switches::new(records, time, told, directories.clone());
+    let (records, time, told) = parts();
+    let views = ViewSwitches::new(records, time, told, state.views);
+    let (records, time, told) = parts();
+    let decisions = Decisions::new(records, time, told, oversight);
+    let (records, time, told) = parts();
+    let tokens = Tokens::new(records, time, told, limits.max_tokens, FIRST_TOKEN);
+    Desk {
+        catalogue,
+        clock,
+        directories,
+        live,
+        switches,
+        views,
+        decisions,
+        tokens,
+        sessions,
+        read_policies,
+        document,
+    }
 }
 
 /// What every answer bears: one request a connection, nothing cached, nothing guessed.

@@ -1,17 +1,21 @@
-//! The first admin token: a file that is made if it is missing, of which only a digest is kept.
+//! Tokens as text: the first admin's, a file that is made if it is missing, and those that are made on
+//! request. Only a digest of each is kept.
 
-use ring::digest::{Digest, SHA256, digest};
+use crate::app::tokens::Digest;
+use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 /// The random bytes of a token that is made here.
 const TOKEN_BYTES: usize = 32;
+/// What a token that is made on request begins with, so that it is known for one where it is found.
+const PREFIX: &str = "bgt_";
 /// The fewest characters that a token may have.
 const MIN_TOKEN: usize = 16;
 /// The most bytes of a token file, line end included.
@@ -42,12 +46,12 @@ pub enum TokenError {
 }
 
 /// What a bearer token is compared with: the SHA-256 digest of the one in the file.
-#[derive(Clone)]
-pub struct Token {
+#[derive(Clone, Copy)]
+pub struct FirstToken {
     digest: Digest,
 }
 
-impl Token {
+impl FirstToken {
     /// Reads the token of a file; makes one of 32 random bytes in hex, with mode 0600, if the file
     /// is missing. Its folder has to exist.
     pub fn load_or_create(path: &Path) -> Result<Self, TokenError> {
@@ -66,12 +70,16 @@ impl Token {
 
     /// The token with this text.
     pub fn new(text: &str) -> Self {
-        Self { digest: digest(&SHA256, text.as_bytes()) }
+        Self { digest: digest_of(text.as_bytes()) }
     }
 
     /// Whether this is the token. The time it takes does not tell how much of it is right.
     pub fn matches(&self, candidate: &[u8]) -> bool {
-        digest(&SHA256, candidate).as_ref().ct_eq(self.digest.as_ref()).into()
+        self.is(&digest_of(candidate)).into()
+    }
+
+    pub(super) fn is(&self, candidate: &Digest) -> Choice {
+        candidate.0.ct_eq(&self.digest.0)
     }
 }
 
@@ -98,7 +106,21 @@ fn warn_if_shared(path: &Path, file: &File) {
     }
 }
 
-fn create(path: &Path) -> Result<Zeroizing<String>, TokenError> {
+/// What is kept of a token.
+pub(super) fn digest_of(token: &[u8]) -> Digest {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, token).as_ref());
+    Digest(bytes)
+}
+
+/// A new token, which nobody can guess.
+pub(super) fn made() -> Result<Zeroizing<String>, TokenError> {
+    let random = random()?;
+    Ok(Zeroizing::new(format!("{PREFIX}{}", random.as_str())))
+}
+
+/// Random bytes in hex.
+fn random() -> Result<Zeroizing<String>, TokenError> {
     let mut random = Zeroizing::new([0u8; TOKEN_BYTES]);
     SystemRandom::new().fill(random.as_mut()).map_err(|_| TokenError::NoRandomness)?;
     let mut text = Zeroizing::new(String::with_capacity(2 * TOKEN_BYTES));
@@ -107,6 +129,11 @@ fn create(path: &Path) -> Result<Zeroizing<String>, TokenError> {
             text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
         }
     }
+    Ok(text)
+}
+
+fn create(path: &Path) -> Result<Zeroizing<String>, TokenError> {
+    let text = random()?;
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)

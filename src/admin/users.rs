@@ -1,76 +1,117 @@
-//! `GET /api/v1/users` and `GET /api/v1/users/{ref}`.
+//! `/api/v1/users`: who there is, and everything that is kept of one.
 
 use super::answer::{List, Refusal};
-use super::json::{Summary, Whole};
-use super::{page_limit, reference};
-use crate::app::ports::{Catalogue, Page, Stored};
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use super::asked::Asked;
+use super::desk::{Desk, Needs};
+use super::json::{User, UserSummary};
+use super::page_limit;
+use super::table::{Method::Get, Table, Told, operation};
+use crate::app::listing::{self, BadCursor, Direction, Found, Sort, Wanted};
+use crate::app::tokens::Role::Read;
+use axum::Json;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use std::sync::Arc;
 
-/// The most candidates that an answer to an ambiguous reference names.
-const MAX_CANDIDATES: usize = 20;
-
-pub(super) fn routes<C: Catalogue>(catalogue: C) -> Router {
-    Router::new()
-        .route("/users", get(list::<C>))
-        .route("/users/{ref}", get(show::<C>))
-        .with_state(catalogue)
+pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
+    let what = "Users, filtered, sorted, and a page at a time.";
+    table.add(operation(Get, "/users", "listUsers", Read, what), list::<N>);
+    let what = "A user with all that is kept.";
+    table.add(operation(Get, "/users/{ref}", "showUser", Read, what), show::<N>);
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
+    /// Where to go on: `next` of the page before, with the same order.
     cursor: Option<String>,
+    /// How many at most.
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
+    /// Users of this name, whatever its case.
     name: Option<String>,
+    /// Users with this text, whatever its case, in the name, the name for people or the DN.
+    q: Option<String>,
+    /// Users of this directory.
+    directory: Option<String>,
+    /// Users of this user type.
+    user_type: Option<String>,
+    /// Users that are active, or that are not.
+    active: Option<bool>,
+    /// Users whose groups were known when they were last looked at, or whose were not.
+    known: Option<bool>,
+    /// Users who are effectively in this group: a name, DIRECTORY/NAME, dn:DN or id:UPSTREAM-ID.
+    group: Option<String>,
+    /// What to sort by; the record's id if nothing is said.
+    sort: Option<SortBy>,
+    /// In which direction; the least first if nothing is said.
+    order: Option<Order>,
 }
 
-async fn list<C: Catalogue>(
-    State(catalogue): State<C>,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Query(query) = query.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let limit = page_limit(query.limit)?;
-    let cursor = query.cursor.as_deref();
-    let page = match &query.name {
-        Some(name) => named_page(catalogue.by_name(None, name), cursor, limit),
-        None => catalogue.list(cursor, limit),
-    };
-    let items = page.items.iter().map(Summary::new).collect();
-    Ok(Json(List { items, next: page.next }).into_response())
+/// What users are sorted by.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum SortBy {
+    Id,
+    Name,
+    DisplayName,
+    LastSignOn,
+    ObservedAt,
 }
 
-/// A page of the records of one name, ordered by record id as the whole listing is.
-fn named_page(mut found: Vec<Stored>, cursor: Option<&str>, limit: usize) -> Page<Stored> {
-    found.sort_by(|a, b| a.record.id.cmp(&b.record.id));
-    found.retain(|stored| cursor.is_none_or(|cursor| &*stored.record.id.0 > cursor));
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().filter(|_| has_more);
-    let next = last.map(|stored| stored.record.id.0.to_string());
-    Page { items: found, next }
+/// A direction.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    Asc,
+    Desc,
 }
 
-async fn show<C: Catalogue>(
-    State(catalogue): State<C>,
-    reference: Result<Path<String>, PathRejection>,
-) -> Result<Response, Refusal> {
-    let Path(reference) = reference.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let found = reference::resolve(&catalogue, &reference);
-    match found.as_slice() {
-        [] => Err(Refusal::NotFound(format!("no user is found by {reference:?}"))),
-        [one] => Ok(Json(Whole::new(one, &catalogue)).into_response()),
-        several => Err(ambiguous(&reference, several)),
+impl ListQuery {
+    fn wanted<N: Needs>(self, desk: &Desk<N>) -> Result<Wanted, Refusal> {
+        let group = self.group.as_deref().map(|name| desk.kept_group(None, name)).transpose()?;
+        Ok(Wanted {
+            name: self.name,
+            text: self.q,
+            directory: self.directory,
+            user_type: self.user_type,
+            active: self.active,
+            known: self.known,
+            group: group.map(|listed| (listed.directory, listed.group.id.clone())),
+            sort: match self.sort {
+                None | Some(SortBy::Id) => Sort::Id,
+                Some(SortBy::Name) => Sort::Name,
+                Some(SortBy::DisplayName) => Sort::DisplayName,
+                Some(SortBy::LastSignOn) => Sort::LastSignOn,
+                Some(SortBy::ObservedAt) => Sort::ObservedAt,
+            },
+            direction: match self.order {
+                None | Some(Order::Asc) => Direction::Up,
+                Some(Order::Desc) => Direction::Down,
+            },
+        })
     }
 }
 
-fn ambiguous(reference: &str, several: &[Stored]) -> Refusal {
-    let detail = format!("{} users are found by {reference:?}", several.len());
-    let shown: Vec<_> = several.iter().take(MAX_CANDIDATES).map(Summary::new).collect();
-    serde_json::to_value(shown)
-        .map_or(Refusal::Internal, |candidates| Refusal::Ambiguous { detail, candidates })
+/// All records are gone through; who else asks meanwhile does not wait for it.
+async fn list<N: Needs>(
+    desk: Arc<Desk<N>>,
+    asked: Asked<(), ListQuery>,
+) -> Told<List<UserSummary>> {
+    let limit = page_limit(asked.query.limit)?;
+    let cursor = asked.query.cursor.clone();
+    let wanted = asked.query.wanted(&desk)?;
+    let looking = tokio::task::spawn_blocking(move || {
+        listing::users(&desk.catalogue, &wanted, cursor.as_deref(), limit)
+    });
+    let found = looking.await.map_err(|_| Refusal::Internal)?;
+    let Found { items, next, total } =
+        found.map_err(|BadCursor| Refusal::BadRequest("cursor is of no page".to_owned()))?;
+    let items = items.iter().map(UserSummary::new).collect();
+    Ok(Json(List { items, next, total: Some(total) }))
+}
+
+async fn show<N: Needs>(desk: Arc<Desk<N>>, asked: Asked<String>) -> Told<User> {
+    let stored = desk.user(&asked.path)?;
+    Ok(Json(User::new(&stored, &desk.catalogue)))
 }

@@ -1,37 +1,39 @@
-//! `GET /api/v1/views` and `PATCH /api/v1/views/{name}`.
+//! `/api/v1/views`: views of client applications and their switches.
 
 use super::answer::{List, Refusal};
-use super::json::rfc3339;
-use super::server::TokenName;
-use super::user_types::Patch;
-use crate::app::ports::{Catalogue, Clock, Events};
+use super::asked::{Asked, Nothing};
+use super::desk::{Desk, Needs};
+use super::json::{Time, rfc3339};
+use super::table::{
+    Method::{Get, Patch},
+    Table, Told, operation,
+};
+use super::user_types::Changed;
 use crate::app::switches::Source;
-use crate::app::view_switches::{Listed, ViewSwitches};
+use crate::app::tokens::Role::{Admin, Read};
+use crate::app::view_switches::Listed;
 use crate::domain::policy::Switch;
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{Extension, Path, State};
-use axum::routing::{get, patch};
-use axum::{Json, Router};
+use axum::Json;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
-type Shared<C, K, E> = Arc<ViewSwitches<C, K, E>>;
-
-pub(super) fn routes<C: Catalogue, K: Clock, E: Events>(views: ViewSwitches<C, K, E>) -> Router {
-    Router::new()
-        .route("/views", get(list::<C, K, E>))
-        .route("/views/{name}", patch(set::<C, K, E>))
-        .with_state(Arc::new(views))
+pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
+    let what = "Views with what they say of update on sign-on and where that comes from.";
+    table.add(operation(Get, "/views", "listViews", Read, what), list::<N>);
+    let what = "Set the switch of a view, or go back to the file's value with null.";
+    table.add(operation(Patch, "/views/{name}", "setView", Admin, what), set::<N>);
 }
 
 /// A view as administration sees it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "View")]
 struct ViewJson {
     name: String,
-    /// `null` is as the user type says.
+    /// Null is as the user type says.
     update_on_sign_on: Option<bool>,
     source: &'static str,
-    set_at: Option<String>,
+    set_at: Option<Time>,
     /// What `default` would lead to.
     file: Option<bool>,
 }
@@ -51,24 +53,18 @@ impl From<Listed> for ViewJson {
     }
 }
 
-async fn list<C: Catalogue, K: Clock, E: Events>(
-    State(views): State<Shared<C, K, E>>,
-) -> Json<List<ViewJson>> {
-    Json(List { items: views.list().into_iter().map(ViewJson::from).collect(), next: None })
+async fn list<N: Needs>(desk: Arc<Desk<N>>, _: Asked) -> Told<List<ViewJson>> {
+    Ok(Json(List::whole(desk.views.list().into_iter().map(ViewJson::from).collect())))
 }
 
 /// Runs to its end although the client hangs up: what is on disk is also announced.
-async fn set<C: Catalogue, K: Clock, E: Events>(
-    State(views): State<Shared<C, K, E>>,
-    Extension(TokenName(who)): Extension<TokenName>,
-    name: Result<Path<String>, PathRejection>,
-    body: Result<Json<Patch>, JsonRejection>,
-) -> Result<Json<ViewJson>, Refusal> {
-    let Path(name) = name.map_err(|error| Refusal::BadRequest(error.body_text()))?;
-    let Json(Patch { update_on_sign_on }) =
-        body.map_err(|error| Refusal::Rejected(error.status(), error.body_text()))?;
+async fn set<N: Needs>(
+    desk: Arc<Desk<N>>,
+    asked: Asked<String, Nothing, Json<Changed>>,
+) -> Told<ViewJson> {
+    let Asked { who, path: name, body: Json(Changed { update_on_sign_on }), .. } = asked;
     let value = update_on_sign_on.map(Switch::from_bool);
-    let change = async move { views.set(&name, value, who).await };
+    let change = async move { desk.views.set(&name, value, &who).await };
     let listed = tokio::spawn(change).await.map_err(|_| Refusal::Internal)??;
     Ok(Json(listed.into()))
 }

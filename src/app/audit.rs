@@ -47,7 +47,7 @@ pub struct AuditEntry {
 pub const CAUSES: [&str; 4] = ["sign-on", "admin", "reconcile", "expiry"];
 
 /// What a row may say that happened.
-pub const ACTIONS: [&str; 29] = [
+pub const ACTIONS: [&str; 30] = [
     "created",
     "deleted",
     "changed",
@@ -72,6 +72,7 @@ pub const ACTIONS: [&str; 29] = [
     "rollback-accepted",
     "group-created",
     "group-deleted",
+    "session-ended",
     "unknown",
     "not-provisioned",
     "group-skipped",

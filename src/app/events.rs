@@ -39,6 +39,8 @@ pub enum Closed {
     Tls,
     /// A balancer's connection did not begin with a header of the PROXY protocol.
     ProxyHeader,
+    /// An administrator has ended it.
+    Ended,
     /// The gateway is shutting down.
     Shutdown,
 }
@@ -55,6 +57,7 @@ impl Closed {
             Self::UpstreamLost => "upstream-lost",
             Self::Tls => "tls",
             Self::ProxyHeader => "proxy-header",
+            Self::Ended => "ended",
             Self::Shutdown => "shutdown",
         }
     }

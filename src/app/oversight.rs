@@ -58,6 +58,19 @@ pub struct CopyState {
     pub heard_at: Option<Timestamp>,
 }
 
+/// The exclusive connections to a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// All of them, those being made included.
+    pub connections: usize,
+    /// Those that clients have.
+    pub leased: usize,
+    /// Clients that wait for one.
+    pub waiting: usize,
+    /// How many there may be.
+    pub most: usize,
+}
+
 /// A directory as it stands.
 #[derive(Debug, Clone)]
 pub struct DirectoryState {
@@ -67,6 +80,8 @@ pub struct DirectoryState {
     pub kind: Option<String>,
     /// Its servers, in the file's order.
     pub servers: Vec<(String, ServerState)>,
+    /// Its exclusive connections.
+    pub pool: PoolState,
     /// How groups are asked for, and why; `None` if they are not.
     pub choice: Option<Result<Choice, UnknownReason>>,
     /// The live copy, if there is to be one.

@@ -1,6 +1,7 @@
 //! Where the running gateway is, and the token for it.
 
 use super::exit::{CONFIGURATION, Exit, Failure};
+use super::trust;
 use super::wiring::Parts;
 use crate::admin::{TokenError, read_token};
 use crate::config::Config;
@@ -21,6 +22,8 @@ pub(super) struct Access {
     /// Without a slash at the end.
     pub(super) url: String,
     pub(super) token: Zeroizing<String>,
+    /// Whom it is believed to be.
+    pub(super) tls: ureq::tls::TlsConfig,
 }
 
 /// The configuration file's path.
@@ -36,31 +39,47 @@ pub(super) fn load(parts: &Parts, path: &Path) -> Result<Config, Failure> {
 /// Finds the gateway: the environment first, and the file for what it leaves open.
 pub(super) fn find(parts: &Parts, config: Option<PathBuf>) -> Result<Access, Failure> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let (url, token_file) = match (variable(URL_VARIABLE), variable(TOKEN_FILE_VARIABLE)) {
-        (Some(url), Some(file)) => (checked_url(url.into_string().ok())?, PathBuf::from(file)),
-        (url, file) => {
-            let admin = (parts.load_admin)(&config_path(config))
-                .map_err(|problems| Failure::new(Exit::Usage, CONFIGURATION, problems))?;
-            let url = match (url, admin.listen) {
-                (Some(url), _) => checked_url(url.into_string().ok())?,
-                (None, Some(address)) => format!("http://{}", reachable(address)),
-                (None, None) => {
-                    let detail = "administration is turned off in the configuration";
-                    return Err(Failure::new(Exit::Unavailable, "unreachable", detail));
-                }
-            };
-            (url, file.map_or(admin.token_file, PathBuf::from))
-        }
-    };
+    let (url, token_file, certificate) =
+        match (variable(URL_VARIABLE), variable(TOKEN_FILE_VARIABLE)) {
+            (Some(url), Some(file)) => {
+                (checked_url(url.into_string().ok())?, PathBuf::from(file), None)
+            }
+            (url, file) => {
+                let admin = (parts.load_admin)(&config_path(config))
+                    .map_err(|problems| Failure::new(Exit::Usage, CONFIGURATION, problems))?;
+                let certificate = admin.tls.as_ref().map(|tls| tls.certificate.clone());
+                let url = match url {
+                    Some(url) => checked_url(url.into_string().ok())?,
+                    None => configured_url(&admin)?,
+                };
+                (url, file.map_or(admin.token_file, PathBuf::from), certificate)
+            }
+        };
     let token = read_token(&token_file).map_err(token_failure)?;
-    Ok(Access { url, token })
+    let tls = match url.starts_with("https://") {
+        true => trust::trust(certificate.as_deref())?,
+        false => ureq::tls::TlsConfig::default(),
+    };
+    Ok(Access { url, token, tls })
+}
+
+fn configured_url(admin: &crate::admin::Config) -> Result<String, Failure> {
+    let scheme = if admin.tls.is_some() { "https" } else { "http" };
+    match (&admin.url, admin.listen) {
+        (Some(url), Some(_)) => Ok(url.clone()),
+        (None, Some(address)) => Ok(format!("{scheme}://{}", reachable(address))),
+        (_, None) => {
+            let detail = "administration is turned off in the configuration";
+            Err(Failure::new(Exit::Unavailable, "unreachable", detail))
+        }
+    }
 }
 
 fn checked_url(url: Option<String>) -> Result<String, Failure> {
-    url.filter(|url| url.starts_with("http://"))
+    url.filter(|url| url.starts_with("http://") || url.starts_with("https://"))
         .map(|url| url.trim_end_matches('/').to_owned())
         .ok_or_else(|| {
-            let detail = format!("{URL_VARIABLE} must begin with http://");
+            let detail = format!("{URL_VARIABLE} must begin with http:// or https://");
             Failure::new(Exit::Usage, "usage", detail)
         })
 }
@@ -105,9 +124,10 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_is_not_plain_http_is_a_usage_error() {
+    fn a_url_that_is_of_another_scheme_is_a_usage_error() {
         assert_eq!(checked_url(Some("http://h:1/".into())).unwrap(), "http://h:1");
-        for url in [Some("https://h:1".into()), Some("h:1".into()), None] {
+        assert_eq!(checked_url(Some("https://h".into())).unwrap(), "https://h");
+        for url in [Some("ldap://h:1".into()), Some("h:1".into()), None] {
             assert_eq!(checked_url(url).unwrap_err().exit, Exit::Usage);
         }
     }

@@ -30,6 +30,7 @@ impl Client {
             .max_redirects(0)
             // the token goes to the gateway and to nobody in between
             .proxy(None)
+            .tls_config(access.tls.clone())
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(TIMEOUT))
             .build();
@@ -129,6 +130,7 @@ fn refused(status: u16, value: &mut Value) -> Failure {
     let exit = match status {
         401 | 403 => Exit::NotAllowed,
         404 => Exit::NotFound,
+        429 => Exit::Unavailable,
         400..=499 => Exit::Usage,
         502..=504 => Exit::Unavailable,
         _ => Exit::Internal,
@@ -170,6 +172,7 @@ mod tests {
     #[test]
     fn a_refusal_ends_the_process_with_the_documented_code() {
         let code = |status| refused(status, &mut Value::Null).exit.code();
-        assert_eq!([401, 403, 404, 409, 422, 503, 500].map(code), [77, 77, 1, 64, 64, 69, 70]);
+        let all = [401, 403, 404, 409, 422, 429, 503, 500].map(code);
+        assert_eq!(all, [77, 77, 1, 64, 64, 69, 69, 70]);
     }
 }

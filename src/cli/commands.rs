@@ -3,8 +3,10 @@
 use super::client::Client;
 use super::edit::{self, Edit, Pin};
 use super::exit::{Failure, Format};
+use super::session::SessionCommand;
+use super::token::TokenCommand;
 use super::user_type::Setting;
-use super::{audit, directory, foresight, group, held, user, user_type, view};
+use super::{audit, directory, foresight, group, held, session, token, user, user_type, view};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
@@ -49,6 +51,12 @@ pub(super) enum Command {
     /// Directories, as the running gateway knows them
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// Clients that are connected to the running gateway
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Who may use the running gateway's API
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 #[derive(Subcommand)]
@@ -390,6 +398,8 @@ impl Command {
             | Self::Directory(
                 DirectoryCommand::List { output } | DirectoryCommand::AcceptRollback { output, .. },
             ) => output.format(),
+            Self::Session(command) => command.output().format(),
+            Self::Token(command) => command.output().format(),
             Self::Check { output, .. } => output.format(),
             Self::Run | Self::Demo { .. } => Format::Text,
         }
@@ -417,6 +427,8 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
         Command::Directory(DirectoryCommand::AcceptRollback { name, .. }) => {
             directory::accept_rollback(client, &name, format)
         }
+        Command::Session(command) => session::ask(client, &command, format),
+        Command::Token(command) => token::ask(client, &command, format),
         // Each of them is done without a running gateway, before this is asked.
         Command::Run | Command::Check { .. } | Command::Demo { .. } => Ok(String::new()),
     }

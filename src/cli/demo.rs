@@ -244,7 +244,8 @@ fn sign_on(gateway: SocketAddr, name: &str, password: &str) -> Result<(), RunErr
 
 fn portrait(admin: SocketAddr, folder: &Path, name: &str) -> Result<String, RunError> {
     let token = crate::admin::read_token(&folder.join(TOKEN_FILE)).map_err(failed)?;
-    let client = Client::new(Access { url: format!("http://{admin}"), token });
+    let client =
+        Client::new(Access { url: format!("http://{admin}"), token, tls: Default::default() });
     user::show(&client, name, Format::Text).map_err(|failure: Failure| failed(failure.detail))
 }
 

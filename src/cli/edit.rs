@@ -46,7 +46,7 @@ impl Edit<'_> {
                     Pin::Allow => "allow",
                     Pin::Deny => "deny",
                 };
-                let until = until.map(moment).transpose()?;
+                let until = until.map(|until| moment("--until", until)).transpose()?;
                 client.put(&of("pins", group), &json!({ "pin": pin, "until": until }))
             }
             Self::Unpin { group } => client.delete(&of("pins", group)),
@@ -87,13 +87,13 @@ impl Edit<'_> {
 }
 
 /// A time as the gateway takes it: RFC 3339 as it is, or so long from now (`90m`, `12h`, `30d`).
-fn moment(written: &str) -> Result<String, Failure> {
+pub(super) fn moment(flag: &str, written: &str) -> Result<String, Failure> {
     if written.parse::<jiff::Timestamp>().is_ok() {
         return Ok(written.to_owned());
     }
     let wrong = || {
         let detail = format!(
-            "--until takes a time as RFC 3339 writes it or one from now as 90m, 12h, 30d: {written:?}"
+            "{flag} takes a time as RFC 3339 writes it or one from now as 90m, 12h, 30d: {written:?}"
         );
         Failure::new(Exit::Usage, "usage", detail)
     };
@@ -176,13 +176,13 @@ mod tests {
 
     #[test]
     fn a_time_is_rfc_3339_or_so_long_from_now() {
-        assert_eq!(moment("2030-01-01T00:00:00Z").unwrap(), "2030-01-01T00:00:00Z");
+        assert_eq!(moment("--until", "2030-01-01T00:00:00Z").unwrap(), "2030-01-01T00:00:00Z");
         for written in ["1s", "90m", "12h", "30d"] {
-            let at: jiff::Timestamp = moment(written).unwrap().parse().unwrap();
+            let at: jiff::Timestamp = moment("--until", written).unwrap().parse().unwrap();
             assert!(at > jiff::Timestamp::now() - jiff::SignedDuration::from_secs(60), "{written}");
         }
         for written in ["", "d", "0d", "-1d", "1w", "1ü", "tomorrow", "99999999999999999d"] {
-            assert_eq!(moment(written).unwrap_err().exit, Exit::Usage, "{written}");
+            assert_eq!(moment("--until", written).unwrap_err().exit, Exit::Usage, "{written}");
         }
     }
 }

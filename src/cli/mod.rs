@@ -13,7 +13,10 @@ mod group;
 mod held;
 mod online;
 mod rehearsal;
+mod session;
 mod shown;
+mod token;
+mod trust;
 mod user;
 mod user_type;
 mod view;
@@ -21,6 +24,7 @@ mod wiring;
 
 pub use access::{DEFAULT_CONFIG, TOKEN_FILE_VARIABLE, URL_VARIABLE};
 pub use exit::{Exit, Failure, Format};
+pub use trust::CA_FILE_VARIABLE;
 pub use wiring::Parts;
 
 use crate::server::{Hangup, Signals};

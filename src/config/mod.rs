@@ -4,6 +4,7 @@
 //! What there is to configure stands in one table (`keys`); `config/reference.toml` is that table
 //! written out. Relative paths start at the folder of the file. Passwords never stand in it.
 
+mod admin;
 mod directory;
 mod files;
 mod groups;
@@ -114,7 +115,7 @@ pub fn load_admin(path: &Path) -> Result<crate::admin::Config, Problems> {
     let text = read_named_file(path, &file_name)?;
     let (document, mut reader) = open(&text, &file_name);
     let root = reader.root(document.get_ref());
-    let admin = sections::admin(&mut reader, &root);
+    let admin = admin::admin(&mut reader, &root);
     let mut problems = reader.problems;
     problems.sort();
     admin.filter(|_| !problems.has_errors()).ok_or(problems)
@@ -186,7 +187,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
     let views = view::views(&mut reader, &root, addresses.as_deref());
     let listen = listen.zip(views).map(|(listen, views)| frontend::Config { views, ..listen });
     let store = sections::store(&mut reader, &root, folder_of(file_name));
-    let admin = sections::admin(&mut reader, &root);
+    let admin = admin::admin(&mut reader, &root);
     let log = sections::log(&mut reader, &root);
     let sign_on = sections::sign_on(&mut reader, &root);
     let reconcile = sections::reconcile(&mut reader, &root);

@@ -162,7 +162,7 @@ impl<'d> Reader<'d> {
         table: &'d DeTable<'d>,
         span: Range<usize>,
     ) -> Section<'d> {
-        if name != keys::NAMED_BY_THE_FILE {
+        if ![keys::NAMED_BY_THE_FILE, super::view::NAMES].contains(&name) {
             for key in table.keys() {
                 self.judge_key(name, key.get_ref(), key.span());
             }

@@ -1,4 +1,4 @@
-//! The sections that stand once: listen, store, admin, log, sign_on, throttle.
+//! The sections that stand once: listen, store, log, sign_on, throttle.
 
 use super::reader::{FileKind, Reader, Section, resolve};
 use super::relay;
@@ -10,7 +10,7 @@ use crate::domain::view::Views;
 use crate::domain::vouching;
 use crate::frontend::{ClientCertificate, Confidentiality, TlsVersion};
 use crate::telemetry::{LogFormat, LogLevel};
-use crate::{admin, frontend, store, telemetry};
+use crate::{frontend, store, telemetry};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -257,30 +257,6 @@ fn store_folder(folder: &Path, text: &str) -> Result<PathBuf, Mistake> {
         Some(path) => resolve(folder, path),
         None => resolve(folder, path),
     }
-}
-
-/// Reads `[admin]`.
-pub(super) fn admin<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<admin::Config> {
-    let section = r.section(root, "admin");
-    let listen = r.text(&section, "listen", |text| match text {
-        "off" => Ok(None),
-        _ => value::address(text).map(Some),
-    });
-    let token_file = r.path(&section, "token_file");
-    let max_clients = r.amount(&section, "max_clients");
-    let max_body = r.size(&section, "max_body");
-    let listen = listen?;
-    if listen.get_ref().is_some_and(|address| !address.ip().is_loopback()) {
-        let help = "an address of this machine's loopback, with a reverse proxy that speaks TLS";
-        let message = "administration is plain HTTP: on this address tokens can be read on the way";
-        r.warning(listen.span(), message, help);
-    }
-    Some(admin::Config {
-        listen: listen.into_inner(),
-        token_file: token_file?,
-        max_clients: max_clients?,
-        max_body: max_body?,
-    })
 }
 
 /// Reads `[log]`.

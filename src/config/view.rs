@@ -1,17 +1,21 @@
 //! `[[view]]`: what one client application may do and is shown.
 
-use super::directory::dn;
+use super::directory::{dn, filter};
 use super::reader::{Reader, Section};
 use super::sections::plain;
 use super::serve::INACTIVE;
 use super::value::{self, Mistake};
-use crate::domain::policy::Switch;
+use crate::domain::policy::{Flatten, Switch};
 use crate::domain::source::Network;
+use crate::domain::view::groups::{Renamed, ShownGroups};
 use crate::domain::view::{Kind, Matching, View, Views, VisibleTo, Writes};
 use crate::proto::dn::DistinguishedName;
 use std::net::SocketAddr;
 use std::ops::Range;
 use toml::Spanned;
+
+/// The section whose keys are groups.
+pub(super) const NAMES: &str = "view.group_names";
 
 /// The words for kinds of operations.
 pub(super) const OPERATIONS: [(&str, Kind); 9] = [
@@ -66,6 +70,14 @@ fn view<'d>(
     let flatten = r.optional(section, "flatten", |r, section, key| {
         r.text(section, key, value::flatten).map(Spanned::into_inner)
     });
+    let groups = shown_groups(r, section);
+    let attributes = r.optional(section, "attributes", |r, section, key| {
+        r.list(section, key, value::attribute).map(plain)
+    });
+    let bases = r.list(section, "base", dn);
+    let filter = r.optional(section, "filter", |r, section, key| {
+        r.text(section, key, filter).map(Spanned::into_inner)
+    });
     let inactive =
         r.optional(section, "inactive", |r, section, key| r.choice(section, key, &INACTIVE));
     let visible_to = visible_to(r, section);
@@ -81,6 +93,10 @@ fn view<'d>(
         name: name.get_ref().clone(),
         matching,
         flatten: flatten?,
+        groups: groups?,
+        attributes: attributes?,
+        bases: plain(bases?),
+        filter: filter?,
         inactive: inactive?,
         visible_to: visible_to?,
         writes: writes?,
@@ -113,6 +129,31 @@ fn matching<'d>(
     let (Some(listeners), Some(addresses), Some(bind_dns)) = all else { return (None, place) };
     let (listeners, addresses) = (plain(listeners), plain(addresses));
     (Some(Matching { listeners, addresses, bind_dns: plain(bind_dns) }), place)
+}
+
+/// Which groups are shown, and how they are called.
+fn shown_groups<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<ShownGroups> {
+    let bases = r.list(section, "group_base", dn);
+    let filter = r.optional(section, "group_filter", |r, section, key| {
+        r.text(section, key, filter).map(Spanned::into_inner)
+    });
+    let table = r.section(section, NAMES);
+    let mut names: Vec<Renamed> = Vec::new();
+    let mut sound = true;
+    for (group, given) in table.entries() {
+        match (DistinguishedName::parse(group), r.entry(given, dn)) {
+            (Ok(group), Some(name)) => names.push(Renamed { group, name }),
+            (Err(_), _) => {
+                let help =
+                    "\"cn=…\" = \"cn=…\": the group's DN in the directory, and its name here";
+                r.error(given.span(), format!("\"{group}\" is no distinguished name"), help);
+                sound = false;
+            }
+            (Ok(_), None) => sound = false,
+        }
+    }
+    let (bases, filter) = (plain(bases?), filter?);
+    sound.then_some(ShownGroups { bases, filter, names })
 }
 
 fn client(text: &str) -> Result<DistinguishedName, Mistake> {
@@ -167,6 +208,15 @@ fn judge(r: &mut Reader<'_>, section: &Section<'_>, view: &View) {
     if view.writes == Writes::Deny && may_write {
         let help = "take add, modify, delete, modify-dn, password-modify and extended out";
         r.warning(at("operations"), "`writes = \"deny\"` refuses some of these all the same", help);
+    }
+    if view.flatten == Some(Flatten::Mapped) && view.groups.names.is_empty() {
+        let help = "[view.group_names] with \"cn=…\" = \"cn=…\" for each group that is shown";
+        r.warning(at("flatten"), "no group is shown: none is mapped", help);
+    }
+    if view.is_narrow() && view.writes == Writes::Allow {
+        let help = "writes = \"deny\", unless these clients may find out more by writing";
+        let message = "what this view does not show can still be written";
+        r.warning(at("attributes"), message, help);
     }
     if view.bind_only && view.operations.is_some() {
         let help = "leave one of the two out";

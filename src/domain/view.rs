@@ -4,6 +4,9 @@
 //! A view takes away or says otherwise; it gives no right that the directory does not give. What is
 //! shown of groups is decided in [`super::serving`]; this says for whom.
 
+pub mod groups;
+pub mod narrow;
+
 use super::policy::{Flatten, Switch};
 use super::serving::Inactive;
 use super::session::Refusal;
@@ -11,9 +14,11 @@ use super::source::Network;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::envelope::Envelope;
 use crate::proto::extended::ExtendedRequest;
+use crate::proto::filter::Filter;
 use crate::proto::oid;
 use crate::proto::op::Operation;
 use crate::proto::result::ResultCode;
+use groups::ShownGroups;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -94,6 +99,14 @@ pub struct View {
     pub matching: Matching,
     /// How groups are flattened; `None` is as their directory says.
     pub flatten: Option<Flatten>,
+    /// Which groups are shown, and how they are called.
+    pub groups: ShownGroups,
+    /// The attributes that are shown; `None` is all (`attributes`).
+    pub attributes: Option<Vec<String>>,
+    /// Entries are shown that are at or below these; empty is anywhere (`base`).
+    pub bases: Vec<DistinguishedName>,
+    /// Entries are shown that match this (`filter`).
+    pub filter: Option<Filter>,
     /// Whether searches show inactive users; `None` is as their directory says.
     pub inactive: Option<Inactive>,
     /// Who sees what is added.

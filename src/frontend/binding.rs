@@ -522,6 +522,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.count_bind(code);
         let session = std::mem::replace(&mut self.session, Session::Anonymous);
         self.session = session.bind_ended(end);
+        self.present.is(self.session.name());
         self.settle_view();
         self.binding.stage = match self.binding.place.take() {
             Some(_) if !code.is_success() => Stage::Failed,

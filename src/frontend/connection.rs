@@ -12,6 +12,7 @@ use super::outstanding::Outstanding;
 use super::paging::Paging;
 use super::reply;
 use super::serving::{Deciding, Pending, Planned, Stashed};
+use super::sessions::Present;
 use super::sharing::Seated;
 use super::stall::Stall;
 use super::suffix::InSuffix;
@@ -147,6 +148,8 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) moments: Moments,
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     pub(super) permits: (ClientPermit, Counted),
+    /// Its entry among those who are connected.
+    pub(super) present: Present,
 }
 
 /// Who a connection is, what it is counted by, and how its bytes travel.
@@ -155,6 +158,7 @@ pub(super) struct Admission {
     pub(super) peer: SocketAddr,
     pub(super) listener: Option<SocketAddr>,
     pub(super) permits: (ClientPermit, Counted),
+    pub(super) present: Present,
     pub(super) start_tls: StartTls,
     pub(super) passwords: Passwords,
     pub(super) external: Option<Box<Shown>>,
@@ -216,6 +220,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             moments: Moments::new(now),
             timer: None,
             permits: admission.permits,
+            present: admission.present,
         }
     }
 
@@ -235,6 +240,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 Phase::Serving | Phase::Draining => {
                     registered = true;
+                    self.present.is_woken_with(cx.waker());
                     let _ = draining.as_mut().poll(cx);
                     let _ = ending.as_mut().poll(cx);
                 }
@@ -324,6 +330,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.quiet = Quiet::default();
+        self.look_whether_ended();
         loop {
             self.look_at_drain();
             match self.life {
@@ -384,6 +391,13 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let idle = self.outstanding.is_empty() && !is_served;
         if idle || phase == Phase::Ending {
             self.disconnect(reply::SHUTTING_DOWN, Closed::Shutdown);
+        }
+    }
+
+    /// An administrator may have ended it, whatever it does.
+    fn look_whether_ended(&mut self) {
+        if self.present.is_ended() {
+            self.disconnect(reply::ENDED, Closed::Ended);
         }
     }
 

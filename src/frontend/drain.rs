@@ -1,6 +1,7 @@
 //! How a shutdown reaches every connection, at the price of one atomic load when there is none.
 
 use super::addresses::Addresses;
+use super::sessions::Sessions;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -22,6 +23,7 @@ struct Inner {
     phase: AtomicU8,
     clients: AtomicUsize,
     addresses: Addresses,
+    sessions: Sessions,
     changed: Notify,
     left: Notify,
 }
@@ -81,6 +83,11 @@ impl Drain {
             }
             left.await;
         }
+    }
+
+    /// Who is connected.
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
     }
 
     /// The counts of clients by address.

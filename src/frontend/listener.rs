@@ -209,11 +209,13 @@ impl<P: Ports> Door<P> {
         else {
             return turn_away(&stream, self.speech, reply::TOO_MANY_OF_ADDRESS);
         };
+        let id = connected(&self.gateway, peer, self.is_tls());
         let admission = Admission {
-            id: connected(&self.gateway, peer, self.is_tls()),
+            id,
             peer,
             listener: Some(self.address),
             permits,
+            present: self.drain.sessions().enter(id, peer),
             start_tls: match (self.speech, &self.tls) {
                 (Speech::Tls, _) => StartTls::On,
                 (Speech::Plain, Some(_)) => StartTls::Offered,
@@ -312,11 +314,13 @@ pub async fn serve_client<P: Ports>(
     let permits = count_in(&gateway, &config, &drain, peer)
         .and_then(|permit| count_address(&gateway, &config, &drain, peer, permit));
     if let Some(permits) = permits {
+        let id = connected(&gateway, peer, false);
         let admission = Admission {
-            id: connected(&gateway, peer, false),
+            id,
             peer,
             listener: None,
             permits,
+            present: drain.sessions().enter(id, peer),
             start_tls: StartTls::NotOffered,
             passwords: passwords_in_clear(config.confidentiality, [peer; 2]),
             external: None,
@@ -354,6 +358,7 @@ async fn shake_hands<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
         Ok(Ok(stream)) => {
             let session = stream.get_ref().1;
             gateway.events().emit(&tls::established(admission.id, session));
+            admission.present.speaks_tls();
             admission.external = tls.shown_by(session).map(Box::new);
             // Boxed: TLS state is large, and a future is as large as its largest moment.
             let stream = Box::new(stream);

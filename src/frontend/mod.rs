@@ -18,6 +18,7 @@ mod responses;
 mod root;
 mod scratch;
 mod serving;
+mod sessions;
 mod sharing;
 mod stall;
 mod suffix;
@@ -31,6 +32,7 @@ mod view;
 pub use crate::app::events::TlsVersion;
 pub use drain::{Drain, Phase};
 pub use listener::{ListenError, Listeners, serve_client};
+pub use sessions::Sessions;
 pub use tls::{Reloaded, Tls, TlsError};
 
 use crate::domain::source::Network;

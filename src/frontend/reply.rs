@@ -21,6 +21,10 @@ pub(super) const LEASE_RECALLED: Refusal =
 pub(super) const SHUTTING_DOWN: Refusal =
     Refusal::new(ResultCode::UNAVAILABLE, "the gateway is shutting down");
 
+/// An administrator has ended the session.
+pub(super) const ENDED: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "the session was ended by an administrator");
+
 /// Too many clients.
 pub(super) const TOO_MANY_CLIENTS: Refusal = Refusal::new(ResultCode::BUSY, "too many clients");
 

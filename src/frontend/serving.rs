@@ -6,6 +6,7 @@
 mod course;
 mod form;
 mod going;
+mod narrow;
 mod search;
 
 pub(super) use search::{Deciding, Entries, Pending, Planned, Served, Stashed};
@@ -25,6 +26,8 @@ use crate::domain::serving::request::{self, Interest};
 use crate::domain::serving::{Inactive, ServePolicy, entry, is_member_of, subschema};
 use crate::domain::session::Refusal;
 use crate::domain::sharing;
+use crate::domain::view::groups::ShownGroups;
+use crate::domain::view::narrow::NOT_UNDERSTOOD;
 use crate::proto::ber::{Reader, SEQUENCE};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::envelope::{Envelope, MessageId};
@@ -71,6 +74,8 @@ struct Sight {
     members: bool,
     /// Whether it sees users who are inactive.
     inactive: Inactive,
+    /// Whether it sees entries of some bases alone.
+    is_bounded: bool,
 }
 
 type Outcome = Result<Option<Box<Planned>>, Stop>;
@@ -98,13 +103,21 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             groups: serve.adds_something() && self.sees_groups(),
             members: !serve.members.is_empty() && self.sees_groups() && self.writes_nothing(),
             inactive: self.inactive(serve.inactive),
+            is_bounded: self.view.as_ref().is_some_and(|view| !view.bases.is_empty()),
         };
-        if sight == Sight::default() {
+        let narrow = self.view.clone().filter(|view| view.is_narrow());
+        if narrow.is_none() && sight == Sight::default() {
             return Judged::Relayed;
         }
-        let outcome = match request.operation {
-            Operation::SearchRequest => self.plan_search(request, directory, sight),
-            _ => self.compare(request, directory, sight),
+        let outcome = match (request.operation, narrow) {
+            (Operation::SearchRequest, None) => self.plan_search(request, directory, sight),
+            (Operation::SearchRequest, Some(view)) => {
+                self.narrow_search(request, directory, sight, &view)
+            }
+            (_, narrow) => match narrow.and_then(|view| narrow::compare_refusal(&view, request)) {
+                Some(refusal) => Err(refusal.into()),
+                None => self.compare(request, directory, sight),
+            },
         };
         match outcome {
             Ok(planned) => {
@@ -139,22 +152,28 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let interest = request::interest(request.content, serve)
             .filter(|_| sight.groups && !request::is_never_enriched(request.controls));
-        if interest.is_none() && sight.inactive == Inactive::Show {
+        if interest.is_none() && sight.inactive == Inactive::Show && !sight.is_bounded {
             return Ok(None);
         }
-        let Some(serving) = self.serving(directory) else { return Ok(None) };
+        let Some(serving) = self.serving(directory) else {
+            return self.pass_partly(request, directory, sight);
+        };
         let hidden = match sight.inactive {
             Inactive::Hide if serving.may_hide() => Inactive::Hide,
             Inactive::Hide | Inactive::Show => Inactive::Show,
         };
         let interest = match interest {
             Some(interest) => interest,
-            None if hidden == Inactive::Hide => {
+            None if hidden == Inactive::Hide || sight.is_bounded => {
                 Interest { values: false, filter: false, members: false }
             }
             None => return Ok(None),
         };
-        let Ok(search) = SearchRequest::decode(request.content) else { return Ok(None) };
+        let search = match (SearchRequest::decode(request.content), hidden) {
+            (Ok(search), _) => search,
+            (Err(_), Inactive::Show) => return Ok(None),
+            (Err(_), Inactive::Hide) => return Err(NOT_UNDERSTOOD.into()),
+        };
         if hidden == Inactive::Hide && is_hidden(&serving, search.base) {
             return Err(reply::NOT_THERE.into());
         }
@@ -165,7 +184,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let mut form = Form::new(request, &search);
         let has_parts = members.is_some()
             && form.ask_for_whole_lists(&search, |name| serve.member_attribute(name).is_some());
-        let parsed = if interest.filter { parsed(search.filter, serve) } else { None };
+        let shown = self.view.as_ref().map(|view| &view.groups);
+        let parsed = if interest.filter { parsed(search.filter, serve, shown) } else { None };
         let Some(parsed) = parsed else {
             return match wanted.looks() {
                 true => pass((request, form, has_parts), &search, wanted),
@@ -247,8 +267,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     fn compare(&mut self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
         if sight.inactive == Inactive::Hide
             && let Ok(name) = Reader::new(request.content).octets()
-            && let Some(serving) = self.serving(directory)
-            && is_hidden(&serving, name)
+            && match self.serving(directory) {
+                Some(serving) => is_hidden(&serving, name),
+                None => self.hides_by_record(directory, name),
+            }
         {
             return Err(reply::NOT_THERE.into());
         }
@@ -265,15 +287,22 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if item == Item::Undefined {
             return Err(reply::NO_NAME.into());
         }
-        let said = match self.truths(&serving, request, &dn, &[item])? {
+        let items = match (item, &self.view) {
+            (Item::In(group, reach), Some(view)) => {
+                let meant = view.groups.meant(&group).into_iter();
+                meant.map(|group| Item::In(group, reach)).collect()
+            }
+            (item, _) => vec![item],
+        };
+        let said = match self.truths(&serving, request, &dn, &items)? {
             Truths::Stranger(_) => return Ok(None),
             Truths::Unknown => return Err(reply::GROUPS_UNKNOWN.into()),
             Truths::Known(said) => said,
         };
-        let code = match said.first() {
-            Some(Some(Truth::True)) => ResultCode::COMPARE_TRUE,
-            Some(Some(_)) => ResultCode::COMPARE_FALSE,
-            Some(None) | None => return Ok(None),
+        let code = match said.contains(&Some(Truth::True)) {
+            true => ResultCode::COMPARE_TRUE,
+            false if said.contains(&None) => return Ok(None),
+            false => ResultCode::COMPARE_FALSE,
         };
         Err(Refusal::new(code, "").into())
     }
@@ -345,6 +374,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 entries.wanted()
             }
         };
+        let is_shown = |name| wanted.view.as_ref().is_none_or(|view| view.shows_entry(name));
+        if name.is_some_and(|name| !is_shown(name)) {
+            self.uncount(way);
+            return true;
+        }
         let directory = self.directory_of_session();
         let look = match (self.gateway.sign_ons().serving(directory), name) {
             // In the view that the search came in.
@@ -352,6 +386,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 let serving = serving.seen_in(wanted.view.clone());
                 let listed = self.listed(directory, &wanted, body);
                 serving.look_at_members(name, &wanted, listed)
+            }
+            (None, Some(name))
+                if wanted.hidden == Inactive::Hide && self.hides_by_record(directory, name) =>
+            {
+                Look::Now(Seen::Unmatched)
             }
             _ => Look::Now(Seen::Stranger),
         };
@@ -445,7 +484,7 @@ fn planned(asked: Asked, form: Form, search: &SearchRequest<'_>, wanted: Wanted)
     let course = match plan {
         Plan::TooMany => return Err(reply::TOO_MANY_MEMBERS.into()),
         Plan::Nameless => return Err(reply::NAMELESS_MEMBERS.into()),
-        Plan::Whole(filter) if wanted.hidden == Inactive::Hide => Course::of_filter(form, filter),
+        Plan::Whole(filter) if wanted.drops() => Course::of_filter(form, filter),
         Plan::Whole(filter) => {
             let body = form.ask(&filter, search.size_limit);
             let entries = wanted.looks().then(|| Box::new(Entries::passing(search, wanted)));
@@ -476,7 +515,7 @@ fn pass(
     wanted: Wanted,
 ) -> Outcome {
     let is_counted = search.size_limit > 0 || form.page_size().is_some();
-    if wanted.hidden == Inactive::Hide
+    if wanted.drops()
         && is_counted
         && let Ok(filter) = Filter::decode(search.filter, UNLIMITED)
     {
@@ -502,8 +541,12 @@ const UNLIMITED: FilterLimits =
     FilterLimits { depth: FilterLimits::MAX_DEPTH, components: usize::MAX };
 
 /// A filter that has an item that is decided here.
-fn parsed(filter: &[u8], policy: &ServePolicy) -> Option<Parsed> {
-    Parsed::new(&Filter::decode(filter, UNLIMITED).ok()?, policy)
+fn parsed(filter: &[u8], policy: &ServePolicy, shown: Option<&ShownGroups>) -> Option<Parsed> {
+    let filter = Filter::decode(filter, UNLIMITED).ok()?;
+    match shown {
+        Some(shown) if !shown.names.is_empty() => Parsed::new(&shown.translated(&filter), policy),
+        _ => Parsed::new(&filter, policy),
+    }
 }
 
 /// The entry of a compare on groups, and what it asserts.

@@ -161,6 +161,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let asked = Asked::read(suffix.layout(), request)?;
         match asked {
             Asked::Refused(refusal) => self.refuse(request, refusal),
+            // What a view leaves of entries is of the directory's.
+            _ if self.view.as_ref().is_some_and(|view| view.is_narrow()) => {
+                self.refuse(request, reply::NOT_THERE);
+            }
             _ if !suffix.may_read(&self.session) => {
                 let is_bound = matches!(self.session, Session::Bound(_));
                 let refusal = if is_bound { reply::NO_READER } else { reply::NOBODY_READS };
@@ -284,9 +288,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(mut searching) = self.in_suffix.search.take() else { return };
         let Some(suffix) = self.gateway.suffix().cloned() else { return };
         for _ in 0..STEPS {
-            if searching.deadline.is_some_and(|(at, _)| Instant::now() >= at) {
-                return self.finish_in_suffix(*searching, Ending::TimeLimit);
-            }
             if self.is_choked() {
                 self.note_unread();
                 break;

@@ -112,9 +112,14 @@ impl Tls {
         })
     }
 
+    /// What whoever comes next shakes hands with.
+    pub fn current(&self) -> Arc<ServerConfig> {
+        self.0.current.load_full()
+    }
+
     /// What the next client shakes hands with.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.current.load_full())
+        TlsAcceptor::from(self.current())
     }
 }
 

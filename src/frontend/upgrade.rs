@@ -87,6 +87,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             peer: self.peer,
             listener: self.listener,
             permits: self.permits,
+            present: self.present,
             start_tls: StartTls::On,
             passwords: Passwords::Welcome,
             external: None,

@@ -18,12 +18,17 @@ impl<P: Ports, S> Connection<P, S> {
     /// The session has begun or ended: the view is the one that it has from now on.
     pub(super) fn settle_view(&mut self) {
         if !self.config.views.is_empty() {
+            let before = self.view.as_ref().map(|view| view.name.clone());
             self.view = match &self.session {
                 Session::Bound(BoundName(name)) => self.view_of(name),
                 Session::Anonymous | Session::Binding(_) | Session::Negotiating(_) => {
                     self.view_of(b"")
                 }
             };
+            if self.view.as_ref().map(|view| &view.name) != before.as_ref() {
+                // What was begun in another view is not gone on with in this one.
+                self.cookies.forget();
+            }
         }
     }
 

@@ -10,10 +10,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Whoever wants the files to be read at once: those of the clients' side, and those of the
-/// directories'.
+/// Whoever wants the files to be read at once: those of the clients' side, those of administration, and
+/// those of the directories'.
 #[derive(Clone, Default)]
-pub(super) struct Bell(Arc<[Notify; 2]>);
+pub(super) struct Bell(Arc<[Notify; 3]>);
+
+/// Whom a certificate is shown to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShownTo {
+    /// Clients of LDAP.
+    Clients = 0,
+    /// Those of administration.
+    Administrators = 1,
+}
+
+/// The place in the bell of those by which directories are trusted.
+const TRUST: usize = 2;
 
 impl Bell {
     /// Has the files read.
@@ -33,12 +45,17 @@ enum Occasion {
 
 /// Looks at the files at every interval, if that is not zero, and whenever the bell is rung. Never
 /// ends.
-pub(super) async fn watch(tls: Tls, interval: Duration, bell: Bell, events: Telemetry) {
+pub(super) async fn watch(
+    (tls, whom): (Tls, ShownTo),
+    interval: Duration,
+    bell: Bell,
+    events: Telemetry,
+) {
     // What was told already is not told at every interval.
     let mut told = None;
     loop {
         let occasion = tokio::select! {
-            () = bell.0[0].notified() => Occasion::Asked,
+            () = bell.0[whom as usize].notified() => Occasion::Asked,
             () = tokio::time::sleep(interval), if !interval.is_zero() => Occasion::Time,
         };
         // Files may lie where reading takes long; what else runs here does not wait for them.
@@ -80,7 +97,7 @@ pub(super) async fn watch_trust(
     let mut told = vec![None; directories.len()];
     loop {
         let occasion = tokio::select! {
-            () = bell.0[1].notified() => Occasion::Asked,
+            () = bell.0[TRUST].notified() => Occasion::Asked,
             () = tokio::time::sleep(interval), if !interval.is_zero() => Occasion::Time,
         };
         for ((name, directory), told) in directories.iter().zip(&mut told) {

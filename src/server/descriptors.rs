@@ -25,7 +25,7 @@ fn beside_clients(config: &Config, workers: usize) -> usize {
     let upstream: usize = directories
         .map(|directory| directory.upstream.max_connections + EACH_WORKER * (workers + 1))
         .sum();
-    let admin = config.admin.listen.map_or(0, |_| config.admin.max_clients + 1);
+    let admin = config.admin.listen.map_or(0, |_| config.admin.limits.max_clients + 1);
     SPARE + EACH_WORKER * workers + listeners + upstream + admin
 }
 

@@ -59,6 +59,7 @@ impl Part {
             name: self.policy.name.clone(),
             kind,
             servers: self.upstream.servers(),
+            pool: self.upstream.pool(),
             choice,
             copy: copy.map(|barrier| barrier.replica().state()),
             progress,

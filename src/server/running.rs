@@ -1,27 +1,28 @@
 //! A gateway that runs: its workers, its administration, and its end.
 
+mod administering;
 mod guards;
 
+use super::certificates::ShownTo;
 use super::clock::SystemClock;
 use super::oversight;
 use super::signals::Signals;
 use super::{Config, RunError, certificates, descriptors, pins};
-use crate::admin::{self, PartState, ReadyPart};
+use crate::admin::{PartState, ReadyPart};
 use crate::app::breaker::Breaker;
 use crate::app::events::Event;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
-use crate::app::live::Live;
-use crate::app::oversight::Oversight;
 use crate::app::ports::{Catalogue, Clock, Events, Ports};
 use crate::app::reconcile;
 use crate::app::sign_on::{BarrierOf, SignOns};
 use crate::app::suffix::Suffix;
 use crate::app::throttle::Throttle;
 use crate::domain::policy::DirectoryPolicy;
-use crate::frontend::{self, Drain, Listeners, Phase};
+use crate::frontend::{self, Drain, Listeners, Phase, Tls};
 use crate::store::{ReplicaFile, Store};
 use crate::telemetry::Telemetry;
 use crate::upstream;
+use administering::Door;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -87,7 +88,8 @@ impl Running {
         descriptors::provide(&mut config, workers);
         let listeners = Listeners::bind(&config.listen, workers)?;
         let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
-        let admin_socket = bind_admin(&config.admin)?;
+        let door = Door::open(&config.admin)?;
+        let admin_tls = door.as_ref().and_then(Door::tls).cloned();
         let store = Store::open(config.store.clone(), telemetry.clone())?;
         let upstreams = config
             .directories
@@ -120,12 +122,12 @@ impl Running {
         let breakers = oversight::breakers(&config.directories, &running.store, &telemetry);
         let guards = (barriers, breakers);
         let sign_ons = running.sign_ons(&config, &policies, &guards);
-        if let Some((socket, token)) = admin_socket {
+        if let Some(door) = door {
             let oversight = running.oversee(&policies, &guards);
             let live = Arc::new(running.over_worker(&sign_ons, 0));
-            running.administer(&config, socket, token, (oversight, live))?;
+            running.administer(&config, door, (oversight, live))?;
         }
-        running.watch_certificates(&config, &listeners);
+        running.watch_certificates(&config, &listeners, admin_tls);
         let throttle = throttle(&config);
         running.keep_up(telemetry.clone(), throttle.clone());
         let ending = running.drain.reached(Phase::Ending);
@@ -295,48 +297,6 @@ impl Running {
         Ok(())
     }
 
-    fn administer(
-        &mut self,
-        config: &Config,
-        socket: std::net::TcpListener,
-        token: admin::Token,
-        (oversight, live): (Arc<dyn Oversight>, Arc<dyn Live>),
-    ) -> Result<(), RunError> {
-        let telemetry = &self.telemetry;
-        let internal = |error: std::io::Error| RunError::Internal(error.to_string());
-        self.admin = Some(socket.local_addr().map_err(internal)?);
-        let (metrics, store, drain) = (telemetry.clone(), self.store.clone(), self.drain.clone());
-        let upstreams = self.upstreams.clone();
-        let policies = policies(config);
-        let names: Vec<_> = policies.iter().map(|policy| policy.name.clone()).collect();
-        let state = admin::State {
-            catalogue: self.store.clone(),
-            clock: SystemClock::default(),
-            events: telemetry.clone(),
-            directories: policies,
-            views: config.listen.views.clone(),
-            oversight,
-            live,
-            read_policies: Arc::new(read_policies),
-            readiness: Arc::new(move || readiness(&store, &names, &upstreams, &drain)),
-            render_metrics: Arc::new(move || metrics.render()),
-            token,
-        };
-        let limits = admin::Limits {
-            max_clients: config.admin.max_clients,
-            max_body: config.admin.max_body,
-        };
-        let _inside = self.control.handle.enter();
-        let listener = tokio::net::TcpListener::from_std(socket).map_err(internal)?;
-        let ending = self.drain.reached(Phase::Ending);
-        self.control.handle.spawn(async move {
-            if let Err(error) = admin::serve(listener, limits, state, ending).await {
-                tracing::error!(target: "bindgate", "administration ended: {error}");
-            }
-        });
-        Ok(())
-    }
-
     /// Folds the metrics' samples, and lets sources go that do not keep failing any more.
     fn keep_up(&self, telemetry: Telemetry, throttle: Arc<Throttle>) {
         let ending = self.drain.reached(Phase::Ending);
@@ -357,19 +317,23 @@ impl Running {
         });
     }
 
-    fn watch_certificates(&self, config: &Config, listeners: &[Listeners]) {
+    fn watch_certificates(&self, config: &Config, listeners: &[Listeners], admin: Option<Tls>) {
         let interval = config.listen.tls.as_ref().map(|tls| tls.reload_interval);
         let names = config.directories.iter().map(|directory| directory.upstream.name.clone());
         let trusted = names.zip(self.upstreams.iter().cloned()).collect();
         let watch = certificates::watch_trust(trusted, interval, self.bell.clone());
         self.control.handle.spawn(watch);
-        let tls = listeners.first().and_then(Listeners::tls);
-        let (Some(tls), Some(files)) = (tls, &config.listen.tls) else {
-            return;
-        };
-        let (bell, events) = (self.bell.clone(), self.telemetry.clone());
-        let watch = certificates::watch(tls.clone(), files.reload_interval, bell, events);
-        self.control.handle.spawn(watch);
+        let clients = listeners.first().and_then(Listeners::tls).cloned();
+        let interval = config.listen.tls.as_ref().map(|tls| tls.reload_interval);
+        let of_admin = config.admin.tls.as_ref().map(|tls| tls.reload_interval);
+        for (tls, interval, whom) in
+            [(clients, interval, ShownTo::Clients), (admin, of_admin, ShownTo::Administrators)]
+        {
+            let (Some(tls), Some(interval)) = (tls, interval) else { continue };
+            let (bell, events) = (self.bell.clone(), self.telemetry.clone());
+            let watch = certificates::watch((tls, whom), interval, bell, events);
+            self.control.handle.spawn(watch);
+        }
     }
 
     fn say_hello(&self) {
@@ -509,18 +473,6 @@ fn connect(
         .recording(|| upstream::Directory::new(&directory.upstream, workers, telemetry.clone()))
         .map(|upstream| Arc::new(upstream.of_kind(directory.kind)))
         .map_err(|source| RunError::Directory { name: directory.upstream.name.clone(), source })
-}
-
-fn bind_admin(
-    config: &admin::Config,
-) -> Result<Option<(std::net::TcpListener, admin::Token)>, RunError> {
-    let Some(address) = config.listen else {
-        return Ok(None);
-    };
-    let bound = std::net::TcpListener::bind(address)
-        .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-        .map_err(|source| RunError::Admin { address, source })?;
-    Ok(Some((bound, admin::Token::load_or_create(&config.token_file)?)))
 }
 
 fn policies(config: &Config) -> Vec<Arc<DirectoryPolicy>> {

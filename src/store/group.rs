@@ -6,6 +6,7 @@ use super::writer::{Reply, Write};
 use super::{audit_rows, rows};
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Commit, StoreError, StoredSwitch};
+use crate::app::tokens::Token;
 use crate::domain::change::{Change, Misfit, apply};
 use crate::domain::policy::Switch;
 use crate::domain::record::{
@@ -36,6 +37,14 @@ pub(super) struct GroupChange {
     pub(super) directory: String,
     pub(super) id: UpstreamId,
     pub(super) group: Option<KeptGroup>,
+    pub(super) audit: AuditEntry,
+}
+
+/// What keeps a token of administration, or takes it away.
+#[derive(Debug)]
+pub(super) struct TokenChange {
+    pub(super) name: String,
+    pub(super) token: Option<Token>,
     pub(super) audit: AuditEntry,
 }
 
@@ -149,6 +158,7 @@ enum Staged {
     Deleted { key: UserKey, reply: Reply<()> },
     Remark,
     Group { change: GroupChange, reply: Reply<()> },
+    Token { change: TokenChange, reply: Reply<()> },
     Refused { write: Write, error: StoreError },
 }
 
@@ -206,6 +216,10 @@ impl Staged {
                 }
                 let _ = reply.send(Ok(()));
             }
+            Self::Token { change, reply } => {
+                memory.install_token(&change.name, change.token);
+                let _ = reply.send(Ok(()));
+            }
             Self::Refused { write, error } => write.refuse(error),
         }
     }
@@ -218,6 +232,7 @@ impl Staged {
             | Self::Note { reply, .. }
             | Self::Held { reply, .. }
             | Self::Deleted { reply, .. }
+            | Self::Token { reply, .. }
             | Self::Group { reply, .. } => drop(reply.send(Err(error))),
             Self::Remark => {}
             Self::Refused { write, .. } => write.refuse(error),
@@ -283,6 +298,10 @@ impl<'a> Group<'a> {
             Write::Group(change, reply) => match self.group(&change) {
                 Ok(()) => (Staged::Group { change, reply }, None),
                 Err(fault) => refused(Write::Group(change, reply), fault),
+            },
+            Write::Token(change, reply) => match self.token(&change) {
+                Ok(()) => (Staged::Token { change, reply }, None),
+                Err(fault) => refused(Write::Token(change, reply), fault),
             },
             Write::Commit(commit, reply) => match self.commit(&commit) {
                 Ok(record) => (Staged::Record { record, commit, reply }, None),
@@ -367,6 +386,13 @@ impl<'a> Group<'a> {
                 Some(group) => rows::put_group(connection, &change.directory, group)?,
                 None => rows::delete_group(connection, &change.directory, &change.id)?,
             }
+            audit_rows::put(connection, &change.audit)
+        })
+    }
+
+    fn token(&self, change: &TokenChange) -> Result<(), Fault> {
+        self.apart(|connection| {
+            rows::put_token(connection, &change.name, change.token.as_ref())?;
             audit_rows::put(connection, &change.audit)
         })
     }

@@ -5,7 +5,7 @@ use super::audit_rows;
 use super::connection::open_error;
 use super::encoding;
 use super::memory::Memory;
-use super::rows::{HELD_PREFIX, MARKER_PREFIX};
+use super::rows::{HELD_PREFIX, MARKER_PREFIX, TOKEN_PREFIX};
 use crate::app::ports::StoredSwitch;
 use crate::domain::record::{
     Group, Mark, Membership, MembershipKey, Provenance, Record, RecordId, Route, UpstreamId,
@@ -100,6 +100,9 @@ fn load_markers(connection: &Connection, memory: &Memory) -> Result<(), Fault> {
             memory.install_marker(directory, text);
         } else if let Some(directory) = key.strip_prefix(HELD_PREFIX) {
             memory.install_held(directory, Some(text));
+        } else if let Some(name) = key.strip_prefix(TOKEN_PREFIX) {
+            let token = encoding::token_from_text(name, &text);
+            memory.install_token(name, Some(token.ok_or_else(|| bad("meta", &key, "value"))?));
         }
     }
     Ok(())

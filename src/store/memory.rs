@@ -6,12 +6,14 @@
 use super::owned_map::OwnedMap;
 use crate::app::ports::{Page, RecordsFollower, Stored, StoredSwitch};
 use crate::app::saved::SeenMarker;
+use crate::app::tokens::{self, Token};
 use crate::domain::observation::UnknownReason;
 use crate::domain::record::{
     Group, GroupsOutcome, Mark, Provenance, Record, RecordId, Seen, Times, UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::Hash;
@@ -44,6 +46,8 @@ pub(super) struct Memory {
     markers: Mutex<BTreeMap<String, String>>,
     /// What is held of each directory, as it is on disk.
     held: Mutex<BTreeMap<String, String>>,
+    /// The tokens of administration.
+    tokens: ArcSwap<Vec<Token>>,
     /// Who knows how far they have been seen to get since.
     watched: OnceLock<Watched>,
     /// Who is told of changes.
@@ -110,6 +114,7 @@ impl Memory {
             unsaved: Mutex::default(),
             markers: Mutex::default(),
             held: Mutex::default(),
+            tokens: ArcSwap::default(),
             watched: OnceLock::new(),
             follower: OnceLock::new(),
         }
@@ -361,6 +366,24 @@ impl Memory {
         let more = rows.next().is_some();
         let next = items.last().filter(|_| more).map(|last| last.record.id.0.to_string());
         Page { items, next }
+    }
+
+    /// Shows all records, in no order.
+    pub(super) fn visit(&self, look: &mut dyn FnMut(&Stored)) {
+        self.records.visit(|slot| look(&slot.stored));
+    }
+
+    /// The tokens of administration.
+    pub(super) fn tokens(&self) -> tokens::Kept {
+        self.tokens.load_full()
+    }
+
+    /// Takes over a token that is on disk, or that is not any more.
+    pub(super) fn install_token(&self, name: &str, token: Option<Token>) {
+        let mut all = (*self.tokens()).clone();
+        all.retain(|kept| kept.name != name);
+        all.extend(token);
+        self.tokens.store(Arc::new(all));
     }
 
     pub(super) fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored> {

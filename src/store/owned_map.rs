@@ -38,6 +38,11 @@ impl<K: Eq + Hash, V: Clone> OwnedMap<K, V> {
         self.map.iter().filter_map(|guard| pick(guard.value())).collect()
     }
 
+    /// Shows all values, in no order; `look` must not touch this map.
+    pub(super) fn visit(&self, mut look: impl FnMut(&V)) {
+        self.map.iter().for_each(|guard| look(guard.value()));
+    }
+
     /// Takes a value out.
     pub(super) fn remove(&self, key: &K) -> Option<V> {
         self.map.remove(key).map(|(_, value)| value)

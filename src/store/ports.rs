@@ -1,7 +1,7 @@
 //! The store as the use cases and administration see it.
 
 use super::Store;
-use super::group::{GroupChange, SwitchChange};
+use super::group::{GroupChange, SwitchChange, TokenChange};
 use super::writer::{Job, Write};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
@@ -10,6 +10,7 @@ use crate::app::ports::{
     Catalogue, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
 };
 use crate::app::saved::HeldChanges;
+use crate::app::tokens::{self, Token};
 use crate::domain::policy::Switch;
 use crate::domain::record::{Group, Mark, Record, Seen, Times, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
@@ -113,6 +114,10 @@ impl<E: Events> Catalogue for Store<E> {
         self.memory().list(cursor, limit)
     }
 
+    fn visit(&self, look: &mut dyn FnMut(&Stored)) {
+        self.memory().visit(look);
+    }
+
     fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored> {
         self.memory().by_name(user_type, name)
     }
@@ -183,6 +188,20 @@ impl<E: Events> Catalogue for Store<E> {
         let directory = directory.to_owned();
         let change = GroupChange { directory, id: id.clone(), group, audit };
         self.ask(|reply| Job::Write(Write::Group(change, reply))).await
+    }
+
+    fn tokens(&self) -> tokens::Kept {
+        self.memory().tokens()
+    }
+
+    async fn set_token(
+        &self,
+        name: &str,
+        token: Option<Token>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let change = TokenChange { name: name.to_owned(), token, audit };
+        self.ask(|reply| Job::Write(Write::Token(change, reply))).await
     }
 
     async fn audit_rows(

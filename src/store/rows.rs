@@ -3,6 +3,7 @@
 use super::audit_rows;
 use super::encoding;
 use crate::app::ports::StoredSwitch;
+use crate::app::tokens::Token;
 use crate::domain::record::{Group, Mark, Membership, MembershipKey, Record, UpstreamId, UserKey};
 use rusqlite::{Connection, Result, params};
 
@@ -194,12 +195,24 @@ pub(super) const HELD_PREFIX: &str = "held/";
 
 /// Writes what is held of a directory, or that nothing is.
 pub(super) fn put_held(connection: &Connection, directory: &str, text: Option<&str>) -> Result<()> {
-    let key = format!("{HELD_PREFIX}{directory}");
+    put_meta(connection, &format!("{HELD_PREFIX}{directory}"), text)
+}
+
+/// What stands before a token's name in the key of what is kept of it.
+pub(super) const TOKEN_PREFIX: &str = "token/";
+
+/// Writes what is kept of a token of administration, or takes it away.
+pub(super) fn put_token(connection: &Connection, name: &str, token: Option<&Token>) -> Result<()> {
+    put_meta(connection, &format!("{TOKEN_PREFIX}{name}"), token.map(encoding::token_to_text))
+}
+
+/// Writes a value of its own, or takes it away.
+fn put_meta(connection: &Connection, key: &str, text: Option<impl AsRef<str>>) -> Result<()> {
     match text {
         None => connection.execute("DELETE FROM meta WHERE key = ?1", [key]),
         Some(text) => {
             let sql = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
-            connection.prepare_cached(sql)?.execute([key.as_str(), text])
+            connection.prepare_cached(sql)?.execute([key, text.as_ref()])
         }
     }
     .map(drop)

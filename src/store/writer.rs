@@ -2,7 +2,7 @@
 //! between.
 
 use super::folder::Folder;
-use super::group::{self, GroupChange, Outcome, SwitchChange};
+use super::group::{self, GroupChange, Outcome, SwitchChange, TokenChange};
 use super::memory::Memory;
 use super::{Config, Room, audit_rows, connection, rows};
 use crate::app::audit::{AuditFilter, AuditOrder};
@@ -56,6 +56,8 @@ pub(super) enum Write {
     Forget(UserKey, AuditEntry, Reply<()>),
     /// Keeps a group, or takes it away.
     Group(GroupChange, Reply<()>),
+    /// Keeps a token of administration, or takes it away.
+    Token(TokenChange, Reply<()>),
 }
 
 impl Write {
@@ -68,6 +70,7 @@ impl Write {
             | Self::Held(_, _, reply)
             | Self::Delete(_, _, _, reply)
             | Self::Forget(_, _, reply)
+            | Self::Token(_, reply)
             | Self::Group(_, reply) => drop(reply.send(Err(error))),
             Self::Remark(_) => {}
         }

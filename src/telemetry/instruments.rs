@@ -56,7 +56,7 @@ const OPERATIONS: [Operation; 9] = [
     Operation::UnbindRequest,
 ];
 
-const CLOSED: [Closed; 9] = [
+const CLOSED: [Closed; 10] = [
     Closed::Unbind,
     Closed::ByClient,
     Closed::ProtocolError,
@@ -65,6 +65,7 @@ const CLOSED: [Closed; 9] = [
     Closed::UpstreamLost,
     Closed::Tls,
     Closed::ProxyHeader,
+    Closed::Ended,
     Closed::Shutdown,
 ];
 

@@ -14,7 +14,7 @@ use super::shared::{Dial, FastBinds, Kind, SharedCommon, SharedLimits, SharedLin
 use super::terms::Limits;
 use super::tls::{self, TlsError};
 use crate::app::kind::KnownKind;
-use crate::app::oversight::ServerState;
+use crate::app::oversight::{PoolState, ServerState};
 use crate::app::ports::{Events, LinkError, LookupError};
 use crate::domain::kind;
 use crate::domain::sighting::Sighting;
@@ -180,6 +180,11 @@ impl Directory {
     /// Every server's URL, and whether it could be reached when it was last tried.
     pub fn servers(&self) -> Vec<(String, ServerState)> {
         self.servers.states()
+    }
+
+    /// The exclusive connections, as they are now.
+    pub fn pool(&self) -> PoolState {
+        self.pool.state()
     }
 
     /// Turns away all who wait and closes what is idle. Leases and searches under way go on to

@@ -18,6 +18,7 @@ use super::bell::{Bell, Demand};
 use super::queue::Queue;
 use super::shelf::{End, Idle, Shelf};
 use super::terms::{Client, Grant, Limits, Order, Refused, Then, WaiterId, Wanted};
+use crate::app::oversight::PoolState;
 use crate::app::ports::{Fitness, Purpose};
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +115,16 @@ impl<C, W> Ledger<C, W> {
     /// All connections, those being made included.
     pub(super) fn total(&self) -> usize {
         self.idle + self.making + self.leased()
+    }
+
+    /// What there is of connections.
+    pub(super) fn state(&self) -> PoolState {
+        PoolState {
+            connections: self.total(),
+            leased: self.leased(),
+            waiting: self.waiting(),
+            most: self.limits.max,
+        }
     }
 
     /// Takes an idle connection: the worker's own that was used last, else another's.

@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::servers::{Seat, Servers, Unreachable, User};
 use super::terms::{Client, Grant, Limits, Order, Refused, Then, WaiterId};
 use super::warm::Warm;
+use crate::app::oversight::PoolState;
 use crate::app::ports::{Fitness, LinkError, Purpose};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -77,6 +78,11 @@ impl Pool {
             queue_timeout,
             demand,
         }
+    }
+
+    /// What there is of connections.
+    pub(super) fn state(&self) -> PoolState {
+        self.books().state()
     }
 
     /// A live idle connection, registered with the runtime that this is called in.

@@ -24,6 +24,7 @@ fn directories_are_listed_with_servers_strategy_copy_and_whether_they_are_behind
             { "url": "ldap://a:389", "state": "up" },
             { "url": "ldap://b:389", "state": "down" },
         ],
+        "pool": { "connections": 3, "leased": 2, "waiting": 1, "most": 9 },
         "groups": {
             "strategy": "replica",
             "otherwise": "member walk",

@@ -57,7 +57,7 @@ fn a_request_that_makes_no_sense_changes_nothing_and_says_why() {
     };
     let pin = |body: &str| put(&gateway, "/users/bob/pins/B", body);
     check(pin("{}"), 422, "bad-request");
-    check(pin("{\"pin\":\"maybe\"}"), 400, "bad-request");
+    check(pin("{\"pin\":\"maybe\"}"), 422, "bad-request");
     check(pin("{\"pin\":\"deny\",\"until\":\"soon\"}"), 400, "bad-request");
     check(pin("{\"pin\":\"deny\",\"colour\":1}"), 422, "bad-request");
     check(put(&gateway, "/users/ann/pins/B", "{\"pin\":\"deny\"}"), 409, "ambiguous");
@@ -70,6 +70,8 @@ fn a_request_that_makes_no_sense_changes_nothing_and_says_why() {
     check(delete(&gateway, "/users/nobody"), 404, "not-found");
     check(get(&gateway, "/api/v1/users/bob/preview"), 503, "unknown");
     check(get(&gateway, "/api/v1/audit?since=x"), 400, "bad-request");
+    check(get(&gateway, "/api/v1/audit?cursor=-1"), 400, "bad-request");
+    check(get(&gateway, "/api/v1/audit?after=18446744073709551615"), 400, "bad-request");
     check(get(&gateway, "/api/v1/groups?cursor=x"), 400, "bad-request");
     let wrong = agent()
         .post(format!("{}/api/v1/preview", gateway.url()))

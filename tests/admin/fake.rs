@@ -2,12 +2,13 @@
 //! API and of the commands.
 
 use crate::watched::Watched;
-use bindgate::admin::{self, Limits, PartState, ReadyPart, State, Token};
+use bindgate::admin::{self, FirstToken, Limits, MetricsAccess, PartState, ReadyPart, State};
 use bindgate::app::audit::{AuditFilter, AuditOrder};
 use bindgate::app::events::{AuditEntry, Event};
 use bindgate::app::ports::{
     Catalogue, Clock, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
 };
+use bindgate::app::tokens::{self, Token};
 use bindgate::domain::change::apply;
 use bindgate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
@@ -21,11 +22,24 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// The token of every gateway here.
 pub(crate) const TOKEN: &str = "a-token-that-is-long-enough";
 /// 2026-01-01T00:00:00Z.
 pub(crate) const NEW_YEAR: Timestamp = Timestamp(1_767_225_600_000_000);
+
+/// Bounds that no test comes near unless it means to.
+pub(crate) const LIMITS: Limits = Limits {
+    max_clients: 8,
+    max_clients_per_address: 8,
+    max_header: 8192,
+    max_body: 1024,
+    header_timeout: Duration::from_secs(20),
+    max_token_rate: 100_000,
+    max_source_rate: 100_000,
+    max_tokens: 100,
+};
 
 /// What a test may look at and break.
 #[derive(Default)]
@@ -34,6 +48,7 @@ pub(crate) struct Shelves {
     pub(crate) groups: Mutex<BTreeMap<UpstreamId, Arc<Group>>>,
     pub(crate) switches: Mutex<BTreeMap<(String, String), StoredSwitch>>,
     pub(crate) audit: Mutex<Vec<AuditEntry>>,
+    pub(crate) tokens: Mutex<Vec<Token>>,
     /// Directories of which it was forgotten how far they had got.
     pub(crate) forgotten: Mutex<Vec<String>>,
     /// The number of the newest row of the audit.
@@ -131,6 +146,10 @@ impl Catalogue for FakeCatalogue {
         Page { items, next }
     }
 
+    fn visit(&self, look: &mut dyn FnMut(&Stored)) {
+        self.0.records.lock().unwrap().iter().for_each(look);
+    }
+
     fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored> {
         self.filter(|record| {
             record.name.eq_ignore_ascii_case(name)
@@ -211,6 +230,23 @@ impl Catalogue for FakeCatalogue {
         Ok(())
     }
 
+    fn tokens(&self) -> tokens::Kept {
+        Arc::new(self.0.tokens.lock().unwrap().clone())
+    }
+
+    async fn set_token(
+        &self,
+        name: &str,
+        token: Option<Token>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.note(None, audit).await?;
+        let mut tokens = self.0.tokens.lock().unwrap();
+        tokens.retain(|kept| kept.name != name);
+        tokens.extend(token);
+        Ok(())
+    }
+
     async fn audit_rows(
         &self,
         filter: AuditFilter,
@@ -248,7 +284,7 @@ impl Catalogue for FakeCatalogue {
 }
 
 #[derive(Clone)]
-struct Stopped;
+pub(crate) struct Stopped;
 
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
@@ -262,7 +298,7 @@ impl Clock for Stopped {
 
 /// Counts as the real one does, and keeps what administrators have changed.
 #[derive(Clone)]
-struct Noted {
+pub(crate) struct Noted {
     telemetry: Telemetry,
     changes: Arc<Mutex<Vec<String>>>,
 }
@@ -320,6 +356,11 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Two directories that both have a user type "staff"; "corp" has "guests" too, "lab" "robots".
     pub(crate) fn start() -> Self {
+        Self::bounded(LIMITS, MetricsAccess::Open)
+    }
+
+    /// The same with other bounds.
+    pub(crate) fn bounded(limits: Limits, metrics: MetricsAccess) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -340,10 +381,11 @@ impl Gateway {
             views: Views::default(),
             oversight: watched.clone(),
             live: watched.clone(),
+            sessions: watched.clone(),
             read_policies: Arc::new(|_| Err("it is wrong".to_owned())),
             readiness: Arc::new(move || vec![part(&store)]),
             render_metrics: Arc::new(move || telemetry.render()),
-            token: Token::new(TOKEN),
+            token: FirstToken::new(TOKEN),
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -351,11 +393,10 @@ impl Gateway {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                let limits = Limits { max_clients: 8, max_body: 1024 };
                 let shutdown = async {
                     let _ = stopped.await;
                 };
-                admin::serve(listener, limits, state, shutdown).await.unwrap();
+                admin::serve(listener, limits, (None, metrics), state, shutdown).await;
             });
         });
         Self { address, shelves, changes, watched, stop: Some(stop), thread: Some(thread) }

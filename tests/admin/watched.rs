@@ -2,11 +2,14 @@
 
 use crate::fake::NEW_YEAR;
 use bindgate::app::barrier::Progress;
-use bindgate::app::events::SignOnOutcome;
+use bindgate::app::events::{ConnectionId, SignOnOutcome};
 use bindgate::app::live::Live;
-use bindgate::app::oversight::{Boxed, CopyState, DirectoryState, Held, Oversight, ServerState};
+use bindgate::app::oversight::{
+    Boxed, CopyState, DirectoryState, Held, Oversight, PoolState, ServerState,
+};
 use bindgate::app::ports::{Coverage, StoreError};
 use bindgate::app::saved::HeldLoss;
+use bindgate::app::sessions::{Session, Sessions};
 use bindgate::app::sign_on::{Preview, Who};
 use bindgate::domain::observation::UnknownReason;
 use bindgate::domain::policy::ReplicaPolicy;
@@ -16,11 +19,14 @@ use bindgate::domain::strategy::{Choice, Strategy};
 use bindgate::domain::time::Timestamp;
 use bindgate::proto::dn::DistinguishedName;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// Two directories: "corp" has a copy and may be behind, "lab" could not be asked.
 #[derive(Default)]
 pub(crate) struct Watched {
     pub(crate) progress: Mutex<Progress>,
+    /// The numbers of those who are connected: ann under even ones, nobody under odd ones.
+    pub(crate) connected: Mutex<Vec<u64>>,
     pub(crate) held: Mutex<Option<HeldLoss>>,
 }
 
@@ -59,6 +65,7 @@ impl Oversight for Watched {
                 ("ldap://a:389".to_owned(), ServerState::Up),
                 ("ldap://b:389".to_owned(), ServerState::Down),
             ],
+            pool: PoolState { connections: 3, leased: 2, waiting: 1, most: 9 },
             choice: Some(Ok(choice)),
             copy: Some(CopyState {
                 is_complete: true,
@@ -74,6 +81,7 @@ impl Oversight for Watched {
             name: "lab".into(),
             kind: None,
             servers: vec![("ldap://c:389".to_owned(), ServerState::Untried)],
+            pool: PoolState { connections: 0, leased: 0, waiting: 0, most: 9 },
             choice: Some(Err(UnknownReason::Timeout)),
             copy: None,
             progress: None,
@@ -134,5 +142,24 @@ impl Live for Watched {
         _: &'a DistinguishedName,
     ) -> Boxed<'a, Option<Result<Group, UnknownReason>>> {
         Box::pin(async { Some(Err(UnknownReason::NotOneEntry)) })
+    }
+}
+
+impl Sessions for Watched {
+    fn list(&self) -> Vec<Session> {
+        let session = |id: &u64| Session {
+            id: ConnectionId(*id),
+            peer: "10.0.0.7:4000".parse().unwrap(),
+            tls: id.is_multiple_of(2),
+            age: Duration::from_secs(*id),
+            name: id.is_multiple_of(2).then(|| "uid=ann,dc=x".to_owned()),
+        };
+        self.connected.lock().unwrap().iter().map(session).collect()
+    }
+
+    fn end(&self, id: ConnectionId) -> Option<Session> {
+        let found = self.list().into_iter().find(|session| session.id == id);
+        self.connected.lock().unwrap().retain(|kept| *kept != id.0);
+        found
     }
 }

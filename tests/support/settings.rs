@@ -6,11 +6,12 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
     "[admin]",
+    "[admin.tls]",
     "[log]",
     "[sign_on]",
     "[reconcile]",
@@ -108,6 +109,18 @@ impl Settings {
         let path = |path: &std::path::Path| quoted(&path.display().to_string());
         self.set("[listen.tls]", "certificate", path(&certificate.certificate));
         self.set("[listen.tls]", "private_key", path(&certificate.private_key));
+    }
+
+    /// Has administration served over TLS with this certificate.
+    pub fn add_admin_tls(&mut self, certificate: &Certificate) {
+        let path = |path: &std::path::Path| quoted(&path.display().to_string());
+        self.set("[admin.tls]", "certificate", path(&certificate.certificate));
+        self.set("[admin.tls]", "private_key", path(&certificate.private_key));
+    }
+
+    /// Whether administration is served over TLS.
+    pub fn has_admin_tls(&self) -> bool {
+        self.values.iter().any(|(section, _, _)| *section == "[admin.tls]")
     }
 
     /// Moves to other ports and keeps the rest.

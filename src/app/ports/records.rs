@@ -2,6 +2,7 @@
 
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
+use crate::app::tokens::{self, Token};
 use crate::domain::change::Change;
 use crate::domain::policy::Switch;
 use crate::domain::record::{Group, Mark, Record, Seen, Times, UpstreamId, UserKey};
@@ -137,6 +138,8 @@ pub struct Page<T> {
 pub trait Catalogue: Records {
     /// A page of records after `cursor`, at most `limit` of them.
     fn list(&self, cursor: Option<&str>, limit: usize) -> Page<Stored>;
+    /// Shows all records, in no order. `look` must not ask for anything else that is kept.
+    fn visit(&self, look: &mut dyn FnMut(&Stored));
     /// The records of that name (compared without regard to case), in one user type or in all.
     fn by_name(&self, user_type: Option<&str>, name: &str) -> Vec<Stored>;
     /// The records of that DN, in any spelling.
@@ -184,6 +187,16 @@ pub trait Catalogue: Records {
         directory: &str,
         id: &UpstreamId,
         group: Option<Group>,
+        audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// All tokens of administration that are kept.
+    fn tokens(&self) -> tokens::Kept;
+    /// Keeps a token, or, where there is none, takes the one of that name away; the answer comes once
+    /// that is on disk.
+    fn set_token(
+        &self,
+        name: &str,
+        token: Option<Token>,
         audit: AuditEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// The newest audit rows before `cursor`, newest first.

@@ -85,8 +85,9 @@ impl<P: Ports> Serving<P> {
         }
         let Some(Somebody { groups, .. }) = somebody else { return Seen::Stranger };
         let mut values: Vec<String> = Vec::new();
-        if wanted.values {
-            values.extend(groups.shown.into_iter().map(|group| group.dn));
+        if let Some(policy) = self.groups().filter(|_| wanted.values) {
+            let lens = self.lens(policy);
+            values.extend(groups.shown.into_iter().map(|group| lens.called(group.dn)));
             values.sort_unstable();
             values.dedup();
         }
@@ -348,7 +349,12 @@ impl<P: Ports> Serving<P> {
         if user_type.is_none() && !is_group {
             return Ok(None);
         }
-        let groups = self.groups_of(policy, dn, &entry, user_type).await?;
+        let mut groups = self.groups_of(policy, dn, &entry, user_type).await?;
+        let lens = self.lens(policy);
+        if !lens.is_clear() {
+            groups.shown.retain(|group| lens.shows(&group.dn));
+            groups.above.retain(|group| lens.shows(&group.dn));
+        }
         let as_group = is_group.then(|| (dn.clone(), entry.upstream_id.clone()));
         let uids = identity::uids(policy, &entry.entry);
         Ok(Some(Somebody { groups, as_group, uids }))
@@ -361,7 +367,7 @@ impl<P: Ports> Serving<P> {
         entry: &ObservedEntry,
         user_type: Option<&UserType>,
     ) -> Result<Groups, UnknownReason> {
-        let mode = self.flatten(policy);
+        let mode = self.lens(policy).mode();
         let (overlay, _) = overlay(&self.records, &self.policy, &entry.upstream_id, mode);
         let (more, less) = match overlay {
             Overlay::Suspended => return Ok(Groups::default()),

@@ -2,7 +2,7 @@
 
 use super::effective::{Overlay, overlay};
 use super::members::{Held, Holding};
-use super::{Asked, Seen, Truths, Wanted};
+use super::{Asked, Lens, Seen, Truths, Wanted};
 use crate::app::observe::closure_limits;
 use crate::app::ports::{Ports, Records};
 use crate::app::sign_on::own_id;
@@ -28,8 +28,8 @@ thread_local! {
 pub(super) struct Live<'a, P: Ports> {
     pub(super) policy: &'a DirectoryPolicy,
     pub(super) groups: &'a GroupPolicy,
-    /// How groups are flattened for whoever looks.
-    pub(super) flatten: Flatten,
+    /// How whoever looks is shown groups.
+    pub(super) lens: Lens<'a>,
     pub(super) records: &'a P::Records,
     pub(super) graph: &'a Graph,
 }
@@ -255,7 +255,8 @@ impl<P: Ports> Live<'_, P> {
     fn values(&self, effective: &Effective) -> Vec<String> {
         let shown = effective.shown.iter().filter_map(|group| self.graph.group_of(*group));
         let more = effective.more.iter().map(|group| group.dn.clone());
-        let mut values: Vec<String> = shown.map(|group| group.dn).chain(more).collect();
+        let all = shown.map(|group| group.dn).chain(more);
+        let mut values: Vec<String> = all.map(|dn| self.lens.called(dn)).collect();
         values.sort_unstable();
         values.dedup();
         values
@@ -283,6 +284,7 @@ impl<P: Ports> Live<'_, P> {
         number.and_then(|number| self.graph.id_of(number)).unwrap_or_else(|| own_id(dn))
     }
 
+    /// The groups of an entry that whoever looks is shown.
     fn effective(&self, place: Place) -> Observed<Effective> {
         match self.graph.id_at(place) {
             Some(id) => self.effective_of(place, &id),
@@ -291,7 +293,24 @@ impl<P: Ports> Live<'_, P> {
     }
 
     fn effective_of(&self, place: Place, id: &UpstreamId) -> Observed<Effective> {
-        let (overlay, kind) = overlay(self.records, self.policy, id, self.flatten);
+        let mut of = match self.all_effective(place, id) {
+            Observed::Known(of) => of,
+            unknown @ Observed::Unknown(_) => return unknown,
+        };
+        if !self.lens.is_clear() {
+            let is_shown = |number: &GroupNumber| {
+                let group = self.graph.group_of(*number);
+                group.is_some_and(|group| self.lens.shows(&group.dn))
+            };
+            of.shown.retain(is_shown);
+            of.chain.iter_mut().for_each(|chain| chain.retain(is_shown));
+            of.more.retain(|group| self.lens.shows(&group.dn));
+        }
+        Observed::Known(of)
+    }
+
+    fn all_effective(&self, place: Place, id: &UpstreamId) -> Observed<Effective> {
+        let (overlay, kind) = overlay(self.records, self.policy, id, self.lens.mode());
         let ignoring = self.ignoring(kind.as_deref());
         let (more, less, frozen) = match overlay {
             Overlay::Suspended => return Observed::Known(Effective::default()),
@@ -336,7 +355,7 @@ impl<P: Ports> Live<'_, P> {
         place: Place,
     ) -> Observed<(Vec<GroupNumber>, Option<Vec<GroupNumber>>)> {
         let limits = closure_limits(self.groups);
-        if self.flatten == Flatten::Ancestors {
+        if self.lens.mode() == Flatten::Ancestors {
             return SCRATCH.with(|scratch| {
                 let mut own = Scratch::default();
                 let mut shared = scratch.try_borrow_mut();
@@ -353,7 +372,7 @@ impl<P: Ports> Live<'_, P> {
             Observed::Known(closure) => closure,
             Observed::Unknown(reason) => return Observed::Unknown(reason),
         };
-        let shown = flatten(&closure, self.flatten, &BTreeSet::new());
+        let shown = flatten(&closure, self.lens.mode(), &BTreeSet::new());
         let number = |id: &UpstreamId| self.graph.group_as(id);
         let all = closure.keys().filter_map(number).collect();
         Observed::Known((shown.iter().filter_map(number).collect(), Some(all)))

@@ -7,6 +7,7 @@
 mod asked;
 mod effective;
 mod hidden;
+mod lens;
 mod live;
 mod members;
 
@@ -17,7 +18,7 @@ use super::ports::{Ports, Replica};
 use super::sign_on::{BarrierOf, SignOns, Verdict};
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
-use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy};
+use crate::domain::policy::{DirectoryPolicy, GroupPolicy};
 use crate::domain::record::UpstreamId;
 use crate::domain::serving::Inactive;
 use crate::domain::serving::filter::{Item, Parsed, Said};
@@ -25,6 +26,7 @@ use crate::domain::serving::plan::{Check, Demands, Plan};
 use crate::domain::view::View;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::search::Attribute;
+use lens::Lens;
 use live::Live;
 use std::future::Future;
 use std::pin::Pin;
@@ -49,8 +51,13 @@ pub struct Wanted {
 impl Wanted {
     /// Whether anything of it is looked at here.
     pub fn looks(&self) -> bool {
-        let is_hiding = self.hidden == Inactive::Hide;
-        self.values || self.check.is_some() || self.members.is_some() || is_hiding
+        self.values || self.check.is_some() || self.members.is_some() || self.drops()
+    }
+
+    /// Whether it may be left out, whatever the filter says.
+    pub fn drops(&self) -> bool {
+        let is_bounded = |view: &Arc<View>| !view.bases.is_empty();
+        self.hidden == Inactive::Hide || self.view.as_ref().is_some_and(is_bounded)
     }
 
     /// Whether its groups have nothing to do with what becomes of it.
@@ -204,10 +211,12 @@ impl<P: Ports> Serving<P> {
         self.view.clone()
     }
 
-    /// How groups are flattened: as the view says, or else the directory.
-    fn flatten(&self, groups: &GroupPolicy) -> Flatten {
-        let of_view = self.view.as_ref().and_then(|view| view.flatten);
-        of_view.unwrap_or(groups.flatten)
+    /// How groups are shown: as the view says, or else the directory.
+    fn lens(&self, groups: &GroupPolicy) -> Lens<'_> {
+        let view = self.view.as_deref();
+        let flatten = view.and_then(|view| view.flatten).unwrap_or(groups.flatten);
+        let shown = view.map(|view| &view.groups).filter(|shown| !shown.is_everything());
+        Lens { flatten, shown }
     }
 
     fn groups(&self) -> Option<&GroupPolicy> {
@@ -223,10 +232,10 @@ impl<P: Ports> Serving<P> {
             return None;
         }
         let groups = self.groups()?;
-        let flatten = self.flatten(groups);
+        let lens = self.lens(groups);
         let looked = |graph: &Graph| {
             let (policy, records) = (&self.policy, &self.records);
-            look(&Live { policy, groups, flatten, records, graph })
+            look(&Live { policy, groups, lens, records, graph })
         };
         Some(replica.read(looked))
     }

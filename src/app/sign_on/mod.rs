@@ -241,6 +241,13 @@ impl<P: Ports> SignOns<P> {
         self
     }
 
+    /// Whether nobody but inactive users has that name, as far as the records tell.
+    pub fn is_inactive_at(&self, directory: usize, name: &DistinguishedName) -> bool {
+        let Some(here) = self.shared.directories.get(directory) else { return false };
+        let known = self.shared.records.located(&here.policy.name, name.normalized());
+        !known.is_empty() && known.iter().all(|stored| !stored.record.is_active())
+    }
+
     /// The view of that name.
     pub fn view(&self, name: &str) -> Option<Arc<View>> {
         self.shared.views.all().iter().find(|view| view.name == name).cloned()

@@ -4,7 +4,7 @@
 use super::{MEMBER_OF, MEMBER_OF_OID, Usage};
 use crate::proto::ber::{self, BerError, OCTET_STRING, Reader, SEQUENCE, SET};
 use crate::proto::op::Operation;
-use crate::proto::search::Scope;
+use crate::proto::search::{Scope, SearchRequest};
 
 /// The attribute that lists attribute types.
 const ATTRIBUTE_TYPES: &[u8] = b"attributeTypes";
@@ -22,6 +22,33 @@ fn is_types(name: &[u8]) -> bool {
 /// operational attributes, of one entry.
 pub fn may_be_read_by(search: &[u8]) -> bool {
     reads(search) == Some(true)
+}
+
+/// What a subschema shows (RFC 4512 section 4.2), and what every entry does.
+const ALL_OF_IT: [&[u8]; 14] = [
+    b"+",
+    b"*",
+    b"1.1",
+    b"attributeTypes",
+    b"objectClasses",
+    b"matchingRules",
+    b"matchingRuleUse",
+    b"ldapSyntaxes",
+    b"dITContentRules",
+    b"dITStructureRules",
+    b"nameForms",
+    b"objectClass",
+    b"cn",
+    b"modifyTimestamp",
+];
+
+/// Whether a search, by its content, selects nothing but what a subschema shows.
+pub fn is_all_that_is_read_by(search: &[u8]) -> bool {
+    let is_it = |name: &&[u8]| {
+        ALL_OF_IT.iter().any(|known| known.eq_ignore_ascii_case(name))
+            || **name == *ATTRIBUTE_TYPES_OID
+    };
+    SearchRequest::decode(search).is_ok_and(|search| search.attributes.iter().all(is_it))
 }
 
 fn reads(search: &[u8]) -> Option<bool> {

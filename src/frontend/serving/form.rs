@@ -2,6 +2,7 @@
 
 use crate::domain::membership::range;
 use crate::domain::serving::plan::Demands;
+use crate::domain::view::narrow::Narrowed;
 use crate::proto::ber::{self, BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, Reader, SEQUENCE};
 use crate::proto::control::Control;
 use crate::proto::dn::DistinguishedName;
@@ -41,6 +42,22 @@ enum Kept {
 
 impl Form {
     pub(super) fn new(request: &Envelope<'_>, search: &SearchRequest<'_>) -> Self {
+        Self::of(search, request.controls.map(<[u8]>::to_vec))
+    }
+
+    /// That of a search of which a view leaves this.
+    pub(super) fn narrowed(
+        search: &SearchRequest<'_>,
+        narrowed: &Narrowed,
+        controls: Option<Vec<u8>>,
+    ) -> Self {
+        let base = narrowed.base.as_ref().map_or(search.base, |base| base.as_str().as_bytes());
+        let attributes = narrowed.attributes.iter().map(String::as_bytes).collect();
+        let asked = SearchRequest { base, attributes, ..search.clone() };
+        Self::of(&asked, controls.filter(|controls| !controls.is_empty()))
+    }
+
+    fn of(search: &SearchRequest<'_>, controls: Option<Vec<u8>>) -> Self {
         let selection = selection(search.attributes.iter().copied());
         let (time_limit, types_only) = (search.time_limit, search.types_only);
         Self {
@@ -50,7 +67,7 @@ impl Form {
             time_limit,
             types_only,
             selection,
-            controls: request.controls.map(<[u8]>::to_vec),
+            controls,
         }
     }
 

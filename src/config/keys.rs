@@ -139,6 +139,8 @@ pub const KEYS: &[Key] = &[
         "The most bytes of a request's head."),
     key("admin", "max_body", Size(KIB, 64 * MIB), Default("\"64KiB\""),
         "The most bytes of a request's body."),
+    key("admin", "max_import", Size(KIB, 4096 * MIB), Default("\"256MiB\""),
+        "The most bytes of an import; it is held in memory while it is judged."),
     key("admin", "header_timeout", Duration(100, 30 * SECOND), Default("\"10s\""),
         "How long a request's head may take, and a handshake before it; a connection lasts 30 s at most."),
     key("admin", "max_token_rate", Count(1, 1_000_000), Default("200"),

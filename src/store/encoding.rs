@@ -1,14 +1,12 @@
 //! Values as the columns hold them: texts and JSON that anybody's tools can read.
 
 use crate::app::audit::{ACTIONS, CAUSES};
-use crate::app::tokens::{Digest, Role, Token};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{GroupsOutcome, InactiveReason, Provenance, UpstreamId};
 use crate::domain::step::Step;
-use crate::domain::time::Timestamp;
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record's attributes by their local name.
@@ -37,11 +35,11 @@ fn constant(known: &[&'static str], text: &str) -> &'static str {
 /// `{"mail": ["a@example.com"]}`; a value that is not UTF-8 is `{"hex": "ff00"}`.
 pub(super) fn attributes_to_text(attributes: &Attributes) -> String {
     let lists = attributes.iter().map(|(name, values)| (name, Listed(values, to_json)));
-    written(&lists.collect::<BTreeMap<_, _>>())
+    json(&lists.collect::<BTreeMap<_, _>>())
 }
 
 /// Written as it goes: new records are many at times, and their writer is one.
-fn written(value: &impl Serialize) -> String {
+fn json(value: &impl Serialize) -> String {
     // Texts, lists and maps by texts have always a form in JSON.
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -74,7 +72,6 @@ enum Shown<'a> {
     Bytes { hex: String },
 }
 
-#[allow(clippy::ptr_arg, reason = "lists are of these, and take a function of them")]
 fn to_json(value: &Vec<u8>) -> Shown<'_> {
     match std::str::from_utf8(value) {
         Ok(text) => Shown::Text(text),
@@ -115,7 +112,7 @@ pub(super) fn reasons_from_text(text: &str) -> Option<BTreeSet<InactiveReason>> 
 
 /// `["id of the first group", "id of the last"]`.
 pub(super) fn path_to_text(path: &[UpstreamId]) -> String {
-    written(&Listed(path, UpstreamId::as_str))
+    json(&Listed(path, UpstreamId::as_str))
 }
 
 /// The ids in such a text; `None` if it is none.
@@ -144,34 +141,6 @@ pub(super) fn outcome_from_text(text: &str) -> Option<GroupsOutcome> {
     .map(GroupsOutcome::Unknown)
 }
 
-/// `{"role": "read", "sha256": "…", …}`; the name stands in the key.
-pub(super) fn token_to_text(token: &Token) -> String {
-    json!({
-        "role": token.role.name(),
-        "sha256": to_hex(&token.digest.0),
-        "created_at": token.created_at.0,
-        "created_by": token.created_by,
-        "expires_at": token.expires_at.map(|at| at.0),
-    })
-    .to_string()
-}
-
-/// The token of such a text; `None` if it is none.
-pub(super) fn token_from_text(name: &str, text: &str) -> Option<Token> {
-    let value: Value = serde_json::from_str(text).ok()?;
-    Some(Token {
-        name: name.to_owned(),
-        role: Role::from_name(value["role"].as_str()?)?,
-        digest: Digest(from_hex(value["sha256"].as_str()?)?.try_into().ok()?),
-        created_at: Timestamp(value["created_at"].as_i64()?),
-        created_by: value["created_by"].as_str()?.to_owned(),
-        expires_at: match &value["expires_at"] {
-            Value::Null => None,
-            at => Some(Timestamp(at.as_i64()?)),
-        },
-    })
-}
-
 /// `on` or `off`.
 pub(super) fn switch_to_text(switch: Switch) -> &'static str {
     match switch {
@@ -191,7 +160,7 @@ pub(super) fn switch_from_text(text: &str) -> Option<Switch> {
 
 /// `[{"what": "name", "before": ["ann"], "after": ["anna"]}]`.
 pub(super) fn steps_to_text(steps: &[Step]) -> String {
-    written(&Listed(steps, told))
+    json(&Listed(steps, told))
 }
 
 /// A step as JSON has it.

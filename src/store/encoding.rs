@@ -1,12 +1,14 @@
 //! Values as the columns hold them: texts and JSON that anybody's tools can read.
 
 use crate::app::audit::{ACTIONS, CAUSES};
+use crate::app::tokens::{Digest, Role, Token};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{GroupsOutcome, InactiveReason, Provenance, UpstreamId};
 use crate::domain::step::Step;
+use crate::domain::time::Timestamp;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record's attributes by their local name.
@@ -34,12 +36,13 @@ fn constant(known: &[&'static str], text: &str) -> &'static str {
 
 /// `{"mail": ["a@example.com"]}`; a value that is not UTF-8 is `{"hex": "ff00"}`.
 pub(super) fn attributes_to_text(attributes: &Attributes) -> String {
-    let lists = attributes.iter().map(|(name, values)| (name, Listed(values, to_json)));
-    json(&lists.collect::<BTreeMap<_, _>>())
+    let lists =
+        attributes.iter().map(|(name, values)| (name, Listed(values, |value| to_json(value))));
+    written(&lists.collect::<BTreeMap<_, _>>())
 }
 
 /// Written as it goes: new records are many at times, and their writer is one.
-fn json(value: &impl Serialize) -> String {
+fn written(value: &impl Serialize) -> String {
     // Texts, lists and maps by texts have always a form in JSON.
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -72,7 +75,7 @@ enum Shown<'a> {
     Bytes { hex: String },
 }
 
-fn to_json(value: &Vec<u8>) -> Shown<'_> {
+fn to_json(value: &[u8]) -> Shown<'_> {
     match std::str::from_utf8(value) {
         Ok(text) => Shown::Text(text),
         Err(_) => Shown::Bytes { hex: to_hex(value) },
@@ -112,7 +115,7 @@ pub(super) fn reasons_from_text(text: &str) -> Option<BTreeSet<InactiveReason>> 
 
 /// `["id of the first group", "id of the last"]`.
 pub(super) fn path_to_text(path: &[UpstreamId]) -> String {
-    json(&Listed(path, UpstreamId::as_str))
+    written(&Listed(path, UpstreamId::as_str))
 }
 
 /// The ids in such a text; `None` if it is none.
@@ -141,6 +144,34 @@ pub(super) fn outcome_from_text(text: &str) -> Option<GroupsOutcome> {
     .map(GroupsOutcome::Unknown)
 }
 
+/// `{"role": "read", "sha256": "…", …}`; the name stands in the key.
+pub(super) fn token_to_text(token: &Token) -> String {
+    json!({
+        "role": token.role.name(),
+        "sha256": to_hex(&token.digest.0),
+        "created_at": token.created_at.0,
+        "created_by": token.created_by,
+        "expires_at": token.expires_at.map(|at| at.0),
+    })
+    .to_string()
+}
+
+/// The token of such a text; `None` if it is none.
+pub(super) fn token_from_text(name: &str, text: &str) -> Option<Token> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    Some(Token {
+        name: name.to_owned(),
+        role: Role::from_name(value["role"].as_str()?)?,
+        digest: Digest(from_hex(value["sha256"].as_str()?)?.try_into().ok()?),
+        created_at: Timestamp(value["created_at"].as_i64()?),
+        created_by: value["created_by"].as_str()?.to_owned(),
+        expires_at: match &value["expires_at"] {
+            Value::Null => None,
+            at => Some(Timestamp(at.as_i64()?)),
+        },
+    })
+}
+
 /// `on` or `off`.
 pub(super) fn switch_to_text(switch: Switch) -> &'static str {
     match switch {
@@ -160,7 +191,7 @@ pub(super) fn switch_from_text(text: &str) -> Option<Switch> {
 
 /// `[{"what": "name", "before": ["ann"], "after": ["anna"]}]`.
 pub(super) fn steps_to_text(steps: &[Step]) -> String {
-    json(&Listed(steps, told))
+    written(&Listed(steps, told))
 }
 
 /// A step as JSON has it.

@@ -4,6 +4,7 @@
 //! written out, so that neither can differ from the other.
 
 pub use super::kinds::{Key, Kind, Occurs, Presence, SectionInfo};
+pub use super::outline::SECTIONS;
 
 const ADDRESS: &str = "an IP address and a port, \"127.0.0.1:389\" or \"[::1]:389\"";
 const FILE: &str = "a path; a relative one starts at this file's folder";
@@ -26,95 +27,6 @@ const DAY: u64 = 24 * HOUR;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
-
-/// The sections, in the order of the reference.
-pub const SECTIONS: &[SectionInfo] = &[
-    once("listen", "The clients' side: where LDAP is served, and how much one client may take."),
-    once(
-        "listen.tls",
-        "Certificate and key of LDAPS and StartTLS; without this section there is no TLS for clients.",
-    ),
-    once("store", "Where the records are kept."),
-    once("admin", "Administration over HTTP: records, switches, health and metrics."),
-    once(
-        "admin.tls",
-        "Certificate and key of administration, which is HTTPS with it; needed off loopback.",
-    ),
-    once("log", "What is written to standard error."),
-    once("sign_on", "What happens when somebody binds."),
-    once(
-        "reconcile",
-        "How users are looked at who do not sign on, so that changes are seen all the same.",
-    ),
-    once(
-        "throttle",
-        "What happens to a source, an IPv4 address or a /64 network of IPv6, that keeps failing: most\n\
-         of its binds have a wrong password, and there are many of them.",
-    ),
-    once(
-        "records",
-        "The records' own suffix: people and groups as the gateway holds them, read-only over LDAP;\n\
-         without readers it is not there.",
-    ),
-    often(
-        "view",
-        "What one client application may do and is shown. Of several that fit, the one with bind_dns\n\
-         counts, then the one with addresses, then the one with listeners, then the one without match;\n\
-         of two alike the first.",
-    ),
-    once(
-        "view.match",
-        "Whom the view is for: all that is given here has to be so. A view with bind_dns counts from\n\
-         the bind on; before it, the connection has the one of its listener or address.",
-    ),
-    once(
-        "view.group_names",
-        "What groups are called for these clients, by the DN in the directory: \"cn=a,dc=x\" = \"cn=b\".\n\
-         With flatten = \"mapped\" these alone are shown.",
-    ),
-    often("directory", "One directory behind the gateway. There may be several; at least one."),
-    once(
-        "directory.service_account",
-        "The account that the gateway's own reads use; it is never a user itself.",
-    ),
-    once("directory.tls", "How the directory's servers are authenticated."),
-    once(
-        "directory.groups",
-        "Where the directory's groups are; without this section none are taken over.",
-    ),
-    once(
-        "directory.groups.canary",
-        "A user whose groups are known and looked at from time to time; without this section, nobody.",
-    ),
-    once(
-        "directory.serve",
-        "What is added to entries that pass through, for clients that are bound.",
-    ),
-    once(
-        "directory.mass_change",
-        "When losses of groups are held until somebody confirms or rejects them (`bindgate held`).",
-    ),
-    often(
-        "directory.user_type",
-        "Which entries are users of one kind, and what applies to them. The first that fits wins.",
-    ),
-    once(
-        "directory.user_type.attributes",
-        "The attributes that a record keeps: name in the record = \"attribute in the directory\".\n\
-         The names are yours; a section that is written takes the place of this whole list.\n\
-         Rules of one attribute: phone = { from = \"telephoneNumber\", update = \"overwrite\",\n\
-         absent = \"clear\" }; update is overwrite, fill-if-empty, first-sign-on-only or never, absent is\n\
-         keep or clear (which needs somebody who has the attribute, to show that it may be read).",
-    ),
-];
-
-const fn once(name: &'static str, purpose: &'static str) -> SectionInfo {
-    SectionInfo { name, occurs: Occurs::Once, purpose }
-}
-
-const fn often(name: &'static str, purpose: &'static str) -> SectionInfo {
-    SectionInfo { name, occurs: Occurs::Often, purpose }
-}
 
 const fn key(
     section: &'static str,
@@ -556,39 +468,5 @@ pub(super) fn allowed(section: &str) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_stands_once_in_a_section_that_exists() {
-        for (at, key) in KEYS.iter().enumerate() {
-            assert!(SECTIONS.iter().any(|info| info.name == key.section), "{}", key.section);
-            let again =
-                KEYS[at + 1..].iter().any(|k| (k.section, k.name) == (key.section, key.name));
-            assert!(!again, "{}.{} stands twice", key.section, key.name);
-        }
-    }
-
-    #[test]
-    fn no_key_is_both_there_and_not_yet_there() {
-        for (section, name) in NOT_YET {
-            assert!(!allowed(section).contains(name), "{section}.{name}");
-        }
-    }
-
-    #[test]
-    fn every_purpose_is_one_sentence() {
-        for purpose in KEYS.iter().map(|key| key.purpose) {
-            assert!(purpose.ends_with('.') && !purpose.contains('\n'), "{purpose}");
-        }
-    }
-
-    #[test]
-    fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
-        let sections = "listen store admin log sign_on reconcile throttle records view directory";
-        assert_eq!(allowed("").join(" "), sections);
-        assert_eq!(allowed("directory.tls"), ["ca", "start_tls", "server_name"]);
-        assert!(allowed("listen").contains(&"tls"));
-        assert!(!allowed("directory").contains(&"attributes"));
-    }
-}
+#[path = "keys_tests.rs"]
+mod tests;

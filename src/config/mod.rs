@@ -11,6 +11,7 @@ mod groups;
 mod keys;
 mod kinds;
 mod mask;
+mod outline;
 mod problem;
 mod reader;
 mod records;

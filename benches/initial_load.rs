@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use support::BenchError;
 use support::company::{SERVICE_DN, SERVICE_PASSWORD, SUFFIX};
 use support::cpu::Sample;
+use support::metrics::{metrics, value};
 use support::openldap;
 use support::peers::{self, Ground};
 use support::target::Target;
@@ -198,19 +199,4 @@ fn load(
     let spent = Sample::take(Some(gateway.id()), slapd).since(&idle);
     bar.finish_and_clear();
     Ok(Load { time, cpu: spent.proxy, others: spent.others() })
-}
-
-fn metrics(admin: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect(admin)?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    Ok(text)
-}
-
-/// The value of a metric of the one directory there is; 0 if it is not there yet.
-fn value(metrics: &str, name: &str) -> u64 {
-    let mut lines = metrics.lines().filter(|line| line.starts_with(name));
-    let text = lines.find_map(|line| line.strip_prefix(name)?.split_once("} "));
-    text.and_then(|(_, value)| value.parse::<f64>().ok()).map_or(0, |value| value as u64)
 }

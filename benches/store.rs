@@ -83,7 +83,7 @@ fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                     if user >= records {
                         return;
                     }
-                    if let Err(error) = store.commit(first(&*clock, user, groups)).await {
+                    if let Err(error) = store.commit(first(&clock, user, groups)).await {
                         eprintln!("user {user}: {error}");
                     }
                 }

@@ -17,6 +17,8 @@ mod dovecot;
 mod postgresql;
 #[path = "real_clients/scene.rs"]
 mod scene;
+#[path = "real_clients/suffix.rs"]
+mod suffix;
 #[path = "real_clients/system.rs"]
 mod system;
 #[path = "real_clients/web.rs"]

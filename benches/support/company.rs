@@ -33,8 +33,23 @@ pub(crate) fn password(user: u32) -> String {
     format!("secret-{user}")
 }
 
+/// The DN of the division of a user: one in ten is in it, by way of a team and a department.
+#[allow(dead_code, reason = "not every bench searches by it")]
+pub(crate) fn division_dn(user: u32) -> String {
+    group_dn("division", user % DIVISIONS)
+}
+
+/// What each user's entry has beside what all have: for plain searches that find a division.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Also {
+    /// Nothing.
+    Nothing,
+    /// The number of the division, as departmentNumber.
+    Division,
+}
+
 /// Writes the whole directory as an LDIF.
-pub(crate) fn write_ldif(out: &mut impl Write, users: u32) -> io::Result<()> {
+pub(crate) fn write_ldif(out: &mut impl Write, users: u32, also: Also) -> io::Result<()> {
     writeln!(out, "dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization")?;
     writeln!(out, "dc: bench\no: Bench\n")?;
     for (dn, ou) in [(PEOPLE, "people"), (GROUPS, "groups")] {
@@ -46,6 +61,9 @@ pub(crate) fn write_ldif(out: &mut impl Write, users: u32) -> io::Result<()> {
     for user in 0..users {
         writeln!(out, "dn: {}\nobjectClass: inetOrgPerson\nuid: user{user}", user_dn(user))?;
         writeln!(out, "cn: User {user}\nsn: {user}\nmail: user{user}@bench.example")?;
+        if also == Also::Division {
+            writeln!(out, "departmentNumber: {}", user % DIVISIONS)?;
+        }
         writeln!(out, "userPassword: {}\n", hashed(&password(user), user))?;
     }
     write_groups(out, users)

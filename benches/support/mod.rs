@@ -5,12 +5,14 @@ mod arguments;
 pub(crate) mod company;
 pub(crate) mod costs;
 pub(crate) mod cpu;
-mod latency;
+pub(crate) mod latency;
 mod limits;
-mod link;
-mod load;
+pub(crate) mod link;
+pub(crate) mod load;
 mod measuring;
 mod memory;
+#[allow(dead_code, reason = "not every bench looks at them")]
+pub(crate) mod metrics;
 pub(crate) mod openldap;
 pub(crate) mod peers;
 mod process;
@@ -21,7 +23,7 @@ mod scenario;
 mod svg;
 pub(crate) mod target;
 mod walk;
-mod work;
+pub(crate) mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

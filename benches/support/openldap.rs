@@ -1,7 +1,7 @@
 //! OpenLDAP's servers: the directory, and three that stand before it.
 
 use super::BenchError;
-use super::company::{self, PEOPLE, SERVICE_DN, SERVICE_PASSWORD, SUFFIX};
+use super::company::{self, Also, PEOPLE, SERVICE_DN, SERVICE_PASSWORD, SUFFIX};
 use super::peers::{Ground, Peer, installed};
 use super::process::{Process, bound_to_bench, free_address, render, write};
 use std::fs::{self, File};
@@ -37,15 +37,29 @@ pwdLockoutDuration: 60
 
 /// The directory itself, with `users` users; with a password policy, if that is asked for.
 pub(crate) fn slapd(ground: &Ground, users: u32, policy: bool) -> Result<Peer, BenchError> {
+    match policy {
+        true => filled(ground, users, ("moduleload ppolicy", POLICY, POLICY_ENTRY), Also::Nothing),
+        false => filled(ground, users, ("", "", ""), Also::Nothing),
+    }
+}
+
+/// The same, and plain searches find the users of a division.
+#[allow(dead_code, reason = "not every bench searches for them")]
+pub(crate) fn slapd_of_divisions(ground: &Ground, users: u32) -> Result<Peer, BenchError> {
+    filled(ground, users, ("", "index departmentNumber eq", ""), Also::Division)
+}
+
+fn filled(
+    ground: &Ground,
+    users: u32,
+    (module, policy, entry): (&str, &str, &str),
+    also: Also,
+) -> Result<Peer, BenchError> {
     let slapadd = installed("slapadd", HINT)?;
     let folder = ground.folder_of("slapd")?;
-    let (module, policy, entry) = match policy {
-        true => ("moduleload ppolicy", POLICY, POLICY_ENTRY),
-        false => ("", "", ""),
-    };
     let template = SLAPD.replace("@POLICY_MODULE@", module).replace("@POLICY@", policy);
     let config = configure(&folder, &template, None, ground)?;
-    fill(&slapadd, &config, &folder, users, entry)?;
+    fill(&slapadd, &config, &folder, (users, also), entry)?;
     let (address, tls) = (free_address()?, free_address()?);
     let urls = format!("ldap://{address}/ ldaps://{tls}/");
     let process = start("slapd", installed("slapd", HINT)?, &folder, &urls, address)?;
@@ -136,12 +150,12 @@ fn fill(
     slapadd: &Path,
     config: &Path,
     folder: &Path,
-    users: u32,
+    (users, also): (u32, Also),
     more: &str,
 ) -> Result<(), BenchError> {
     let ldif = folder.join("company.ldif");
     let mut file = BufWriter::new(File::create(&ldif).map_err(BenchError::file(&ldif))?);
-    company::write_ldif(&mut file, users).map_err(BenchError::file(&ldif))?;
+    company::write_ldif(&mut file, users, also).map_err(BenchError::file(&ldif))?;
     let more = render(more, &[("SUFFIX", &SUFFIX)]);
     write!(file, "\n{more}").map_err(BenchError::file(&ldif))?;
     file.flush().map_err(BenchError::file(&ldif))?;

@@ -30,14 +30,20 @@ pub(crate) struct Requests {
 impl Requests {
     /// Those of the first `users` users.
     pub(crate) fn of(users: u32) -> Self {
+        let filter = |user| Filter::Equal("uid".to_owned(), format!("user{user}").into_bytes());
+        Self::by(users, &["uid", "cn", "mail"], filter)
+    }
+
+    /// Those of the first `users` users, each searched for by a filter of its own.
+    pub(crate) fn by(users: u32, attributes: &[&str], filter: impl Fn(u32) -> Filter) -> Self {
         let bind = |dn: &str, password: &str| {
             body(|out| write_simple(out, MessageId::MAX, dn.as_bytes(), password.as_bytes()))
         };
         let search = |user| Search {
             base: PEOPLE.to_owned(),
             scope: Scope::Subtree,
-            filter: Filter::Equal("uid".to_owned(), format!("user{user}").into_bytes()),
-            attributes: ["uid", "cn", "mail"].map(str::to_owned).to_vec(),
+            filter: filter(user),
+            attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
             size_limit: 0,
             time_limit: 0,
             controls: Vec::new(),

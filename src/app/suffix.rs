@@ -49,12 +49,13 @@ impl Suffix {
     }
 
     /// Whether a session may read the suffix (rule S10.4): as a reader, or as a user who is in a group
-    /// of readers at this moment. Nobody may who is not bound.
+    /// of readers at this moment. Nobody may who is not bound, or whose record is inactive.
     pub fn may_read(&self, session: &Session) -> bool {
         let Session::Bound(BoundName(name)) = session else { return false };
         let Ok(name) = DistinguishedName::from_bytes(name) else { return false };
-        let readers = &self.policy.readers;
-        !name.is_root() && (readers.contains(&name) || self.model().is_in_one(&name, readers))
+        let (readers, model) = (&self.policy.readers, self.model());
+        let is_named = readers.contains(&name) && model.is_active(&name);
+        !name.is_root() && (is_named || model.is_in_one(&name, readers))
     }
 
     /// The name in its directory of whoever is called so here.

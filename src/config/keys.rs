@@ -373,9 +373,9 @@ pub const KEYS: &[Key] = &[
     key("directory.serve", "inactive", Choice(&["show", "hide"]), Default("\"show\""),
         "Whether searches and compares show users whose records are inactive (in no groups), or are answered as if those were not there."),
     key("directory.serve", "max_filter_members", Count(1, 1_000_000), Default("25000"),
-        "The most members of a group in a filter that has to name them to the directory; more is refused. Some 100 bytes are held for each while the search, or the client's next page of it, lasts."),
+        "The most members of a group in a filter that has to name them to the directory, and in a list of nested members; more is refused. Some 100 bytes are held for each while the search lasts, its pages included."),
     key("directory.serve", "member", Flag, Default("false"),
-        "Whether filters and compares on the attributes that name members see nested members too."),
+        "Whether filters and compares on the attributes that name members see nested members too, and groups list them in views with writes = \"deny\"."),
 
     key("directory.user_type", "name", Text(NAME), Required("\"staff\""),
         "The user type's name, unique in its directory."),

@@ -288,9 +288,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Some(mut searching) = self.in_suffix.search.take() else { return };
         let Some(suffix) = self.gateway.suffix().cloned() else { return };
         for _ in 0..STEPS {
-            if searching.deadline.is_some_and(|(at, _)| Instant::now() >= at) {
-                return self.finish_in_suffix(*searching, Ending::TimeLimit);
-            }
             if self.is_choked() {
                 self.note_unread();
                 break;

@@ -36,7 +36,8 @@ fn constant(known: &[&'static str], text: &str) -> &'static str {
 
 /// `{"mail": ["a@example.com"]}`; a value that is not UTF-8 is `{"hex": "ff00"}`.
 pub(super) fn attributes_to_text(attributes: &Attributes) -> String {
-    let lists = attributes.iter().map(|(name, values)| (name, Listed(values, to_json)));
+    let lists =
+        attributes.iter().map(|(name, values)| (name, Listed(values, |value| to_json(value))));
     written(&lists.collect::<BTreeMap<_, _>>())
 }
 
@@ -74,7 +75,7 @@ enum Shown<'a> {
     Bytes { hex: String },
 }
 
-fn to_json(value: &Vec<u8>) -> Shown<'_> {
+fn to_json(value: &[u8]) -> Shown<'_> {
     match std::str::from_utf8(value) {
         Ok(text) => Shown::Text(text),
         Err(_) => Shown::Bytes { hex: to_hex(value) },

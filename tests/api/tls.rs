@@ -70,7 +70,7 @@ impl Scene {
 
 /// Puts the certificate of who issued it behind a certificate, in its file.
 fn chain(files: &Certificate, issuer: &Authority) {
-    let both = [&files.certificate, &issuer.file].map(|path| std::fs::read_to_string(path));
+    let both = [&files.certificate, &issuer.file].map(std::fs::read_to_string);
     let both: Result<String, _> = both.into_iter().collect();
     std::fs::write(&files.certificate, both.expect("they can be read")).expect("it can be written");
 }

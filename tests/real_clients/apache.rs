@@ -13,16 +13,16 @@ const HINT: &str = "Apache is missing: run `make test-clients`, or `apt-get inst
 const MODULES: [&str; 7] =
     ["mpm_event", "authn_core", "authz_core", "authz_user", "auth_basic", "ldap", "authnz_ldap"];
 /// Places of the site, which ask in different ways.
-const PLACES: [&str; 3] = ["filter", "attribute", "group"];
+pub(crate) const PLACES: [&str; 3] = ["filter", "attribute", "group"];
 
-struct Apache {
+pub(crate) struct Apache {
     port: u16,
     _process: Process,
     _folder: TestFolder,
 }
 
 impl Apache {
-    fn before(server: &Server) -> Self {
+    pub(crate) fn before(server: &Server) -> Self {
         Self::changed(server, |text| text)
     }
 
@@ -43,7 +43,7 @@ impl Apache {
         Self { port, _process: process, _folder: folder }
     }
 
-    fn page(&self, place: &str) -> Page {
+    pub(crate) fn page(&self, place: &str) -> Page {
         Page::at(self.port, &format!("/{place}/page"))
     }
 }

@@ -14,14 +14,14 @@ const LIBRARY: &str = "/usr/lib/dovecot/modules/auth/libauthdb_ldap.so";
 const HINT: &str =
     "Dovecot is missing: run `make test-clients`, or `apt-get install dovecot-imapd dovecot-ldap`";
 
-struct Dovecot {
+pub(crate) struct Dovecot {
     port: u16,
     _process: Process,
     _folder: TestFolder,
 }
 
 impl Dovecot {
-    fn before(server: &Server) -> Self {
+    pub(crate) fn before(server: &Server) -> Self {
         assert!(Path::new(DOVECOT).exists() && Path::new(LIBRARY).exists(), "{HINT}");
         let (port, folder) = (free_port(), TestFolder::new("dovecot"));
         let mail = folder.file("mail");

@@ -22,7 +22,7 @@ const AS_USER: [&str; 7] =
 const TRUST: &str = "LDAPTLS_CACERT=/etc/ssl/authority.pem";
 
 /// A server with a role for each visitor.
-struct Postgresql {
+pub(crate) struct Postgresql {
     // The process goes before the folder that it works in.
     _process: Process,
     _folder: TestFolder,
@@ -31,7 +31,7 @@ struct Postgresql {
 }
 
 impl Postgresql {
-    fn before(server: &Server) -> Self {
+    pub(crate) fn before(server: &Server) -> Self {
         let (programs, folder) = (programs(), TestFolder::new("postgresql"));
         let data = folder.file("data").display().to_string();
         run("/usr/bin/install", &["-d", "-m", "700", "-o", USER, "-g", USER, &data]);

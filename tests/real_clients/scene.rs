@@ -8,7 +8,7 @@ use crate::support::gateway::Gateway;
 use crate::support::pdu;
 use crate::support::process::Process;
 use crate::support::slapd::{Options, Slapd};
-use crate::support::tree::{GROUPS, NOBODY, group, password, person};
+use crate::support::tree::{GROUPS, NOBODY, SUFFIX, group, password, person};
 use std::path::{Path, PathBuf};
 
 /// The ports that the shown configurations name.
@@ -21,6 +21,12 @@ pub(crate) const DIRECT: &str = "grace";
 pub(crate) const NESTED: &str = "henry";
 /// In another group.
 pub(crate) const OUTSIDE: &str = "ivan";
+
+/// The programs' account.
+const APP: &str = "cn=app,dc=example,dc=com";
+/// What records keep, so that a system can have its users from them.
+const KEPT: &str = "{ common_name = \"cn\", surname = \"sn\", mail = \"mail\", \
+                    number = \"uidNumber\", group = \"gidNumber\", home = \"homeDirectory\" }";
 
 /// Who knocks with which password, and whether she is let in: by the directory alone, by the gateway.
 const VISITORS: [(&str, &str, bool, bool); 6] = [
@@ -45,6 +51,15 @@ pub(crate) struct Server {
     ldaps: u16,
     /// Whoever issued its certificate.
     pub(crate) authority: PathBuf,
+    asked: Asked,
+}
+
+/// What programs ask of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Directory,
+    /// The records' own suffix.
+    Records,
 }
 
 /// slapd with its overlay for memberOf, and the gateway before it.
@@ -75,10 +90,17 @@ impl Scene {
             ldaps = settings.add_ldaps(&certificate);
             let view = std::fs::read_to_string(file("view.toml")).expect("it is there");
             settings.add_view(view.trim_start_matches("[[view]]"));
+            // nslcd reads as the user who has just bound.
+            let readers = format!("[\"{APP}\", \"{}\"]", group("app-users"));
+            settings.set("[records]", "readers", readers);
+            settings.set_user_type("attributes", KEPT);
             settings.set("[directory.serve]", "member", "true");
         });
         gateway.comes_to_have_a_copy();
-        let server = |ldap, ldaps| Server { ldap, ldaps, authority: authority.file.clone() };
+        let server = |ldap, ldaps| {
+            let authority = authority.file.clone();
+            Server { ldap, ldaps, authority, asked: Asked::Directory }
+        };
         let servers = [server(slapd.port(), slapd.ldaps()), server(gateway.port(), ldaps)];
         Self { servers, gateway, slapd, _folder: folder }
     }
@@ -86,6 +108,32 @@ impl Scene {
     /// The directory and the gateway.
     pub(crate) fn servers(&self) -> [&Server; 2] {
         self.servers.each_ref()
+    }
+
+    /// The records' own suffix of the gateway.
+    pub(crate) fn suffix(&self) -> Server {
+        Server { asked: Asked::Records, ..self.servers[1].clone() }
+    }
+
+    /// All who have a password sign on once, so that the gateway knows them.
+    #[track_caller]
+    pub(crate) fn all_sign_on(&self) {
+        for uid in [DIRECT, NESTED, OUTSIDE] {
+            assert_eq!(self.gateway.sign_on(&person(uid), password(uid)), 0, "{uid}");
+        }
+    }
+
+    /// The visitors find the doors of a program that asks the records as they should be. Who is taken
+    /// out of the lowest group is let in no more once the gateway has seen it.
+    #[track_caller]
+    pub(crate) fn check_in_suffix(&self, what: &str, door: &dyn Door) {
+        for (uid, password, _, is_let_in) in VISITORS {
+            assert_eq!(door.lets_in(uid, password), is_let_in, "{what}: {uid} {password}");
+        }
+        self.slapd.admin().leave(&group("backend"), &person(NESTED));
+        assert_eq!(self.gateway.sign_on(&person(NESTED), password(NESTED)), 0);
+        let is_in = || door.lets_in(NESTED, &password(NESTED));
+        eventually(&format!("{what}: who has left is refused"), || (!is_in()).then_some(()));
     }
 
     /// Both doors let in whom the gateway's is to let in.
@@ -125,10 +173,7 @@ fn populate(slapd: &Slapd) {
         assert_eq!(admin.code(&pdu::add(dn, attributes)), 0, "{dn}");
     };
     let account = ["organizationalRole", "simpleSecurityObject"];
-    add(
-        "cn=app,dc=example,dc=com",
-        &[("objectClass", &account), ("cn", &["app"]), ("userPassword", &["app-secret"])],
-    );
+    add(APP, &[("objectClass", &account), ("cn", &["app"]), ("userPassword", &["app-secret"])]);
     for (number, uid) in [DIRECT, NESTED, OUTSIDE].into_iter().enumerate() {
         add(
             &person(uid),
@@ -196,7 +241,15 @@ pub(crate) fn file(name: &str) -> PathBuf {
 pub(crate) fn configuration(name: &str, server: &Server) -> String {
     let shown = std::fs::read_to_string(file(name)).expect("it is in the repository");
     let text = shown.replace(SHOWN_LDAP, &server.ldap.to_string());
-    text.replace(SHOWN_LDAPS, &server.ldaps.to_string())
+    let text = text.replace(SHOWN_LDAPS, &server.ldaps.to_string());
+    match server.asked {
+        Asked::Directory => text,
+        // The account stays the directory's.
+        Asked::Records => {
+            let text = text.replace(SUFFIX, "dc=bindgate");
+            text.replace("cn=app,dc=bindgate", APP)
+        }
+    }
 }
 
 /// The same in a file of a test's own folder.

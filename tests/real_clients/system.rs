@@ -25,8 +25,8 @@ const ALL_GROUPS: &str = "12000 13001 13002 13003";
 const ALL_MEMBERS: &str = "grace,henry";
 
 /// Who gives the users.
-struct Source {
-    name: &'static str,
+pub(crate) struct Source {
+    pub(crate) name: &'static str,
     /// In `nsswitch.conf`.
     switch: &'static str,
     /// Of PAM.
@@ -40,7 +40,7 @@ struct Source {
     members_alone: &'static str,
 }
 
-const NSLCD: Source = Source {
+pub(crate) const NSLCD: Source = Source {
     name: "nslcd",
     switch: "ldap",
     module: "pam_ldap.so",
@@ -49,7 +49,7 @@ const NSLCD: Source = Source {
     groups_alone: "12000 13001",
     members_alone: "grace",
 };
-const SSSD: Source = Source {
+pub(crate) const SSSD: Source = Source {
     name: "sssd",
     switch: "sss",
     module: "pam_sss.so",
@@ -61,7 +61,7 @@ const SSSD: Source = Source {
 };
 
 /// A system within the system: with the packages, and with /etc, /run and /var of its own.
-struct System {
+pub(crate) struct System {
     process: Process,
     _folder: TestFolder,
 }
@@ -69,7 +69,7 @@ struct System {
 impl System {
     /// One whose users are found at a server.
     #[track_caller]
-    fn with(source: &Source, server: &Server) -> Self {
+    pub(crate) fn with(source: &Source, server: &Server) -> Self {
         let folder = TestFolder::new(source.name);
         furnish(&folder, source);
         let (shown, place) = source.configuration;
@@ -91,7 +91,7 @@ impl System {
     }
 
     /// What a command says in it.
-    fn ask(&self, command: &[&str]) -> Said {
+    pub(crate) fn ask(&self, command: &[&str]) -> Said {
         ask(self.process.id(), command, "")
     }
 }

@@ -44,7 +44,7 @@ impl Door for Page {
 }
 
 /// A running site, and its page.
-struct Site {
+pub(crate) struct Site {
     page: Page,
     _process: Process,
     _folder: TestFolder,
@@ -68,7 +68,7 @@ impl Site {
     }
 
     /// Django's, with one of the settings that are shown.
-    fn of_django(server: &Server, settings: &str) -> Self {
+    pub(crate) fn of_django(server: &Server, settings: &str) -> Self {
         let library = "/usr/lib/python3/dist-packages/django_auth_ldap";
         assert!(Path::new(library).exists(), "django-auth-ldap is missing: {HINT}");
         let script = scene::file("django/site.py").display().to_string();
@@ -81,7 +81,7 @@ impl Site {
     }
 
     /// Passport's.
-    fn of_passport(server: &Server) -> Self {
+    pub(crate) fn of_passport(server: &Server) -> Self {
         let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
         let library = clients.join("node_modules/passport-ldapauth");
         assert!(library.exists(), "passport-ldapauth is missing: {HINT}");
@@ -94,6 +94,12 @@ impl Site {
     /// What it says to the user who is in groups by way of others.
     fn says(&self) -> Option<String> {
         self.page.read(NESTED, &password(NESTED))
+    }
+}
+
+impl Door for Site {
+    fn lets_in(&self, uid: &str, password: &str) -> bool {
+        self.page.lets_in(uid, password)
     }
 }
 

@@ -158,6 +158,28 @@ fn attribute(name: &str, values: &[&str]) -> Attribute {
     Attribute { name: name.to_owned(), values }
 }
 
+/// The entries that are always there.
+fn containers() -> Vec<Entry> {
+    let unit = ["top", "organizationalUnit"];
+    vec![
+        Entry {
+            dn: "dc=bindgate".to_owned(),
+            attributes: vec![
+                attribute("objectClass", &["top", "domain"]),
+                attribute("dc", &["bindgate"]),
+            ],
+        },
+        Entry {
+            dn: "ou=people,dc=bindgate".to_owned(),
+            attributes: vec![attribute("objectClass", &unit), attribute("ou", &["people"])],
+        },
+        Entry {
+            dn: "ou=groups,dc=bindgate".to_owned(),
+            attributes: vec![attribute("objectClass", &unit), attribute("ou", &["groups"])],
+        },
+    ]
+}
+
 /// The tree, written out.
 fn entries(people: &[Somebody], inactive: Inactive) -> Vec<Entry> {
     let escaped = |name: &str| name.replace(',', "\\2c").replace('+', "\\2b");
@@ -185,24 +207,7 @@ fn entries(people: &[Somebody], inactive: Inactive) -> Vec<Entry> {
     let is_in = |of: &Somebody, group: usize| {
         is_active(of) && of.groups.contains(&group) && of.denied != Some(group)
     };
-    let unit = ["top", "organizationalUnit"];
-    let mut all = vec![
-        Entry {
-            dn: "dc=bindgate".to_owned(),
-            attributes: vec![
-                attribute("objectClass", &["top", "domain"]),
-                attribute("dc", &["bindgate"]),
-            ],
-        },
-        Entry {
-            dn: "ou=people,dc=bindgate".to_owned(),
-            attributes: vec![attribute("objectClass", &unit), attribute("ou", &["people"])],
-        },
-        Entry {
-            dn: "ou=groups,dc=bindgate".to_owned(),
-            attributes: vec![attribute("objectClass", &unit), attribute("ou", &["groups"])],
-        },
-    ];
+    let mut all = containers();
     for (number, of) in people.iter().enumerate().filter(|(_, of)| is_shown(of)) {
         let classes = ["top", "person", "organizationalPerson", "inetOrgPerson"];
         let mut attributes =
@@ -237,6 +242,22 @@ fn entries(people: &[Somebody], inactive: Inactive) -> Vec<Entry> {
     }
     all
 }
+
+/// What applications ask for.
+const USUAL: [&str; 12] = [
+    "(objectClass=person)",
+    "(objectClass=groupOfNames)",
+    "(objectClass=*)",
+    "(uid=*)",
+    "(member=*)",
+    "(memberOf=*)",
+    "(uid=ann)",
+    "(cn=A)",
+    "(mail=first@x)",
+    "(uidNumber=10)",
+    "(memberOf=cn=b\\2bc,ou=groups,dc=bindgate)",
+    "(member=uid=ann,ou=people,dc=bindgate)",
+];
 
 fn filters() -> impl Strategy<Value = Filter> {
     let names = prop_oneof![
@@ -296,7 +317,9 @@ fn filters() -> impl Strategy<Value = Filter> {
             _ => Filter::Equal(name, value),
         }
     });
-    leaf.prop_recursive(3, 12, 3, |inner| {
+    let usual = proptest::sample::select(&USUAL[..]);
+    let usual = usual.prop_map(|text| Filter::parse(text).expect("a filter"));
+    prop_oneof![1 => leaf, 2 => usual].prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(Filter::And),
             vec(inner.clone(), 0..3).prop_map(Filter::Or),

@@ -20,9 +20,10 @@ pub(crate) fn group_here(name: &str) -> String {
     format!("cn={name},{GROUPS}")
 }
 
-/// The service account and whoever is in `top` may read.
+/// The service account, bob, and whoever is in `top` may read.
 pub(crate) fn readers(settings: &mut Settings) {
-    let readers = format!("[{}, {}]", quoted(SERVICE), quoted(&group("top")));
+    let readers = [SERVICE, &person("bob"), &group("top")].map(quoted).join(", ");
+    let readers = format!("[{readers}]");
     settings.set("[records]", "readers", readers);
 }
 
@@ -86,6 +87,12 @@ fn s10_4_readers_alone_read_it_and_nobody_who_is_not_bound() {
     slapd.admin().leave(&group("bottom"), &person("carol"));
     assert_eq!(carol.bind(&person("carol"), "pw-carol"), 0);
     assert_eq!(may(&mut carol), (50, 50));
+    // Named himself, and shut out meanwhile.
+    let mut bob = gateway.connect();
+    assert_eq!(bob.bind(&person("bob"), "pw-bob"), 0);
+    assert_eq!(may(&mut bob), (0, 6));
+    gateway.command(&["user", "disable", "bob"]).expect_code(0);
+    assert_eq!(may(&mut bob), (50, 50));
     // A bind that fails leaves nobody who may read.
     assert_eq!(nobody.bind(SERVICE, "wrong"), 49);
     assert_eq!(may(&mut nobody), (50, 50));
@@ -168,6 +175,8 @@ fn s10_2_groups_of_the_gateways_own_are_there_and_what_was_done_by_hand_shows_at
     assert_eq!(names(&mut client, PEOPLE, "(uid=ann)"), [here("ann")]);
     gateway.command(&["user", "forget", "ann"]).expect_code(0);
     assert_eq!(names(&mut client, PEOPLE, "(uid=ann)"), [""; 0]);
+    gateway.command(&["group", "delete", "on call"]).expect_code(0);
+    assert_eq!(client.code(&Ask::entry(&own).body()), 32);
 }
 
 #[test]

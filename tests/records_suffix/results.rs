@@ -3,9 +3,12 @@
 use crate::reading::{PEOPLE, application, gateway, readers, sign_on, texts};
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Ask, Control};
+use crate::support::raw::Raw;
 use crate::support::slapd::{Options, Slapd};
+use crate::support::tools::Said;
 use crate::support::tree::{self, Extra, SERVICE, SERVICE_PASSWORD};
 use bindgate::proto::paged::Page;
+use std::process::Command;
 
 const PAGED: &str = "1.2.840.113556.1.4.319";
 const SORT: &str = "1.2.840.113556.1.4.473";
@@ -62,6 +65,32 @@ fn the_tools_read_it_whole_in_pages_and_sorted() {
 }
 
 #[test]
+fn ldap3_for_python_reads_pages_compares_and_logs_in() {
+    let slapd = Slapd::start();
+    let gateway = gateway(&slapd);
+    sign_on(&gateway, &["ann", "bob", "carol"]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/suffix_ldap3.py");
+    let port = gateway.port().to_string();
+    // Debian's, for which `scripts/install-test-needs` installs the library.
+    let output = Command::new("/usr/bin/python3")
+        .args([script, &port, SERVICE, SERVICE_PASSWORD])
+        .output()
+        .expect("python can be started");
+    let told = Said::from_output(output).expect_code(0);
+    let expected = "contexts: dc=example,dc=com dc=bindgate
+page: uid=ann,ou=people,dc=bindgate
+page: uid=bob,ou=people,dc=bindgate
+page: uid=carol,ou=people,dc=bindgate
+compare: True
+reader: ann@example.com
+schema: True
+modify: unwillingToPerform
+bind: True dn:uid=ann,ou=people,dc=example,dc=com
+";
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_page_says_whether_more_is_to_come_and_a_cookie_is_good_once_and_for_its_search() {
     let (_slapd, gateway) = crowd();
     let mut client = application(&gateway);
@@ -70,7 +99,7 @@ fn a_page_says_whether_more_is_to_come_and_a_cookie_is_good_once_and_for_its_sea
         let value = pdu::page(size, cookie);
         pdu::with_controls(ask, &[Control { oid: PAGED, critical: true, value: Some(&value) }])
     };
-    let mut page = |filter: &str, size: i64, cookie: &[u8]| {
+    let page = |client: &mut Raw, filter: &str, size: i64, cookie: &[u8]| {
         let answers = client.ask(&ask(filter, size, cookie));
         let last = answers.last().expect("an answer");
         let controls = last.envelope().controls.unwrap_or_default();
@@ -79,18 +108,30 @@ fn a_page_says_whether_more_is_to_come_and_a_cookie_is_good_once_and_for_its_sea
         let cookie = value.map(|value| Page::decode(value).expect("a page").cookie.to_vec());
         (answers.len() - 1, last.code(), cookie)
     };
-    let (shown, code, cookie) = page("(uid=u*)", 20, b"");
+    let (shown, code, cookie) = page(&mut client, "(uid=u*)", 20, b"");
     assert_eq!((shown, code), (20, 0));
     let cookie = cookie.expect("there is more");
     assert!(!cookie.is_empty());
-    assert_eq!(page("(uid=*)", 20, &cookie).1, 53, "another search");
-    assert_eq!(page("(uid=u*)", 20, &cookie), (5, 0, Some(Vec::new())));
-    assert_eq!(page("(uid=u*)", 20, &cookie).1, 53, "it was good once");
-    assert_eq!(page("(uid=u*)", 25, b""), (25, 0, Some(Vec::new())), "none is held back");
-    let (.., cookie) = page("(uid=u*)", 1, b"");
+    assert_eq!(page(&mut client, "(uid=*)", 20, &cookie).1, 53, "another search");
+    assert_eq!(page(&mut client, "(uid=u*)", 20, &cookie), (5, 0, Some(Vec::new())));
+    assert_eq!(page(&mut client, "(uid=u*)", 20, &cookie).1, 53, "it was good once");
+    assert_eq!(
+        page(&mut client, "(uid=u*)", 25, b""),
+        (25, 0, Some(Vec::new())),
+        "none is held back"
+    );
+    let (.., cookie) = page(&mut client, "(uid=u*)", 1, b"");
     let cookie = cookie.expect("there is more");
-    assert_eq!(page("(uid=u*)", 0, &cookie), (0, 0, Some(Vec::new())), "no more is wanted");
-    assert_eq!(page("(uid=u*)", 1, &cookie).1, 53);
+    assert_eq!(
+        page(&mut client, "(uid=u*)", 0, &cookie),
+        (0, 0, Some(Vec::new())),
+        "no more is wanted"
+    );
+    assert_eq!(page(&mut client, "(uid=u*)", 1, &cookie).1, 53);
+    let (.., cookie) = page(&mut client, "(uid=u*)", 1, b"");
+    assert_eq!(client.bind(SERVICE, SERVICE_PASSWORD), 0);
+    let cookie = cookie.expect("there is more");
+    assert_eq!(page(&mut client, "(uid=u*)", 1, &cookie).1, 53, "it was somebody else's");
 }
 
 #[test]

@@ -76,6 +76,19 @@ impl World {
         held.chain(others).collect()
     }
 
+    /// Whom a group is shown to hold: users, and whoever is listed and is neither user nor group.
+    fn list_of(&self, holder: &Entry) -> Vec<String> {
+        let mut list = self.members_of(holder);
+        list.retain(|value| {
+            let dn = String::from_utf8_lossy(value);
+            !same(&dn).ends_with(&same(GROUPS))
+        });
+        let mut list: Vec<String> =
+            list.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect();
+        list.sort();
+        list
+    }
+
     /// The entries as a directory with flat lists would have them.
     fn flattened(&self) -> Vec<Entry> {
         let flat = |entry: &Entry| {
@@ -234,6 +247,7 @@ fn s10_1_random_filters_on_random_trees_find_what_brute_force_finds() {
     });
     let gateway = Gateway::configured(slapd.port(), |settings, _| {
         settings.set("[directory.serve]", "member", "true");
+        settings.add_view("name = \"readers\"\nwrites = \"deny\"");
     });
     gateway.comes_to_have_a_copy();
     let (mut admin, mut client) = (slapd.admin(), gateway.connect());
@@ -249,16 +263,24 @@ fn s10_1_random_filters_on_random_trees_find_what_brute_force_finds() {
             let (base, scope) = place(&mut dice);
             let mut bytes = Vec::new();
             filter.encode(&mut bytes);
-            let ask = Ask { scope, ..Ask::below(&base, bytes, &["memberOf"]) };
+            let lists = dice.once_in(4);
+            let attributes: &[&str] = if lists { &["memberOf", "member"] } else { &["memberOf"] };
+            let ask = Ask { scope, ..Ask::below(&base, bytes, attributes) };
             let (entries, code) = client.search(&ask);
-            let found: BTreeMap<String, Vec<String>> =
-                entries.iter().map(|entry| (same(&entry.dn), values(entry))).collect();
+            let shown = |entry: &Entry| (values(entry, "memberOf"), values(entry, "member"));
+            let found: BTreeMap<String, (Vec<String>, Vec<String>)> =
+                entries.iter().map(|entry| (same(&entry.dn), shown(entry))).collect();
             let oracle = as_equality(&filter);
-            let expected: BTreeMap<String, Vec<String>> = flattened
+            let list = |at: usize| match lists {
+                true => world.list_of(&world.entries[at]),
+                false => Vec::new(),
+            };
+            let expected: BTreeMap<String, (Vec<String>, Vec<String>)> = flattened
                 .iter()
-                .filter(|entry| is_in(&base, scope, &entry.dn))
-                .filter(|entry| evaluate(&oracle, entry) == Truth::True)
-                .map(|entry| (same(&entry.dn), values(entry)))
+                .enumerate()
+                .filter(|(_, entry)| is_in(&base, scope, &entry.dn))
+                .filter(|(_, entry)| evaluate(&oracle, entry) == Truth::True)
+                .map(|(at, entry)| (same(&entry.dn), (values(entry, "memberOf"), list(at))))
                 .collect();
             assert_eq!(code, 0, "{filter} at {base}, scope {scope}, seed {seed}");
             assert_eq!(found.len(), entries.len(), "an entry came twice: {filter}, seed {seed}");
@@ -267,8 +289,8 @@ fn s10_1_random_filters_on_random_trees_find_what_brute_force_finds() {
     }
 }
 
-fn values(entry: &Entry) -> Vec<String> {
-    let values = entry.values("memberOf").iter();
+fn values(entry: &Entry, attribute: &str) -> Vec<String> {
+    let values = entry.values(attribute).iter();
     let mut values: Vec<String> =
         values.map(|value| String::from_utf8_lossy(value).into_owned()).collect();
     values.sort();

@@ -105,9 +105,14 @@ fn crowd() -> (Slapd, Gateway) {
 
 /// A directory with that crowd.
 pub(crate) fn crowded(options: Options) -> Slapd {
-    let slapd = Slapd::with(&Options { extra: Extra { people: 300, groups: 2 }, ..options });
+    crowded_by(300, options)
+}
+
+/// A directory with a crowd of that many.
+pub(crate) fn crowded_by(people: usize, options: Options) -> Slapd {
+    let slapd = Slapd::with(&Options { extra: Extra { people, groups: 2 }, ..options });
     let mut admin = slapd.admin();
-    let members: Vec<String> = (0..300).map(|number| person(&extra_uid(number))).collect();
+    let members: Vec<String> = (0..people).map(|number| person(&extra_uid(number))).collect();
     let values: Vec<&[u8]> = members.iter().map(String::as_bytes).collect();
     admin.modify(&group(&extra_group(0)), pdu::Change::Add, "member", &values);
     admin.join(&group(&extra_group(1)), &group(&extra_group(0)));

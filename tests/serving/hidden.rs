@@ -4,7 +4,7 @@
 use super::filters::{crowded, found, in_pages};
 use super::values::client;
 use crate::support::gateway::Gateway;
-use crate::support::pdu::{self, Ask, Control};
+use crate::support::pdu::{self, Ask, Change, Control};
 use crate::support::raw::{Pdu, Raw};
 use crate::support::slapd::{Options, Slapd};
 use crate::support::tree::{PEOPLE, SERVICE, SUFFIX, extra_group, extra_uid, group, person};
@@ -138,5 +138,33 @@ fn what_is_wanted_in_order_comes_in_order_or_is_refused() {
         let few = format!("(&(uid=u00*){})", outer());
         assert_eq!(sorted(&mut client, &few), (downwards[290..].to_vec(), 0));
         assert_eq!(sorted(&mut client, &mixed), expected);
+    }
+}
+
+#[test]
+fn a_session_that_has_lent_its_connection_finds_the_same() {
+    let people = format!("dn.subtree=\"{PEOPLE}\"");
+    for access_lines in [Vec::new(), vec![only(&people, "")]] {
+        let global_lines = vec!["authz-policy to".to_owned()];
+        let slapd = crowded(Options { access_lines, global_lines, ..Options::default() });
+        let whom = format!("dn.regex:^uid=[^,]+,{PEOPLE}$");
+        slapd.admin().modify(SERVICE, Change::Add, "authzTo", &[whom.as_bytes()]);
+        let gateway = Gateway::configured(slapd.port(), |settings, _| {
+            settings.set("[[directory]]", "min_connections", "1");
+            settings.set("[[directory]]", "max_connections", "1");
+            settings.set("[[directory]]", "proxied_authorisation", "true");
+        });
+        let mut lender = client(&gateway);
+        gateway.comes_to_count(
+            "bindgate_upstream_proxy_probes_total{directory=\"corp\",outcome=\"granted\"} 1",
+        );
+        assert_eq!(found(&mut lender, "(uid=ann)"), ["ann"]);
+        // Another one takes the only connection.
+        let mut other = client(&gateway);
+        assert_eq!(found(&mut other, "(uid=ann)"), ["ann"]);
+        assert_eq!(found(&mut lender, &outer()), crowd());
+        gateway.comes_to_count("bindgate_upstream_proxied_sessions_total{directory=\"corp\"} 1");
+        assert_eq!(found(&mut lender, &format!("(|(uid=ann){})", outer())).len(), 301);
+        assert_eq!(found(&mut other, &outer()), crowd());
     }
 }

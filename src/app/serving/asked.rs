@@ -8,7 +8,7 @@ use crate::app::ports::{LookupError, Lookups, Ports, Records};
 use crate::app::sign_on::own_id;
 use crate::domain::identity;
 use crate::domain::matching::{Truth, evaluate};
-use crate::domain::membership::{Member, MemberKey, flatten};
+use crate::domain::membership::{MemberKey, flatten};
 use crate::domain::observation::{Closure, Observed, ObservedEntry, UnknownReason};
 use crate::domain::policy::{GroupPolicy, UserType};
 use crate::domain::record::{Group, UpstreamId, UserKey};
@@ -388,8 +388,7 @@ impl<P: Ports> Serving<P> {
         dn: &DistinguishedName,
         entry: &ObservedEntry,
     ) -> Result<Closure, UnknownReason> {
-        let uids = identity::uids(policy, &entry.entry);
-        let member = Member { uids, ..Member::by_dn(dn.clone()) };
+        let member = identity::member(policy, dn.clone(), &entry.entry)?;
         let upstream_id = entry.upstream_id.clone();
         let key = UserKey { directory: self.policy.name.clone(), upstream_id };
         let stored = self.records.find(&key);

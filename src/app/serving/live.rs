@@ -84,7 +84,7 @@ impl<P: Ports> Live<'_, P> {
             None => None,
         };
         if let Some(check) = &wanted.check {
-            let said = match self.question(check.items()) {
+            let said = match self.question_of(check.items(), place) {
                 Ok(question) => self.said(&question, place, effective.as_ref()),
                 Err(reason) => return Seen::Unknown(reason),
             };
@@ -106,7 +106,7 @@ impl<P: Ports> Live<'_, P> {
             Some(Observed::Known(effective)) => Some(effective),
             None => None,
         };
-        match self.question(items) {
+        match self.question_of(items, place) {
             Err(_) => Truths::Unknown,
             Ok(question) => {
                 let said = self.said(&question, place, effective.as_ref());
@@ -173,6 +173,18 @@ impl<P: Ports> Live<'_, P> {
             });
         }
         Ok(Question { items, holders })
+    }
+
+    /// The same for one entry: nobody but a group holds anybody.
+    fn question_of<'q>(
+        &self,
+        items: &'q [Item],
+        place: Option<Place>,
+    ) -> Result<Question<'q>, UnknownReason> {
+        match place.and_then(|place| self.graph.group_at(place)) {
+            Some(_) => self.question(items),
+            None => Ok(Question { items, holders: items.iter().map(|_| None).collect() }),
+        }
     }
 
     /// The groups of those whom a group names like that; `None` if nothing is known of them.

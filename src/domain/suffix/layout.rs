@@ -52,13 +52,8 @@ pub enum Place {
 impl Layout {
     /// The names below a suffix whose first RDN is a `dc`, an `o` or an `ou`.
     pub fn new(suffix: DistinguishedName) -> Result<Self, LayoutError> {
-        let below = |rdn: &str| DistinguishedName::parse(&format!("{rdn},{suffix}"));
-        let (people, groups, schema) =
-            (below("ou=people")?, below("ou=groups")?, below("cn=subschema")?);
-        let (all, above) = match suffix.parent() {
-            Some(parent) => (suffix.named_values(), parent.named_values()),
-            None => return Err(LayoutError::Empty),
-        };
+        let Some(parent) = suffix.parent() else { return Err(LayoutError::Empty) };
+        let (all, above) = (suffix.named_values(), parent.named_values());
         let is_one = all.len() == above.len() + 1;
         let first = all.into_iter().next().filter(|_| is_one).filter(|first| {
             ["dc", "o", "ou"].contains(&first.attribute_type.as_str()) && !first.value.is_empty()
@@ -68,6 +63,9 @@ impl Layout {
         let Some(naming) = first else {
             return Err(LayoutError::Naming);
         };
+        let below = |rdn: &str| DistinguishedName::parse(&format!("{rdn},{suffix}"));
+        let (people, groups, schema) =
+            (below("ou=people")?, below("ou=groups")?, below("cn=subschema")?);
         Ok(Self { suffix, people, groups, schema, naming })
     }
 

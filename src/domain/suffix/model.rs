@@ -359,6 +359,15 @@ impl Model {
         }
     }
 
+    /// Whether whoever bears this name in a directory is active, or has no record.
+    pub fn is_active(&self, name: &DistinguishedName) -> bool {
+        let mut people = self.by_upstream_dn.of(name.normalized()).peekable();
+        people.peek().is_none()
+            || people.any(|number| {
+                self.people.get(&number).is_some_and(|person| person.record.is_active())
+            })
+    }
+
     /// Whether whoever bears this name in a directory is effectively in a group of one of these
     /// names, of a directory or of the suffix.
     pub fn is_in_one(&self, name: &DistinguishedName, groups: &[DistinguishedName]) -> bool {

@@ -222,11 +222,10 @@ impl Course {
     pub(super) fn named(&mut self, names: Vec<String>) -> Next {
         let doing = std::mem::replace(&mut self.doing, Doing::Nothing);
         if let Doing::Finding(Named { settled, .. }) = doing {
-            let is_open = |name: &String| {
-                DistinguishedName::parse(name).is_ok_and(|dn| {
-                    !settled.contains(dn.normalized()) && self.form.is_in_scope(&dn)
-                })
+            let is_settled = |name: &str| {
+                DistinguishedName::parse(name).is_ok_and(|dn| settled.contains(dn.normalized()))
             };
+            let is_open = |name: &String| self.form.holds(name) && !is_settled(name);
             let open: Vec<String> = names.into_iter().filter(is_open).collect();
             self.names.extend(open);
         }
@@ -253,7 +252,9 @@ impl Course {
                 None => return Next::End,
                 Some(Task::Names { check, rest }) => {
                     self.check = Some(check.clone());
-                    self.names.extend(std::mem::take(rest));
+                    let mut names = std::mem::take(rest);
+                    names.retain(|name| self.form.holds(name));
+                    self.names.extend(names);
                     self.tasks.pop_front();
                 }
                 Some(Task::Ids { rest, .. } | Task::Try { rest, .. }) if rest.is_empty() => {

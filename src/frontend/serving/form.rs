@@ -110,13 +110,14 @@ impl Form {
     }
 
     /// Whether an entry of that name is where is searched.
-    pub(super) fn is_in_scope(&self, dn: &DistinguishedName) -> bool {
+    pub(super) fn holds(&self, name: &str) -> bool {
         let Ok(base) = DistinguishedName::from_bytes(&self.base) else { return false };
+        let Ok(dn) = DistinguishedName::parse(name) else { return false };
         match self.scope {
-            Scope::Base => *dn == base,
+            Scope::Base => dn == base,
             Scope::One => dn.parent().is_some_and(|parent| parent == base),
             Scope::Subtree => dn.is_within(&base),
-            Scope::Subordinate => dn.is_within(&base) && *dn != base,
+            Scope::Subordinate => dn.is_within(&base) && dn != base,
         }
     }
 

@@ -66,7 +66,10 @@ impl Graph {
 
     /// The users whom groups call like that, by a value of `uid`.
     pub fn users_called(&self, key: &MemberKey) -> Vec<Place> {
-        let is_meant = |uid: &str| MemberKey::uid(uid).as_ref() == Some(key);
+        let MemberKey::Uid(wanted) = key else { return Vec::new() };
+        let is_meant = |uid: &str| {
+            uid == wanted || (uid.contains(' ') && MemberKey::uid(uid).as_ref() == Some(key))
+        };
         let users = self.uids.iter().filter(|(_, uids)| uids.iter().any(|uid| is_meant(uid)));
         let place = |at: u32| {
             let name = self.users.get(at)?.name;

@@ -20,6 +20,7 @@ use bindgate::proto::op::Operation;
 use bindgate::proto::result::LdapResult;
 use bindgate::proto::search::{Scope, Search};
 use clap::Parser;
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -27,13 +28,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::BenchError;
 use support::company::{PEOPLE, SERVICE_DN, SERVICE_PASSWORD, division_dn};
+use support::cpu::Sample;
 use support::link::Dialer;
 use support::load::{Load, Observer, Outcome};
 use support::metrics::{metrics, value};
 use support::openldap;
 use support::peers::{self, Ground, Peer};
 use support::target::Target;
-use support::work::{Logins, Requests, Turn};
+use support::work::{Binds, Logins, Requests, Turn};
 
 /// Logins and searches by nested groups, against the directory alone.
 #[derive(Debug, Parser)]
@@ -77,7 +79,7 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
     let slapd = openldap::slapd_of_divisions(&ground, arguments.users)?;
     let gateway = peers::gateway(&ground, slapd.address, Target::Jit)?;
     wait_for_the_copy(&gateway)?;
-    searches(arguments, slapd.address, gateway.address)?;
+    searches(arguments, &slapd, &gateway)?;
     logins(arguments, slapd.address, gateway.address)
 }
 
@@ -95,11 +97,7 @@ fn wait_for_the_copy(gateway: &Peer) -> Result<(), BenchError> {
 }
 
 /// Searches by the group, and plain ones that return the same entries.
-fn searches(
-    arguments: &Arguments,
-    slapd: SocketAddr,
-    gateway: SocketAddr,
-) -> Result<(), BenchError> {
+fn searches(arguments: &Arguments, slapd: &Peer, gateway: &Peer) -> Result<(), BenchError> {
     let filter = |text: String| Filter::parse(&text).map_err(io::Error::other);
     let plain = filter(format!("(departmentNumber={DIVISION})"));
     let group = format!("(memberOf={})", division_dn(DIVISION));
@@ -108,16 +106,20 @@ fn searches(
     let failed = |target| move |source| BenchError::Load { target, source };
     let plain = plain.map_err(failed("direct"))?;
     println!(
-        "| search | round | entries | direct ms | relayed ms | by group ms | x direct | x relayed |"
+        "| search | round | entries | direct ms | relayed ms | by group ms | x direct | x relayed | direct CPU ms | by group CPU ms, gateway | slapd |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
-    let mut direct = Client::connect(slapd).map_err(failed("direct"))?;
-    let mut relayed = Client::connect(gateway).map_err(failed("gateway"))?;
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    let mut direct = Client::connect(slapd.address).map_err(failed("direct"))?;
+    let mut relayed = Client::connect(gateway.address).map_err(failed("gateway"))?;
     for text in [group, both, either] {
         let served = filter(text.clone()).map_err(failed("gateway"))?;
         for round in 0..=arguments.rounds {
+            let sample = || Sample::take(Some(gateway.id()), slapd.id());
+            let began = sample();
             let (expected, alone) = direct.search(&plain).map_err(failed("direct"))?;
+            let of_direct = sample().since(&began).directory;
             let (_, through) = relayed.search(&plain).map_err(failed("gateway"))?;
+            let began = sample();
             let (found, by_group) = relayed.search(&served).map_err(failed("gateway"))?;
             if found.abs_diff(expected) > 1 || expected == 0 {
                 let text = format!("{found} entries in place of {expected}");
@@ -128,10 +130,15 @@ fn searches(
             }
             let (alone, through) = (alone.as_secs_f64() * 1e3, through.as_secs_f64() * 1e3);
             let by_group = by_group.as_secs_f64() * 1e3;
+            let of_group = sample().since(&began);
+            let cpu = [of_direct, of_group.proxy, of_group.directory].map(|time| time.as_millis());
             println!(
-                "| `{text}` | {round} | {found} | {alone:.0} | {through:.0} | {by_group:.0} | {:.2} | {:.2} |",
+                "| `{text}` | {round} | {found} | {alone:.0} | {through:.0} | {by_group:.0} | {:.2} | {:.2} | {} | {} | {} |",
                 by_group / alone,
                 by_group / through,
+                cpu[0],
+                cpu[1],
+                cpu[2],
             );
         }
     }
@@ -213,8 +220,9 @@ impl Observer for Nobody {}
 
 /// Logins by uid and memberOf, and those by uid alone at the directory.
 fn logins(arguments: &Arguments, slapd: SocketAddr, gateway: SocketAddr) -> Result<(), BenchError> {
-    let users = arguments.users.min(10_000);
+    let users = arguments.users.min(2_000);
     let plain = Rc::new(Requests::of(users));
+    sign_everybody_on(arguments, gateway, &plain)?;
     let equal = |name: &str, value: String| Filter::equal(name, value);
     let by_group = |user: u32| {
         Filter::And(vec![
@@ -234,6 +242,24 @@ fn logins(arguments: &Arguments, slapd: SocketAddr, gateway: SocketAddr) -> Resu
         }
     }
     Ok(())
+}
+
+/// First sign-ons write to the disk; they are measured elsewhere.
+fn sign_everybody_on(
+    arguments: &Arguments,
+    gateway: SocketAddr,
+    requests: &Rc<Requests>,
+) -> Result<(), BenchError> {
+    let load = Load {
+        dialer: Dialer::plain(gateway),
+        connections: usize::from(arguments.connections),
+        warm_up: Duration::ZERO,
+        window: Duration::ZERO,
+    };
+    let next = Rc::new(Cell::new(0));
+    let bind = |_| Binds::new(requests, Turn::Next(next.clone()));
+    let failed = |source| BenchError::Load { target: "gateway", source };
+    load.run_to_end(bind, &mut Nobody).map_err(failed).map(|_| ())
 }
 
 fn rate(

@@ -303,6 +303,21 @@ fn a_change_of_a_switch_that_makes_no_sense_changes_nothing() {
 }
 
 #[test]
+fn an_import_beyond_its_limit_is_refused_and_counted_by_itself() {
+    let gateway = Gateway::start();
+    for (length, status) in [(2_000, 400), (8_193, 413)] {
+        let request = agent()
+            .post(format!("{}/api/v1/import", gateway.url()))
+            .header("Authorization", format!("Bearer {TOKEN}"));
+        let refused = answer(request.send("x".repeat(length)));
+        assert_eq!(refused.status, status, "{}", refused.text);
+    }
+    let metrics = get_as(&gateway, "/metrics", None).text;
+    let hit = "bindgate_limit_hits_total{limit=\"admin.max_import\"} 1";
+    assert!(metrics.contains(hit) && !metrics.contains("admin.max_body"), "{metrics}");
+}
+
+#[test]
 fn a_switch_that_did_not_reach_the_disk_is_not_announced() {
     let gateway = Gateway::start();
     gateway.shelves.is_broken.store(true, Ordering::SeqCst);

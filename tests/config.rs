@@ -523,7 +523,6 @@ fn doubtful_settings_are_warnings() {
     };
     warns(&LEAST.replace("127.0.0.1:3891", "dc1.example.com"), "in clear text");
     warns(&LEAST[..LEAST.find("[[directory.user_type]]").unwrap()], "without a user type");
-    warns(&format!("{LEAST}[directory.serve]\nmember = true\n"), "later version");
 }
 
 #[test]

@@ -12,6 +12,10 @@ mod support;
 mod binds;
 #[path = "directories/examples.rs"]
 mod examples;
+#[path = "directories/five_minutes.rs"]
+mod five_minutes;
+#[path = "directories/init.rs"]
+mod init;
 #[path = "directories/life.rs"]
 mod life;
 #[path = "directories/names.rs"]

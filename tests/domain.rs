@@ -54,6 +54,8 @@ mod scene;
 mod step;
 #[path = "domain/strategy.rs"]
 mod strategy;
+#[path = "domain/survey.rs"]
+mod survey;
 #[path = "domain/switches.rs"]
 mod switches;
 #[path = "domain/walk.rs"]

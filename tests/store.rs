@@ -3,6 +3,9 @@
 
 #[path = "store/audit.rs"]
 mod audit;
+#[path = "store/backup.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod backup;
 #[path = "store/catalogue.rs"]
 mod catalogue;
 #[path = "store/commits.rs"]
@@ -15,6 +18,9 @@ mod failure;
 mod fixture;
 #[path = "store/markers.rs"]
 mod markers;
+#[path = "store/migrations.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod migrations;
 #[path = "store/opening.rs"]
 mod opening;
 #[path = "store/replica.rs"]
@@ -23,3 +29,6 @@ mod replica;
 mod round_trip;
 #[path = "store/tokens.rs"]
 mod tokens;
+#[path = "store/transfer.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod transfer;

@@ -77,6 +77,8 @@ pub(super) enum Refusal {
     BadRequest(String),
     /// A framework's refusal of a body or a query, with its own status.
     Rejected(StatusCode, String),
+    /// The body is beyond a limit of its own, which is named.
+    TooLarge(&'static str),
     /// The name leads to several.
     Ambiguous { detail: String, candidates: serde_json::Value },
     /// The store cannot do it now.
@@ -193,6 +195,9 @@ impl Refusal {
             }
             Self::BadRequest(detail) => (StatusCode::BAD_REQUEST, "bad-request", detail),
             Self::Rejected(status, detail) => (status, "bad-request", detail),
+            Self::TooLarge(limit) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "bad-request", format!("beyond {limit}"))
+            }
             Self::Ambiguous { detail, .. } => (StatusCode::CONFLICT, "ambiguous", detail),
             Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, "store", error.to_string()),
             Self::Unknown(reason) => {
@@ -208,6 +213,10 @@ impl Refusal {
     }
 }
 
+/// On an answer to a request beyond a limit of its own: that limit's name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hit(pub(super) &'static str);
+
 impl IntoResponse for Refusal {
     fn into_response(mut self) -> Response {
         let candidates = match &mut self {
@@ -216,6 +225,10 @@ impl IntoResponse for Refusal {
         };
         let wait = match &self {
             Self::TooOften(wait) => Some(wait.as_secs() + 1),
+            _ => None,
+        };
+        let hit = match &self {
+            Self::TooLarge(limit) => Some(Hit(limit)),
             _ => None,
         };
         let (status, error, detail) = self.parts();
@@ -231,6 +244,7 @@ impl IntoResponse for Refusal {
         if let Some(wait) = wait {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
+        hit.map(|hit| response.extensions_mut().insert(hit));
         response
     }
 }

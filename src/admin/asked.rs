@@ -62,6 +62,8 @@ impl Place for (String, String) {
 
 /// The body of a request.
 pub(super) trait Body: Sized + Send + 'static {
+    /// Its media type.
+    const MEDIA_TYPE: &'static str = "application/json";
     /// Reads it.
     fn read(request: Request) -> impl Future<Output = Result<Self, Refusal>> + Send;
     /// What it looks like; `None` if there is none.

@@ -45,7 +45,7 @@ impl<N: Needs> Table<N> {
 }
 
 fn operation(described: &Described, problem: &Schema) -> Value {
-    let Described { operation, query, body, media_type, answer } = described;
+    let Described { operation, query, body, body_type, media_type, answer } = described;
     let refused = |text: &str| {
         json!({
             "description": text,
@@ -80,7 +80,7 @@ fn operation(described: &Described, problem: &Schema) -> Value {
     if let Some(body) = body {
         told["requestBody"] = json!({
             "required": true,
-            "content": { "application/json": { "schema": body } },
+            "content": { *body_type: { "schema": body } },
         });
     }
     told

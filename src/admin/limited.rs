@@ -174,6 +174,7 @@ mod tests {
             max_clients_per_address: most[1],
             max_header: 8192,
             max_body: 1,
+            max_import: 1,
             header_timeout: Duration::MAX,
             max_token_rate: 1,
             max_source_rate: 1,

@@ -4,6 +4,7 @@
 mod answer;
 mod asked;
 mod audit;
+mod backup;
 mod desk;
 mod directories;
 mod document;
@@ -23,17 +24,21 @@ mod schema;
 mod server;
 mod serving;
 mod sessions;
+mod streamed;
 mod table;
 mod token;
 mod tokens;
 mod told;
+mod transfer;
 mod user_types;
 mod users;
 mod views;
 
 pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
-pub use rehearsal::ReadPolicies;
-pub use server::{FIRST_TOKEN, MetricsAccess, State, document, router, serve};
+pub use rehearsal::{Other, ReadPolicies};
+pub use server::{
+    Current, FIRST_TOKEN, MetricsAccess, State, document, router, serve, serve_current,
+};
 pub use serving::Tls;
 pub use table::{Method, Operation};
 pub use token::{FirstToken, TokenError, read as read_token};
@@ -87,6 +92,8 @@ pub struct Limits {
     pub max_header: usize,
     /// The most bytes of a request's body (`max_body`).
     pub max_body: usize,
+    /// The most bytes of an import (`max_import`).
+    pub max_import: usize,
     /// How long a request's head, or a handshake, may take (`header_timeout`).
     pub header_timeout: Duration,
     /// The most requests a second that bear one token (`max_token_rate`).

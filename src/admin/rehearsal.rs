@@ -16,9 +16,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Reads the text of a configuration: its directories, or all that is wrong with it.
-pub type ReadPolicies =
-    Arc<dyn Fn(&str) -> Result<Vec<Arc<DirectoryPolicy>>, String> + Send + Sync>;
+/// Another configuration, beside the one in force.
+pub struct Other {
+    /// Its directories.
+    pub policies: Vec<Arc<DirectoryPolicy>>,
+    /// What of it a reload would put in force, each part in a few words.
+    pub reloaded: Vec<String>,
+    /// What has changed in it and needs a restart.
+    pub restart: Vec<String>,
+}
+
+/// Reads the text of a configuration, or tells all that is wrong with it.
+pub type ReadPolicies = Arc<dyn Fn(&str) -> Result<Other, String> + Send + Sync>;
 
 pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
     let what = "What a configuration that is not in force would change for all recorded users.";
@@ -45,6 +54,10 @@ struct Rehearsal {
     unsure: usize,
     /// The first of them.
     items: Vec<AffectedJson>,
+    /// What of it a reload would put in force.
+    reloaded: Vec<String>,
+    /// What has changed in it and needs a restart.
+    needs_restart: Vec<String>,
 }
 
 /// What it would change for a user.
@@ -64,12 +77,14 @@ async fn preview<N: Needs>(
     asked: Asked<(), Nothing, Json<Wanted>>,
 ) -> Told<Rehearsal> {
     let Json(Wanted { configuration }) = asked.body;
-    let policies = (desk.read_policies)(&configuration).map_err(Refusal::BadRequest)?;
+    let other = (desk.read_policies)(&configuration).map_err(Refusal::BadRequest)?;
+    let policies = &other.policies;
     let (catalogue, clock) = (&desk.catalogue, &desk.clock);
-    let report = rehearsal::rehearse_all(catalogue, clock, &desk.directories, &policies).await;
+    let report = rehearsal::rehearse_all(catalogue, clock, &desk.directories, policies).await;
     let items = report.told.iter().map(|affected| told_of(&desk, affected)).collect();
     let (records, changed, unsure) = (report.records, report.changed, report.unsure);
-    Ok(Json(Rehearsal { records, changed, unsure, items }))
+    let (reloaded, needs_restart) = (other.reloaded, other.restart);
+    Ok(Json(Rehearsal { records, changed, unsure, items, reloaded, needs_restart }))
 }
 
 fn told_of<N: Needs>(desk: &Desk<N>, affected: &Affected) -> AffectedJson {

@@ -1,6 +1,6 @@
 //! The paths: which are open, which need a token, and what every answer bears.
 
-use super::answer::Refusal;
+use super::answer::{Hit, Refusal};
 use super::desk::{Desk, Needs};
 use super::gate::{self, Gate};
 use super::health::{self, Readiness, RenderMetrics};
@@ -10,10 +10,11 @@ use super::rehearsal::{self, ReadPolicies};
 use super::serving::{self, Tls};
 use super::table::{Operation, Table};
 use super::token::FirstToken;
+use super::transfer::MaxImport;
 use super::{Limits, schema};
 use super::{
-    audit, directories, edits, foresight, groups, held, linking, sessions, tokens, user_types,
-    users, views,
+    audit, backup, directories, edits, foresight, groups, held, linking, sessions, tokens,
+    transfer, user_types, users, views,
 };
 use crate::app::events::Event;
 use crate::app::live::Live;
@@ -25,11 +26,12 @@ use crate::app::tokens::Tokens;
 use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::view::Views;
-use axum::Router;
+use arc_swap::ArcSwap;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::Response;
+use axum::{Extension, Router};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,11 +93,44 @@ pub async fn serve<C: Catalogue, K: Clock, E: Events>(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let events = state.events.clone();
-    let router = router(state, limits, metrics);
+    let current = Current::new(router(state, limits, metrics));
+    serve_current(listener, (limits, tls), current, events, shutdown).await;
+}
+
+/// The same with what is current when a client comes.
+pub async fn serve_current<E: Events>(
+    listener: tokio::net::TcpListener,
+    (limits, tls): (Limits, Option<Tls>),
+    current: Current,
+    events: E,
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let told = events.clone();
     let hit = move |limit, peer| told.emit(&Event::LimitHit { limit, peer });
     let listener = Limited::new(listener, limits, MAX_CONNECTION_TIME, hit);
-    serving::serve(listener, router, (limits, tls), events, shutdown).await;
+    serving::serve(listener, current, (limits, tls), events, shutdown).await;
+}
+
+/// All paths, which a reload may exchange for others. Requests under way are finished by what they
+/// came to.
+#[derive(Clone)]
+pub struct Current(Arc<ArcSwap<Router>>);
+
+impl Current {
+    /// What is served at first.
+    pub fn new(router: Router) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(router)))
+    }
+
+    /// Serves something else from now on.
+    pub fn exchange(&self, router: Router) {
+        self.0.store(Arc::new(router));
+    }
+
+    /// What a client is served with that comes now.
+    pub(super) fn now(&self) -> Router {
+        Router::clone(&self.0.load())
+    }
 }
 
 /// All operations of the API.
@@ -111,6 +146,8 @@ fn table<N: Needs>() -> Table<N> {
     held::operations(&mut table);
     audit::operations(&mut table);
     directories::operations(&mut table);
+    transfer::operations(&mut table);
+    backup::operations(&mut table);
     rehearsal::operations(&mut table);
     sessions::operations(&mut table);
     tokens::operations(&mut table);
@@ -156,9 +193,12 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .fallback(|| async { Refusal::NoSuchPath })
         .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
         .layer(DefaultBodyLimit::max(limits.max_body))
+        .layer(Extension(MaxImport(limits.max_import)))
         .layer(middleware::map_response(move |response: Response| {
             if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                counted.emit(&Event::LimitHit { limit: "admin.max_body", peer: None });
+                let limit =
+                    response.extensions().get::<Hit>().map_or("admin.max_body", |hit| hit.0);
+                counted.emit(&Event::LimitHit { limit, peer: None });
             }
             finish(response)
         }))

@@ -4,6 +4,7 @@
 use super::Limits;
 use super::gate::Peer;
 use super::limited::{Limited, Timed};
+use super::server::Current;
 use crate::app::events::Event;
 use crate::app::ports::Events;
 use axum::Router;
@@ -31,7 +32,7 @@ const MAX_FIELDS: usize = 64;
 /// Serves until `shutdown`, and then those who are connected to their end.
 pub(super) async fn serve<E: Events>(
     mut listener: Limited,
-    router: Router,
+    current: Current,
     (limits, tls): (Limits, Option<Tls>),
     events: E,
     shutdown: impl Future<Output = ()>,
@@ -43,7 +44,7 @@ pub(super) async fn serve<E: Events>(
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
-        let client = Client { router: router.clone(), limits, events: events.clone(), peer };
+        let client = Client { router: current.now(), limits, events: events.clone(), peer };
         let ended = ended.clone();
         match &tls {
             None => drop(tokio::spawn(client.serve(stream, ended))),

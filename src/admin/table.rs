@@ -96,6 +96,7 @@ pub(super) struct Described {
     pub(super) operation: Operation,
     pub(super) query: Schema,
     pub(super) body: Option<Schema>,
+    pub(super) body_type: &'static str,
     pub(super) media_type: &'static str,
     pub(super) answer: Option<Schema>,
 }
@@ -154,6 +155,7 @@ impl<N: Needs> Table<N> {
             operation,
             query: Q::json_schema(&mut self.inward),
             body: B::schema(&mut self.inward),
+            body_type: B::MEDIA_TYPE,
             media_type: A::MEDIA_TYPE,
             answer: A::schema(&mut self.outward),
         });

@@ -47,7 +47,7 @@ pub struct AuditEntry {
 pub const CAUSES: [&str; 4] = ["sign-on", "admin", "reconcile", "expiry"];
 
 /// What a row may say that happened.
-pub const ACTIONS: [&str; 30] = [
+pub const ACTIONS: [&str; 32] = [
     "created",
     "deleted",
     "changed",
@@ -77,6 +77,8 @@ pub const ACTIONS: [&str; 30] = [
     "not-provisioned",
     "group-skipped",
     "expired",
+    "backed-up",
+    "exported",
     "other",
 ];
 

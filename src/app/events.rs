@@ -520,6 +520,18 @@ pub enum Event<'a> {
         /// What is wrong.
         error: &'a str,
     },
+    /// The configuration was read again, and what could be changed is in force.
+    ConfigurationReloaded {
+        /// What is.
+        changed: &'a str,
+        /// The sections that have changed too and need a restart; perhaps none.
+        restart: &'a str,
+    },
+    /// The configuration has changed and cannot be used: what was read before stays in force.
+    ConfigurationRefused {
+        /// What is wrong.
+        error: &'a str,
+    },
     /// A request to the admin API bore no token, or a wrong one.
     AdminRefused,
 }

@@ -7,7 +7,7 @@ mod records;
 
 pub use no_replica::NoReplica;
 pub use records::{
-    Catalogue, Commit, Page, Records, RecordsFollower, StoreError, Stored, StoredSwitch,
+    Catalogue, Commit, Import, Page, Records, RecordsFollower, StoreError, Stored, StoredSwitch,
 };
 
 use super::events::Event;

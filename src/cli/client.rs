@@ -4,10 +4,10 @@ use super::access::Access;
 use super::exit::{Exit, Failure};
 use serde_json::Value;
 use std::fmt::Write;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 use ureq::http::Response;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, SendBody};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -15,6 +15,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a stream may last; the gateway ends it earlier.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a file may take; the gateway ends it earlier.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(600);
 /// The most bytes of an answer: a user in ten thousand groups with long paths fits.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 
@@ -97,6 +99,41 @@ impl Client {
             }
             answer => Err(self.understand(answer).err().unwrap_or_else(|| {
                 Failure::new(Exit::Internal, "internal", "an answer without a stream")
+            })),
+        }
+    }
+
+    /// `POST` of a file.
+    pub(super) fn upload(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: impl Read,
+    ) -> Result<Value, Failure> {
+        let mut request = self.agent.post(format!("{}{path}", self.access.url));
+        for (name, value) in query {
+            request = request.query(*name, *value);
+        }
+        let request = request.config().timeout_global(Some(TRANSFER_TIMEOUT)).build();
+        let request = request.header("Authorization", self.bearer());
+        let mut body = body;
+        let answer = request.send(SendBody::from_reader(&mut body));
+        self.understand(answer)
+    }
+
+    /// `GET` of a file, with its length if that is told.
+    pub(super) fn download(&self, path: &str) -> Result<(impl Read + use<>, Option<u64>), Failure> {
+        let request = self.agent.get(format!("{}{path}", self.access.url));
+        let request = request.config().timeout_global(Some(TRANSFER_TIMEOUT)).build();
+        let answer = request.header("Authorization", self.bearer()).call();
+        match answer {
+            Ok(answer) if answer.status().is_success() => {
+                let body = answer.into_body();
+                let length = body.content_length();
+                Ok((body.into_with_config().limit(u64::MAX).reader(), length))
+            }
+            answer => Err(self.understand(answer).err().unwrap_or_else(|| {
+                Failure::new(Exit::Internal, "internal", "an answer without a file")
             })),
         }
     }

@@ -6,9 +6,13 @@ use super::exit::{Failure, Format};
 use super::session::SessionCommand;
 use super::token::TokenCommand;
 use super::user_type::Setting;
-use super::{audit, directory, foresight, group, held, session, token, user, user_type, view};
+use super::{
+    audit, backup, directory, foresight, group, held, init, session, token, transfer, user,
+    user_type, view,
+};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -25,6 +29,8 @@ pub(super) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Look at a directory, and write a configuration for it
+    Init(Box<init::Arguments>),
     /// A sample directory and a gateway on loopback, in one process
     Demo {
         /// End after the two sample sign-ons
@@ -57,6 +63,53 @@ pub(super) enum Command {
     /// Who may use the running gateway's API
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Write records, groups and switches as text, which another gateway can import
+    Export {
+        /// The file [default: standard output]
+        file: Option<PathBuf>,
+        /// How it is written
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: transfer::As,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Take over what another gateway has exported: all of it, or nothing if any of it is wrong
+    Import {
+        /// The file, of either format
+        file: PathBuf,
+        /// Only judge it
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take a backup of all that is kept from the running gateway
+    Backup {
+        /// The file; it is there as a whole or not at all
+        file: PathBuf,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    Man {
+        /// The folder; made if it is missing
+        folder: PathBuf,
+    },
+    /// Set the store back to a backup, while no gateway has it open
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// Replace the records that are there; the old database stays beside the new one
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -400,8 +453,15 @@ impl Command {
             ) => output.format(),
             Self::Session(command) => command.output().format(),
             Self::Token(command) => command.output().format(),
-            Self::Check { output, .. } => output.format(),
-            Self::Run | Self::Demo { .. } => Format::Text,
+            Self::Check { output, .. } | Self::Import { output, .. } => output.format(),
+            Self::Run
+            | Self::Init(_)
+            | Self::Demo { .. }
+            | Self::Backup { .. }
+            | Self::Export { .. }
+            | Self::Completions { .. }
+            | Self::Man { .. }
+            | Self::Restore { .. } => Format::Text,
         }
     }
 }
@@ -429,8 +489,19 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
         }
         Command::Session(command) => session::ask(client, &command, format),
         Command::Token(command) => token::ask(client, &command, format),
+        Command::Backup { file, force } => backup::back_up(client, &file, force),
+        Command::Export { file, format, force } => {
+            transfer::export(client, file.as_deref(), format, force)
+        }
+        Command::Import { file, dry_run, .. } => transfer::import(client, &file, dry_run, format),
         // Each of them is done without a running gateway, before this is asked.
-        Command::Run | Command::Check { .. } | Command::Demo { .. } => Ok(String::new()),
+        Command::Run
+        | Command::Check { .. }
+        | Command::Init(_)
+        | Command::Demo { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Restore { .. } => Ok(String::new()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod client;
 mod commands;
 mod demo;
@@ -11,11 +12,16 @@ mod exit;
 mod foresight;
 mod group;
 mod held;
+mod init;
 mod online;
+mod progress;
+mod provisional;
 mod rehearsal;
 mod session;
+mod shells;
 mod shown;
 mod token;
+mod transfer;
 mod trust;
 mod user;
 mod user_type;
@@ -28,7 +34,7 @@ pub use trust::CA_FILE_VARIABLE;
 pub use wiring::Parts;
 
 use crate::server::{Hangup, Signals};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use client::Client;
 use commands::Command;
 use std::ffi::OsString;
@@ -89,8 +95,8 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
         Command::Run => {
             // First of all: a signal that comes early is kept.
             let signals = Signals::take_over(Hangup::Reads).map_err(wiring::ended)?;
-            let config = access::load(parts, &access::config_path(config))?;
-            (parts.run)(config, signals).map(|()| String::new())
+            let file = access::config_path(config);
+            (parts.run)(access::load(parts, &file)?, &file, signals).map(|()| String::new())
         }
         Command::Check { online, preview, output } => {
             let path = access::config_path(config);
@@ -110,6 +116,13 @@ fn dispatch(cli: Cli, parts: &Parts) -> Result<String, Failure> {
         Command::Demo { once } => {
             let signals = Signals::take_over(Hangup::Ends).map_err(wiring::ended)?;
             (parts.demo)(once, signals).map(|()| String::new())
+        }
+        Command::Init(arguments) => init::run(&arguments, &access::config_path(config)),
+        Command::Completions { shell } => Ok(shells::completions(Cli::command(), shell)),
+        Command::Man { folder } => shells::manual(Cli::command(), &folder),
+        Command::Restore { file, force } => {
+            let config = access::load(parts, &access::config_path(config))?;
+            backup::restore(&config.store.folder, &file, force)
         }
         command => commands::ask(&Client::new(access::find(parts, config)?), command, format),
     }

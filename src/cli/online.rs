@@ -48,7 +48,7 @@ impl Report {
 
 /// What happens meanwhile is told by the findings.
 #[derive(Clone)]
-struct Silent;
+pub(super) struct Silent;
 
 impl Events for Silent {
     fn emit(&self, _: &Event<'_>) {}
@@ -166,7 +166,7 @@ async fn canary(lookups: &SharedLookups, policy: &GroupPolicy) -> Option<String>
 }
 
 /// What a reason means to somebody who has just written the configuration.
-fn meaning(reason: UnknownReason) -> String {
+pub(super) fn meaning(reason: UnknownReason) -> String {
     match reason {
         UnknownReason::Unreachable => "no server of `urls` could be reached".to_owned(),
         UnknownReason::ServiceAccount => {

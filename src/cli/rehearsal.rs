@@ -27,6 +27,15 @@ fn report(answer: &Value) -> String {
         text(&answer["changed"]),
         text(&answer["unsure"])
     );
+    for (list, what) in
+        [("reloaded", "a reload puts in force"), ("needs_restart", "needs a restart")]
+    {
+        let told: Vec<_> = answer[list].as_array().into_iter().flatten().map(text).collect();
+        if !told.is_empty() {
+            // writing to a string cannot fail
+            let _ = writeln!(out, "{what}: {}", told.join(", "));
+        }
+    }
     let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
     for item in items {
         let user = &item["user"];

@@ -16,6 +16,11 @@ pub(super) fn table(header: &[&str]) -> Table {
     table
 }
 
+/// Text of which nothing is invisible.
+pub(super) fn printable(text: &str) -> String {
+    Printable(text).to_string()
+}
+
 /// A value as text.
 pub(super) fn text(value: &Value) -> String {
     match value.as_str() {

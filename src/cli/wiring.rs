@@ -16,8 +16,8 @@ pub struct Parts {
     pub check: fn(&Path) -> Result<String, String>,
     /// Asks the directories of a configuration what they offer: one line a finding.
     pub look: fn(&Config) -> Result<String, Failure>,
-    /// Serves until a signal asks for the end.
-    pub run: fn(Config, Signals) -> Result<(), Failure>,
+    /// Serves, by the configuration of that file, until a signal asks for the end.
+    pub run: fn(Config, &Path, Signals) -> Result<(), Failure>,
     /// Shows the gateway at work; with `true`, once.
     pub demo: fn(bool, Signals) -> Result<(), Failure>,
 }
@@ -35,7 +35,7 @@ impl Parts {
                     .map_err(|problems| problems.render())
             },
             look: super::online::look,
-            run: |config, signals| crate::server::run(config, signals).map_err(ended),
+            run: |config, file, signals| crate::server::run(config, file, signals).map_err(ended),
             demo: |once, signals| super::demo::run(once, signals).map_err(ended),
         }
     }

@@ -38,6 +38,7 @@ fn limits<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Limits> {
     let max_clients_per_address = r.amount(section, "max_clients_per_address");
     let max_header = r.size(section, "max_header");
     let max_body = r.size(section, "max_body");
+    let max_import = r.size(section, "max_import");
     let header_timeout = r.duration(section, "header_timeout");
     let max_token_rate = r.amount(section, "max_token_rate");
     let max_source_rate = r.amount(section, "max_source_rate");
@@ -47,6 +48,7 @@ fn limits<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Limits> {
         max_clients_per_address: max_clients_per_address?,
         max_header: max_header?,
         max_body: max_body?,
+        max_import: max_import?,
         header_timeout: header_timeout?,
         max_token_rate: max_token_rate?,
         max_source_rate: max_source_rate?,

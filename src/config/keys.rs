@@ -139,6 +139,8 @@ pub const KEYS: &[Key] = &[
         "The most bytes of a request's head."),
     key("admin", "max_body", Size(KIB, 64 * MIB), Default("\"64KiB\""),
         "The most bytes of a request's body."),
+    key("admin", "max_import", Size(KIB, 4096 * MIB), Default("\"256MiB\""),
+        "The most bytes of an import; it is held in memory while it is judged."),
     key("admin", "header_timeout", Duration(100, 30 * SECOND), Default("\"10s\""),
         "How long a request's head may take, and a handshake before it; a connection lasts 30 s at most."),
     key("admin", "max_token_rate", Count(1, 1_000_000), Default("200"),
@@ -466,52 +468,5 @@ pub(super) fn allowed(section: &str) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_stands_once_in_a_section_that_exists() {
-        for (at, key) in KEYS.iter().enumerate() {
-            assert!(SECTIONS.iter().any(|info| info.name == key.section), "{}", key.section);
-            let again =
-                KEYS[at + 1..].iter().any(|k| (k.section, k.name) == (key.section, key.name));
-            assert!(!again, "{}.{} stands twice", key.section, key.name);
-        }
-    }
-
-    #[test]
-    fn no_key_is_both_there_and_not_yet_there() {
-        for (section, name) in NOT_YET {
-            assert!(!allowed(section).contains(name), "{section}.{name}");
-        }
-    }
-
-    #[test]
-    fn every_purpose_is_one_sentence() {
-        for purpose in KEYS.iter().map(|key| key.purpose) {
-            assert!(purpose.ends_with('.') && !purpose.contains('\n'), "{purpose}");
-        }
-    }
-
-    #[test]
-    fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
-        assert_eq!(
-            allowed(""),
-            [
-                "listen",
-                "store",
-                "admin",
-                "log",
-                "sign_on",
-                "reconcile",
-                "throttle",
-                "records",
-                "view",
-                "directory"
-            ]
-        );
-        assert_eq!(allowed("directory.tls"), ["ca", "start_tls", "server_name"]);
-        assert!(allowed("listen").contains(&"tls"));
-        assert!(!allowed("directory").contains(&"attributes"));
-    }
-}
+#[path = "keys_tests.rs"]
+mod tests;

@@ -39,6 +39,7 @@ pub mod source;
 pub mod step;
 pub mod strategy;
 pub mod suffix;
+pub mod survey;
 pub mod throttle;
 mod throttle_names;
 pub mod time;

@@ -8,7 +8,7 @@
 
 use crate::proto::ber::{self, OCTET_STRING, Reader};
 use crate::proto::dn::DistinguishedName;
-use crate::proto::result::{LdapResult, ResultCode};
+use crate::proto::result::{LdapResult, REFERRAL, ResultCode};
 use crate::proto::url::LdapUrl;
 
 /// What becomes of references (`referrals`).
@@ -71,7 +71,9 @@ pub fn rewritten(
 }
 
 /// The content of a response whose result is a referral, or bears one, with `kept` in the place of
-/// its URLs; without any the result is a refusal. Whatever follows the result's fields stays.
+/// its URLs; without any the result is a refusal. Whatever follows the result's fields stays, but for
+/// another referral, which would be read in the place of one that was taken away, and for what is no
+/// element.
 pub fn settled_result(content: &[u8], kept: &[u8]) -> Option<Vec<u8>> {
     let mut reader = Reader::new(content);
     let mut result = LdapResult::read(&mut reader).ok()?;
@@ -86,7 +88,11 @@ pub fn settled_result(content: &[u8], kept: &[u8]) -> Option<Vec<u8>> {
     }
     let mut out = Vec::with_capacity(content.len());
     result.write_fields(&mut out);
-    out.extend_from_slice(reader.take_rest());
+    while let Ok(element) = reader.element() {
+        if element.tag != REFERRAL {
+            out.extend_from_slice(element.whole);
+        }
+    }
     Some(out)
 }
 
@@ -142,6 +148,27 @@ mod tests {
         assert_eq!((got.matched_dn, got.diagnostic), (&b"dc=one"[..], NOT_FOLLOWED.as_bytes()));
         assert!(stripped.ends_with(&[0x87, 1, b'x']));
         assert_eq!(settled_result(&given, &referral), Some(given));
+    }
+
+    #[test]
+    fn a_second_referral_does_not_come_in_the_place_of_the_first() {
+        let mut given = Vec::new();
+        let result = LdapResult {
+            referral: Some(&[]),
+            ..LdapResult::new(ResultCode::REFERRAL, "elsewhere")
+        };
+        result.write_fields(&mut given);
+        for (behind, left) in [
+            (&[0xa3, 2, 4, 0][..], &[][..]),
+            (&[0xa3, 9, 4], &[]),
+            (&[0x87, 1, b'x', 0xa3, 0], &[0x87, 1, b'x']),
+        ] {
+            let stripped = settled_result(&[&given, behind].concat(), b"");
+            let stripped = stripped.expect("it is a referral");
+            let got = LdapResult::decode(&stripped).expect("it is a result");
+            assert_eq!((got.code, got.referral), (ResultCode::UNWILLING_TO_PERFORM, None));
+            assert!(stripped.ends_with(left), "{stripped:x?}");
+        }
     }
 
     #[test]

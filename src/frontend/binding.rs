@@ -197,6 +197,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         // the old one may.
         self.leave_seat();
         let is_next = kind == BindKind::Sasl(Step::Next);
+        if !is_next {
+            self.follow_reload();
+        }
         if !is_next && self.upstream.as_ref().is_some_and(|upstream| !upstream.takes_a_bind()) {
             self.part();
         }

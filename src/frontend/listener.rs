@@ -13,6 +13,7 @@ use crate::app::ports::{Events, Ports};
 use crate::domain::channel::{Passwords, StartTls};
 use crate::domain::session::Refusal;
 use crate::proto::result::LdapResult;
+use arc_swap::ArcSwap;
 use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
@@ -93,11 +94,11 @@ impl Listeners {
         self.tls.as_ref()
     }
 
-    /// Accepts and serves clients until the gateway drains. To be called inside the worker's
-    /// runtime; every client is a task on it.
+    /// Accepts and serves clients until the gateway drains, each with what is `current` when it comes.
+    /// To be called inside the worker's runtime; every client is a task on it.
     pub fn serve<P: Ports>(
         self,
-        gateway: Arc<Gateway<P>>,
+        current: Arc<ArcSwap<Gateway<P>>>,
         config: Arc<Config>,
         drain: Drain,
     ) -> Result<(), ListenError> {
@@ -106,7 +107,7 @@ impl Listeners {
             let listener = TcpListener::from_std(socket)
                 .map_err(|source| ListenError::Bind { address, source })?;
             let door = Door {
-                gateway: gateway.clone(),
+                current: current.clone(),
                 config: config.clone(),
                 drain: drain.clone(),
                 speech,
@@ -141,7 +142,7 @@ fn bind(address: SocketAddr, claim: Claim) -> io::Result<std::net::TcpListener> 
 }
 
 struct Door<P: Ports> {
-    gateway: Arc<Gateway<P>>,
+    current: Arc<ArcSwap<Gateway<P>>>,
     config: Arc<Config>,
     drain: Drain,
     speech: Speech,
@@ -151,6 +152,11 @@ struct Door<P: Ports> {
 }
 
 impl<P: Ports> Door<P> {
+    /// What a client is served with that comes now.
+    fn gateway(&self) -> Arc<Gateway<P>> {
+        self.current.load_full()
+    }
+
     async fn keep(self: Arc<Self>, listener: TcpListener) {
         let draining = self.drain.reached(Phase::Draining);
         tokio::pin!(draining);
@@ -169,7 +175,7 @@ impl<P: Ports> Door<P> {
     }
 
     fn open(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let Some(permit) = count_in(&self.gateway, &self.config, &self.drain, peer) else {
+        let Some(permit) = count_in(&self.gateway(), &self.config, &self.drain, peer) else {
             return turn_away(&stream, self.speech, reply::TOO_MANY_CLIENTS);
         };
         // A gateway's messages are small and each is waited for.
@@ -197,19 +203,19 @@ impl<P: Ports> Door<P> {
         let reason = match told {
             Ok(Ok(client)) => return self.let_in(stream, balancer, client, permit),
             Ok(Err(reason)) => reason,
-            Err(_) => handshake_timed_out(&self.gateway, balancer),
+            Err(_) => handshake_timed_out(&self.gateway(), balancer),
         };
-        let conn = connected(&self.gateway, balancer, self.is_tls());
-        self.gateway.events().emit(&Event::Disconnected { conn, reason });
+        let conn = connected(&self.gateway(), balancer, self.is_tls());
+        self.gateway().events().emit(&Event::Disconnected { conn, reason });
     }
 
     /// Lets a client in that comes from `peer`, itself or behind the balancer `from`.
     fn let_in(&self, stream: TcpStream, from: SocketAddr, peer: SocketAddr, permit: ClientPermit) {
-        let Some(permits) = count_address(&self.gateway, &self.config, &self.drain, peer, permit)
+        let Some(permits) = count_address(&self.gateway(), &self.config, &self.drain, peer, permit)
         else {
             return turn_away(&stream, self.speech, reply::TOO_MANY_OF_ADDRESS);
         };
-        let id = connected(&self.gateway, peer, self.is_tls());
+        let id = connected(&self.gateway(), peer, self.is_tls());
         let admission = Admission {
             id,
             peer,
@@ -228,7 +234,7 @@ impl<P: Ports> Door<P> {
             external: None,
             requests: 0,
         };
-        let (gateway, config) = (self.gateway.clone(), self.config.clone());
+        let (gateway, config) = (self.gateway(), self.config.clone());
         let drain = self.drain.clone();
         let tls = self.tls.clone();
         match (self.speech, tls) {

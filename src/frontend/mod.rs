@@ -12,6 +12,7 @@ mod negotiating;
 mod outstanding;
 mod paging;
 mod referring;
+mod reloaded;
 mod reply;
 mod requests;
 mod responses;

@@ -5,7 +5,7 @@ use super::envelope::{MessageId, write_message};
 use super::op::Operation;
 use std::fmt;
 
-const REFERRAL: u8 = 0xa3;
+pub(crate) const REFERRAL: u8 = 0xa3;
 const RESPONSE_NAME: u8 = 0x8a;
 
 /// A result code; codes that the RFC does not define are kept as they are.

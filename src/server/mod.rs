@@ -1,12 +1,17 @@
 //! The wiring of a gateway: configuration in, a running gateway out. It decides nothing.
 
+mod administration;
 mod certificates;
 mod clock;
 mod descriptors;
+mod generation;
+mod notify;
 mod oversight;
 mod pins;
+mod reload;
 mod running;
 mod signals;
+mod worker;
 
 pub use clock::SystemClock;
 pub use descriptors::too_few_descriptors;
@@ -20,6 +25,7 @@ use crate::store::OpenError;
 use crate::upstream::UpstreamError;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use thiserror::Error;
 
 /// Why a gateway did not start, or ended badly.
@@ -69,12 +75,13 @@ impl RunError {
     }
 }
 
-/// Serves until a signal asks for the end; a second one ends at once, also while it starts.
-pub fn run(config: Config, signals: Signals) -> Result<(), RunError> {
+/// Serves until a signal asks for the end; a second one ends at once, also while it starts. SIGHUP, and
+/// a change of the file, have the configuration read again.
+pub fn run(config: Config, file: &Path, signals: Signals) -> Result<(), RunError> {
     // A process that has set its logging up already keeps it.
     let _ = crate::telemetry::init_logging(&config.log);
     match signals.unless_asked_twice(|| Running::start(config))? {
-        Some(started) => started?.until_signalled(signals),
+        Some(started) => started?.reading(Some(file.to_owned())).until_signalled(signals),
         None => Ok(()),
     }
 }

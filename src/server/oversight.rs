@@ -21,17 +21,14 @@ use tokio::time::timeout;
 /// How long a directory may take to say how it stands.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What holds losses of groups of many users at once, of each directory.
-pub(super) fn breakers(
-    directories: &[config::Directory],
+/// What holds losses of groups of many users of a directory at once.
+pub(super) fn breaker(
+    directory: &config::Directory,
     store: &Store<Telemetry>,
     telemetry: &Telemetry,
-) -> Vec<Option<Breaker<Telemetry>>> {
-    let breaker = |directory: &config::Directory| {
-        let (name, store) = (directory.policy.name.clone(), Arc::new(store.clone()));
-        Some(Breaker::new(name, directory.mass_change, store, telemetry.clone()))
-    };
-    directories.iter().map(breaker).collect()
+) -> Breaker<Telemetry> {
+    let (name, store) = (directory.policy.name.clone(), Arc::new(store.clone()));
+    Breaker::new(name, directory.mass_change, store, telemetry.clone())
 }
 
 /// One directory's parts.

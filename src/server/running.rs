@@ -1,52 +1,44 @@
-//! A gateway that runs: its workers, its administration, and its end.
+//! A gateway that runs: its workers, its reloads, and its end.
 
-mod administering;
-mod guards;
-
+use super::administration::{self, Administration};
 use super::certificates::ShownTo;
-use super::clock::SystemClock;
-use super::oversight;
+use super::generation::{Generation, Ground};
+use super::notify::Manager;
+use super::reload::{self, Watched};
 use super::signals::Signals;
-use super::{Config, RunError, certificates, descriptors, pins};
-use crate::admin::{PartState, ReadyPart};
-use crate::app::breaker::Breaker;
+use super::worker::{Door, Next, Worker};
+use super::{Config, RunError, certificates, clock::SystemClock, descriptors, pins};
 use crate::app::events::Event;
-use crate::app::gateway::{Directory, Gateway, Outstanding};
-use crate::app::ports::{Catalogue, Clock, Events, Ports};
-use crate::app::reconcile;
-use crate::app::sign_on::{BarrierOf, SignOns};
-use crate::app::suffix::Suffix;
+use crate::app::gateway::Gateway;
+use crate::app::ports::{Events, Ports};
+use crate::app::sign_on::SignOns;
 use crate::app::throttle::Throttle;
-use crate::domain::policy::DirectoryPolicy;
 use crate::frontend::{self, Drain, Listeners, Phase, Tls};
 use crate::store::{ReplicaFile, Store};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, set_log_level};
 use crate::upstream;
-use administering::Door;
+use arc_swap::ArcSwap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 /// How often the metrics' histograms are folded, and those who kept failing are looked at.
 const UPKEEP: Duration = Duration::from_secs(5);
-
-/// How long clients have for their last bytes once a drain has run out of time.
-const LAST_BYTES: Duration = Duration::from_secs(2);
 
 /// How often a drain looks whether sign-ons are still under way.
 const SIGN_ONS_LOOK: Duration = Duration::from_millis(5);
 
 /// The parts that a gateway is made of.
-struct Wiring;
+pub(super) struct Wiring;
 
-type Upstream = Arc<upstream::Directory>;
-type Records = Store<Telemetry>;
-/// What is asked before something is believed, of each directory.
-type Guards = (Vec<Option<BarrierOf<Wiring>>>, Vec<Option<Breaker<Telemetry>>>);
+pub(super) type Upstream = Arc<upstream::Directory>;
+pub(super) type Records = Store<Telemetry>;
 
 impl Ports for Wiring {
     type Links = upstream::ExclusiveLinks;
@@ -60,20 +52,41 @@ impl Ports for Wiring {
 
 /// A gateway that serves. Its threads run until [`Running::stop`].
 pub struct Running {
-    store: Records,
-    archive: Option<Arc<ReplicaFile>>,
+    ground: Ground,
+    generation: Generation,
+    /// Generations before this one, of which some session may still be.
+    retired: Vec<Retired>,
+    /// What is in force.
+    config: Config,
+    file: Option<Watched>,
     drain: Drain,
     drain_timeout: Duration,
-    upstreams: Vec<Upstream>,
-    sign_ons: Option<SignOns<Wiring>>,
-    telemetry: Telemetry,
     workers: Vec<JoinHandle<()>>,
+    doors: Vec<Door>,
     control: Control,
-    followers: Vec<Background>,
     addresses: Vec<SocketAddr>,
-    admin: Option<SocketAddr>,
+    administration: Option<Administration>,
+    throttle: Arc<ArcSwap<Throttle>>,
+    /// Looks at the certificates by which directories are trusted.
+    trust: Option<AbortHandle>,
     /// Has certificates read again.
     bell: certificates::Bell,
+}
+
+/// A generation that another has taken the place of: its connections are closed when no session is
+/// left that was begun with it.
+struct Retired {
+    gateways: Vec<Weak<Gateway<Wiring>>>,
+    upstreams: Vec<Upstream>,
+    sign_ons: SignOns<Wiring>,
+}
+
+/// What the gateway has serving itself look at the configuration.
+enum Occasion {
+    /// Somebody asked.
+    Asked,
+    /// The file has changed.
+    Changed,
 }
 
 impl Running {
@@ -85,56 +98,59 @@ impl Running {
         let telemetry = Telemetry::new(&names);
         let control = Control::start()?;
         let workers = worker_count(&config.listen);
+        let as_read = config.clone();
         descriptors::provide(&mut config, workers);
         let listeners = Listeners::bind(&config.listen, workers)?;
         let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
-        let door = Door::open(&config.admin)?;
-        let admin_tls = door.as_ref().and_then(Door::tls).cloned();
+        let desk = administration::Door::open(&config.admin)?;
+        let admin_tls = desk.as_ref().and_then(administration::Door::tls).cloned();
         let store = Store::open(config.store.clone(), telemetry.clone())?;
-        let upstreams = config
-            .directories
-            .iter()
-            .map(|directory| connect(directory, workers, &telemetry))
-            .collect::<Result<Vec<_>, _>>()?;
         let wants_copies = config.directories.iter().any(|directory| {
             directory.policy.groups.as_ref().is_some_and(|groups| groups.replica.is_some())
         });
         // Inside the folder that the store has locked. Without it, all is loaded at each start.
         let archive = wants_copies.then(|| ReplicaFile::open(&config.store.folder)).flatten();
+        let ground = Ground { store, archive: archive.map(Arc::new), telemetry, workers };
+        let generation = Generation::first(&ground, &config)?;
+        let throttle = Arc::new(ArcSwap::new(generation.throttle.clone()));
         let mut running = Self {
-            store,
-            archive: archive.map(Arc::new),
+            ground,
+            generation,
+            retired: Vec::new(),
+            file: None,
             drain: Drain::default(),
             drain_timeout: config.listen.drain_timeout,
-            upstreams,
-            sign_ons: None,
-            telemetry: telemetry.clone(),
             workers: Vec::new(),
+            doors: Vec::new(),
             control,
-            followers: Vec::new(),
             addresses,
-            admin: None,
+            administration: None,
+            throttle,
+            trust: None,
             bell: certificates::Bell::default(),
+            config: as_read,
         };
-        let policies = policies(&config);
-        let suffix = running.suffix(&config, &policies);
-        let barriers = running.follow(&config, &policies)?;
-        let breakers = oversight::breakers(&config.directories, &running.store, &telemetry);
-        let guards = (barriers, breakers);
-        let sign_ons = running.sign_ons(&config, &policies, &guards);
-        if let Some(door) = door {
-            let oversight = running.oversee(&policies, &guards);
-            let live = Arc::new(running.over_worker(&sign_ons, 0));
-            running.administer(&config, door, (oversight, live))?;
+        if let Some(desk) = desk {
+            let within = (&running.control.handle, &running.drain);
+            let (ground, generation) = (&running.ground, &running.generation);
+            let administration =
+                Administration::start(desk, (ground, generation), &running.config, within)?;
+            running.administration = Some(administration);
         }
-        running.watch_certificates(&config, &listeners, admin_tls);
-        let throttle = throttle(&config);
-        running.keep_up(telemetry.clone(), throttle.clone());
+        running.watch_certificates(&listeners, admin_tls);
+        running.watch_trust();
+        running.keep_up();
         let ending = running.drain.reached(Phase::Ending);
-        running.control.handle.spawn(pins::end(running.store.clone(), ending));
-        running.work(&config, (policies, sign_ons), listeners, (&throttle, suffix))?;
+        running.control.handle.spawn(pins::end(running.ground.store.clone(), ending));
+        running.work(listeners, Arc::new(config.listen))?;
         running.say_hello();
         Ok(running)
+    }
+
+    /// The same, which reads its configuration again from that file when it is asked to by SIGHUP, and
+    /// when the file has changed.
+    pub fn reading(self, file: Option<PathBuf>) -> Self {
+        Self { file: file.map(Watched::new), ..self }
     }
 
     /// The clients' addresses, plain ones first.
@@ -144,23 +160,21 @@ impl Running {
 
     /// The address of the admin API.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin
+        self.administration.as_ref().map(|administration| administration.address)
     }
 
     /// Serves until a signal asks for the end.
-    pub fn until_signalled(self, mut signals: Signals) -> Result<(), RunError> {
+    pub fn until_signalled(mut self, mut signals: Signals) -> Result<(), RunError> {
+        let manager = Manager::of_environment();
         runtime()?.block_on(async {
-            let mut hangups = signals.clone();
-            let attend = async {
-                loop {
-                    hangups.hung_up().await;
-                    self.bell.ring();
-                }
-            };
+            manager.ready();
+            let hangups = signals.clone();
             tokio::select! {
+                biased;
                 () = signals.reached(1) => {}
-                () = attend => {}
+                () = self.attend(hangups, &manager) => {}
             }
+            manager.stopping();
             self.begin_to_drain();
             tokio::select! {
                 () = self.drained() => {}
@@ -168,6 +182,113 @@ impl Running {
             }
         });
         self.end()
+    }
+
+    /// Reads files again when it is time to, and tells the service manager of that. Never ends.
+    async fn attend(&mut self, mut signals: Signals, manager: &Manager) {
+        let mut look = tokio::time::interval(reload::LOOK);
+        let mut sign_of_life = tokio::time::interval(manager.interval.unwrap_or(reload::LOOK));
+        let mut beats = Vec::new();
+        loop {
+            tokio::select! {
+                () = signals.hung_up() => {
+                    manager.reloading();
+                    self.bell.ring();
+                    self.reload(Occasion::Asked).await;
+                    manager.ready();
+                }
+                _ = look.tick() => {
+                    if self.file.as_mut().is_some_and(Watched::has_changed) {
+                        self.reload(Occasion::Changed).await;
+                    }
+                    self.let_go();
+                }
+                _ = sign_of_life.tick(), if manager.interval.is_some() => {
+                    // A worker that is stuck serves nobody, whoever else is well.
+                    let now: Vec<u64> = self.doors.iter().map(Door::beats).collect();
+                    if beats.iter().zip(&now).all(|(before, now)| before != now) {
+                        manager.alive();
+                    }
+                    beats = now;
+                }
+            }
+        }
+    }
+
+    /// Reads the configuration again and puts in force what can be; one that cannot be used changes
+    /// nothing.
+    async fn reload(&mut self, occasion: Occasion) {
+        let Some(file) = &mut self.file else { return };
+        let read = crate::config::load(file.path());
+        file.was_read();
+        let telemetry = self.ground.telemetry.clone();
+        let refused = |error: &str| telemetry.emit(&Event::ConfigurationRefused { error });
+        let config = match read {
+            Ok(config) => config,
+            Err(problems) => return refused(&problems.render()),
+        };
+        let reload::Difference { changed, restart } = reload::difference(&self.config, &config);
+        if changed.is_empty() && restart.is_empty() {
+            if matches!(occasion, Occasion::Asked) {
+                tracing::info!(target: "bindgate", "configuration read again: unchanged");
+            }
+            return;
+        }
+        let config = reload::in_force(&self.config, config);
+        if let Err(error) = self.replace(config).await {
+            return refused(&error.to_string());
+        }
+        let (changed, restart) = (changed.join(", "), restart.join(", "));
+        let event = Event::ConfigurationReloaded { changed: &changed, restart: &restart };
+        telemetry.emit(&event);
+    }
+
+    /// Has everybody who comes from now on, or binds again, served by another configuration.
+    async fn replace(&mut self, config: Config) -> Result<(), RunError> {
+        let next = self.generation.next(&self.ground, &config, &self.config)?;
+        let before = std::mem::replace(&mut self.generation, next);
+        set_log_level(config.log.level);
+        self.config = config;
+        self.throttle.store(self.generation.throttle.clone());
+        let known = before.upstreams();
+        let is_fresh = |upstream: &Upstream| !known.iter().any(|one| Arc::ptr_eq(one, upstream));
+        let fresh: Vec<Upstream> =
+            self.generation.upstreams().into_iter().filter(is_fresh).collect();
+        let mut gateways = Vec::new();
+        for (index, door) in self.doors.iter().enumerate() {
+            let gateway = Arc::new(self.generation.gateway(&self.ground, index));
+            let next = Next { gateway, fresh: fresh.clone(), reconcile: self.reconcile(index) };
+            gateways.extend(door.exchange(next).await);
+        }
+        if let Some(administration) = &self.administration {
+            let of = (&self.ground, &self.generation);
+            administration.exchange(of, &self.config, &self.drain);
+        }
+        self.watch_trust();
+        let (upstreams, sign_ons) = (known, before.sign_ons.clone());
+        self.retired.push(Retired { gateways, upstreams, sign_ons });
+        Ok(())
+    }
+
+    /// Closes the connections of generations that no session is left of.
+    fn let_go(&mut self) {
+        let current = self.generation.upstreams();
+        let is_over = |retired: &Retired| {
+            retired.gateways.iter().all(|gateway| gateway.strong_count() == 0)
+                && retired.sign_ons.under_way() == 0
+        };
+        let retired = std::mem::take(&mut self.retired);
+        let (over, left): (Vec<_>, Vec<_>) = retired.into_iter().partition(is_over);
+        self.retired = left;
+        let is_used = |upstream: &Upstream| {
+            let of_others = self.retired.iter().flat_map(|retired| &retired.upstreams);
+            current.iter().chain(of_others).any(|one| Arc::ptr_eq(one, upstream))
+        };
+        for upstream in over.iter().flat_map(|retired| &retired.upstreams) {
+            if !is_used(upstream) {
+                upstream.close();
+            }
+        }
     }
 
     /// Ends as a signal would.
@@ -179,7 +300,7 @@ impl Running {
 
     fn begin_to_drain(&self) {
         tracing::info!(target: "bindgate", "draining {} clients", self.drain.clients());
-        self.telemetry.set_phase(Phase::Draining as u8);
+        self.ground.telemetry.set_phase(Phase::Draining as u8);
         self.drain.advance(Phase::Draining);
     }
 
@@ -188,118 +309,77 @@ impl Running {
     async fn drained(&self) {
         let all = async {
             self.drain.emptied().await;
-            while self.sign_ons.as_ref().is_some_and(|sign_ons| sign_ons.under_way() > 0) {
+            while self.under_way() > 0 {
                 tokio::time::sleep(SIGN_ONS_LOOK).await;
             }
         };
         if tokio::time::timeout(self.drain_timeout, all).await.is_err() {
-            self.telemetry.emit(&Event::LimitHit { limit: "drain_timeout", peer: None });
+            self.ground.telemetry.emit(&Event::LimitHit { limit: "drain_timeout", peer: None });
         }
     }
 
-    fn end(self) -> Result<(), RunError> {
+    /// How many sign-ons are, of this generation and of those before.
+    fn under_way(&self) -> usize {
+        let before = self.retired.iter().map(|retired| retired.sign_ons.under_way());
+        self.generation.sign_ons.under_way() + before.sum::<usize>()
+    }
+
+    fn end(mut self) -> Result<(), RunError> {
         tracing::info!(target: "bindgate", "ending with {} clients", self.drain.clients());
-        self.telemetry.set_phase(Phase::Ending as u8);
+        self.ground.telemetry.set_phase(Phase::Ending as u8);
         self.drain.advance(Phase::Ending);
-        for upstream in &self.upstreams {
+        let before = self.retired.iter().flat_map(|retired| retired.upstreams.clone());
+        for upstream in self.generation.upstreams().into_iter().chain(before) {
             upstream.close();
         }
         for worker in self.workers {
             worker.join().map_err(|_| RunError::Internal("a worker panicked".to_owned()))?;
         }
-        self.followers.into_iter().for_each(Background::stop);
-        if let Some(archive) = &self.archive {
+        self.generation.stop_following();
+        if let Some(archive) = &self.ground.archive {
             archive.close();
         }
         self.control.stop();
-        let closed = self.store.close().map_err(|error| RunError::Internal(error.to_string()));
+        let closed =
+            self.ground.store.close().map_err(|error| RunError::Internal(error.to_string()));
         tracing::info!(target: "bindgate", "stopped");
         closed
     }
 
-    fn sign_ons(
-        &self,
-        config: &Config,
-        policies: &[Arc<DirectoryPolicy>],
-        (barriers, breakers): &Guards,
-    ) -> SignOns<Wiring> {
-        let (store, telemetry) = (self.store.clone(), self.telemetry.clone());
-        let (clock, lookups) = (SystemClock::default(), Vec::new());
-        let sign_ons = SignOns::new(config.sign_on, policies, lookups, store, clock, telemetry);
-        let sign_ons = sign_ons.with_views(config.listen.views.clone());
-        sign_ons.with_barriers(barriers.clone()).with_breakers(breakers.clone())
-    }
-
-    /// The records' own suffix, which follows the store from here on, if anybody may read it.
-    fn suffix(&self, config: &Config, policies: &[Arc<DirectoryPolicy>]) -> Option<Arc<Suffix>> {
-        if !config.records.is_on() {
-            return None;
-        }
-        let clock = SystemClock::default();
-        let suffix = Suffix::new(config.records.clone(), policies, move || clock.now());
-        let suffix = Arc::new(suffix);
-        self.store.follow(suffix.clone());
-        Some(suffix)
-    }
-
-    /// The sign-ons over a worker's connections.
-    fn over_worker(&self, sign_ons: &SignOns<Wiring>, index: usize) -> SignOns<Wiring> {
-        sign_ons.over(self.upstreams.iter().map(|upstream| upstream.lookups(index)).collect())
-    }
-
     fn work(
         &mut self,
-        config: &Config,
-        (policies, sign_ons): (Vec<Arc<DirectoryPolicy>>, SignOns<Wiring>),
         listeners: Vec<Listeners>,
-        (throttle, suffix): (&Arc<Throttle>, Option<Arc<Suffix>>),
+        listen: Arc<frontend::Config>,
     ) -> Result<(), RunError> {
-        let telemetry = self.telemetry.clone();
-        self.sign_ons = Some(sign_ons.clone());
-        let listen = Arc::new(config.listen.clone());
         for (index, listeners) in listeners.into_iter().enumerate() {
             let runtime = runtime()?;
-            let sign_ons = self.over_worker(&sign_ons, index);
-            let directories = config.directories.iter().zip(&policies).zip(&self.upstreams);
-            let directories = directories
-                .map(|((configured, policy), upstream)| Directory {
-                    policy: policy.clone(),
-                    relay: Arc::new(configured.relay.clone()),
-                    links: upstream.links(index),
-                    shared: upstream.shared(index),
-                    kind: upstream.kind(),
-                    outstanding: Outstanding {
-                        anonymous: configured.upstream.max_outstanding_anonymous,
-                        authenticated: configured.upstream.max_outstanding_upstream,
-                    },
-                    bind_timeout: configured.upstream.bind_timeout,
-                    max_message_size: configured.upstream.max_message_size,
-                })
-                .collect();
-            let gateway = Gateway::new(directories, sign_ons, telemetry.at_worker(index));
-            let gateway = gateway.with_suffix(suffix.clone());
-            let worker = Worker {
-                index,
-                listeners,
-                gateway: Arc::new(gateway.with_throttle(throttle.clone())),
-                upstreams: self.upstreams.clone(),
-                listen: listen.clone(),
-                drain: self.drain.clone(),
-                reconciliation: (index == 0)
-                    .then(|| reconciliation(config, &self.store, &telemetry)),
+            let next = Next {
+                gateway: Arc::new(self.generation.gateway(&self.ground, index)),
+                fresh: self.generation.upstreams(),
+                reconcile: self.reconcile(index),
             };
+            let (door, worker) =
+                Worker::new(index, (listeners, listen.clone()), next, self.drain.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{index}"));
             let thread = thread
                 .spawn(move || runtime.block_on(worker.serve()))
                 .map_err(|error| RunError::Internal(error.to_string()))?;
             self.workers.push(thread);
+            self.doors.push(door);
         }
         Ok(())
     }
 
+    /// What looks at users who do not sign on: on one worker.
+    fn reconcile(&self, index: usize) -> Option<super::worker::Reconciliation> {
+        let (store, telemetry) = (&self.ground.store, &self.ground.telemetry);
+        (index == 0).then(|| super::worker::reconciliation(&self.config, store, telemetry))
+    }
+
     /// Folds the metrics' samples, and lets sources go that do not keep failing any more.
-    fn keep_up(&self, telemetry: Telemetry, throttle: Arc<Throttle>) {
+    fn keep_up(&self) {
         let ending = self.drain.reached(Phase::Ending);
+        let (telemetry, throttle) = (self.ground.telemetry.clone(), self.throttle.clone());
         self.control.handle.spawn(async move {
             let mut tick = tokio::time::interval(UPKEEP);
             tokio::pin!(ending);
@@ -307,7 +387,7 @@ impl Running {
                 tokio::select! {
                     _ = tick.tick() => {
                         telemetry.upkeep();
-                        for source in throttle.review(tokio::time::Instant::now()) {
+                        for source in throttle.load().review(tokio::time::Instant::now()) {
                             telemetry.emit(&Event::ThrottleEnded { source });
                         }
                     }
@@ -317,20 +397,24 @@ impl Running {
         });
     }
 
-    fn watch_certificates(&self, config: &Config, listeners: &[Listeners], admin: Option<Tls>) {
-        let interval = config.listen.tls.as_ref().map(|tls| tls.reload_interval);
-        let names = config.directories.iter().map(|directory| directory.upstream.name.clone());
-        let trusted = names.zip(self.upstreams.iter().cloned()).collect();
+    fn watch_trust(&mut self) {
+        let interval = self.config.listen.tls.as_ref().map(|tls| tls.reload_interval);
+        let trusted = self.generation.named().into_iter();
+        let trusted = trusted.map(|(name, upstream)| (name.to_string(), upstream)).collect();
         let watch = certificates::watch_trust(trusted, interval, self.bell.clone());
-        self.control.handle.spawn(watch);
+        let task = self.control.handle.spawn(watch).abort_handle();
+        self.trust.replace(task).iter().for_each(AbortHandle::abort);
+    }
+
+    fn watch_certificates(&self, listeners: &[Listeners], admin: Option<Tls>) {
         let clients = listeners.first().and_then(Listeners::tls).cloned();
-        let interval = config.listen.tls.as_ref().map(|tls| tls.reload_interval);
-        let of_admin = config.admin.tls.as_ref().map(|tls| tls.reload_interval);
+        let interval = self.config.listen.tls.as_ref().map(|tls| tls.reload_interval);
+        let of_admin = self.config.admin.tls.as_ref().map(|tls| tls.reload_interval);
         for (tls, interval, whom) in
             [(clients, interval, ShownTo::Clients), (admin, of_admin, ShownTo::Administrators)]
         {
             let (Some(tls), Some(interval)) = (tls, interval) else { continue };
-            let (bell, events) = (self.bell.clone(), self.telemetry.clone());
+            let (bell, events) = (self.bell.clone(), self.ground.telemetry.clone());
             let watch = certificates::watch((tls, whom), interval, bell, events);
             self.control.handle.spawn(watch);
         }
@@ -338,7 +422,8 @@ impl Running {
 
     fn say_hello(&self) {
         let addresses: Vec<String> = self.addresses.iter().map(SocketAddr::to_string).collect();
-        let admin = self.admin.map_or_else(|| "off".to_owned(), |address| address.to_string());
+        let admin =
+            self.admin_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(
             target: "bindgate",
             "bindgate {} serves LDAP on {}; administration on {admin}; {} workers",
@@ -347,12 +432,6 @@ impl Running {
             self.workers.len(),
         );
     }
-}
-
-/// The directories of a configuration that is not in force; the files that it names need not be here.
-fn read_policies(text: &str) -> Result<Vec<Arc<DirectoryPolicy>>, String> {
-    let config = crate::config::parse(text, "configuration").map_err(|all| all.render())?;
-    Ok(policies(&config))
 }
 
 /// The runtime of administration, on a thread of its own: nothing there delays a client.
@@ -382,13 +461,13 @@ impl Control {
 }
 
 /// A task with a thread and a runtime of its own.
-struct Background {
+pub(super) struct Background {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Background {
-    fn start(
+    pub(super) fn start(
         name: &str,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Self, RunError> {
@@ -407,101 +486,10 @@ impl Background {
         Ok(Self { stop, thread })
     }
 
-    fn stop(self) {
+    pub(super) fn stop(self) {
         drop(self.stop);
         let _ = self.thread.join();
     }
-}
-
-/// One worker: a thread with a runtime of its own, its listeners and its connections.
-struct Worker {
-    index: usize,
-    listeners: Listeners,
-    gateway: Arc<Gateway<Wiring>>,
-    upstreams: Vec<Upstream>,
-    listen: Arc<frontend::Config>,
-    drain: Drain,
-    /// On one worker: what looks at users who do not sign on.
-    reconciliation: Option<Reconciliation>,
-}
-
-/// What is handed to the reconciliation beside the worker's connections.
-struct Reconciliation {
-    config: reconcile::Config,
-    records: Records,
-    events: Telemetry,
-}
-
-fn reconciliation(config: &Config, store: &Records, telemetry: &Telemetry) -> Reconciliation {
-    let enabled = config.reconcile.enabled && config.sign_on.enabled;
-    let config = reconcile::Config { enabled, ..config.reconcile };
-    Reconciliation { config, records: store.clone(), events: telemetry.clone() }
-}
-
-impl Worker {
-    async fn serve(mut self) {
-        for upstream in &self.upstreams {
-            upstream.start(self.index);
-            if self.listen.has_bind_only() && self.index == 0 {
-                upstream.seek_fast_binds(self.index);
-            }
-        }
-        if let Some(Reconciliation { config, records, events }) = self.reconciliation.take() {
-            let (sign_ons, clock) = (self.gateway.sign_ons().clone(), SystemClock::default());
-            tokio::spawn(reconcile::run(sign_ons, records, clock, events, config));
-        }
-        if let Err(error) = self.listeners.serve(self.gateway, self.listen, self.drain.clone()) {
-            tracing::error!(target: "bindgate", "worker {}: {error}", self.index);
-        }
-        self.drain.reached(Phase::Ending).await;
-        let _ = tokio::time::timeout(LAST_BYTES, self.drain.emptied()).await;
-    }
-}
-
-fn throttle(config: &Config) -> Arc<Throttle> {
-    let connections: Vec<_> =
-        config.directories.iter().map(|directory| directory.upstream.max_connections).collect();
-    Arc::new(Throttle::new(config.throttle, &connections))
-}
-
-fn connect(
-    directory: &crate::config::Directory,
-    workers: usize,
-    telemetry: &Telemetry,
-) -> Result<Upstream, RunError> {
-    telemetry
-        .recording(|| upstream::Directory::new(&directory.upstream, workers, telemetry.clone()))
-        .map(|upstream| Arc::new(upstream.of_kind(directory.kind)))
-        .map_err(|source| RunError::Directory { name: directory.upstream.name.clone(), source })
-}
-
-fn policies(config: &Config) -> Vec<Arc<DirectoryPolicy>> {
-    config.directories.iter().map(|directory| Arc::new(directory.policy.clone())).collect()
-}
-
-fn readiness(
-    store: &Records,
-    names: &[Arc<str>],
-    upstreams: &[Upstream],
-    drain: &Drain,
-) -> Vec<ReadyPart> {
-    let part = |name: String, ready: bool, otherwise: &str| {
-        let state = match ready {
-            true => PartState::Ready,
-            false => PartState::NotReady(otherwise.to_owned()),
-        };
-        ReadyPart { name, state }
-    };
-    let phase = drain.phase();
-    let otherwise = if phase == Phase::Ending { "ending" } else { "draining" };
-    let mut parts = vec![
-        part("listeners".to_owned(), phase == Phase::Serving, otherwise),
-        part("store".to_owned(), store.is_healthy(), "the last write failed"),
-    ];
-    parts.extend(names.iter().zip(upstreams).map(|(name, upstream)| {
-        part(format!("directory {name}"), upstream.is_up(), "no server can be reached")
-    }));
-    parts
 }
 
 pub(super) fn worker_count(config: &frontend::Config) -> usize {

@@ -18,7 +18,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// The size in bytes that the log is cut back to once it was folded into the file.
 const LOG_SIZE: i64 = 64 << 20;
 /// The marker in the file's header that tells a store from other databases: `bgat`.
-const APPLICATION_ID: i64 = 0x6267_6174;
+pub(super) const APPLICATION_ID: i64 = 0x6267_6174;
 
 /// Opens the database at `path`, an existing file, checks it, and brings its schema up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {

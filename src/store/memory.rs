@@ -3,6 +3,7 @@
 //! Records, groups and switches change after their commit only, on the writer's thread; marks
 //! change at any time, from anywhere. Readers wait for nobody but for a moment's lock.
 
+use super::followers::Followers;
 use super::owned_map::OwnedMap;
 use crate::app::ports::{Page, RecordsFollower, Stored, StoredSwitch};
 use crate::app::saved::SeenMarker;
@@ -19,9 +20,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
 
 /// The most rows of one page, whatever is asked for.
@@ -49,21 +48,13 @@ pub(super) struct Memory {
     /// The tokens of administration.
     tokens: ArcSwap<Vec<Token>>,
     /// Who knows how far they have been seen to get since.
-    watched: OnceLock<Watched>,
-    /// Who is told of changes.
-    follower: OnceLock<Follower>,
-}
-
-/// Who is told of changes.
-struct Follower(Arc<dyn RecordsFollower>);
-
-impl fmt::Debug for Follower {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Follower")
-    }
+    watched: RwLock<Watched>,
+    /// Who is told of changes, for as long as somebody has them.
+    followers: Followers,
 }
 
 /// Those who know how far directories have got, by the directories' names.
+#[derive(Default, Clone)]
 struct Watched(Vec<(Arc<str>, Arc<dyn SeenMarker>)>);
 
 impl fmt::Debug for Watched {
@@ -115,8 +106,8 @@ impl Memory {
             markers: Mutex::default(),
             held: Mutex::default(),
             tokens: ArcSwap::default(),
-            watched: OnceLock::new(),
-            follower: OnceLock::new(),
+            watched: RwLock::default(),
+            followers: Followers::default(),
         }
     }
 
@@ -192,9 +183,14 @@ impl Memory {
         !self.unsaved().is_empty()
     }
 
-    /// From here on these are asked how far directories have got; only the first call counts.
+    /// From here on these are asked how far directories have got, and no others.
     pub(super) fn watch(&self, watched: Vec<(Arc<str>, Arc<dyn SeenMarker>)>) {
-        let _ = self.watched.set(Watched(watched));
+        *self.watched.write().unwrap_or_else(PoisonError::into_inner) = Watched(watched);
+    }
+
+    /// Who is asked. The lock is not held while they are.
+    fn watched(&self) -> Watched {
+        self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How far a directory was seen to have got, as it is on disk.
@@ -204,7 +200,7 @@ impl Memory {
 
     /// How far directories have got that have moved since that was written.
     pub(super) fn unsaved_markers(&self) -> Vec<(Arc<str>, String)> {
-        let Some(Watched(watched)) = self.watched.get() else { return Vec::new() };
+        let Watched(watched) = self.watched();
         let seen = watched.iter().filter_map(|(name, marker)| Some((name.clone(), marker.seen()?)));
         let seen: Vec<(Arc<str>, String)> = seen.collect();
         let saved = self.markers();
@@ -219,8 +215,8 @@ impl Memory {
     /// How far a directory had got is forgotten on disk, and is from here on by all.
     pub(super) fn forget_marker(&self, directory: &str) {
         self.markers().remove(directory);
-        for (name, marker) in self.watched.get().into_iter().flat_map(|watched| &watched.0) {
-            if **name == *directory {
+        for (name, marker) in self.watched().0 {
+            if *name == *directory {
                 marker.forget();
             }
         }
@@ -230,13 +226,11 @@ impl Memory {
         self.markers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From here on somebody is told of changes, first of all that there is; only the first call
-    /// counts.
-    pub(super) fn follow(&self, follower: Arc<dyn RecordsFollower>) {
+    /// From here on somebody is told of changes, first of all that there is, until nobody has it any
+    /// more.
+    pub(super) fn follow(&self, follower: &Arc<dyn RecordsFollower>) {
         let _index = self.index_for_writing();
-        if self.follower.set(Follower(follower.clone())).is_err() {
-            return;
-        }
+        self.followers.add(follower);
         for (directory, group) in self.groups() {
             follower.group(&directory, &group);
         }
@@ -246,10 +240,8 @@ impl Memory {
     }
 
     /// Tells whoever is to be told.
-    fn tell(&self, what: impl FnOnce(&dyn RecordsFollower)) {
-        if let Some(Follower(follower)) = self.follower.get() {
-            what(&**follower);
-        }
+    fn tell(&self, what: impl Fn(&dyn RecordsFollower)) {
+        self.followers.tell(what);
     }
 
     /// Takes over a record that is on disk, with its mark.
@@ -277,11 +269,12 @@ impl Memory {
 
     /// Takes over a group that is on disk.
     pub(super) fn install_group(&self, directory: &Arc<str>, group: Arc<Group>) {
-        self.tell(|follower| follower.group(directory, &group));
         self.groups.upsert(group.id.clone(), |groups| {
             groups.retain(|(name, _)| name != directory);
-            groups.push((directory.clone(), group));
+            groups.push((directory.clone(), group.clone()));
         });
+        // Behind that: whoever begins to follow in between has found it.
+        self.tell(|follower| follower.group(directory, &group));
     }
 
     /// Takes over a switch's value that is on disk; `None` if it was cleared.
@@ -298,6 +291,13 @@ impl Memory {
             user_type: user_type.to_owned(),
             switch,
         }));
+    }
+
+    /// All switches that have a value.
+    pub(super) fn switches(&self) -> Vec<(String, String, StoredSwitch)> {
+        let switches = self.switches.read().unwrap_or_else(PoisonError::into_inner);
+        let told = |row: &SwitchRow| (row.directory.clone(), row.user_type.clone(), row.switch);
+        switches.iter().map(told).collect()
     }
 
     /// What is held of a directory, as it is on disk.

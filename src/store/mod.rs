@@ -6,10 +6,13 @@
 //! never the other way round. Nothing here decides what a record should be.
 
 mod audit_rows;
+mod backup;
 mod connection;
 mod encoding;
 mod folder;
+mod followers;
 mod group;
+mod import;
 mod loading;
 mod memory;
 mod owned_map;
@@ -32,6 +35,7 @@ use std::time::Duration;
 use thiserror::Error;
 use writer::{Job, Reply, Writer};
 
+pub use backup::{BackupError, Present, restore};
 pub use replica::ReplicaFile;
 
 /// What the store is configured with: the section `[store]`.
@@ -117,6 +121,9 @@ struct Shared<E: Events> {
     jobs: SyncSender<Job>,
     writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     events: E,
+    database: PathBuf,
+    /// Held while a backup is made.
+    backup: Mutex<()>,
 }
 
 impl<E: Events> Store<E> {
@@ -127,11 +134,12 @@ impl<E: Events> Store<E> {
     /// refuses every write, and turns healthy when a later one finds that it can be written.
     pub fn open(config: Config, events: E) -> Result<Self, OpenError> {
         let folder = Folder::open(&config.folder)?;
+        let database = folder.database();
         let connection = match folder.barrier() {
-            None => connection::open(&folder.database())?,
-            Some(barrier) => connection::open_to_read(&folder.database(), barrier)?,
+            None => connection::open(&database)?,
+            Some(barrier) => connection::open_to_read(&database, barrier)?,
         };
-        let memory = Arc::new(loading::load(&connection, &folder.database())?);
+        let memory = Arc::new(loading::load(&connection, &database)?);
         let healthy = Arc::new(AtomicBool::new(folder.barrier().is_none()));
         let (jobs, waiting) = std::sync::mpsc::sync_channel(config.max_waiting.max(1));
         let writer = Writer::new(
@@ -147,7 +155,9 @@ impl<E: Events> Store<E> {
             .spawn(move || writer.run())
             .map_err(|source| OpenError::Folder { path: config.folder, source })?;
         let writer = Mutex::new(Some(writer));
-        Ok(Self { shared: Arc::new(Shared { memory, healthy, jobs, writer, events }) })
+        let backup = Mutex::default();
+        let shared = Shared { memory, healthy, jobs, writer, events, database, backup };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Writes what waits and all marks, folds the log into the file, and releases the lock.
@@ -163,14 +173,14 @@ impl<E: Events> Store<E> {
     }
 
     /// From here on it is kept how far directories are seen to have got: with whatever is written
-    /// anyway, and at the latest when marks are. To be called once.
+    /// anyway, and at the latest when marks are. Another call takes the place of this one.
     pub fn keep_markers(&self, of: Vec<(Arc<str>, Arc<dyn SeenMarker>)>) {
         self.memory().watch(of);
     }
 
     /// From here on somebody is told of each change of records and groups, first of all that there
-    /// are. To be called once, before anything is written.
-    pub fn follow(&self, follower: Arc<dyn RecordsFollower>) {
+    /// are, until nobody has it any more. Commits wait for the beginning.
+    pub fn follow(&self, follower: &Arc<dyn RecordsFollower>) {
         self.memory().follow(follower);
     }
 
@@ -178,6 +188,17 @@ impl<E: Events> Store<E> {
     #[doc(hidden)]
     pub async fn set_room(&self, room: Room) -> Result<(), StoreError> {
         self.ask(|reply| Job::Room(room, reply)).await
+    }
+
+    /// All that is on disk as it is at one moment, in a file without a name, for its owner alone.
+    /// Blocks until the file is on disk; commits do not wait for it.
+    pub fn back_up(&self) -> Result<std::fs::File, BackupError> {
+        let Ok(_alone) = self.shared.backup.try_lock() else { return Err(BackupError::UnderWay) };
+        let path = self.shared.database.with_extension("backup");
+        let copied = backup::copy(&self.shared.database, &path, &mut |_, _| {});
+        // Whoever holds it open has it; a crash before this leaves it to the next one.
+        backup::remove(&path)?;
+        copied
     }
 
     /// Hands a job to the writer and waits for its answer.

@@ -1,13 +1,13 @@
 //! The store as the use cases and administration see it.
 
-use super::Store;
 use super::group::{GroupChange, SwitchChange, TokenChange};
 use super::writer::{Job, Write};
+use super::{BackupError, Store};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::oversight::Boxed;
 use crate::app::ports::{
-    Catalogue, Commit, Events, Page, Records, StoreError, Stored, StoredSwitch,
+    Catalogue, Commit, Events, Import, Page, Records, StoreError, Stored, StoredSwitch,
 };
 use crate::app::saved::HeldChanges;
 use crate::app::tokens::{self, Token};
@@ -219,5 +219,20 @@ impl<E: Events> Catalogue for Store<E> {
 
     fn is_healthy(&self) -> bool {
         self.shared.is_healthy()
+    }
+
+    fn switches(&self) -> Vec<(String, String, StoredSwitch)> {
+        self.memory().switches()
+    }
+
+    async fn import(&self, import: Import) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Import(Box::new(import), reply)).await
+    }
+
+    fn back_up(&self) -> Result<std::fs::File, StoreError> {
+        Self::back_up(self).map_err(|error| match error {
+            BackupError::UnderWay => StoreError::Overloaded,
+            other => StoreError::Failed(other.to_string()),
+        })
     }
 }

@@ -4,10 +4,10 @@
 use super::folder::Folder;
 use super::group::{self, GroupChange, Outcome, SwitchChange, TokenChange};
 use super::memory::Memory;
-use super::{Config, Room, audit_rows, connection, rows};
+use super::{Config, Room, audit_rows, connection, import, rows};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::{AuditEntry, Event};
-use crate::app::ports::{Commit, Events, Page, StoreError};
+use crate::app::ports::{Commit, Events, Import, Page, StoreError};
 use crate::domain::record::{Mark, Record, UserKey};
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(super) enum Job {
     Audit { filter: AuditFilter, order: AuditOrder, limit: usize, reply: Reply<Page<AuditEntry>> },
     /// To let the file grow or not.
     Room(Room, Reply<()>),
+    /// To take over what comes from another gateway.
+    Import(Box<Import>, Reply<()>),
     /// To end.
     Close,
 }
@@ -213,6 +215,9 @@ impl<E: Events> Writer<E> {
             Job::Audit { filter, order, limit, reply } => {
                 let page = audit_rows::read(&self.connection, &filter, order, limit);
                 let _ = reply.send(page.map_err(failed));
+            }
+            Job::Import(import, reply) => {
+                let _ = reply.send(import::write(&self.connection, &self.memory, *import));
             }
             Job::Room(room, reply) => {
                 let _ = reply.send(set_room(&self.connection, room).map_err(failed));

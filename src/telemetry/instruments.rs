@@ -1,5 +1,6 @@
 //! Handles of all metrics, registered once: an event finds its handle by position, not by name.
 
+use super::joined::Joined;
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
 use crate::app::events::{Closed, GroupSource, Handshake, SignOnOutcome, TlsVersion, Unidentified};
@@ -12,7 +13,7 @@ use crate::proto::result::ResultCode;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The most limits that get a label of their own; the code has about a dozen.
@@ -178,6 +179,8 @@ fn gauge(recorder: &PrometheusRecorder, metric: Metric, values: &[&str], value: 
 /// The handles of one directory.
 pub(super) struct PerDirectory {
     name: Box<str>,
+    /// Lines about unknown sign-ons, by reason.
+    pub(super) unknown: [Joined; REASONS.len()],
     sign_ons: [Counter; OUTCOMES.len()],
     sources: [Counter; GroupSource::ALL.len()],
     missed: Counter,
@@ -203,6 +206,7 @@ impl PerDirectory {
     fn new(recorder: &PrometheusRecorder, name: &str) -> Self {
         Self {
             name: name.into(),
+            unknown: Default::default(),
             sign_ons: OUTCOMES
                 .map(|outcome| counter(recorder, table::SIGN_ONS_TOTAL, &[name, outcome.name()])),
             sources: GroupSource::ALL
@@ -368,8 +372,10 @@ pub(super) struct Instruments {
     tally: Tally<{ BIND_CODES.len() + 1 }>,
     operations: [[Counter; ResultClass::ALL.len()]; OPERATIONS.len()],
     operations_other: [Counter; ResultClass::ALL.len()],
-    /// The configured directories, and last one for names that are not configured.
+    /// The directories of the start, and last one for names that are not configured.
     directories: Vec<PerDirectory>,
+    /// Those that reloads have added.
+    more: Added,
     unknown: [Counter; REASONS.len()],
     pub(super) sign_on_seconds: Histogram,
     pub(super) added: Counter,
@@ -386,9 +392,52 @@ pub(super) struct Instruments {
     pub(super) throttles: Counter,
     pub(super) throttled: Gauge,
     pub(super) tls: OfTls,
+    pub(super) reloads: OfReloads,
     pub(super) phase: Gauge,
     pub(super) store_healthy: Gauge,
     pub(super) admin_refused: Counter,
+}
+
+/// Directories that come one after another and stay: found without a lock.
+#[derive(Default)]
+struct Added(OnceLock<Box<(PerDirectory, Added)>>);
+
+impl Added {
+    fn find(&self, name: &str) -> Option<&PerDirectory> {
+        let mut at = self;
+        while let Some(node) = at.0.get() {
+            if &*node.0.name == name {
+                return Some(&node.0);
+            }
+            at = &node.1;
+        }
+        None
+    }
+
+    fn add(&self, recorder: &PrometheusRecorder, name: &str) {
+        let mut at = self;
+        loop {
+            let new = || Box::new((PerDirectory::new(recorder, name), Self::default()));
+            let node = at.0.get_or_init(new);
+            if &*node.0.name == name {
+                return;
+            }
+            at = &node.1;
+        }
+    }
+}
+
+/// What became of changes of the configuration.
+pub(super) struct OfReloads {
+    pub(super) changed: Counter,
+    pub(super) refused: Counter,
+}
+
+impl OfReloads {
+    fn new(r: &PrometheusRecorder) -> Self {
+        let of = |outcome| counter(r, table::CONFIG_RELOADS_TOTAL, &[outcome]);
+        Self { changed: of("changed"), refused: of("refused") }
+    }
 }
 
 impl Instruments {
@@ -411,6 +460,7 @@ impl Instruments {
             operations: OPERATIONS.map(|operation| by_class(operation.log_name())),
             operations_other: by_class("other"),
             directories: names.map(|name| PerDirectory::new(r, name)).collect(),
+            more: Added::default(),
             unknown: REASONS
                 .map(|reason| counter(r, table::SIGN_ON_UNKNOWN_TOTAL, &[reason.name()])),
             sign_on_seconds: histogram(table::SIGN_ON_SECONDS),
@@ -429,6 +479,7 @@ impl Instruments {
             throttles: counter(r, table::THROTTLES_TOTAL, &[]),
             throttled: gauge(r, table::THROTTLED_SOURCES, &[], 0.0),
             tls: OfTls::new(r),
+            reloads: OfReloads::new(r),
             phase: gauge(r, table::PHASE, &[], 0.0),
             store_healthy: gauge(r, table::STORE_HEALTHY, &[], 1.0),
             admin_refused: counter(r, table::ADMIN_REFUSED_TOTAL, &[]),
@@ -491,14 +542,18 @@ impl Instruments {
         self.unknown[reason_index(reason)].increment(1);
     }
 
-    /// The position of a directory; one that is not configured shares the last.
-    pub(super) fn directory_index(&self, name: &str) -> usize {
-        let known = &self.directories[..self.directories.len() - 1];
-        known.iter().position(|directory| &*directory.name == name).unwrap_or(known.len())
+    /// A directory's; one that is not configured shares the last.
+    pub(super) fn directory(&self, name: &str) -> &PerDirectory {
+        let others = self.directories.len() - 1;
+        let known = self.directories[..others].iter().find(|directory| &*directory.name == name);
+        known.or_else(|| self.more.find(name)).unwrap_or(&self.directories[others])
     }
 
-    pub(super) fn directory(&self, name: &str) -> &PerDirectory {
-        &self.directories[self.directory_index(name)]
+    /// A directory is configured from now on, whatever it was.
+    pub(super) fn add_directory(&self, name: &str) {
+        if !self.directories.iter().any(|directory| &*directory.name == name) {
+            self.more.add(&self.recorder, name);
+        }
     }
 
     /// Counts a limit; the first hit of each registers its handle.

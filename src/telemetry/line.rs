@@ -1,6 +1,6 @@
 //! An event as a log line, in slapd's tongue.
 
-use super::escape::{Quoted, Word};
+use super::escape::{Printable, Quoted, Word};
 use crate::app::events::{Closed, Event, SignOnOutcome};
 use crate::domain::change::switch_name;
 use crate::domain::policy::Switch;
@@ -192,6 +192,18 @@ fn account(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             let (conn, name, why) =
                 (conn.0, Quoted(name), Quoted(why.to_string().as_bytes()).to_string());
             write!(f, "conn={conn} EXTERNAL dn={name} refused reason={why}")
+        }
+        Event::ConfigurationReloaded { changed, restart } => {
+            let changed = if changed.is_empty() { "nothing" } else { changed };
+            write!(f, "configuration read again, in force: {}", Printable(changed))?;
+            if restart.is_empty() {
+                return Ok(());
+            }
+            write!(f, "; changed and needs a restart: {}", Printable(restart))
+        }
+        Event::ConfigurationRefused { error } => {
+            let error = Quoted(error.as_bytes());
+            write!(f, "configuration not reloaded, the old one stays in force error={error}")
         }
         Event::CertificatesReloaded => f.write_str("TLS certificates reloaded"),
         Event::CertificatesRefused { error } => {

@@ -3,12 +3,16 @@
 use super::escape::Printable;
 use super::{Config, LogFormat, LogLevel};
 use std::fmt::{self, Write};
+use std::sync::OnceLock;
 use thiserror::Error;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Registry;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
 
 /// Logging was set up before in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -18,14 +22,28 @@ pub struct AlreadyInitialised;
 /// Sends log lines of this process to standard error from now on. The second call in a process
 /// changes nothing and says so; a test that starts several gateways may ignore that.
 pub fn init_logging(config: &Config) -> Result<(), AlreadyInitialised> {
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(filter(config.level))
+    let (level, handle) = reload::Layer::new(filter(config.level));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // a standard error that is closed must not turn into a panic
         .log_internal_errors(false)
-        .event_format(Lines(config.format))
-        .finish();
-    tracing::subscriber::set_global_default(subscriber).map_err(|_| AlreadyInitialised)
+        .event_format(Lines(config.format));
+    let subscriber = Registry::default().with(level).with(lines);
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| AlreadyInitialised)?;
+    // Whoever set the subscriber is the only one who comes here.
+    let _ = LEVEL.set(handle);
+    Ok(())
+}
+
+/// Where the level is changed, once logging was set up.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
+
+/// Writes lines of this level, and above, from now on; nothing if logging was not set up here.
+pub fn set_log_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // It fails only if the subscriber is gone, and then there are no lines.
+        let _ = handle.reload(filter(level));
+    }
 }
 
 fn filter(level: LogLevel) -> LevelFilter {

@@ -12,12 +12,12 @@ mod table;
 mod tally;
 
 pub use escape::{MAX_NAME, Printable, Quoted};
-pub use logging::{AlreadyInitialised, init_logging};
+pub use logging::{AlreadyInitialised, init_logging, set_log_level};
 pub use table::{BUCKETS, Kind, METRICS, Metric};
 
 use crate::app::events::{Event, SignOnOutcome};
 use crate::app::ports::Events;
-use instruments::{Instruments, REASONS};
+use instruments::Instruments;
 use joined::Joined;
 use line::Line;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -73,8 +73,6 @@ struct Inner {
     instruments: Instruments,
     handle: PrometheusHandle,
     started: Instant,
-    /// Lines about unknown sign-ons, by directory and reason.
-    unknown: Vec<[Joined; REASONS.len()]>,
     limits: Joined,
     refusals: Joined,
     not_given: Joined,
@@ -84,27 +82,21 @@ struct Inner {
 }
 
 impl Telemetry {
-    /// Registers all metrics; `directories` are the configured names.
+    /// Registers all metrics; `directories` are the names that are configured at the start.
     pub fn new(directories: &[&str]) -> Self {
         let recorder = instruments::recorder();
         let handle = recorder.handle();
         let instruments = Instruments::new(recorder, directories);
-        let unknown = (0..=directories.len()).map(|_| Default::default()).collect();
         let (limits, refusals, not_given, held, skipped, odd) = Default::default();
         let started = Instant::now();
-        let inner = Inner {
-            instruments,
-            handle,
-            started,
-            unknown,
-            limits,
-            refusals,
-            not_given,
-            held,
-            skipped,
-            odd,
-        };
+        let inner =
+            Inner { instruments, handle, started, limits, refusals, not_given, held, skipped, odd };
         Self { inner: Arc::new(inner), worker: 0 }
+    }
+
+    /// Registers those of a directory that a reload has added.
+    pub fn add_directory(&self, name: &str) {
+        self.inner.instruments.add_directory(name);
     }
 
     /// The same for one worker, which counts its binds where no other does.
@@ -342,6 +334,14 @@ impl Inner {
         Urgency::Line(match *event {
             // Nobody gets as far as this without a certificate that was verified.
             Event::NotVouchedFor { .. } => Level::INFO,
+            Event::ConfigurationReloaded { .. } => {
+                self.instruments.reloads.changed.increment(1);
+                Level::INFO
+            }
+            Event::ConfigurationRefused { .. } => {
+                self.instruments.reloads.refused.increment(1);
+                Level::ERROR
+            }
             Event::CertificatesReloaded => {
                 tls.reloaded.increment(1);
                 Level::INFO
@@ -368,7 +368,7 @@ impl Inner {
             SignOnOutcome::Created | SignOnOutcome::Changed => Urgency::Line(Level::INFO),
             SignOnOutcome::Unknown(reason) => {
                 instruments.unknown(reason);
-                let by_reason = &self.unknown[instruments.directory_index(directory)];
+                let by_reason = &instruments.directory(directory).unknown;
                 Urgency::Joined(Level::WARN, &by_reason[instruments::reason_index(reason)])
             }
             _ => Urgency::Line(Level::DEBUG),

@@ -171,6 +171,8 @@ metrics_table! {
         "TLS handshakes of clients that succeeded: full, or resumed by a ticket.";
     TLS_RELOADS_TOTAL: Counter "bindgate_tls_reloads_total" ["outcome"]
         "Changes of the certificate files of [listen.tls] and [admin.tls]: taken over, or refused so that the old ones stayed.";
+    CONFIG_RELOADS_TOTAL: Counter "bindgate_config_reloads_total" ["outcome"]
+        "Changes of the configuration file: taken over, or refused so that the old one stayed.";
     PHASE: Gauge "bindgate_phase" []
         "0 while the gateway serves, 1 while it drains, 2 while it ends.";
     STORE_HEALTHY: Gauge "bindgate_store_healthy" []

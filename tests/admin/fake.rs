@@ -35,6 +35,7 @@ pub(crate) const LIMITS: Limits = Limits {
     max_clients_per_address: 8,
     max_header: 8192,
     max_body: 1024,
+    max_import: 8192,
     header_timeout: Duration::from_secs(20),
     max_token_rate: 100_000,
     max_source_rate: 100_000,

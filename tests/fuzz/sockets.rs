@@ -21,8 +21,8 @@ const AT_ONCE: usize = 8;
 /// The most connections to the directory for binds.
 const UPSTREAM: usize = 4;
 /// Connections to the directory that may not have been there yet when nothing had been asked: one
-/// follows it, and each worker has one for its own questions.
-const MADE_LATER: usize = 3;
+/// follows it, and each of two workers has one for its own questions and one that nobody is bound on.
+const MADE_LATER: usize = 5;
 /// The messageID of the question that ends a visit.
 const LAST: i64 = 1_000_000;
 const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";

@@ -330,3 +330,22 @@ fn controls_that_are_not_served_are_refused_if_they_are_critical() {
         assert_eq!(answers.last().expect("an answer").code(), code, "{oid} {critical}");
     }
 }
+
+/// Sessions of before a reload read a suffix that was made before it: it has to be told of what comes.
+#[test]
+fn after_a_reload_it_is_as_young_for_those_who_were_there_as_for_those_who_come() {
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::configured(slapd.port(), |settings, _| readers(settings));
+    sign_on(&gateway, &["ann"]);
+    let mut before = application(&gateway);
+    assert_eq!(texts(&read(&mut before, &here("ann"), &[]), "uid"), ["ann"]);
+    gateway.rewrite(|settings| settings.set_user_type("groups", quoted("first-sign-on")), "");
+    gateway.hang_up();
+    gateway.comes_to_count("bindgate_config_reloads_total{outcome=\"changed\"} 1");
+    sign_on(&gateway, &["bob"]);
+    for client in [&mut before, &mut application(&gateway)] {
+        for uid in ["ann", "bob"] {
+            assert_eq!(texts(&read(client, &here(uid), &[]), "uid"), [uid]);
+        }
+    }
+}

@@ -108,10 +108,10 @@ fn what_records_say_and_how_a_view_flattens_is_seen_in_lists_too() {
     };
     let (none, carol) = (Vec::<String>::new(), person("carol"));
     assert_eq!(list(&mut client, "top"), none);
-    assert_eq!(list(&mut client, "bottom"), [carol.clone()]);
+    assert_eq!(list(&mut client, "bottom"), std::slice::from_ref(&carol));
     assert_eq!(list(&mut client, "A"), none);
     assert_eq!(gateway.sign_on(&carol, "pw-carol"), 0);
-    assert_eq!(list(&mut client, "A"), [carol.clone()]);
+    assert_eq!(list(&mut client, "A"), std::slice::from_ref(&carol));
     slapd.admin().modify(&carol, Change::Add, "description", &[b"gone"]);
     assert_eq!(gateway.sign_on(&carol, "pw-carol"), 0);
     assert_eq!(list(&mut client, "A"), none);
@@ -190,7 +190,7 @@ fn groups_of_other_classes_list_members_in_their_own_way() {
             values
         };
         let (ann, carol) = (person("ann"), person("carol"));
-        assert_eq!(list(unique, "uniqueMember"), [carol.clone()], "{replica}");
+        assert_eq!(list(unique, "uniqueMember"), std::slice::from_ref(&carol), "{replica}");
         assert_eq!(list(posix, "memberUid"), ["ann", "zed"], "{replica}");
         assert_eq!(list(&group("left"), "member"), [ann.clone(), carol.clone()], "{replica}");
         assert_eq!(list(&group("top"), "member"), [ann, carol], "{replica}");

@@ -36,7 +36,7 @@ fn reason() -> impl Strategy<Value = InactiveReason> {
 }
 
 /// Any change; one that does not fit is refused, and that is no fault here.
-fn any_change() -> impl Strategy<Value = Change> {
+pub(crate) fn any_change() -> impl Strategy<Value = Change> {
     let values = vec(vec(any::<u8>(), 0..6), 0..3);
     prop_oneof![
         any::<String>().prop_map(|text| Change::TypeChanged(Arc::from(text))),
@@ -65,7 +65,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn any_mark() -> impl Strategy<Value = Mark> {
+pub(crate) fn any_mark() -> impl Strategy<Value = Mark> {
     (any::<i64>(), option::of(any::<i64>()), option::of(any::<u32>())).prop_map(
         |(sign_on, observed, code)| Mark {
             last_sign_on: Timestamp(sign_on),

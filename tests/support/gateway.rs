@@ -169,6 +169,15 @@ impl Gateway {
         self.wait_for_readiness(503);
     }
 
+    /// Writes its configuration anew, with `change`d settings and more text behind them; it goes on.
+    pub fn rewrite(&mut self, change: impl FnOnce(&mut Settings), more: &str) {
+        change(&mut self.settings);
+        let text = self.settings.text() + more;
+        // At once, as an editor or a package does it.
+        let fresh = self.folder.write("bindgate.toml.new", text);
+        std::fs::rename(fresh, self.folder.file("bindgate.toml")).expect("the folder is ours");
+    }
+
     /// Starts it again with `change`d settings, which it cannot start with, and waits until it has
     /// ended. To be called when it is stopped.
     pub fn fails_to_start(&mut self, change: impl FnOnce(&mut Settings)) -> Said {

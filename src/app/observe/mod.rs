@@ -14,7 +14,7 @@ mod user;
 pub use canary::hear_canary_in;
 pub use finder::Finder;
 pub use members::{group_at, members_at};
-pub use probe::{facts, naming_context, vendor};
+pub use probe::{facts, naming_context, root_and_name, vendor};
 pub use user::{entry_of_sid, is_readable, user_of_id};
 
 use super::ports::{LookupError, Lookups};

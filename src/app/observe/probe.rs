@@ -60,6 +60,16 @@ pub async fn vendor<L: Lookups>(lookups: &L) -> Result<(String, Kind), UnknownRe
     Ok((name_of(&root), Kind::of_root(&root)))
 }
 
+/// The same with the root DSE, of which `more` is read too.
+pub async fn root_and_name<L: Lookups>(
+    lookups: &L,
+    more: &[&str],
+) -> Result<(String, Entry), UnknownReason> {
+    let names = kind::ATTRIBUTES.iter().chain(more).map(|name| (*name).to_owned());
+    let root = read(lookups, "", names.collect()).await?;
+    Ok((name_of(&root), root))
+}
+
 /// The root DSE (RFC 4512 5.1).
 async fn root<L: Lookups>(lookups: &L) -> Result<Entry, UnknownReason> {
     let names = ["namingContexts", "supportedControl", "subschemaSubentry"].into_iter();

@@ -49,6 +49,19 @@ pub struct Commit {
     pub audit: AuditEntry,
 }
 
+/// What is taken over from another gateway, all or nothing.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// Groups with their directories.
+    pub groups: Vec<(Arc<str>, Group)>,
+    /// Switches: directory, user type, value.
+    pub switches: Vec<(String, String, StoredSwitch)>,
+    /// Records, whose versions do not count, with their marks.
+    pub users: Vec<(Record, Mark)>,
+    /// The row of the audit.
+    pub audit: AuditEntry,
+}
+
 /// A record with what every sign-on moves.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -218,4 +231,17 @@ pub trait Catalogue: Records {
     fn newest_audit(&self) -> tokio::sync::watch::Receiver<i64>;
     /// Whether the last write reached the disk.
     fn is_healthy(&self) -> bool;
+    /// The run-time values of all switches: directory, user type, value.
+    fn switches(&self) -> Vec<(String, String, StoredSwitch)> {
+        Vec::new()
+    }
+    /// Takes over what comes from another gateway, in place of what is here under the same ids; the
+    /// answer comes once it is on disk.
+    fn import(&self, _import: Import) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Err(StoreError::Failed("nothing can be imported here".to_owned())) }
+    }
+    /// All that is on disk as it is at one moment, in a file of its own. Blocks.
+    fn back_up(&self) -> Result<std::fs::File, StoreError> {
+        Err(StoreError::Failed("this store cannot be backed up".to_owned()))
+    }
 }

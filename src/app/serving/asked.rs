@@ -13,7 +13,7 @@ use crate::domain::observation::{Closure, Observed, ObservedEntry, UnknownReason
 use crate::domain::policy::{GroupPolicy, UserType};
 use crate::domain::record::{Group, UpstreamId, UserKey};
 use crate::domain::serving::filter::{Item, Parsed, Reach, Said};
-use crate::domain::serving::plan::{self, Census, Demands, Listed};
+use crate::domain::serving::plan::{self, Demands, Listed};
 use crate::domain::sid::{PRIMARY_GROUP_ID, Sid};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
@@ -53,8 +53,20 @@ impl<P: Ports> Serving<P> {
         let Ok(holders) = self.holders(parsed.items()).await else { return Asked::Unknown };
         let is_known = |at: usize| holders.get(at).is_some_and(Option::is_some);
         let unlisted = plan::of_others(parsed.items(), is_known);
+        // Whether anybody has to be named is seen first: to find out whom takes long.
+        let mut is_listed = false;
+        let plan = plan::plan(parsed, demands, &unlisted, &mut || {
+            is_listed = true;
+            Listed::Nameless
+        });
+        if !is_listed {
+            return Asked::By(plan);
+        }
         match self.list(parsed.items(), &holders, most).await {
-            Ok(listed) => Asked::By(plan::plan(parsed, demands, Census { unlisted, listed })),
+            Ok(listed) => {
+                let plan = plan::plan(parsed, demands, &unlisted, &mut || listed.clone());
+                Asked::By(plan)
+            }
             Err(_) => Asked::Unknown,
         }
     }

@@ -13,7 +13,7 @@ use crate::domain::observation::{Observed, UnknownReason};
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupPolicy, UserType};
 use crate::domain::record::{Group, UpstreamId};
 use crate::domain::serving::filter::{Item, Parsed, Reach, Said};
-use crate::domain::serving::plan::{self, Census, Demands, Listed};
+use crate::domain::serving::plan::{self, Demands, Listed};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -65,15 +65,16 @@ struct Question<'q> {
 impl<P: Ports> Live<'_, P> {
     /// How a search is asked.
     pub(super) fn ask(&self, parsed: &Arc<Parsed>, demands: Demands, most: usize) -> Asked {
-        let census = self.question(parsed.items()).and_then(|question| {
-            let is_known = |at: usize| question.holders.get(at).is_some_and(Option::is_some);
-            let unlisted = plan::of_others(question.items, is_known);
-            Ok(Census { unlisted, listed: self.list(&question, most)? })
+        let Ok(question) = self.question(parsed.items()) else { return Asked::Unknown };
+        let is_known = |at: usize| question.holders.get(at).is_some_and(Option::is_some);
+        let unlisted = plan::of_others(question.items, is_known);
+        let mut is_unknown = false;
+        let plan = plan::plan(parsed, demands, &unlisted, &mut || {
+            let listed = self.list(&question, most);
+            is_unknown |= listed.is_err();
+            listed.unwrap_or(Listed::Nameless)
         });
-        match census {
-            Ok(census) => Asked::By(plan::plan(parsed, demands, census)),
-            Err(_) => Asked::Unknown,
-        }
+        if is_unknown { Asked::Unknown } else { Asked::By(plan) }
     }
 
     pub(super) fn look(&self, dn: &DistinguishedName, wanted: &Wanted) -> Seen {
@@ -124,18 +125,20 @@ impl<P: Ports> Live<'_, P> {
         let Some(group) = self.graph.group_named(dn.normalized()) else {
             return Ok(Holding::NoGroup);
         };
-        let Some(below) = self.graph.below(&[group], usize::MAX) else {
+        let Some(mut below) = self.graph.places_below(&[group], usize::MAX) else {
             return Ok(Holding::TooMany);
         };
         let own = self.id_of(dn.normalized());
         let given = self.records.given(&self.policy.name, Some(&own), usize::MAX);
-        let all: BTreeSet<UpstreamId> =
-            below.into_iter().chain(given.unwrap_or_default()).collect();
+        let given = given.unwrap_or_default();
+        below.extend(given.iter().filter_map(|id| self.graph.stands_as(id)));
         let mut held = Held::default();
-        for id in all {
-            let Some(place) = self.graph.stands_as(&id) else { continue };
-            let Some(uids) = self.graph.uids_at(place) else { continue };
-            match self.effective(place) {
+        for place in below {
+            let (Some(id), Some(uids)) = (self.graph.id_at(place), self.graph.uids_at(place))
+            else {
+                continue;
+            };
+            match self.effective_of(place, &id) {
                 Observed::Unknown(reason) => return Err(reason),
                 Observed::Known(of) if self.is_in(&of, group, Reach::Shown) => {
                     held.ids.push(id);
@@ -283,7 +286,14 @@ impl<P: Ports> Live<'_, P> {
 
     /// The groups of an entry that whoever looks is shown.
     fn effective(&self, place: Place) -> Observed<Effective> {
-        let mut of = match self.all_effective(place) {
+        match self.graph.id_at(place) {
+            Some(id) => self.effective_of(place, &id),
+            None => Observed::Known(Effective::default()),
+        }
+    }
+
+    fn effective_of(&self, place: Place, id: &UpstreamId) -> Observed<Effective> {
+        let mut of = match self.all_effective(place, id) {
             Observed::Known(of) => of,
             unknown @ Observed::Unknown(_) => return unknown,
         };
@@ -299,11 +309,8 @@ impl<P: Ports> Live<'_, P> {
         Observed::Known(of)
     }
 
-    fn all_effective(&self, place: Place) -> Observed<Effective> {
-        let Some(id) = self.graph.id_at(place) else {
-            return Observed::Known(Effective::default());
-        };
-        let (overlay, kind) = overlay(self.records, self.policy, &id, self.lens.mode());
+    fn all_effective(&self, place: Place, id: &UpstreamId) -> Observed<Effective> {
+        let (overlay, kind) = overlay(self.records, self.policy, id, self.lens.mode());
         let ignoring = self.ignoring(kind.as_deref());
         let (more, less, frozen) = match overlay {
             Overlay::Suspended => return Observed::Known(Effective::default()),
@@ -377,10 +384,9 @@ impl<P: Ports> Live<'_, P> {
             return Ok(Listed::TooMany);
         };
         let mut listed = Vec::with_capacity(candidates.len());
-        for id in candidates {
-            // Whoever has a record and is not in the copy is no entry that could be found.
-            let Some(place) = self.graph.stands_as(&id) else { continue };
-            match self.effective(place) {
+        for place in candidates {
+            let Some(id) = self.graph.id_at(place) else { continue };
+            match self.effective_of(place, &id) {
                 Observed::Unknown(reason) => return Err(reason),
                 Observed::Known(of) => {
                     listed.push((id, self.said(question, Some(place), Some(&of))));
@@ -391,27 +397,31 @@ impl<P: Ports> Live<'_, P> {
     }
 
     /// Everybody who might be; `None` if they are too many.
-    fn candidates(&self, question: &Question<'_>, most: usize) -> Option<Vec<UpstreamId>> {
+    fn candidates(&self, question: &Question<'_>, most: usize) -> Option<BTreeSet<Place>> {
         let mut found = BTreeSet::new();
+        // Whoever has a record and is not in the copy is no entry that could be found.
+        let stand = |ids: Vec<UpstreamId>| {
+            ids.into_iter().filter_map(|id| self.graph.stands_as(&id)).collect::<Vec<_>>()
+        };
         for (item, holders) in question.items.iter().zip(&question.holders) {
             match item {
                 Item::Undefined => {}
                 Item::Any => {
-                    found.extend(self.graph.all_below(most)?);
-                    found.extend(self.records.given(&self.policy.name, None, most)?);
+                    found.extend(self.graph.all_places_below(most)?);
+                    found.extend(stand(self.records.given(&self.policy.name, None, most)?));
                 }
                 Item::In(dn, _) => {
                     let group = self.graph.group_named(dn);
-                    found.extend(self.graph.below(group.as_slice(), most)?);
+                    found.extend(self.graph.places_below(group.as_slice(), most)?);
                     let id = self.id_of(dn);
-                    found.extend(self.records.given(&self.policy.name, Some(&id), most)?);
+                    found.extend(stand(self.records.given(&self.policy.name, Some(&id), most)?));
                 }
                 Item::Holds(key, reach) => {
                     let holders = holders.iter().flatten();
                     let above = holders.clone().flat_map(|of| of.above(*reach));
-                    found.extend(above.filter_map(|group| self.graph.id_of(*group)));
                     let more = holders.flat_map(|of| &of.more);
-                    found.extend(more.map(|group| group.id.clone()));
+                    found.extend(stand(more.map(|group| group.id.clone()).collect()));
+                    found.extend(above.filter_map(|group| self.graph.place_of(*group)));
                     // Whoever lists somebody is told apart from whoever is shown to hold her.
                     found.extend(self.graph.listed_by(key));
                 }
@@ -420,6 +430,6 @@ impl<P: Ports> Live<'_, P> {
                 return None;
             }
         }
-        Some(found.into_iter().collect())
+        Some(found)
     }
 }

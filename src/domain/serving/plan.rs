@@ -12,8 +12,9 @@ use crate::proto::filter::Filter;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How many entries one search names: a directory holds every entry against every name.
-pub const NAMED_AT_ONCE: usize = 64;
+/// How many entries one search names: a directory holds every entry against every name, which at
+/// twice as many takes as long as another search does.
+pub const NAMED_AT_ONCE: usize = 20;
 
 /// How many entries a search names that has to be one: beyond that it is quicker to look at all.
 const NAMED_IN_ONE_LIST: usize = 1_000;
@@ -31,15 +32,6 @@ pub struct Demands {
     pub is_sorted: bool,
     /// Places in it (a virtual list view): no entry may be dropped.
     pub by_place: bool,
-}
-
-/// Of whom the items say what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Census {
-    /// Of whoever is not listed: one of these.
-    pub unlisted: Vec<Said>,
-    /// Of others.
-    pub listed: Listed,
 }
 
 /// Whoever the items may say something else of than of most.
@@ -129,32 +121,75 @@ pub enum Plan {
 /// What is left for some entries, and who they are; `None` is anybody.
 type Round = (Left, Option<Vec<UpstreamId>>);
 
-/// The plan for a filter.
-pub fn plan(parsed: &Arc<Parsed>, demands: Demands, census: Census) -> Plan {
-    let Census { unlisted, listed } = census;
+/// The plan for a filter. Of whoever is not listed the items say one of `unlisted`; `list` tells of
+/// others, and is asked only where somebody may have to be named: that may take long.
+pub fn plan(
+    parsed: &Arc<Parsed>,
+    demands: Demands,
+    unlisted: &[Said],
+    list: &mut dyn FnMut() -> Listed,
+) -> Plan {
+    if let Some(plan) = without_names(parsed, demands, unlisted) {
+        return plan;
+    }
+    let all = match list() {
+        Listed::Known(all) => all,
+        listed if demands.by_place => return hindrance(&listed),
+        listed => return without_census(parsed, demands, unlisted, &listed),
+    };
     let mut known = HashMap::new();
     let mut rounds: Vec<Round> = Vec::new();
     for said in unlisted.iter().cloned() {
         note(parsed, said, &mut known, &mut rounds, None);
     }
-    match listed {
-        Listed::Known(all) => {
-            for (id, said) in &all {
-                note(parsed, said.clone(), &mut known, &mut rounds, Some(id));
-            }
-            if demands.by_place || rounds.len() > MAX_STEPS {
-                return one_list(parsed, &all, &unlisted);
-            }
-            let rounds: Vec<Round> = rounds.into_iter().map(looked_for).collect();
-            let maker = Maker { parsed, known: &known };
-            match demands.is_sorted {
-                false => steps(&maker, rounds),
-                true => sorted(&maker, rounds, &all, &unlisted),
-            }
-        }
-        _ if demands.by_place => hindrance(&listed),
-        listed => without_census(parsed, demands, &unlisted, listed, rounds),
+    for (id, said) in &all {
+        note(parsed, said.clone(), &mut known, &mut rounds, Some(id));
     }
+    if demands.by_place || rounds.len() > MAX_STEPS {
+        return one_list(parsed, &all, unlisted);
+    }
+    let rounds: Vec<Round> = rounds.into_iter().map(looked_for).collect();
+    let maker = Maker { parsed, known: &known };
+    match demands.is_sorted {
+        false => steps(&maker, rounds),
+        true => sorted(&maker, rounds, &all, unlisted),
+    }
+}
+
+/// What is left for whatever the items may say, and how many of it is left for whoever is not listed:
+/// that comes first. `None` if there is too much to go through.
+fn possible(parsed: &Parsed, unlisted: &[Said]) -> Option<(HashMap<Said, Left>, Vec<Left>, usize)> {
+    let mut known = HashMap::new();
+    let mut lefts: Vec<Left> = Vec::new();
+    let mut for_anybody = 0;
+    let combinations = combinations(parsed.items(), unlisted)?;
+    for said in unlisted.iter().cloned().chain(combinations) {
+        let left = parsed.decided(&said);
+        if left != Left::None && !lefts.contains(&left) {
+            lefts.push(left.clone());
+            for_anybody += usize::from(unlisted.contains(&said));
+        }
+        known.insert(said, left);
+    }
+    (lefts.len() <= MAX_STEPS).then_some((known, lefts, for_anybody))
+}
+
+/// The plan where nobody has to be named, whoever is in the groups.
+fn without_names(parsed: &Arc<Parsed>, demands: Demands, unlisted: &[Said]) -> Option<Plan> {
+    let (known, lefts, for_anybody) = possible(parsed, unlisted)?;
+    let needs_names = |left: &Left| !matches!(left, Left::Ask(filter) if is_selective(filter));
+    let is_one_search = lefts.len() < 2 && !demands.by_place;
+    if lefts.is_empty() {
+        return Some(Plan::Whole(Left::None.into_filter()));
+    }
+    if lefts.iter().skip(for_anybody).any(needs_names)
+        || demands.by_place
+        || (demands.is_sorted && !is_one_search)
+    {
+        return None;
+    }
+    let maker = Maker { parsed, known: &known };
+    Some(Plan::Steps(lefts.into_iter().map(|left| maker.step(&(left, None))).collect()))
 }
 
 /// Notes what is left for an entry, or for anybody.
@@ -289,34 +324,28 @@ fn without_census(
     parsed: &Arc<Parsed>,
     demands: Demands,
     unlisted: &[Said],
-    listed: Listed,
-    mut rounds: Vec<Round>,
+    listed: &Listed,
 ) -> Plan {
-    let Some(all) = combinations(parsed.items(), unlisted) else { return hindrance(&listed) };
-    let mut known = HashMap::new();
-    let for_anybody = rounds.len();
-    for said in all {
-        let left = parsed.decided(&said);
-        if left != Left::None && rounds.iter().all(|(other, _)| *other != left) {
-            rounds.push((left.clone(), None));
-        }
-        known.insert(said, left);
-    }
-    if rounds.len() > MAX_STEPS || (demands.is_sorted && rounds.len() > 1) {
-        return hindrance(&listed);
+    let Some((known, lefts, for_anybody)) = possible(parsed, unlisted) else {
+        return hindrance(listed);
+    };
+    if demands.is_sorted && lefts.len() > 1 {
+        return hindrance(listed);
     }
     let maker = Maker { parsed, known: &known };
     let mut made = Vec::new();
-    for (number, round) in rounds.iter().enumerate() {
-        let step = maker.step(round);
-        let is_few = matches!(&round.0, Left::Ask(filter) if is_selective(filter));
-        if number < for_anybody || is_few || demands.is_sorted && listed != Listed::TooMany {
+    for (number, left) in lefts.into_iter().enumerate() {
+        let is_few = matches!(&left, Left::Ask(filter) if is_selective(filter));
+        let step = maker.step(&(left, None));
+        if number < for_anybody || is_few {
             made.push(step);
             continue;
         }
-        made.push(match &listed {
-            Listed::Called(names) => Step { who: Who::Names(names.clone()), ..step },
+        made.push(match listed {
             Listed::TooMany => return Plan::TooMany,
+            Listed::Called(names) if !demands.is_sorted => {
+                Step { who: Who::Names(names.clone()), ..step }
+            }
             _ => step,
         });
     }

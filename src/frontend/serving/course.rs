@@ -46,10 +46,13 @@ enum Task {
     Try { rest: VecDeque<UpstreamId>, otherwise: Option<Step> },
 }
 
-/// Entries that were named, and those of them of which it is settled whether they count.
+/// Entries that were named, and those of them that came.
 struct Named {
     ids: Vec<UpstreamId>,
-    settled: BTreeSet<NormalizedDn>,
+    /// How many came of the last search.
+    count: usize,
+    /// Their names, of all searches.
+    came: Vec<Vec<u8>>,
 }
 
 /// What is under way.
@@ -160,10 +163,9 @@ impl Course {
             Doing::Proof(_) => false,
             _ => true,
         };
-        if let Doing::Some(named) | Doing::Proof(named) = &mut self.doing
-            && let Ok(dn) = DistinguishedName::from_bytes(name)
-        {
-            named.settled.insert(dn.normalized().clone());
+        if let Doing::Some(named) | Doing::Proof(named) = &mut self.doing {
+            named.count += 1;
+            named.came.push(name.to_vec());
         }
         is_for_client
     }
@@ -187,10 +189,10 @@ impl Course {
         match doing {
             Doing::Nothing | Doing::Finding(_) | Doing::One => {}
             Doing::Anybody => return self.anybody_ended(controls),
-            Doing::Some(named) | Doing::Proof(named) if named.is_settled() => {}
+            Doing::Some(named) | Doing::Proof(named) if named.is_whole() => {}
             Doing::Some(named) if !self.check.as_ref().is_some_and(|check| check.takes_all()) => {
                 let body = self.form.ask_who(&any_of(&named.ids));
-                self.doing = Doing::Proof(named);
+                self.doing = Doing::Proof(Named { count: 0, ..named });
                 return self.ask(body);
             }
             Doing::Some(named) | Doing::Proof(named) => {
@@ -221,11 +223,13 @@ impl Course {
     /// The names of those who were asked for are found out.
     pub(super) fn named(&mut self, names: Vec<String>) -> Next {
         let doing = std::mem::replace(&mut self.doing, Doing::Nothing);
-        if let Doing::Finding(Named { settled, .. }) = doing {
-            let is_settled = |name: &str| {
-                DistinguishedName::parse(name).is_ok_and(|dn| settled.contains(dn.normalized()))
+        if let Doing::Finding(Named { came, .. }) = doing {
+            let came = came.iter().filter_map(|name| DistinguishedName::from_bytes(name).ok());
+            let came: BTreeSet<NormalizedDn> = came.map(|dn| dn.normalized().clone()).collect();
+            let has_come = |name: &str| {
+                DistinguishedName::parse(name).is_ok_and(|dn| came.contains(dn.normalized()))
             };
-            let is_open = |name: &String| self.form.holds(name) && !is_settled(name);
+            let is_open = |name: &String| self.form.holds(name) && !has_come(name);
             let open: Vec<String> = names.into_iter().filter(is_open).collect();
             self.names.extend(open);
         }
@@ -322,11 +326,11 @@ impl Course {
 
 impl Named {
     fn new(ids: Vec<UpstreamId>) -> Self {
-        Self { ids, settled: BTreeSet::new() }
+        Self { ids, count: 0, came: Vec::new() }
     }
 
-    fn is_settled(&self) -> bool {
-        self.settled.len() >= self.ids.len()
+    fn is_whole(&self) -> bool {
+        self.count >= self.ids.len()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::proto::dn::NormalizedDn;
 use std::collections::BTreeSet;
 
 /// Somebody in a graph, until the graph changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     name: NameNumber,
     kind: Kind,
@@ -101,14 +101,20 @@ impl Graph {
     }
 
     /// The groups that list somebody by that name.
-    pub fn listed_by(&self, key: &MemberKey) -> Vec<UpstreamId> {
+    pub fn listed_by(&self, key: &MemberKey) -> Vec<Place> {
         let mut found = Vec::new();
         if let Some(name) = self.names.find(key) {
             self.names.lists().each(self.names.listing(name), |group| {
-                found.extend(self.id_of(GroupNumber::at(group)));
+                found.extend(self.place_of(GroupNumber::at(group)));
             });
         }
         found
+    }
+
+    /// Where a group stands.
+    pub fn place_of(&self, group: GroupNumber) -> Option<Place> {
+        let name = self.groups.get(group.place())?.name;
+        Some(Place { name, kind: Kind::Group(group.place()) })
     }
 
     /// A group in full.
@@ -141,9 +147,8 @@ impl Graph {
         std::iter::once(place.name).chain(uids)
     }
 
-    /// Everybody below some groups, users and groups, each once, in the order of the ids; `None` if
-    /// they are more than `most`.
-    pub fn below(&self, groups: &[GroupNumber], most: usize) -> Option<Vec<UpstreamId>> {
+    /// Everybody below some groups, users and groups, each once; `None` if they are more than `most`.
+    pub fn places_below(&self, groups: &[GroupNumber], most: usize) -> Option<BTreeSet<Place>> {
         let mut open: Vec<u32> = groups.iter().map(|group| group.place()).collect();
         let mut opened: BTreeSet<u32> = open.iter().copied().collect();
         let mut found = BTreeSet::new();
@@ -151,46 +156,44 @@ impl Graph {
         while let Some(at) = open.pop() {
             let Some(slot) = self.groups.get(at) else { continue };
             for name in slot.members.iter() {
-                match self.names.owner(NameNumber(name)).kind() {
-                    None => {
-                        nameless.insert(name);
-                    }
-                    Some(kind) => {
-                        if let Kind::Group(member) = kind
-                            && opened.insert(member)
-                        {
-                            open.push(member);
-                        }
-                        found.extend(
-                            super::id_of(&self.groups, &self.users, kind)
-                                .map(|id| id.upstream_id()),
-                        );
-                    }
+                let Some(kind) = self.names.owner(NameNumber(name)).kind() else {
+                    nameless.insert(name);
+                    continue;
+                };
+                if let Kind::Group(member) = kind
+                    && opened.insert(member)
+                {
+                    open.push(member);
                 }
+                found.insert(Place { name: NameNumber(name), kind });
                 if found.len() > most {
                     return None;
                 }
             }
         }
         found.extend(self.called(&nameless));
-        (found.len() <= most).then(|| found.into_iter().collect())
+        (found.len() <= most).then_some(found)
     }
 
     /// Everybody whom any group lists; `None` if they are more than `most`.
-    pub fn all_below(&self, most: usize) -> Option<Vec<UpstreamId>> {
+    pub fn all_places_below(&self, most: usize) -> Option<BTreeSet<Place>> {
         let groups: Vec<GroupNumber> =
             self.groups.iter_places().map(|(at, _)| GroupNumber::at(at)).collect();
-        self.below(&groups, most)
+        self.places_below(&groups, most)
     }
 
     /// The users whom groups call by these names, which are no entry's: by a value of `uid`.
-    fn called(&self, names: &BTreeSet<u32>) -> Vec<UpstreamId> {
+    fn called(&self, names: &BTreeSet<u32>) -> Vec<Place> {
         if names.is_empty() {
             return Vec::new();
         }
         let is_meant =
             |uid: &str| self.names.find_uid(uid).is_some_and(|name| names.contains(&name.0));
         let users = self.uids.iter().filter(|(_, uids)| uids.iter().any(|uid| is_meant(uid)));
-        users.filter_map(|(at, _)| self.users.get(*at).map(|slot| slot.id.upstream_id())).collect()
+        let place = |at: u32| {
+            let name = self.users.get(at)?.name;
+            Some(Place { name, kind: Kind::User(at) })
+        };
+        users.filter_map(|(at, _)| place(*at)).collect()
     }
 }

@@ -60,7 +60,7 @@ fn uuid(text: &[u8]) -> Option<[u8; 16]> {
 pub(super) struct EntryNumber(u32);
 
 /// The two kinds of entry, each numbered for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Group(u32),
     User(u32),

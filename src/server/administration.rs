@@ -1,0 +1,185 @@
+//! Administration beside the workers: what it is told of the gateway, and that anew after a reload.
+
+use super::clock::SystemClock;
+use super::generation::{Generation, Ground};
+use super::reload;
+use super::running::{Records, Upstream};
+use super::{Config, RunError};
+use crate::admin::{self, MetricsAccess, PartState, ReadyPart};
+use crate::app::ports::Catalogue;
+use crate::frontend::{self, ClientCertificate, Drain, ListenError, Phase, Tls, TlsConfig};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// What administration needs before anything is served.
+pub(super) struct Door {
+    socket: TcpListener,
+    token: admin::FirstToken,
+    tls: Option<Tls>,
+}
+
+impl Door {
+    /// Binds the address, and reads token and certificate; `None` if administration is turned off.
+    pub(super) fn open(config: &admin::Config) -> Result<Option<Self>, RunError> {
+        let Some(address) = config.listen else {
+            return Ok(None);
+        };
+        let tls = config.tls.as_ref().map(|files| Tls::load(&as_clients(files))).transpose();
+        let tls = tls.map_err(ListenError::from)?;
+        let socket = TcpListener::bind(address)
+            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+            .map_err(|source| RunError::Admin { address, source })?;
+        let token = admin::FirstToken::load_or_create(&config.token_file)?;
+        Ok(Some(Self { socket, token, tls }))
+    }
+
+    /// What administrators shake hands with.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+}
+
+/// The same as for clients of LDAP who show no certificate.
+fn as_clients(files: &admin::TlsConfig) -> TlsConfig {
+    TlsConfig {
+        certificate: files.certificate.clone(),
+        private_key: files.private_key.clone(),
+        minimum_version: frontend::TlsVersion::V1_2,
+        client_ca: None,
+        client_certificate: ClientCertificate::None,
+        external_name: None,
+        external_search: false,
+        reload_interval: files.reload_interval,
+    }
+}
+
+/// Administration that is served.
+pub(super) struct Administration {
+    pub(super) address: SocketAddr,
+    current: admin::Current,
+    limits: admin::Limits,
+    metrics: MetricsAccess,
+    token: admin::FirstToken,
+}
+
+impl Administration {
+    /// Serves it until the gateway ends.
+    pub(super) fn start(
+        Door { socket, token, tls }: Door,
+        (ground, generation): (&Ground, &Generation),
+        config: &Config,
+        (handle, drain): (&Handle, &Drain),
+    ) -> Result<Self, RunError> {
+        let internal = |error: std::io::Error| RunError::Internal(error.to_string());
+        let address = socket.local_addr().map_err(internal)?;
+        let (limits, metrics) = (config.admin.limits, access(&config.admin, address));
+        let paths = paths((ground, generation), drain, token, config);
+        let current = admin::Current::new(admin::router(paths, limits, metrics));
+        let administration = Self { address, current: current.clone(), limits, metrics, token };
+        let tls = tls.map(|tls| Arc::new(move || tls.current()) as admin::Tls);
+        let _inside = handle.enter();
+        let listener = tokio::net::TcpListener::from_std(socket).map_err(internal)?;
+        let (ending, events) = (drain.reached(Phase::Ending), ground.telemetry.clone());
+        handle.spawn(async move {
+            admin::serve_current(listener, (limits, tls), current, events, ending).await;
+        });
+        Ok(administration)
+    }
+
+    /// Requests that come from now on are about another generation.
+    pub(super) fn exchange(&self, of: (&Ground, &Generation), config: &Config, drain: &Drain) {
+        let paths = paths(of, drain, self.token, config);
+        self.current.exchange(admin::router(paths, self.limits, self.metrics));
+    }
+}
+
+fn access(config: &admin::Config, address: SocketAddr) -> MetricsAccess {
+    if config.metrics_public { MetricsAccess::Open } else { MetricsAccess::of(address) }
+}
+
+type Paths = admin::State<Records, SystemClock, crate::telemetry::Telemetry>;
+
+fn paths(
+    (ground, generation): (&Ground, &Generation),
+    drain: &Drain,
+    token: admin::FirstToken,
+    config: &Config,
+) -> Paths {
+    let (metrics, store) = (ground.telemetry.clone(), ground.store.clone());
+    let (named, in_force) = (generation.named(), config.clone());
+    let sessions = Arc::new(drain.sessions().clone());
+    let drain = drain.clone();
+    admin::State {
+        catalogue: ground.store.clone(),
+        clock: SystemClock::default(),
+        events: ground.telemetry.clone(),
+        directories: generation.policies(),
+        views: config.listen.views.clone(),
+        oversight: generation.oversee(),
+        live: Arc::new(generation.over_worker(0)),
+        sessions,
+        read_policies: Arc::new(move |text| read_other(text, &in_force)),
+        readiness: Arc::new(move || readiness(&store, &named, &drain)),
+        render_metrics: Arc::new(move || metrics.render()),
+        token,
+    }
+}
+
+/// A configuration that is not in force; the files that it names need not be here.
+fn read_other(text: &str, in_force: &Config) -> Result<admin::Other, String> {
+    let other = crate::config::parse(text, "configuration").map_err(|all| all.render())?;
+    let reload::Difference { changed, restart } = reload::difference(in_force, &other);
+    let directories = other.directories.into_iter();
+    Ok(admin::Other {
+        policies: directories.map(|directory| Arc::new(directory.policy)).collect(),
+        reloaded: changed,
+        restart: restart.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+fn readiness(store: &Records, named: &[(Arc<str>, Upstream)], drain: &Drain) -> Vec<ReadyPart> {
+    let part = |name: String, ready: bool, otherwise: &str| {
+        let state = match ready {
+            true => PartState::Ready,
+            false => PartState::NotReady(otherwise.to_owned()),
+        };
+        ReadyPart { name, state }
+    };
+    let phase = drain.phase();
+    let otherwise = if phase == Phase::Ending { "ending" } else { "draining" };
+    let mut parts = vec![
+        part("listeners".to_owned(), phase == Phase::Serving, otherwise),
+        part("store".to_owned(), store.is_healthy(), "the last write failed"),
+    ];
+    parts.extend(named.iter().map(|(name, upstream)| {
+        part(format!("directory {name}"), upstream.is_up(), "no server can be reached")
+    }));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(listen: &str, lines: &str, expected: MetricsAccess) {
+        let text = format!(
+            "[admin]\nlisten = \"{listen}\"\n{lines}\n[admin.tls]\ncertificate = \"c\"\n\
+             private_key = \"k\"\n[[directory]]\nname = \"corp\"\nurls = [\"ldap://x\"]\n\
+             suffixes = [\"dc=x\"]\nservice_account = {{ dn = \"cn=g,dc=x\", password_file = \"p\" }}\n"
+        );
+        let config = crate::config::parse(&text, "f");
+        let config = config.unwrap_or_else(|problems| panic!("{}", problems.render())).admin;
+        let address = config.listen.expect("it listens");
+        assert_eq!(access(&config, address), expected, "{listen} {lines}");
+    }
+
+    #[test]
+    fn metrics_are_open_on_loopback_and_elsewhere_where_that_is_said() {
+        check("127.0.0.1:1", "", MetricsAccess::Open);
+        check("0.0.0.0:1", "", MetricsAccess::Token);
+        check("0.0.0.0:1", "metrics_public = false", MetricsAccess::Token);
+        check("0.0.0.0:1", "metrics_public = true", MetricsAccess::Open);
+    }
+}

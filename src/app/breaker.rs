@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The most users that are named as examples.
 const MAX_EXAMPLES: usize = 10;
 
-/// How much of a new id is enough to tell items apart.
+/// How much of a new id is enough to tell items apart: of its end, which is random.
 const ID_LENGTH: usize = 8;
 
 /// The breaker of one directory; clones share it.
@@ -79,7 +79,10 @@ impl<E: Events> Breaker<E> {
     /// store takes it: else it is held all the same, until the gateway ends.
     pub async fn judge(&self, loss: &Loss, clock: &impl Clock) -> Judgement {
         let now = clock.now();
-        let id = || clock.new_record_id().0.chars().take(ID_LENGTH).collect();
+        let id = || {
+            let whole = clock.new_record_id().0;
+            whole.chars().skip(whole.len().saturating_sub(ID_LENGTH)).collect()
+        };
         let (directory, store) = (&self.inner.directory, &self.inner.store);
         let signed_on = |since, enough| store.signed_on_since(directory, since, enough);
         let (judgement, news) = self.state().judge(loss, now, id, signed_on);

@@ -18,6 +18,7 @@ mod local;
 
 use serde_json::{Value, json};
 use support::gateway::Gateway;
+use support::pdu::Change;
 use support::slapd::Slapd;
 use support::tree;
 
@@ -146,4 +147,29 @@ fn wrong_commands_change_nothing_and_say_why() {
     gateway.folder().write("admin.token", "0123456789abcdef0123456789abcdef\n");
     check(&["user-type", "set", "staff", "update-on-sign-on=off"], 77);
     check(&["user", "list"], 77);
+}
+
+/// Without groups to ask for, the entry alone says whether there is something to do: what it showed
+/// while the record did not follow is no measure for later.
+#[test]
+fn s5_8_what_was_let_pass_while_off_is_done_when_on_also_where_no_groups_are_kept() {
+    let slapd = Slapd::start();
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set_user_type("groups", "\"never\"");
+        settings.set_user_type("attributes", "{ mail = \"mail\" }");
+        settings.set("[directory.groups]", "replica", "\"groups-and-users\"");
+    });
+    gateway.comes_to_have_a_copy();
+    let mails = |gateway: &Gateway| gateway.user("ann")["attributes"]["mail"].clone();
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    set(&gateway, "off");
+    let new = "ann.new@example.com";
+    slapd.admin().modify(ANN, Change::Replace, "mail", &[new.as_bytes()]);
+    for _ in 0..3 {
+        assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+        assert_ne!(mails(&gateway), json!([new]), "it does not follow");
+    }
+    set(&gateway, "on");
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    assert_eq!(mails(&gateway), json!([new]));
 }

@@ -234,6 +234,9 @@ pub struct Seen {
     pub entry: u128,
     /// The fingerprint of the user's closure; `None` if the groups were not asked for.
     pub groups: Option<u128>,
+    /// Whether the record followed the directory then. What it let pass while it did not is still to
+    /// be done when it does.
+    pub switch: Switch,
     /// The record's version.
     pub version: u64,
     /// In which era of the copy the closure was last found to be that one; in the same era it is so
@@ -244,7 +247,7 @@ pub struct Seen {
 impl Seen {
     /// Whether this shows what `other` shows, whenever that was looked at.
     pub fn is_the_same(&self, other: &Self) -> bool {
-        let shown = |seen: &Self| (seen.entry, seen.groups, seen.version);
+        let shown = |seen: &Self| (seen.entry, seen.groups, seen.switch, seen.version);
         shown(self) == shown(other)
     }
 }

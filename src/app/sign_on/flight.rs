@@ -383,7 +383,8 @@ impl<P: Ports> Flight<P> {
         };
         let Some(seed) = self.look(Graph::seed) else { return };
         let entry = digest(seed, &observation.user.entry);
-        let seen = Some(Seen { entry, groups: fingerprint, version: record.version, era: None });
+        let (groups, version) = (fingerprint, record.version);
+        let seen = Some(Seen { entry, groups, switch, version, era: None });
         self.shared.records.mark(&record.key, Mark { seen, ..stored.mark });
     }
 

@@ -73,7 +73,8 @@ impl<P: Ports> Shared<P> {
                 Observed::Unknown(_) => return false,
             },
         };
-        let seen = Seen { entry: known.digest, groups, version: stored.record.version, era };
+        let version = stored.record.version;
+        let seen = Seen { entry: known.digest, groups, switch: plain, version, era };
         let (outcome, observed_at) = match switch {
             Switch::On => (SignOnOutcome::Unchanged, Some(luggage.since)),
             Switch::Off => (SignOnOutcome::SwitchedOff, None),

@@ -188,3 +188,35 @@ fn a_bind_whose_connection_is_lost_is_sent_once_more() {
     eventually("both were heard", || (bound_on(&directory).len() == 2).then_some(()));
     gateway.comes_to_count("bindgate_upstream_retries_total{directory=\"corp\"} 1");
 }
+
+#[test]
+fn a_view_that_serves_binds_alone_has_them_so_and_others_bind_as_ever() {
+    let directory = directory(Fast::Granted, 1, false);
+    let gateway = Gateway::configured(directory.port(), |settings, _| {
+        let ann = person("ann");
+        let view =
+            format!("name = \"door\"\nmatch = {{ bind_dns = [\"{ann}\"] }}\nbind_only = true");
+        settings.add_view(&view);
+        settings.set("[listen]", "workers", "1");
+        settings.set("[directory.groups]", "replica", "\"none\"");
+    });
+    let named = "bindgate_upstream_fast_bind_probes_total{directory=\"corp\",outcome=\"named\"} 1";
+    gateway.comes_to_count(named);
+    let (mut ann, mut carol) = (gateway.connect(), gateway.connect());
+    for _ in 0..2 {
+        assert_eq!(ann.bind(&person("ann"), "secret"), 0);
+        assert_eq!(ann.search(&Ask::entry(&person("ann"))).1, UNWILLING);
+        assert_eq!(carol.bind(&person("carol"), "secret"), 0);
+        assert_ne!(carol.search(&Ask::entry(&person("carol"))).1, UNWILLING);
+    }
+    let fast: Vec<_> = directory
+        .heard()
+        .iter()
+        .filter(|heard| is_fast_bind(&heard.pdu))
+        .map(|h| h.connection)
+        .collect();
+    let on = bound_on(&directory);
+    let on_fast: Vec<bool> = on.iter().map(|number| fast.contains(number)).collect();
+    assert_eq!(on_fast, [true, false, true, false], "{on:?}");
+    assert!(gateway.knows("ann") && gateway.knows("carol"));
+}

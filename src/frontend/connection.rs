@@ -290,7 +290,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let links = &self.gateway.directory(directory).links;
         match links.lease(purpose, self.peer.ip()) {
             Leased::Now(link) => self.take_over(link, directory, purpose),
-            Leased::Later(wait) => self.lease = Some(Lease { wait, directory, purpose }),
+            Leased::Later(wait) => {
+                self.binding.waits_for_link();
+                self.lease = Some(Lease { wait, directory, purpose });
+            }
         }
     }
 

@@ -56,6 +56,9 @@ pub enum RunError {
         /// What is wrong.
         source: UpstreamError,
     },
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] crate::telemetry::TraceError),
     /// The demo cannot prepare what it needs.
     #[error("demo: {0}")]
     Demo(String),

@@ -54,6 +54,7 @@ pub(super) fn difference(old: &Config, new: &Config) -> Difference {
         ("[store]", is_same(&old.store, &new.store)),
         ("[admin]", is_same(&old.admin, &new.admin)),
         ("[log] format", old.log.format == new.log.format),
+        ("[traces]", old.traces == new.traces),
     ];
     let restart = restart.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect();
     Difference { changed, restart }
@@ -65,6 +66,7 @@ pub(super) fn in_force(old: &Config, new: Config) -> Config {
         listen: old.listen.clone(),
         store: old.store.clone(),
         admin: old.admin.clone(),
+        traces: old.traces.clone(),
         log: crate::telemetry::Config { format: old.log.format, ..new.log },
         ..new
     }

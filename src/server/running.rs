@@ -96,6 +96,9 @@ impl Running {
         let names: Vec<&str> =
             config.directories.iter().map(|directory| &*directory.policy.name).collect();
         let telemetry = Telemetry::new(&names);
+        if let Some(traces) = &config.traces {
+            telemetry.trace_to(traces)?;
+        }
         let control = Control::start()?;
         let workers = worker_count(&config.listen);
         let as_read = config.clone();
@@ -340,6 +343,7 @@ impl Running {
             archive.close();
         }
         self.control.stop();
+        self.ground.telemetry.stop_tracing();
         let closed =
             self.ground.store.close().map_err(|error| RunError::Internal(error.to_string()));
         tracing::info!(target: "bindgate", "stopped");

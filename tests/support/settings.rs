@@ -6,13 +6,14 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
     "[admin]",
     "[admin.tls]",
     "[log]",
+    "[traces]",
     "[sign_on]",
     "[reconcile]",
     "[throttle]",

@@ -68,6 +68,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let directory = self.gateway.route(bytes);
         self.binding.directory = directory;
+        self.trace_bind(directory);
+        self.binding.spans.step("vouch");
         let sign_ons = self.gateway.sign_ons().clone();
         if !is_searched {
             self.binding.attempt = self.begin_attempt(directory, bytes);
@@ -110,6 +112,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Ok(response) = Envelope::parse(&pdu) else {
             return;
         };
+        self.binding.spans.leave_step();
         match self.binding.attempt.take() {
             None => self.end_bind(ResultCode::SUCCESS, response.body),
             Some(attempt) => {

@@ -13,5 +13,4 @@ mod receiver;
 #[path = "traces/trees.rs"]
 mod trees;
 
-#[allow(dead_code, reason = "shared with other tests")]
 mod support;

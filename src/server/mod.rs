@@ -4,6 +4,7 @@ mod administration;
 mod certificates;
 mod clock;
 mod descriptors;
+mod entrance;
 mod generation;
 mod notify;
 mod oversight;

@@ -97,6 +97,11 @@ impl Settings {
         self.views.push(format!("[[view]]\n{lines}\n"));
     }
 
+    /// Leaves all views out.
+    pub fn clear_views(&mut self) {
+        self.views.clear();
+    }
+
     /// Adds an LDAPS listener with this certificate and gives its port.
     pub fn add_ldaps(&mut self, certificate: &Certificate) -> u16 {
         let port = free_port();
@@ -130,7 +135,8 @@ impl Settings {
         self.set_ports();
     }
 
-    fn set_ports(&mut self) {
+    /// Writes its ports down.
+    pub fn set_ports(&mut self) {
         let (ldap, admin) = (self.ldap_port, self.admin_port);
         self.set("[listen]", "ldap", format!("[\"127.0.0.1:{ldap}\"]"));
         self.set("[admin]", "listen", quoted(&format!("127.0.0.1:{admin}")));

@@ -44,6 +44,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Begins a bind by certificate; the client asks to be `asked`.
     pub(in crate::frontend) fn begin_external(&mut self, request: &Envelope<'_>, asked: &[u8]) {
         self.leave_seat();
+        self.follow_reload();
         self.part();
         let binding = &mut self.binding;
         binding.exchange = None;

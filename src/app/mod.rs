@@ -33,3 +33,4 @@ pub mod tokens;
 pub mod trace;
 pub mod transfer;
 pub mod view_switches;
+mod wakes;

@@ -4,6 +4,7 @@
 //! messages of OTLP; `receiver.rs` also writes trees down as text, so that what is expected can be read.
 //! The directories are slapd, or one that says nothing.
 
+#![cfg(feature = "otlp")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "traces/ends.rs"]

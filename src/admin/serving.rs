@@ -40,9 +40,11 @@ pub(super) async fn serve<E: Events>(
     let (ending, ended) = watch::channel(());
     let mut shutdown = pin!(shutdown);
     loop {
+        // Nobody is let in any more once that is said: a reload may have put another in its place.
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = &mut shutdown => break,
+            accepted = listener.accept() => accepted,
         };
         let life = stream.life();
         let client = Client { router: current.now(), limits, events: events.clone(), peer, life };

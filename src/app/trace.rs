@@ -13,6 +13,9 @@ use std::time::Instant;
 /// The most other binds that one span is linked to.
 pub const MAX_LINKS: usize = 64;
 
+/// The most characters of a name in a span: whoever binds may send one of any length.
+pub const MAX_NAME: usize = 256;
+
 /// Where spans go.
 pub trait Tracer: Send + Sync {
     /// An id that no other span has; never 0.
@@ -189,7 +192,8 @@ impl Span {
         if let Some(open) = &mut self.0
             && open.tracer.takes_names()
         {
-            open.span.attributes.push((key, name().into()));
+            let name: String = name().chars().take(MAX_NAME).collect();
+            open.span.attributes.push((key, name.into()));
         }
     }
 
@@ -344,9 +348,11 @@ mod tests {
         for names in [false, true] {
             let kept = Arc::new(Kept { names, ..Kept::default() });
             let mut span = root(&kept, 1);
-            span.set_name("name", || "uid=ann".to_owned());
+            span.set_name("name", || "ä".repeat(1_000_000));
             drop(span);
-            assert_eq!(kept.ended.lock().unwrap()[0].attributes.len(), usize::from(names));
+            let said = kept.ended.lock().unwrap()[0].attributes.clone();
+            let expected = ("name", Value::from("ä".repeat(MAX_NAME)));
+            assert_eq!(said, names.then_some(expected).into_iter().collect::<Vec<_>>());
         }
     }
 }

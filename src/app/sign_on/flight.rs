@@ -323,7 +323,8 @@ impl<P: Ports> Flight<P> {
         // While somebody is in the way, that is looked at again at the next sign-on.
         let is_alone = match look.cause {
             Cause::SignOn => self.make_way(look, stored.as_ref()).await,
-            Cause::Reconciliation => true,
+            // Who is in the way is not looked at from here on, and so the next sign-on has to.
+            Cause::Reconciliation => self.others(look, stored.as_ref()).is_empty(),
         };
         let update = Update {
             key: &look.key,

@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "views/explained.rs"]
+mod explained;
 #[path = "views/following.rs"]
 mod following;
 #[path = "views/hidden.rs"]

@@ -11,6 +11,8 @@ use bindgate::app::events::{AuditEntry, Event};
 use bindgate::app::ports::Clock;
 use bindgate::app::ports::{Commit, Events, Records};
 use bindgate::domain::change::Change;
+use bindgate::domain::observation::ObservedGroup;
+use bindgate::domain::recollection::{Recollection, always_asked, nameless};
 use bindgate::domain::record::{
     Group, GroupsOutcome, Mark, Membership, MembershipKey, Provenance, Route, UpstreamId, UserKey,
 };
@@ -37,6 +39,9 @@ struct Arguments {
     /// How many groups each is in
     #[arg(long, default_value_t = 12)]
     groups: u64,
+    /// Without what is kept of the observation
+    #[arg(long)]
+    plain: bool,
     /// Given by cargo to every bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -64,6 +69,7 @@ fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         max_waiting: 16_384,
         mark_interval: Duration::from_secs(30),
         max_audit_rows: 10_000_000,
+        max_observation_size: 65_536,
         max_audit_age: Duration::from_secs(365 * 86_400),
     };
     let store = Store::open(config, Silent)?;
@@ -77,13 +83,14 @@ fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         for _ in 0..arguments.waiting {
             let (store, next, clock) = (store.clone(), next.clone(), clock.clone());
             let (records, groups) = (arguments.records, arguments.groups);
+            let plain = arguments.plain;
             local.spawn_local(async move {
                 loop {
                     let user = next.fetch_add(1, Ordering::Relaxed);
                     if user >= records {
                         return;
                     }
-                    if let Err(error) = store.commit(first(&clock, user, groups)).await {
+                    if let Err(error) = store.commit(first(&clock, user, groups, plain)).await {
                         eprintln!("user {user}: {error}");
                     }
                 }
@@ -111,7 +118,7 @@ fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// The commit of a user's first sign-on.
-fn first(clock: &SystemClock, user: u64, groups: u64) -> Commit {
+fn first(clock: &SystemClock, user: u64, groups: u64, plain: bool) -> Commit {
     let at = clock.now();
     // Ids of directories are as good as random: neighbours in time are none in an index.
     let scattered = u128::from(user).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -136,7 +143,37 @@ fn first(clock: &SystemClock, user: u64, groups: u64) -> Commit {
     let mark =
         Mark { last_sign_on: at, observed_at: Some(at), groups: GroupsOutcome::Known, seen: None };
     let audit = AuditEntry::new(at, "sign-on", "", "created").about(&key).changing(None, &changes);
-    Commit { key, base_version: None, changes, groups: kept(user), mark, audit }
+    let observed = (!plain).then(|| observed(user, groups));
+    Commit { key, base_version: None, changes, groups: kept(user), mark, audit, observed }
+}
+
+/// What is kept of the observation: the attributes of a usual configuration, and the closure with its
+/// edges.
+fn observed(user: u64, groups: u64) -> Recollection {
+    let texts = [
+        ("objectclass", vec!["top".to_owned(), "person".to_owned(), "inetOrgPerson".to_owned()]),
+        ("uid", vec![format!("user{user}")]),
+        ("cn", vec![format!("User {user}")]),
+        ("sn", vec![format!("Number {user}")]),
+        ("mail", vec![format!("user{user}@example.com")]),
+    ];
+    let lacks = ["displayname", "givenname"].map(str::to_owned);
+    let asked =
+        always_asked().chain(lacks).chain(texts.each_ref().map(|(name, _)| (*name).to_owned()));
+    let seen = |depth: u64| {
+        let id = group(user, depth);
+        let path = (0..=depth).map(|below| group(user, below)).collect();
+        let members = depth.checked_sub(1).map(|below| group(user, below)).into_iter().collect();
+        let route = Route { path, direct: depth == 0 };
+        (id.clone(), ObservedGroup { group: nameless(&id), route, members })
+    };
+    let bytes = |texts: Vec<String>| texts.into_iter().map(String::into_bytes).collect();
+    Recollection {
+        dn: format!("uid=user{user},ou=people,dc=example,dc=com"),
+        asked: asked.collect(),
+        attributes: texts.map(|(name, values)| (name.to_owned(), bytes(values))).into(),
+        groups: Some((0..groups).map(seen).collect()),
+    }
 }
 
 /// A group on the way from the user's own to that of everybody.

@@ -70,6 +70,17 @@ type GroupRow = (Arc<str>, Arc<Group>);
 struct Slot {
     stored: Stored,
     mark: Saved,
+    /// The digest of what is kept of the last complete observation.
+    observed: Option<i64>,
+}
+
+/// What is kept of an observation beside a record that is taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Observed {
+    /// What was.
+    AsBefore,
+    /// What has this digest, or nothing.
+    Now(Option<i64>),
 }
 
 /// Whether a record's mark is on disk.
@@ -244,11 +255,26 @@ impl Memory {
         self.followers.tell(what);
     }
 
-    /// Takes over a record that is on disk, with its mark.
-    pub(super) fn install(&self, record: Arc<Record>, mark: Mark) {
+    /// The digest of what is kept of the last complete observation of a user, if there is a record.
+    pub(super) fn observed(&self, key: &UserKey) -> Option<Option<i64>> {
+        self.records.read(key, |slot| slot.observed)
+    }
+
+    /// Something else is kept of an observation on disk.
+    pub(super) fn observe(&self, key: &UserKey, digest: Option<i64>) {
+        self.records.update(key, |slot| slot.observed = digest);
+    }
+
+    /// Takes over a record that is on disk, with its mark and what is kept of its observation.
+    pub(super) fn install(&self, record: Arc<Record>, mark: Mark, observed: Observed) {
         let mut index = self.index_for_writing();
         let key = record.key.clone();
-        let slot = Slot { stored: Stored { record: record.clone(), mark }, mark: Saved::Yes };
+        let observed = match observed {
+            Observed::Now(digest) => digest,
+            Observed::AsBefore => self.observed(&key).flatten(),
+        };
+        let stored = Stored { record: record.clone(), mark };
+        let slot = Slot { stored, mark: Saved::Yes, observed };
         if let Some(old) = self.records.insert(key, slot) {
             index.remove(&old.stored.record);
         }

@@ -308,6 +308,7 @@ impl<P: Ports> Flight<P> {
             user_type: look.user_type,
             switch,
             assigned: &given.assigned,
+            kept: &self.shared.directories[self.directory].kept,
             cause: look.cause,
             view: self.view_behind(look, switch, stored.as_ref()),
             breaker: self.breaker(),

@@ -13,6 +13,7 @@ use crate::domain::plan::{
     Assigned, Cause, KnownGroups, Names, NoPlan, Plan, Question, Reactivation, missing, plan,
 };
 use crate::domain::policy::{Switch, UserType};
+use crate::domain::recollection::Recollection;
 use crate::domain::record::{
     Group, GroupsOutcome, InactiveReason, Mark, MembershipKey, Provenance, Record, RecordId,
     UpstreamId, UserKey,
@@ -68,6 +69,8 @@ pub(super) struct Update<'a, E> {
     pub(super) user_type: Option<&'a UserType>,
     pub(super) switch: Switch,
     pub(super) assigned: &'a Assigned,
+    /// The attributes of which values are kept.
+    pub(super) kept: &'a BTreeSet<String>,
     pub(super) cause: Cause,
     /// The view that decided what the switch is, if it was one.
     pub(super) view: Option<&'a str>,
@@ -214,8 +217,12 @@ impl<E: Events> Update<'_, E> {
         observation: &Observation,
     ) -> Result<Done, StoreError> {
         let (reactivation, left_out) = (plan.reactivation, plan.skipped.len());
+        let observed = self.recollection(shared, &plan, &mark, observation);
         if plan.is_empty() {
             shared.records.mark(self.key, mark);
+            if let Some(observed) = observed {
+                shared.records.remember(self.key, observed);
+            }
             let quiet = match (stored, self.switch) {
                 (Some(_), Switch::Off) => SignOnOutcome::SwitchedOff,
                 _ => SignOnOutcome::Unchanged,
@@ -230,10 +237,26 @@ impl<E: Events> Update<'_, E> {
             Some(_) => SignOnOutcome::Changed,
         };
         let outcome = outcome(&observation.groups);
-        let record = self.commit(shared, stored, plan, mark, outcome).await?;
+        let record = self.commit(shared, stored, plan, (mark, observed), outcome).await?;
         let plain = Report::plain(settled(observation, reactivation, made));
         let report = Report { added, removed, ..plain };
         Ok(Done { report, record: Some(record), reactivation, left_out })
+    }
+
+    /// What is kept of an observation that is complete and not older than what the record knows.
+    fn recollection<P: Ports>(
+        &self,
+        shared: &Shared<P>,
+        plan: &Plan,
+        mark: &Mark,
+        observation: &Observation,
+    ) -> Option<Recollection> {
+        if mark.observed_at != Some(observation.sent_at) {
+            return None;
+        }
+        let kept = KeptGroups { records: &shared.records, directory: &self.key.directory };
+        let has_name = |group: &Group| kept.holds(group) || plan.groups.contains(group);
+        Recollection::of(observation, self.kept, has_name)
     }
 
     /// Notes that the user's entry is known to be gone (S4.6).
@@ -260,7 +283,7 @@ impl<E: Events> Update<'_, E> {
                 shared.records.mark(self.key, mark);
                 return Report::plain(SignOnOutcome::Unchanged);
             }
-            match self.commit(shared, Some(&stored), plan, mark, None).await {
+            match self.commit(shared, Some(&stored), plan, (mark, None), None).await {
                 Ok(_) => return Report::plain(SignOnOutcome::Changed),
                 Err(StoreError::Conflict) => {}
                 Err(_) => break,
@@ -286,7 +309,7 @@ impl<E: Events> Update<'_, E> {
         shared: &Shared<P>,
         stored: Option<&Stored>,
         plan: Plan,
-        mark: Mark,
+        (mark, observed): (Mark, Option<Recollection>),
         outcome: Option<String>,
     ) -> Result<Arc<Record>, StoreError> {
         let action = if stored.is_none() { "created" } else { "changed" };
@@ -303,6 +326,7 @@ impl<E: Events> Update<'_, E> {
             groups: plan.groups,
             mark,
             audit,
+            observed,
         };
         shared.records.commit(commit).await
     }

@@ -239,7 +239,7 @@ fn as_seen<'a>(shown: &Shown<'a>, group: &'a Group) -> &'a Group {
 }
 
 /// The groups that are shown of a user (rule S10.1).
-fn served(shown: &Shown<'_>, mode: Flatten) -> Observed<BTreeSet<UpstreamId>> {
+pub fn served(shown: &Shown<'_>, mode: Flatten) -> Observed<BTreeSet<UpstreamId>> {
     let record = shown.record;
     if !record.is_active() {
         return Observed::Known(BTreeSet::new());

@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "views/brute.rs"]
+mod brute;
 #[path = "views/explained.rs"]
 mod explained;
 #[path = "views/following.rs"]

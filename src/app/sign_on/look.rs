@@ -159,6 +159,7 @@ impl<P: Ports> Flight<P> {
             switch: Switch::On,
             assigned: &given.assigned,
             kept: &self.shared.directories[self.directory].kept,
+            is_plain: true,
             cause: Cause::Reconciliation,
             view: None,
             breaker: self.breaker(),

@@ -260,6 +260,7 @@ impl<P: Ports> Flight<P> {
             switch,
             assigned: &given.assigned,
             kept: &self.shared.directories[self.directory].kept,
+            is_plain: true,
             cause: look.cause,
             view: None,
             // What is held is not foretold: that depends on who else signs on.

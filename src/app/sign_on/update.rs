@@ -71,6 +71,8 @@ pub(super) struct Update<'a, E> {
     pub(super) assigned: &'a Assigned,
     /// The attributes of which values are kept.
     pub(super) kept: &'a BTreeSet<String>,
+    /// Whether the record follows as it does at a sign-on by no client application of its own.
+    pub(super) is_plain: bool,
     pub(super) cause: Cause,
     /// The view that decided what the switch is, if it was one.
     pub(super) view: Option<&'a str>,
@@ -217,7 +219,10 @@ impl<E: Events> Update<'_, E> {
         observation: &Observation,
     ) -> Result<Done, StoreError> {
         let (reactivation, left_out) = (plan.reactivation, plan.skipped.len());
-        let observed = self.recollection(shared, &plan, &mark, observation);
+        // Else two applications would write what the other has asked for, in turn.
+        let observed = (self.is_plain || stored.is_none())
+            .then(|| self.recollection(shared, &plan, &mark, observation))
+            .flatten();
         if plan.is_empty() {
             shared.records.mark(self.key, mark);
             if let Some(observed) = observed {

@@ -24,6 +24,7 @@ mod schema;
 mod server;
 mod serving;
 mod sessions;
+mod sights;
 mod streamed;
 mod table;
 mod token;

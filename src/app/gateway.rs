@@ -1,5 +1,6 @@
 //! What a worker serves its clients with: the directories, and the sign-ons to them.
 
+use super::accounts::roll::Roll;
 use super::kind::KnownKind;
 use super::ports::{Links, Ports, Shared};
 use super::sign_on::SignOns;
@@ -49,6 +50,7 @@ pub struct Gateway<P: Ports> {
     sign_ons: SignOns<P>,
     throttle: Arc<Throttle>,
     suffix: Option<Arc<Suffix>>,
+    accounts: Option<Arc<Roll>>,
     events: P::Events,
     /// Once a reload has put something in its place: where the newest is. Not that itself, which would
     /// keep alive whatever was in between.
@@ -67,8 +69,9 @@ pub type WaitOf<P> = <<P as Ports>::Links as Links>::Wait;
 impl<P: Ports> Gateway<P> {
     /// A gateway to these directories that holds no source back.
     pub fn new(directories: Vec<Directory<P>>, sign_ons: SignOns<P>, events: P::Events) -> Self {
-        let (throttle, suffix) = (Arc::new(Throttle::off()), None);
-        Self { directories, sign_ons, throttle, suffix, events, newest: OnceLock::new() }
+        let (throttle, suffix, accounts) = (Arc::new(Throttle::off()), None, None);
+        let newest = OnceLock::new();
+        Self { directories, sign_ons, throttle, suffix, accounts, events, newest }
     }
 
     /// The same, with a throttle that it shares with other workers.
@@ -95,6 +98,16 @@ impl<P: Ports> Gateway<P> {
     /// The records' own suffix, if it is served.
     pub fn suffix(&self) -> Option<&Arc<Suffix>> {
         self.suffix.as_ref()
+    }
+
+    /// The same, with accounts of its own.
+    pub fn with_accounts(self, accounts: Arc<Roll>) -> Self {
+        Self { accounts: Some(accounts), ..self }
+    }
+
+    /// The accounts of its own, if there has been any.
+    pub fn accounts(&self) -> Option<&Arc<Roll>> {
+        self.accounts.as_ref().filter(|accounts| accounts.is_used())
     }
 
     /// Who is held back.

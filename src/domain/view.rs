@@ -120,6 +120,9 @@ pub struct View {
     /// Whether records follow the directory at sign-ons by these clients; `None` is as the user type
     /// says (rule S5.8).
     pub update_on_sign_on: Option<Switch>,
+    /// Whether passwords and their kin are hidden, whatever `attributes` says (rule S10.7). That is so
+    /// for accounts of the gateway's own alone: others see what their directory lets them see.
+    pub hides_secrets: bool,
 }
 
 /// Where a client connects, and from where.
@@ -158,16 +161,27 @@ impl Matching {
         }
     }
 
-    fn takes(&self, origin: &Origin, name: Option<&DistinguishedName>) -> bool {
+    /// Whether a client connects there, and comes from there.
+    pub fn takes_from(&self, origin: &Origin) -> bool {
         let listener = |listener| self.listeners.contains(&listener);
         let address = |network: &Network| network.contains(origin.address);
         (self.listeners.is_empty() || origin.listener.is_some_and(listener))
             && (self.addresses.is_empty() || self.addresses.iter().any(address))
+    }
+
+    fn takes(&self, origin: &Origin, name: Option<&DistinguishedName>) -> bool {
+        self.takes_from(origin)
             && (self.bind_dns.is_empty() || name.is_some_and(|name| self.bind_dns.contains(name)))
     }
 }
 
 impl View {
+    /// The view as an account of the gateway's own has it: it reads with the rights of the gateway's
+    /// service account, which sees more than anybody should (rule S10.7).
+    pub fn of_account(&self) -> Self {
+        Self { hides_secrets: true, writes: Writes::Deny, ..self.clone() }
+    }
+
     /// Why a request that would be relayed is not served, if it is not.
     pub fn refusal(&self, request: &Envelope<'_>) -> Option<Refusal> {
         if self.bind_only {
@@ -239,6 +253,11 @@ impl Views {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The view of that name.
+    pub fn named(&self, name: &str) -> Option<&Arc<View>> {
+        self.0.iter().find(|view| view.name == name)
     }
 
     /// The view of a client, bound by a name or not: of those that fit the one that says most

@@ -7,26 +7,28 @@
 //! not a success is relayed unchanged. A success that is refused here leaves nothing behind: the
 //! upstream connection is closed.
 
+mod account;
 mod external;
 mod fast;
 mod identifying;
+mod throttled;
 
 pub(super) use external::Shown;
 pub(super) use identifying::Asked;
 
+use super::account::Vouched;
 use super::connection::Connection;
 use super::naming::Naming;
 use super::reply;
 use super::upstream::Standing;
+use crate::app::accounts::roll;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
 use crate::app::sign_on::{Attempt, BARRED, Gate, Verdict};
-use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
+use crate::app::throttle::{Place, TurnWait, Watch};
 use crate::domain::kind::Kind;
 use crate::domain::sasl;
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session, Step};
-use crate::domain::source::Source;
-use crate::domain::throttle::Noted;
 use crate::proto::bind::{BindRequest, BindResponse};
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
@@ -90,6 +92,8 @@ enum Stage<P: Ports> {
     Gated(Gate<P>),
     /// It is looked at whether the gateway may vouch for the client.
     Vouching(external::Vouching),
+    /// It is of an account of the gateway's own, whose password is looked at.
+    Verifying(roll::Wait),
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
     /// connection is to be given back.
     Failed,
@@ -121,6 +125,11 @@ impl<P: Ports> Binding<P> {
         self.directory
     }
 
+    /// What follows is about another directory; for a session that was bound at none.
+    pub(super) fn goes_to(&mut self, directory: usize) {
+        self.directory = directory;
+    }
+
     pub(super) fn kind(&self) -> BindKind {
         self.kind
     }
@@ -145,8 +154,8 @@ impl<P: Ports> Binding<P> {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::None | Stage::Failed => None,
-            // The turn's wait is bounded too.
-            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
+            // The waits for a turn, and for a password to be looked at, are bounded too.
+            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost | Stage::Verifying(_) => None,
             Stage::Sent(_) | Stage::Identifying { .. } => Some(self.deadline),
             Stage::Fast(fast) => fast.is_sent().then_some(self.deadline),
             Stage::Naming { .. } | Stage::Vouching(_) | Stage::Gated(_) => Some(self.deadline),
@@ -199,6 +208,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let is_next = kind == BindKind::Sasl(Step::Next);
         if !is_next {
             self.follow_reload();
+        }
+        if let Some(accounts) = self.gateway.accounts().cloned()
+            && self.is_of_account(&accounts, name)
+        {
+            return self.begin_account(request, kind);
         }
         if !is_next && self.upstream.as_ref().is_some_and(|upstream| !upstream.takes_a_bind()) {
             self.part();
@@ -261,29 +275,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         self.part();
         self.lease(directory, Purpose::Bind);
-    }
-
-    /// Whether the bind is of a source that keeps failing: then it has to wait for its turn, without
-    /// a connection, and the user's entry is not read ahead.
-    fn waits_for_turn(&mut self, directory: usize) -> bool {
-        let (source, now) = (self.peer.ip(), self.binding.arrived);
-        match self.gateway.throttle().turn(source, directory, now) {
-            Turn::Free => return false,
-            Turn::Later(wait) => {
-                self.part();
-                self.binding.stage = Stage::AwaitsTurn(wait);
-            }
-            Turn::Refused(held) => {
-                self.part();
-                self.hold_back(held);
-            }
-        }
-        true
-    }
-
-    fn hold_back(&mut self, Held(limit): Held) {
-        self.limit_hit(limit);
-        self.refuse_bind(reply::THROTTLED);
     }
 
     /// Sends the bind on the connection that is there.
@@ -377,6 +368,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(place)) => {
                     self.binding.place = Some(place);
+                    if self.verify_account() {
+                        return true;
+                    }
                     self.binding.stage = Stage::AwaitsLink;
                     let directory = self.binding.directory;
                     // Without parting: the place of its turn would go with it.
@@ -394,6 +388,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Stage::Vouching(wait) => match wait.as_mut().poll(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(vouched) => self.vouched(vouched),
+            },
+            Stage::Verifying(wait) => match wait.as_mut().poll(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(outcome) => self.verified(outcome),
             },
             Stage::Gated(gate) => match Pin::new(gate).poll(cx) {
                 Poll::Pending => return false,
@@ -441,7 +439,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
             Stage::None | Stage::Failed => {}
-            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => {}
+            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost | Stage::Verifying(_) => {}
         }
     }
 
@@ -518,7 +516,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             ResultCode::SUCCESS => BindEnd::Success,
             _ => BindEnd::Failure,
         };
-        if code.is_success() && !self.session.name().is_empty() {
+        let is_account = matches!(self.vouched, Vouched::Account(_));
+        if code.is_success() && !self.session.name().is_empty() && !is_account {
             let shared = &self.gateway.directory(self.binding.directory).shared;
             shared.bound(self.session.name());
         }
@@ -540,34 +539,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         match (self.only_binds, &mut self.upstream) {
             (true, Some(upstream)) => upstream.link().set_recallable(true),
             _ => self.offer_lease(),
-        }
-    }
-
-    /// What the throttle has to know: failures, and successes while somebody is suspected.
-    fn count_bind(&mut self, code: ResultCode) {
-        let (throttle, source) = (self.gateway.throttle(), self.peer.ip());
-        let noted = match code {
-            ResultCode::INVALID_CREDENTIALS => {
-                throttle.failed_as(source, self.session.name(), self.heard_at)
-            }
-            ResultCode::SUCCESS
-                if self.binding.watch > Watch::Calm
-                    && matches!(self.binding.kind, BindKind::Named | BindKind::Sasl(_)) =>
-            {
-                throttle.succeeded(source, self.session.name(), self.heard_at)
-            }
-            _ => return,
-        };
-        self.tell_of_throttle(noted);
-    }
-
-    fn tell_of_throttle(&self, noted: Noted) {
-        let source = Source::of(self.peer.ip());
-        match noted {
-            Noted::Nothing | Noted::Suspected => {}
-            Noted::Began => self.gateway.events().emit(&Event::ThrottleBegan { source }),
-            Noted::Ended => self.gateway.events().emit(&Event::ThrottleEnded { source }),
-            Noted::Full => self.limit_hit("max_tracked_sources"),
         }
     }
 

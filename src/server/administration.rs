@@ -116,6 +116,7 @@ fn paths(
         events: ground.telemetry.clone(),
         directories: generation.policies(),
         views: config.listen.views.clone(),
+        accounts: config.accounts.clone(),
         oversight: generation.oversee(),
         live: Arc::new(generation.over_worker(0)),
         sessions,

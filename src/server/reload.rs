@@ -53,6 +53,7 @@ pub(super) fn difference(old: &Config, new: &Config) -> Difference {
         ("[listen] and [[view]]", is_same(&old.listen, &new.listen)),
         ("[store]", is_same(&old.store, &new.store)),
         ("[admin]", is_same(&old.admin, &new.admin)),
+        ("[accounts]", is_same(&old.accounts, &new.accounts)),
         ("[log] format", old.log.format == new.log.format),
     ];
     let restart = restart.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect();
@@ -65,6 +66,7 @@ pub(super) fn in_force(old: &Config, new: Config) -> Config {
         listen: old.listen.clone(),
         store: old.store.clone(),
         admin: old.admin.clone(),
+        accounts: old.accounts.clone(),
         log: crate::telemetry::Config { format: old.log.format, ..new.log },
         ..new
     }

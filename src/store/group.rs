@@ -4,6 +4,7 @@
 use super::memory::Memory;
 use super::writer::{Reply, Write};
 use super::{audit_rows, rows};
+use crate::app::accounts::Account;
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Commit, StoreError, StoredSwitch};
 use crate::app::tokens::Token;
@@ -12,6 +13,7 @@ use crate::domain::policy::Switch;
 use crate::domain::record::{
     Group as KeptGroup, InactiveReason, Record, RecordId, UpstreamId, UserKey,
 };
+use crate::domain::time::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -45,6 +47,14 @@ pub(super) struct GroupChange {
 pub(super) struct TokenChange {
     pub(super) name: String,
     pub(super) token: Option<Token>,
+    pub(super) audit: AuditEntry,
+}
+
+/// What keeps an account of the gateway's own, or takes it away.
+#[derive(Debug)]
+pub(super) struct AccountChange {
+    pub(super) name: String,
+    pub(super) account: Option<Account>,
     pub(super) audit: AuditEntry,
 }
 
@@ -159,6 +169,8 @@ enum Staged {
     Remark,
     Group { change: GroupChange, reply: Reply<()> },
     Token { change: TokenChange, reply: Reply<()> },
+    Account { change: Box<AccountChange>, reply: Reply<()> },
+    AccountUsed { name: String, at: Timestamp },
     Refused { write: Write, error: StoreError },
 }
 
@@ -220,6 +232,11 @@ impl Staged {
                 memory.install_token(&change.name, change.token);
                 let _ = reply.send(Ok(()));
             }
+            Self::Account { change, reply } => {
+                memory.accounts().put(&change.name, change.account);
+                let _ = reply.send(Ok(()));
+            }
+            Self::AccountUsed { name, at } => memory.accounts().used(&name, at),
             Self::Refused { write, error } => write.refuse(error),
         }
     }
@@ -233,8 +250,9 @@ impl Staged {
             | Self::Held { reply, .. }
             | Self::Deleted { reply, .. }
             | Self::Token { reply, .. }
+            | Self::Account { reply, .. }
             | Self::Group { reply, .. } => drop(reply.send(Err(error))),
-            Self::Remark => {}
+            Self::Remark | Self::AccountUsed { .. } => {}
             Self::Refused { write, .. } => write.refuse(error),
         }
     }
@@ -303,6 +321,16 @@ impl<'a> Group<'a> {
                 Ok(()) => (Staged::Token { change, reply }, None),
                 Err(fault) => refused(Write::Token(change, reply), fault),
             },
+            Write::Account(change, reply) => match self.account(&change) {
+                Ok(()) => (Staged::Account { change, reply }, None),
+                Err(fault) => refused(Write::Account(change, reply), fault),
+            },
+            Write::AccountUsed(name, at) => {
+                match self.apart(|connection| rows::use_account(connection, &name, at)) {
+                    Ok(()) => (Staged::AccountUsed { name, at }, None),
+                    Err(fault) => refused(Write::AccountUsed(name, at), fault),
+                }
+            }
             Write::Commit(commit, reply) => match self.commit(&commit) {
                 Ok(record) => (Staged::Record { record, commit, reply }, None),
                 Err(fault) => refused(Write::Commit(commit, reply), fault),
@@ -393,6 +421,13 @@ impl<'a> Group<'a> {
     fn token(&self, change: &TokenChange) -> Result<(), Fault> {
         self.apart(|connection| {
             rows::put_token(connection, &change.name, change.token.as_ref())?;
+            audit_rows::put(connection, &change.audit)
+        })
+    }
+
+    fn account(&self, change: &AccountChange) -> Result<(), Fault> {
+        self.apart(|connection| {
+            rows::put_account(connection, &change.name, change.account.as_ref())?;
             audit_rows::put(connection, &change.audit)
         })
     }

@@ -46,6 +46,34 @@ fn each_attribute(body: &[u8], mut tell: impl FnMut(&[u8], &[u8])) -> Result<(),
     Ok(())
 }
 
+/// The body of an entry without the attributes that are not shown; `None` if all are. One that cannot be
+/// read is an error: what is in it is not known.
+pub fn shown(body: &[u8], is_shown: impl Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, BerError> {
+    let mut is_whole = true;
+    each_attribute(body, |name, _| is_whole &= is_shown(name))?;
+    if is_whole {
+        return Ok(None);
+    }
+    let mut reader = Reader::new(body);
+    let mut fields = Reader::new(reader.expect(Operation::SearchResultEntry.tag())?);
+    let name = fields.octets()?;
+    let mut list = Reader::new(fields.expect(SEQUENCE)?);
+    let mut kept = Vec::with_capacity(body.len());
+    while !list.is_empty() {
+        let attribute = list.element()?;
+        if is_shown(Reader::new(attribute.content).octets()?) {
+            kept.extend_from_slice(attribute.whole);
+        }
+    }
+    let mut out = Vec::with_capacity(body.len());
+    ber::write_nested(&mut out, Operation::SearchResultEntry.tag(), |out| {
+        ber::write_element(out, OCTET_STRING, name);
+        ber::write_element(out, SEQUENCE, &kept);
+    });
+    out.extend_from_slice(reader.take_rest());
+    Ok(Some(out))
+}
+
 /// What an entry has in the place of what the directory says.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {

@@ -36,17 +36,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if root_dse::is_read_by(request.content) || is_schema() {
             return self.plan_search(request, directory, Sight { is_bounded: false, ..sight });
         }
-        let search = SearchRequest::decode(request.content).map_err(|_| NOT_UNDERSTOOD)?;
-        let filter = Filter::decode(search.filter, UNLIMITED).map_err(|_| NOT_UNDERSTOOD)?;
-        let narrowed = view.narrow(&search, &filter)?;
-        let controls = request.controls.map(|controls| view.controls_left(controls)).transpose()?;
-        let form = Form::narrowed(&search, &narrowed, controls);
-        let body = form.ask(&narrowed.filter, search.size_limit);
-        let mut pdu = Vec::with_capacity(body.len() + 16);
-        write_with_body(request.id, &body, &mut pdu);
+        let pdu = narrowed(request, view)?;
         let narrowed = Envelope::parse(&pdu).map_err(|_| NOT_UNDERSTOOD)?;
         let planned = self.plan_search(&narrowed, directory, sight)?;
-        Ok(Some(planned.unwrap_or_else(|| Planned::new(body, None))))
+        Ok(Some(planned.unwrap_or_else(|| Planned::new(narrowed.body.to_vec(), None))))
     }
 
     /// How a search is asked some of whose entries are left out, where nothing is known of groups.
@@ -75,6 +68,22 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 }
 
+/// The message of a search as a view leaves it.
+pub(in crate::frontend) fn narrowed(
+    request: &Envelope<'_>,
+    view: &View,
+) -> Result<Vec<u8>, Refusal> {
+    let search = SearchRequest::decode(request.content).map_err(|_| NOT_UNDERSTOOD)?;
+    let filter = Filter::decode(search.filter, UNLIMITED).map_err(|_| NOT_UNDERSTOOD)?;
+    let narrowed = view.narrow(&search, &filter)?;
+    let controls = request.controls.map(|controls| view.controls_left(controls)).transpose()?;
+    let form = Form::narrowed(&search, &narrowed, controls);
+    let body = form.ask(&narrowed.filter, search.size_limit);
+    let mut pdu = Vec::with_capacity(body.len() + 16);
+    write_with_body(request.id, &body, &mut pdu);
+    Ok(pdu)
+}
+
 /// The entry and the attribute of a compare.
 fn compared(content: &[u8]) -> Result<(&[u8], &[u8]), BerError> {
     let mut reader = Reader::new(content);
@@ -83,7 +92,7 @@ fn compared(content: &[u8]) -> Result<(&[u8], &[u8]), BerError> {
 }
 
 /// Why a compare is refused that asks about what the view does not show.
-pub(super) fn compare_refusal(view: &View, request: &Envelope<'_>) -> Option<Refusal> {
+pub(in crate::frontend) fn compare_refusal(view: &View, request: &Envelope<'_>) -> Option<Refusal> {
     let Ok((name, attribute)) = compared(request.content) else { return Some(NOT_UNDERSTOOD) };
     if !view.shows_entry(name) {
         return Some(NOT_THERE);

@@ -136,6 +136,11 @@ impl<P: Ports> Gateway<P> {
         identity::holder_of(policies, name)
     }
 
+    /// The suffixes of all directories.
+    pub fn suffixes(&self) -> impl Iterator<Item = &DistinguishedName> {
+        self.directories.iter().flat_map(|directory| &directory.policy.suffixes)
+    }
+
     /// The directory that a name leads to: by suffix, else the default one.
     pub fn route(&self, name: &[u8]) -> usize {
         if self.directories.len() < 2 {

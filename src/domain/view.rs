@@ -177,9 +177,14 @@ impl Matching {
 
 impl View {
     /// The view as an account of the gateway's own has it: it reads with the rights of the gateway's
-    /// service account, which sees more than anybody should (rule S10.7).
-    pub fn of_account(&self) -> Self {
-        Self { hides_secrets: true, writes: Writes::Deny, ..self.clone() }
+    /// service account, which sees more than anybody should (rule S10.7). Where the view names no bases,
+    /// `everywhere` are those: a server's configuration, say, is in none.
+    pub fn of_account(&self, everywhere: impl Iterator<Item = DistinguishedName>) -> Self {
+        let mut view = Self { hides_secrets: true, writes: Writes::Deny, ..self.clone() };
+        if view.bases.is_empty() {
+            view.bases.extend(everywhere);
+        }
+        view
     }
 
     /// Why a request that would be relayed is not served, if it is not.

@@ -98,7 +98,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// The view of an account's session, without what no account may see.
     pub(super) fn view_of_account(&self) -> Option<Arc<View>> {
         let Vouched::Account(acting) = &self.vouched else { return None };
-        self.config.views.named(acting.view()).map(|view| Arc::new(view.of_account()))
+        let view = self.config.views.named(acting.view())?;
+        let records = self.gateway.suffix().map(|suffix| suffix.layout().suffix());
+        let everywhere = self.gateway.suffixes().chain(records).cloned();
+        Some(Arc::new(view.of_account(everywhere)))
     }
 
     /// What keeps an account from binding here, whatever its password.

@@ -6,7 +6,7 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
@@ -17,6 +17,7 @@ const SECTIONS: [&str; 15] = [
     "[reconcile]",
     "[throttle]",
     "[records]",
+    "[accounts]",
     "[[directory]]",
     "[directory.tls]",
     "[directory.groups]",
@@ -94,6 +95,11 @@ impl Settings {
     /// Adds a view with these lines.
     pub fn add_view(&mut self, lines: &str) {
         self.views.push(format!("[[view]]\n{lines}\n"));
+    }
+
+    /// Leaves all views out.
+    pub fn forget_views(&mut self) {
+        self.views.clear();
     }
 
     /// Adds an LDAPS listener with this certificate and gives its port.

@@ -284,8 +284,9 @@ mod tests {
 
     #[test]
     fn an_account_is_shown_no_secret_whatever_its_view_lists() {
+        let everywhere = || [dn("dc=x")].into_iter();
         for listed in [&["cn", "userPassword", "2.5.4.35"][..], &[]] {
-            let view = view(listed, &[]).of_account();
+            let view = view(listed, &[]).of_account(everywhere());
             assert!(view.is_narrow() && !view.shows_attribute(b"USERPASSWORD;x-a"));
             for (filter, expected) in [
                 ("(userPassword=a)", "(!(objectClass=*))"),
@@ -304,7 +305,7 @@ mod tests {
                 assert_eq!((left.filter, left.attributes), (expected, vec!["cn".to_owned()]));
             }
         }
-        let open = view(&[], &[]).of_account();
+        let open = view(&[], &[]).of_account(everywhere());
         let selected = |asked: &[&str]| {
             let left = open.narrow(&search("dc=x", Scope::Base, asked), &any());
             left.expect("it may be asked").attributes
@@ -315,6 +316,9 @@ mod tests {
         let mut assertion = Vec::new();
         Control { oid: b"1.3.6.1.1.12", critical: true, value: None }.write(&mut assertion);
         assert_eq!(open.controls_left(&assertion), Err(UNKNOWN_CRITICAL));
+        assert!(open.shows_entry(b"cn=a,dc=x") && !open.shows_entry(b"cn=config"));
+        let bounded = view(&[], &["ou=a,dc=x"]).of_account(everywhere());
+        assert!(!bounded.shows_entry(b"cn=a,dc=x"), "it has its own bases");
     }
 
     #[test]

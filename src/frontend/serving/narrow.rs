@@ -1,7 +1,7 @@
 //! Searches and compares in a view that shows a part of what there is.
 
 use super::form::Form;
-use super::search::Planned;
+use super::search::{Planned, Served};
 use super::{Outcome, Sight, UNLIMITED, pass};
 use crate::app::ports::Ports;
 use crate::app::serving::Wanted;
@@ -33,13 +33,30 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 && subschema::is_all_that_is_read_by(request.content)
                 && self.is_outside(directory, request.content)
         };
-        if root_dse::is_read_by(request.content) || is_schema() {
+        let is_schema = !root_dse::is_read_by(request.content) && is_schema();
+        if is_schema && view.hides_secrets {
+            return self.read_schema(request, directory, sight);
+        }
+        if root_dse::is_read_by(request.content) || is_schema {
             return self.plan_search(request, directory, Sight { is_bounded: false, ..sight });
         }
         let pdu = narrowed(request, view)?;
         let narrowed = Envelope::parse(&pdu).map_err(|_| NOT_UNDERSTOOD)?;
         let planned = self.plan_search(&narrowed, directory, sight)?;
         Ok(Some(planned.unwrap_or_else(|| Planned::new(narrowed.body.to_vec(), None))))
+    }
+
+    /// How the subschema is read by an account of the gateway's own: that alone, of all entries that are
+    /// outside of what the directory holds for clients, with the rights of the service account.
+    fn read_schema(&self, request: &Envelope<'_>, directory: usize, sight: Sight) -> Outcome {
+        let search = SearchRequest::decode(request.content).map_err(|_| NOT_UNDERSTOOD)?;
+        let filter = Filter::decode(search.filter, UNLIMITED).map_err(|_| NOT_UNDERSTOOD)?;
+        let is_one = Filter::Equal("objectClass".to_owned(), b"subschema".to_vec());
+        let form = Form::of(&search, None);
+        let body = form.ask(&Filter::And(vec![is_one, filter]), search.size_limit);
+        let serve = &self.gateway.directory(directory).relay.serve;
+        let adds = sight.groups && serve.member_of;
+        Ok(Some(Planned::new(body, adds.then_some(Served::Schema(serve.usage)))))
     }
 
     /// How a search is asked some of whose entries are left out, where nothing is known of groups.

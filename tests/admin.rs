@@ -23,6 +23,8 @@ mod roles;
 mod sessions;
 #[path = "admin/token.rs"]
 mod token;
+#[path = "admin/accounts.rs"]
+mod accounts;
 #[path = "admin/tokens.rs"]
 mod tokens;
 #[path = "admin/watched.rs"]

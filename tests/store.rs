@@ -27,6 +27,8 @@ mod opening;
 mod replica;
 #[path = "store/round_trip.rs"]
 mod round_trip;
+#[path = "store/accounts.rs"]
+mod accounts;
 #[path = "store/tokens.rs"]
 mod tokens;
 #[path = "store/transfer.rs"]

@@ -216,3 +216,42 @@ fn whoever_guesses_passwords_of_accounts_is_held_back_as_with_any_other_name() {
     });
     assert_eq!(gateway.connect().bind(&name("wiki"), &password), 0);
 }
+
+#[test]
+fn accounts_are_made_and_listed_by_commands_and_a_password_is_no_argument() {
+    let slapd = slapd();
+    let gateway = gateway(&slapd, |_| {});
+    let file = gateway.folder().write("app.password", "a password of one's own\r\nand no more\n");
+    let file = file.display().to_string();
+    let given = ["account", "make", "given", "--view", "wiki", "--password-file", &file];
+    let said = gateway.command(&given).expect_code(0);
+    assert_eq!(said, format!("{} binds with the password that was given\n", name("given")));
+    assert_eq!(gateway.connect().bind(&name("given"), "a password of one's own"), 0);
+    eventually("that is noted", || {
+        let list = gateway.command(&["account", "list", "--json"]).expect_code(0);
+        let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+        let account = &list["items"][0];
+        assert_eq!((&account["name"], &account["view"]), (&"given".into(), &"wiki".into()));
+        (!account["last_used"].is_null()).then_some(())
+    });
+    let list = gateway.command(&["account", "list"]).expect_code(0);
+    let heads = ["NAME", "VIEW", "STATE", "EXPIRES", "LAST USED", "MADE", "BY"];
+    assert!(heads.iter().all(|head| list.contains(head)) && list.contains("enabled"), "{list}");
+    let json = gateway.command(&["account", "set-password", "given", "--json"]).expect_code(0);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let password = json["password"].as_str().expect("it is shown");
+    assert_eq!(gateway.connect().bind(&name("given"), password), 0);
+    for (command, code) in [
+        (&["account", "make", "given", "--view", "wiki"][..], 64),
+        (&["account", "make", "a b", "--view", "wiki"], 64),
+        (&["account", "make", "new", "--view", "none"], 64),
+        (&["account", "make", "new", "--view", "wiki", "--password-file", "/nowhere"], 64),
+        (&["account", "disable", "nobody"], 1),
+        (&["account", "revoke", "nobody"], 1),
+    ] {
+        let said = gateway.command(command);
+        assert_eq!(said.code, code, "{command:?}: {}{}", said.out, said.err);
+    }
+    assert_eq!(gateway.command(&["account", "revoke", "given"]).expect_code(0), "given is gone\n");
+    assert!(!gateway.log().contains(password), "no log bears a password");
+}

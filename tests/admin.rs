@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "admin/accounts.rs"]
+mod accounts;
 #[path = "admin/bounds.rs"]
 mod bounds;
 #[path = "admin/decisions.rs"]
@@ -23,8 +25,6 @@ mod roles;
 mod sessions;
 #[path = "admin/token.rs"]
 mod token;
-#[path = "admin/accounts.rs"]
-mod accounts;
 #[path = "admin/tokens.rs"]
 mod tokens;
 #[path = "admin/watched.rs"]

@@ -57,9 +57,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let reads =
             matches!(request.operation, Operation::SearchRequest | Operation::CompareRequest);
+        // Nothing is asked as the service account that no view has narrowed.
+        let is_narrowed = self.view.as_ref().is_some_and(|view| view.hides_secrets);
         let refusal = match (reads, asks_as_another(request.controls)) {
             (false, _) => Some(reply::ACCOUNTS_READ),
             (true, true) => Some(reply::PROXYING_DENIED),
+            (true, false) if !is_narrowed => Some(reply::NOT_THERE),
             (true, false) => None,
         };
         if let Some(refusal) = refusal {

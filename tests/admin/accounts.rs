@@ -58,7 +58,8 @@ fn an_account_is_made_with_a_password_that_is_shown_once_and_is_kept_as_a_hash()
     assert_eq!(ask(&gateway, "POST", "/wiki/disable", &json!({})).status, 200, "as it is");
     assert_eq!(ask(&gateway, "POST", "/wiki/enable", &json!({})).json()["enabled"], true);
     assert_eq!(ask(&gateway, "DELETE", "/wiki", &json!({})).status, 200);
-    for (method, path) in [("DELETE", "/wiki"), ("POST", "/wiki/enable"), ("PUT", "/wiki/password")] {
+    for (method, path) in [("DELETE", "/wiki"), ("POST", "/wiki/enable"), ("PUT", "/wiki/password")]
+    {
         assert_eq!(ask(&gateway, method, path, &json!({})).status, 404, "{method} {path}");
     }
     let rows = get(&gateway, "/api/v1/audit").json();

@@ -8,7 +8,8 @@ fn accounts_are_below_the_records_suffix_unless_something_else_is_said() {
     assert_eq!(base(LEAST), "ou=accounts,dc=bindgate");
     let own = format!("[records]\nsuffix = \"dc=here\"\n{LEAST}");
     assert_eq!(base(&own), "ou=accounts,dc=here");
-    let own = format!("[accounts]\nbase = \"o=apps\"\nmax_verifying = 2\nremember = false\n{LEAST}");
+    let own =
+        format!("[accounts]\nbase = \"o=apps\"\nmax_verifying = 2\nremember = false\n{LEAST}");
     let (config, said) = sound(&own);
     assert!(said.is_empty(), "{said:?}");
     let accounts = config.accounts;

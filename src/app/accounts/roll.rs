@@ -97,6 +97,9 @@ pub enum Verifying {
 /// The accounts as binds see them: one for all workers, from one reload to the next.
 pub struct Roll {
     config: Config,
+    /// How every plain spelling of a name below the base ends, in lower case; `None` if that cannot be
+    /// said.
+    tail: Option<String>,
     shelf: Arc<Shelf>,
     places: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
@@ -138,6 +141,7 @@ impl Roll {
         Self {
             places: Arc::new(Semaphore::new(config.max_verifying)),
             waiting: Arc::default(),
+            tail: tail(&config.base),
             config,
             shelf,
             key,
@@ -155,7 +159,7 @@ impl Roll {
     /// What a bind claims under a name, in any spelling, that nobody but an account can have; `None` if
     /// it is another's. It is settled here, whether there is such an account or not.
     pub fn claim(&self, name: &[u8]) -> Option<Claim> {
-        if !self.is_used() {
+        if !self.is_used() || self.is_elsewhere(name) {
             return None;
         }
         let name = DistinguishedName::from_bytes(name).ok()?;
@@ -167,6 +171,17 @@ impl Roll {
         // What is no account's name here, another attribute's value say, is no account's.
         let own = below.and_then(|below| below.strip_suffix(',')?.strip_prefix("cn="));
         Some(Claim(own.unwrap_or_default().to_owned()))
+    }
+
+    /// Whether it is seen at a glance that a name is not below the base: it is spelled without anything
+    /// that has to be decoded, and ends otherwise. So others' binds pay next to nothing.
+    fn is_elsewhere(&self, name: &[u8]) -> bool {
+        let Some(tail) = &self.tail else { return false };
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !b"\\#\"".contains(byte);
+        let end = name.trim_ascii_end();
+        let at = end.len().checked_sub(tail.len());
+        let ends_so = at.is_some_and(|at| end[at..].eq_ignore_ascii_case(tail.as_bytes()));
+        !ends_so && name.iter().all(is_plain)
     }
 
     /// The account that is claimed, if there is one.
@@ -324,6 +339,13 @@ impl Roll {
     fn remembered(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The value that names below a base end with, if it is nothing but letters and digits.
+fn tail(base: &DistinguishedName) -> Option<String> {
+    let (_, value) = base.normalized().as_str().rsplit_once('=')?;
+    let is_simple = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_simple.then(|| value.to_ascii_lowercase())
 }
 
 /// Whether an account is the same one with the same password.

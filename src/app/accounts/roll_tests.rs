@@ -93,6 +93,36 @@ fn a_name_below_the_accounts_is_claimed_in_every_spelling_and_no_other() {
     }
 }
 
+#[test]
+fn a_glance_passes_over_no_spelling_that_is_below_the_accounts() {
+    for base in ["ou=accounts,dc=bindgate", "o=Our Apps", "ou=a+l=b,dc=x\\,y", "o=caf\u{e9}", "c=x"]
+    {
+        let base = DistinguishedName::parse(base).expect("a name");
+        let world = world(Config { base: base.clone(), ..config() });
+        let name = format!("cn=wiki,{base}");
+        let mut spellings = vec![name.clone(), name.to_uppercase(), format!("{name}  ")];
+        // Each character by its code, and with an invisible one behind it.
+        for (at, found) in name.char_indices() {
+            let (before, behind) = (&name[..at], &name[at + found.len_utf8()..]);
+            let code: String = found.to_string().bytes().map(|b| format!("\\{b:02x}")).collect();
+            spellings.push(format!("{before}{code}{behind}"));
+            spellings.push(format!("{before}{found}\u{ad}{behind}"));
+            spellings.push(format!("{before}{found}\u{1}{behind}"));
+            spellings.push(format!("{before} {found} {behind}"));
+        }
+        let mut below = 0;
+        for spelling in spellings {
+            let is_below = DistinguishedName::parse(&spelling).is_ok_and(|it| it.is_within(&base));
+            below += usize::from(is_below);
+            assert!(!(is_below && world.roll.is_elsewhere(spelling.as_bytes())), "{spelling:?}");
+        }
+        assert!(below > 5, "{base}: {below}");
+        assert!(!world.roll.is_elsewhere(name.as_bytes()));
+    }
+    let world = world(config());
+    assert!(world.roll.is_elsewhere(b"uid=ann,ou=people,dc=example,dc=com"), "a glance is enough");
+}
+
 #[tokio::test]
 async fn whatever_is_wrong_is_found_behind_the_password_alone() {
     let world = world(config());

@@ -146,6 +146,33 @@ fn write_attribute<'v>(out: &mut Vec<u8>, name: &str, values: impl Iterator<Item
 mod tests {
     use super::*;
     use crate::proto::envelope::{Envelope, MessageId};
+
+    #[test]
+    fn what_is_not_shown_is_taken_out_and_all_else_stays_byte_for_byte() {
+        let entry = |names: &[&str]| {
+            let mut body = Vec::new();
+            ber::write_nested(&mut body, Operation::SearchResultEntry.tag(), |out| {
+                ber::write_element(out, OCTET_STRING, b"uid=a");
+                ber::write_nested(out, SEQUENCE, |out| {
+                    let value = [&b"v"[..]];
+                    names.iter().for_each(|name| write_attribute(out, name, value.into_iter()));
+                });
+            });
+            // Controls.
+            body.extend([0xa0, 0]);
+            body
+        };
+        let is_shown = |name: &[u8]| !name.eq_ignore_ascii_case(b"userPassword");
+        assert_eq!(shown(&entry(&["cn", "mail"]), is_shown), Ok(None));
+        let left = shown(&entry(&["cn", "userPassword", "mail"]), is_shown);
+        assert_eq!(left, Ok(Some(entry(&["cn", "mail"]))));
+        assert_eq!(shown(&entry(&["USERPASSWORD"]), is_shown), Ok(Some(entry(&[]))));
+        let whole = entry(&["cn", "userPassword"]);
+        for cut in 0..whole.len() - 2 {
+            assert!(shown(&whole[..cut], is_shown).is_err(), "{cut}: nothing is guessed");
+        }
+    }
+
     use crate::proto::search::Entry;
     use proptest::prelude::*;
 

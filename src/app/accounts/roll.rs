@@ -107,8 +107,11 @@ pub struct Roll {
     key: Option<hmac::Key>,
     remembered: Mutex<HashMap<String, Remembered>>,
     now: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    used: Box<dyn Fn(&str, Timestamp) + Send + Sync>,
+    used: Box<Used>,
 }
+
+/// Who hears of an account that was used.
+type Used = dyn Fn(&str, Timestamp) + Send + Sync;
 
 /// What is known of an account's last success.
 #[derive(Default)]

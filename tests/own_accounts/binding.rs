@@ -87,7 +87,7 @@ fn s10_7_who_is_not_known_enabled_and_in_time_is_told_the_same_whatever_is_wrong
     gateway.command(&["account", "disable", "off"]).expect_code(0);
     let there = made(&gateway, "there", "there");
     let closed = made(&gateway, "closed", "closed");
-    let over = ["account", "make", "over", "--view", "wiki", "--expires", "1s"];
+    let over = ["account", "make", "over", "--view", "wiki", "--expires", "5s"];
     let over = gateway.command(&over).expect_code(0);
     eventually("it has expired", || {
         gateway.command(&["account", "list"]).out.contains("expired").then_some(())

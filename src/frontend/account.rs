@@ -33,7 +33,8 @@ pub(super) enum Vouched {
 }
 
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
-    /// Sends away whoever is bound as an account that is not taken any more; whether it was so.
+    /// Sends away whoever is bound as an account that is not taken any more, or whose view is another by
+    /// now; whether it was so.
     pub(super) fn is_of_ended_account(&mut self, request: &Envelope<'_>) -> bool {
         let Vouched::Account(acting) = &mut self.vouched else { return false };
         // A bind ends the session, and whoever leaves is let go.
@@ -41,7 +42,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return false;
         }
         let stands = self.gateway.accounts().is_some_and(|accounts| accounts.stands(acting));
-        if stands && self.config.views.named(acting.view()).is_some() {
+        // Others keep their view until they bind again; whoever reads as the service account does not.
+        let newest = self.served.successor();
+        let newest = newest.as_ref().map_or(&self.config, |newest| &newest.config);
+        let (view, own) =
+            (newest.views.named(acting.view()), self.config.views.named(acting.view()));
+        if stands && view.is_some() && view == own {
             return false;
         }
         self.refuse_outstanding(reply::ACCOUNT_ENDED);

@@ -12,9 +12,11 @@ mod external;
 mod fast;
 mod identifying;
 mod throttled;
+mod traced;
 
 pub(super) use external::Shown;
 pub(super) use identifying::Asked;
+use traced::Spans;
 
 use super::account::Vouched;
 use super::connection::Connection;
@@ -61,6 +63,8 @@ pub(super) struct Binding<P: Ports> {
     place: Option<Place>,
     /// The SASL exchange that it is part of.
     pub(super) exchange: Option<Exchange>,
+    /// If it is traced.
+    spans: Spans,
 }
 
 /// A SASL exchange under way.
@@ -117,6 +121,7 @@ impl<P: Ports> Binding<P> {
             watch: Watch::Calm,
             place: None,
             exchange: None,
+            spans: Spans::OFF,
         }
     }
 
@@ -238,6 +243,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.arrived = self.heard_at;
         self.binding.retried = is_next;
         self.binding.kind = kind;
+        self.trace_bind(directory);
         self.binding.watch = self.gateway.throttle().watch();
         if self.gateway.directory(directory).kind.is(Kind::cuts_passwords)
             && identifying::is_cut(request)
@@ -288,6 +294,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let id = upstream.send(&self.binding.body);
         self.binding.stage = Stage::Sent(id);
+        self.binding.spans.ask("upstream bind");
         let timeout = self.gateway.directory(self.binding.directory).bind_timeout;
         self.binding.deadline = now + timeout;
     }
@@ -298,6 +305,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return self.upstream_is_odd();
         };
         let code = answer.result.code;
+        self.binding.spans.answered(code);
         if response.controls.is_some() {
             // They may say that the session is a restricted one, which proxying would undo.
             self.name_fits = Some(false);
@@ -423,7 +431,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Too long: the directory's answer, or the record behind it.
     pub(super) fn bind_is_overdue(&mut self) {
-        match &self.binding.stage {
+        match &mut self.binding.stage {
             Stage::Gated(gate) => {
                 let verdict = gate.overdue();
                 self.limit_hit("budget");
@@ -501,6 +509,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.answer(self.binding.client, response);
         self.heard_at = Instant::now();
         self.moments.is_served = true;
+        self.binding.spans.end(code);
         self.gateway.events().emit(&Event::Bind {
             conn: self.id,
             op: self.binding.number,

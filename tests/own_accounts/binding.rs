@@ -6,7 +6,8 @@ use crate::support::folder::free_port;
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Ask};
 use crate::support::raw::Raw;
-use crate::support::tree::{PEOPLE, person};
+use crate::support::settings::Settings;
+use crate::support::tree::{GROUPS, PEOPLE, person};
 use bindgate::proto::oid;
 
 const WRONG: u32 = 49;
@@ -110,7 +111,7 @@ fn s10_7_who_is_not_known_enabled_and_in_time_is_told_the_same_whatever_is_wrong
 
     // Over a restart they are what they were; whose view is gone does not bind.
     gateway.restart(|settings| {
-        settings.forget_views();
+        settings.clear_views();
         settings.add_view("name = \"open\"");
     });
     let list = gateway.command(&["account", "list"]).expect_code(0);
@@ -171,6 +172,33 @@ fn a_session_is_over_once_its_account_is_disabled_revoked_or_has_another_passwor
     let rows = gateway.audit();
     let done: Vec<_> = rows.iter().filter_map(|row| row["action"].as_str()).take(4).collect();
     assert_eq!(done, ["account-made", "account-revoked", "account-password", "account-enabled"]);
+}
+
+#[test]
+fn a_session_is_over_once_its_view_is_another_and_goes_on_if_something_else_is_reloaded() {
+    let slapd = slapd();
+    let mut gateway = gateway(&slapd, |_| {});
+    let (mut client, password) = bound(&gateway, "open", "open");
+    let ann = person("ann");
+    let ask = Ask::entry(&ann);
+    let reload = |gateway: &mut Gateway, change: &dyn Fn(&mut Settings), times: usize| {
+        gateway.rewrite(change, "");
+        gateway.hang_up();
+        let line = format!("bindgate_config_reloads_total{{outcome=\"changed\"}} {times}");
+        gateway.comes_to_count(&line);
+    };
+    reload(&mut gateway, &|settings| settings.set("[records]", "size_limit", "17"), 1);
+    assert_eq!(client.search(&ask).0.len(), 1);
+    let narrow = |settings: &mut Settings| {
+        settings.clear_views();
+        settings.add_view(&format!("name = \"open\"\nbase = [\"{GROUPS}\"]"));
+    };
+    reload(&mut gateway, &narrow, 2);
+    client.start(&ask.body());
+    assert_eq!(client.closing_notice(), UNAVAILABLE);
+    let mut client = gateway.connect();
+    assert_eq!(client.bind(&name("open"), &password), 0);
+    assert_eq!(client.search(&ask).1, 32, "the view is the one that is in force");
 }
 
 #[test]

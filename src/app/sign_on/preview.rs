@@ -249,7 +249,7 @@ impl<P: Ports> Flight<P> {
     }
 
     fn update<'a>(
-        &self,
+        &'a self,
         look: &'a Look<'_>,
         switch: Switch,
         given: &'a Given,
@@ -263,6 +263,7 @@ impl<P: Ports> Flight<P> {
             view: None,
             // What is held is not foretold: that depends on who else signs on.
             breaker: None,
+            span: &self.span,
         }
     }
 }

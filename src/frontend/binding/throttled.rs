@@ -1,4 +1,4 @@
-//! What a bind has to do with sources that keep failing.
+//! What a bind has to do with those who keep failing: it may have to wait, and it is counted.
 
 use super::Stage;
 use crate::app::events::Event;
@@ -22,6 +22,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Turn::Later(wait) => {
                 self.part();
                 self.binding.stage = Stage::AwaitsTurn(wait);
+                self.binding.spans.step("turn");
             }
             Turn::Refused(held) => {
                 self.part();

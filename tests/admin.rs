@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "admin/accounts.rs"]
+mod accounts;
 #[path = "admin/bounds.rs"]
 mod bounds;
 #[path = "admin/decisions.rs"]

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "config/accounts.rs"]
+mod accounts;
 #[path = "config/admin.rs"]
 mod admin;
 #[path = "config/groups.rs"]

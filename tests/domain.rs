@@ -58,6 +58,8 @@ mod strategy;
 mod survey;
 #[path = "domain/switches.rs"]
 mod switches;
+#[path = "domain/view.rs"]
+mod view;
 #[path = "domain/walk.rs"]
 mod walk;
 #[path = "domain/walk_properties.rs"]

@@ -1,6 +1,8 @@
 //! The embedded store from outside: what is answered is on disk, what is on disk comes back, and
 //! what cannot be written changes nothing.
 
+#[path = "store/accounts.rs"]
+mod accounts;
 #[path = "store/audit.rs"]
 mod audit;
 #[path = "store/backup.rs"]

@@ -4,6 +4,7 @@ use super::answer::Refusal;
 use super::json::{GroupSummary, UserSummary};
 use super::reference;
 use super::rehearsal::ReadPolicies;
+use crate::app::accounts::{Accounts, account_dn};
 use crate::app::groups::{self, Listed};
 use crate::app::live::Live;
 use crate::app::oversight::Decisions;
@@ -49,6 +50,9 @@ pub(super) struct Desk<N: Needs> {
     pub(super) views: ViewSwitches<N::Catalogue, N::Clock, N::Events>,
     pub(super) decisions: Decisions<N::Catalogue, N::Clock, N::Events>,
     pub(super) tokens: Tokens<N::Catalogue, N::Clock, N::Events>,
+    pub(super) accounts: Accounts<N::Catalogue, N::Clock, N::Events>,
+    /// Below which name those are.
+    pub(super) account_base: DistinguishedName,
     pub(super) sessions: Arc<dyn Sessions>,
     pub(super) read_policies: ReadPolicies,
     /// What describes the operations.
@@ -67,6 +71,11 @@ impl<N: Needs> Desk<N> {
                 Err(ambiguous("users", reference, found.iter().map(UserSummary::new)))
             }
         }
+    }
+
+    /// What an account of that name binds as.
+    pub(super) fn account_name(&self, name: &str) -> String {
+        account_dn(name, &self.account_base)
     }
 
     /// The one group that is meant, of those that are kept.

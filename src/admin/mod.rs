@@ -1,6 +1,7 @@
 //! Administration over HTTP: records, switches, tokens, health and metrics. All operations stand in one
 //! table, of which the router and the OpenAPI document are made.
 
+mod accounts;
 mod answer;
 mod asked;
 mod audit;

@@ -13,9 +13,10 @@ use super::token::FirstToken;
 use super::transfer::MaxImport;
 use super::{Limits, schema};
 use super::{
-    audit, backup, directories, edits, foresight, groups, held, linking, sessions, tokens,
-    transfer, user_types, users, views,
+    accounts, audit, backup, directories, edits, foresight, groups, held, linking, sessions,
+    tokens, transfer, user_types, users, views,
 };
+use crate::app::accounts::{Accounts, roll};
 use crate::app::events::Event;
 use crate::app::live::Live;
 use crate::app::oversight::{Decisions, Oversight};
@@ -54,6 +55,8 @@ pub struct State<C, K, E> {
     pub serve: Vec<(Arc<str>, ServePolicy)>,
     /// The views, in the file's order.
     pub views: Views,
+    /// How accounts of the gateway's own are looked after.
+    pub accounts: roll::Config,
     /// The directories as the gateway knows them.
     pub oversight: Arc<dyn Oversight>,
     /// The directories, asked about one user or group.
@@ -154,6 +157,7 @@ fn table<N: Needs>() -> Table<N> {
     rehearsal::operations(&mut table);
     sessions::operations(&mut table);
     tokens::operations(&mut table);
+    accounts::operations(&mut table);
     schema::operations(&mut table);
     table
 }
@@ -232,7 +236,10 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
     let (records, time, told) = parts();
     let switches = Switches::new(records, time, told, directories.clone());
     let (records, time, told) = parts();
-    let views = ViewSwitches::new(records, time, told, state.views);
+    let views = ViewSwitches::new(records, time, told, state.views.clone());
+    let (records, time, told) = parts();
+    let (most, account_base) = (state.accounts.max_accounts, state.accounts.base);
+    let accounts = Accounts::new(records, time, told, state.views.clone(), most);
     let (records, time, told) = parts();
     let decisions = Decisions::new(records, time, told, oversight);
     let (records, time, told) = parts();
@@ -247,6 +254,8 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
         views,
         decisions,
         tokens,
+        accounts,
+        account_base,
         sessions,
         read_policies,
         document,

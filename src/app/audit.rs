@@ -47,7 +47,7 @@ pub struct AuditEntry {
 pub const CAUSES: [&str; 4] = ["sign-on", "admin", "reconcile", "expiry"];
 
 /// What a row may say that happened.
-pub const ACTIONS: [&str; 32] = [
+pub const ACTIONS: [&str; 37] = [
     "created",
     "deleted",
     "changed",
@@ -69,6 +69,11 @@ pub const ACTIONS: [&str; 32] = [
     "imported",
     "token-created",
     "token-revoked",
+    "account-made",
+    "account-password",
+    "account-disabled",
+    "account-enabled",
+    "account-revoked",
     "rollback-accepted",
     "group-created",
     "group-deleted",

@@ -2,6 +2,7 @@
 //!
 //! No event holds a password or an attribute's value.
 
+use super::accounts::NotAdmitted;
 pub use super::audit::AuditEntry;
 use super::oversight::HeldKind;
 
@@ -511,6 +512,15 @@ pub enum Event<'a> {
         name: &'a [u8],
         /// Why.
         why: NotVouched,
+    },
+    /// A bind as an account of the gateway's own was settled.
+    AccountBind {
+        /// The connection.
+        conn: ConnectionId,
+        /// The name that was given.
+        name: &'a [u8],
+        /// Why it did not succeed, if it did not.
+        refused: Option<NotAdmitted>,
     },
     /// The files of certificate and key have changed, and what they hold is used from now on.
     CertificatesReloaded,

@@ -1,5 +1,6 @@
 //! What a worker serves its clients with: the directories, and the sign-ons to them.
 
+use super::accounts::roll::Roll;
 use super::kind::KnownKind;
 use super::ports::{Links, Ports, Shared};
 use super::sign_on::SignOns;
@@ -48,6 +49,7 @@ pub struct Gateway<P: Ports> {
     sign_ons: SignOns<P>,
     throttle: Arc<Throttle>,
     suffix: Option<Arc<Suffix>>,
+    accounts: Option<Arc<Roll>>,
     events: P::Events,
 }
 
@@ -63,8 +65,8 @@ pub type WaitOf<P> = <<P as Ports>::Links as Links>::Wait;
 impl<P: Ports> Gateway<P> {
     /// A gateway to these directories that holds no source back.
     pub fn new(directories: Vec<Directory<P>>, sign_ons: SignOns<P>, events: P::Events) -> Self {
-        let (throttle, suffix) = (Arc::new(Throttle::off()), None);
-        Self { directories, sign_ons, throttle, suffix, events }
+        let (throttle, suffix, accounts) = (Arc::new(Throttle::off()), None, None);
+        Self { directories, sign_ons, throttle, suffix, accounts, events }
     }
 
     /// The same, with a throttle that it shares with other workers.
@@ -80,6 +82,16 @@ impl<P: Ports> Gateway<P> {
     /// The records' own suffix, if it is served.
     pub fn suffix(&self) -> Option<&Arc<Suffix>> {
         self.suffix.as_ref()
+    }
+
+    /// The same, with accounts of its own.
+    pub fn with_accounts(self, accounts: Arc<Roll>) -> Self {
+        Self { accounts: Some(accounts), ..self }
+    }
+
+    /// The accounts of its own, if there has been any.
+    pub fn accounts(&self) -> Option<&Arc<Roll>> {
+        self.accounts.as_ref().filter(|accounts| accounts.is_used())
     }
 
     /// Who is held back.
@@ -106,6 +118,11 @@ impl<P: Ports> Gateway<P> {
     pub fn holder(&self, name: &DistinguishedName) -> Option<usize> {
         let policies = self.directories.iter().map(|directory| &*directory.policy);
         identity::holder_of(policies, name)
+    }
+
+    /// The suffixes of all directories.
+    pub fn suffixes(&self) -> impl Iterator<Item = &DistinguishedName> {
+        self.directories.iter().flat_map(|directory| &directory.policy.suffixes)
     }
 
     /// The directory that a name leads to: by suffix, else the default one.

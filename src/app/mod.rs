@@ -1,5 +1,6 @@
 //! The use cases, and the ports that the floor above implements.
 
+pub mod accounts;
 pub mod audit;
 pub mod barrier;
 mod boarding;

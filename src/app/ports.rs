@@ -231,6 +231,17 @@ pub trait Shared: Clone + Send + Sync + 'static {
         Err(NoSeat::NotGranted)
     }
 
+    /// A seat whose requests are done as the service account, on connections that others use too: for
+    /// accounts of the gateway's own.
+    fn own(&self, _source: IpAddr) -> Result<Self::Seat, NoSeat> {
+        Err(NoSeat::NotGranted)
+    }
+
+    /// The same, on a connection that nobody else asks on.
+    fn own_apart(&self, _source: IpAddr) -> Result<Self::Seat, NoSeat> {
+        Err(NoSeat::NotGranted)
+    }
+
     /// A seat for binds, on connections on which many are under way at a time and which no bind
     /// changes (Active Directory's fast bind). `None` if the directory is not known to have such.
     fn fast_bind(&self, _source: IpAddr) -> Option<Self::Seat> {

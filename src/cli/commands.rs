@@ -1,5 +1,6 @@
 //! The commands with their arguments, and who carries them out.
 
+use super::account::AccountCommand;
 use super::client::Client;
 use super::edit::{self, Edit, Pin};
 use super::exit::{Failure, Format};
@@ -7,8 +8,8 @@ use super::session::SessionCommand;
 use super::token::TokenCommand;
 use super::user_type::Setting;
 use super::{
-    audit, backup, directory, foresight, group, held, init, session, token, transfer, user,
-    user_type, view,
+    account, audit, backup, directory, foresight, group, held, init, session, token, transfer,
+    user, user_type, view,
 };
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
@@ -63,6 +64,9 @@ pub(super) enum Command {
     /// Who may use the running gateway's API
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Service accounts of the gateway's own, which applications bind as
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Write records, groups and switches as text, which another gateway can import
     Export {
         /// The file [default: standard output]
@@ -449,6 +453,7 @@ impl Command {
             ) => output.format(),
             Self::Session(command) => command.output().format(),
             Self::Token(command) => command.output().format(),
+            Self::Account(command) => command.output().format(),
             Self::Check { output, .. } | Self::Import { output, .. } => output.format(),
             Self::Run
             | Self::Init(_)
@@ -485,6 +490,7 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
         }
         Command::Session(command) => session::ask(client, &command, format),
         Command::Token(command) => token::ask(client, &command, format),
+        Command::Account(command) => account::ask(client, &command, format),
         Command::Backup { file, force } => backup::back_up(client, &file, force),
         Command::Export { file, format, force } => {
             transfer::export(client, file.as_deref(), format, force)

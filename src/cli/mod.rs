@@ -1,6 +1,7 @@
 //! The command line: what was asked for, who does it, and how the process ends.
 
 mod access;
+mod account;
 mod audit;
 mod backup;
 mod client;

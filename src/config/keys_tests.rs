@@ -39,6 +39,7 @@ fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
             "reconcile",
             "throttle",
             "records",
+            "accounts",
             "view",
             "directory"
         ]

@@ -4,6 +4,7 @@
 //! What there is to configure stands in one table (`keys`); `config/reference.toml` is that table
 //! written out. Relative paths start at the folder of the file. Passwords never stand in it.
 
+mod accounts;
 mod admin;
 mod directory;
 mod files;
@@ -81,6 +82,8 @@ pub struct Config {
     pub throttle: crate::app::throttle::Config,
     /// The records' own suffix.
     pub records: crate::domain::suffix::Policy,
+    /// Service accounts of the gateway's own.
+    pub accounts: crate::app::accounts::roll::Config,
     /// The directories, in the file's order.
     pub directories: Vec<Directory>,
 }
@@ -199,6 +202,8 @@ fn read(text: &str, file_name: &str) -> Outcome {
     let throttle = sections::throttle(&mut reader, &root);
     let directories = directory::directories(&mut reader, &root, Here::of(listen.as_ref()));
     let records = records::records(&mut reader, &root, directories.as_deref());
+    let (policy, known) = (records.as_ref(), directories.as_deref());
+    let accounts = accounts::accounts(&mut reader, &root, policy, known);
     let Reader { problems, files, asked, .. } = reader;
     let whole = || {
         Some(Config {
@@ -211,6 +216,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
             reconcile: reconcile?,
             throttle: throttle?,
             records: records?,
+            accounts: accounts?,
             directories: directories?,
         })
     };

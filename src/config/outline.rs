@@ -35,6 +35,10 @@ pub const SECTIONS: &[SectionInfo] = &[
         "The records' own suffix: people and groups as the gateway holds them, read-only over LDAP;\n\
          without readers it is not there.",
     ),
+    once(
+        "accounts",
+        "Service accounts of the gateway's own, which no directory knows (`bindgate account`).",
+    ),
     often(
         "view",
         "What one client application may do and is shown. Of several that fit, the one with bind_dns\n\

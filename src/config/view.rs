@@ -103,6 +103,7 @@ fn view<'d>(
         operations: operations?,
         bind_only: bind_only?,
         update_on_sign_on: update?.map(Switch::from_bool),
+        hides_secrets: false,
     };
     judge(r, section, &view);
     Some(Read { view, name: name.span(), matching: place })

@@ -121,6 +121,9 @@ pub struct View {
     /// Whether records follow the directory at sign-ons by these clients; `None` is as the user type
     /// says (rule S5.8).
     pub update_on_sign_on: Option<Switch>,
+    /// Whether passwords and their kin are hidden, whatever `attributes` says (rule S10.7). That is so
+    /// for accounts of the gateway's own alone: others see what their directory lets them see.
+    pub hides_secrets: bool,
 }
 
 /// Where a client connects, and from where.
@@ -164,16 +167,32 @@ impl Matching {
         self.bind_dns.is_empty() || self.bind_dns.contains(name)
     }
 
-    fn takes(&self, origin: &Origin, name: Option<&DistinguishedName>) -> bool {
+    /// Whether a client connects there, and comes from there.
+    pub fn takes_from(&self, origin: &Origin) -> bool {
         let listener = |listener| self.listeners.contains(&listener);
         let address = |network: &Network| network.contains(origin.address);
         (self.listeners.is_empty() || origin.listener.is_some_and(listener))
             && (self.addresses.is_empty() || self.addresses.iter().any(address))
+    }
+
+    fn takes(&self, origin: &Origin, name: Option<&DistinguishedName>) -> bool {
+        self.takes_from(origin)
             && (self.bind_dns.is_empty() || name.is_some_and(|name| self.bind_dns.contains(name)))
     }
 }
 
 impl View {
+    /// The view as an account of the gateway's own has it: it reads with the rights of the gateway's
+    /// service account, which sees more than anybody should (rule S10.7). Where the view names no bases,
+    /// `everywhere` are those: a server's configuration, say, is in none.
+    pub fn of_account(&self, everywhere: impl Iterator<Item = DistinguishedName>) -> Self {
+        let mut view = Self { hides_secrets: true, writes: Writes::Deny, ..self.clone() };
+        if view.bases.is_empty() {
+            view.bases.extend(everywhere);
+        }
+        view
+    }
+
     /// Why a request that would be relayed is not served, if it is not.
     pub fn refusal(&self, request: &Envelope<'_>) -> Option<Refusal> {
         if self.bind_only {
@@ -245,6 +264,11 @@ impl Views {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The view of that name.
+    pub fn named(&self, name: &str) -> Option<&Arc<View>> {
+        self.0.iter().find(|view| view.name == name)
     }
 
     /// The view of a client, bound by a name or not: of those that fit the one that says most

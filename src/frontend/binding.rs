@@ -7,6 +7,7 @@
 //! not a success is relayed unchanged. A success that is refused here leaves nothing behind: the
 //! upstream connection is closed.
 
+mod account;
 mod external;
 mod fast;
 mod identifying;
@@ -17,10 +18,12 @@ pub(super) use external::Shown;
 pub(super) use identifying::Asked;
 use traced::Spans;
 
+use super::account::Vouched;
 use super::connection::Connection;
 use super::naming::Naming;
 use super::reply;
 use super::upstream::Standing;
+use crate::app::accounts::roll;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
 use crate::app::sign_on::{Attempt, BARRED, Gate, Verdict};
@@ -93,6 +96,8 @@ enum Stage<P: Ports> {
     Gated(Gate<P>),
     /// It is looked at whether the gateway may vouch for the client.
     Vouching(external::Vouching),
+    /// It is of an account of the gateway's own, whose password is looked at.
+    Verifying(roll::Wait),
     /// No bind is under way; the last one, of a source that keeps failing, has failed, and its
     /// connection is to be given back.
     Failed,
@@ -125,6 +130,11 @@ impl<P: Ports> Binding<P> {
         self.directory
     }
 
+    /// What follows is about another directory; for a session that was bound at none.
+    pub(super) fn goes_to(&mut self, directory: usize) {
+        self.directory = directory;
+    }
+
     pub(super) fn kind(&self) -> BindKind {
         self.kind
     }
@@ -149,8 +159,8 @@ impl<P: Ports> Binding<P> {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::None | Stage::Failed => None,
-            // The turn's wait is bounded too.
-            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => None,
+            // The waits for a turn, and for a password to be looked at, are bounded too.
+            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost | Stage::Verifying(_) => None,
             Stage::Sent(_) | Stage::Identifying { .. } => Some(self.deadline),
             Stage::Fast(fast) => fast.is_sent().then_some(self.deadline),
             Stage::Naming { .. } | Stage::Vouching(_) | Stage::Gated(_) => Some(self.deadline),
@@ -203,6 +213,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let is_next = kind == BindKind::Sasl(Step::Next);
         if !is_next {
             self.follow_reload();
+        }
+        if let Some(accounts) = self.gateway.accounts().cloned()
+            && self.is_of_account(&accounts, name)
+        {
+            return self.begin_account(request, kind);
         }
         if !is_next && self.upstream.as_ref().is_some_and(|upstream| !upstream.takes_a_bind()) {
             self.part();
@@ -361,6 +376,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(place)) => {
                     self.binding.place = Some(place);
+                    if self.verify_account() {
+                        return true;
+                    }
                     self.binding.stage = Stage::AwaitsLink;
                     let directory = self.binding.directory;
                     // Without parting: the place of its turn would go with it.
@@ -378,6 +396,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Stage::Vouching(wait) => match wait.as_mut().poll(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(vouched) => self.vouched(vouched),
+            },
+            Stage::Verifying(wait) => match wait.as_mut().poll(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(outcome) => self.verified(outcome),
             },
             Stage::Gated(gate) => match Pin::new(gate).poll(cx) {
                 Poll::Pending => return false,
@@ -425,7 +447,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.refuse_bind(reply::BIND_TIMED_OUT);
             }
             Stage::None | Stage::Failed => {}
-            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost => {}
+            Stage::AwaitsTurn(_) | Stage::AwaitsLink | Stage::Lost | Stage::Verifying(_) => {}
         }
     }
 
@@ -503,7 +525,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             ResultCode::SUCCESS => BindEnd::Success,
             _ => BindEnd::Failure,
         };
-        if code.is_success() && !self.session.name().is_empty() {
+        let is_account = matches!(self.vouched, Vouched::Account(_));
+        if code.is_success() && !self.session.name().is_empty() && !is_account {
             let shared = &self.gateway.directory(self.binding.directory).shared;
             shared.bound(self.session.name());
         }

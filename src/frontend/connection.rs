@@ -4,6 +4,7 @@
 //! This file drives: it reads, sends and waits. What requests do is in `requests`, what responses do
 //! in `responses`, how a bind goes in `binding`, and what happens when nothing arrives in `timing`.
 
+use super::account::Vouched;
 use super::addresses::Counted;
 use super::admission::Admission;
 use super::binding::{Binding, Shown};
@@ -138,7 +139,7 @@ pub(super) struct Connection<P: Ports, S> {
     /// Who the client is by its certificate, if there is one and a rule for it.
     pub(super) external: Option<Box<Shown>>,
     /// Whether the session is one that the gateway vouches for.
-    pub(super) is_vouched_for: bool,
+    pub(super) vouched: Vouched,
     pub(super) stream: S,
     quiet: Quiet,
     pub(super) inbound: Inbound,
@@ -198,7 +199,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             start_tls: admission.start_tls,
             passwords: admission.passwords,
             external: admission.external,
-            is_vouched_for: false,
+            vouched: Vouched::No,
             stream,
             quiet: Quiet::default(),
             inbound: Inbound::new(Content::Requests),

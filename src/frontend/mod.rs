@@ -1,5 +1,6 @@
 //! The clients' side: listeners, TLS, one task a connection.
 
+mod account;
 mod addresses;
 mod admission;
 mod balancer;

@@ -171,11 +171,29 @@ pub(super) fn no_link(error: LinkError) -> Refusal {
     }
 }
 
-/// As many sessions that were bound by certificate have a connection of their own as may have one.
+/// As many sessions that the gateway vouches for have a connection of their own as may have one.
 pub(super) const TOO_MANY_APART: Refusal = Refusal::new(
     ResultCode::BUSY,
-    "too many sessions that were bound by certificate have a connection of their own",
+    "too many sessions that the gateway vouches for have a connection of their own",
 );
+
+/// More binds of accounts of the gateway's own than are looked at.
+pub(super) const ACCOUNTS_BUSY: Refusal =
+    Refusal::new(ResultCode::BUSY, "too many binds of accounts are looked at, try again later");
+
+/// The password of an account could not be looked at.
+pub(super) const NOT_LOOKED_AT: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "the password could not be looked at");
+
+/// What an account of the gateway's own may not do.
+pub(super) const ACCOUNTS_READ: Refusal = Refusal::new(
+    ResultCode::INSUFFICIENT_ACCESS_RIGHTS,
+    "an account of the gateway searches and compares, and does nothing else",
+);
+
+/// The account that a session was bound as is not taken any more.
+pub(super) const ACCOUNT_ENDED: Refusal =
+    Refusal::new(ResultCode::UNAVAILABLE, "this session is over: please bind again");
 
 /// What a session that was bound by a certificate cannot have done by proxied authorisation.
 pub(super) const NOT_BY_PROXY: Refusal = Refusal::new(

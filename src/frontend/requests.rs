@@ -1,5 +1,6 @@
 //! What a client's requests do.
 
+use super::account::Vouched;
 use super::connection::{Connection, Life};
 use super::outstanding::{Relayed, Way};
 use super::reply;
@@ -88,6 +89,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn receive_envelope(&mut self, request: &Envelope<'_>) -> Taken {
+        if self.is_of_ended_account(request) {
+            return Taken::Yes;
+        }
         let reused = self.outstanding.by_client(ClientMessageId(request.id)).is_some();
         if reused && request.operation.final_response().is_some() {
             self.disconnect(reply::REUSED_ID, Closed::ProtocolError);
@@ -191,6 +195,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     fn relay(&mut self, request: &Envelope<'_>) -> Taken {
+        if let Some(taken) = self.meet_account(request) {
+            return taken;
+        }
         if let Some(refusal) = self.view_refuses(request) {
             self.refuse(request, refusal);
             self.requests += 1;
@@ -258,6 +265,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Whether the session may ask as somebody else (RFC 4370): nobody may who was not named.
     pub(super) fn may_proxy(&self, directory: usize) -> bool {
         let Session::Bound(BoundName(name)) = &self.session else { return false };
+        if let Vouched::Account(_) = self.vouched {
+            return false;
+        }
         self.gateway.directory(directory).relay.may_proxy(name)
     }
 

@@ -9,6 +9,7 @@ mod going;
 mod narrow;
 mod search;
 
+pub(super) use narrow::{compare_refusal, narrowed};
 pub(super) use search::{Deciding, Entries, Pending, Planned, Served, Stashed};
 
 use super::connection::Connection;
@@ -74,7 +75,7 @@ struct Sight {
     members: bool,
     /// Whether it sees users who are inactive.
     inactive: Inactive,
-    /// Whether it sees entries of some bases alone.
+    /// Whether it sees entries of some bases alone, or not all of their attributes: each is looked at.
     is_bounded: bool,
 }
 
@@ -103,7 +104,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             groups: serve.adds_something() && self.sees_groups(),
             members: !serve.members.is_empty() && self.sees_groups() && self.writes_nothing(),
             inactive: self.inactive(serve.inactive),
-            is_bounded: self.view.as_ref().is_some_and(|view| !view.bases.is_empty()),
+            is_bounded: self
+                .view
+                .as_ref()
+                .is_some_and(|view| !view.bases.is_empty() || view.hides_secrets),
         };
         let narrow = self.view.clone().filter(|view| view.is_narrow());
         if narrow.is_none() && sight == Sight::default() {
@@ -379,6 +383,18 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.uncount(way);
             return true;
         }
+        // A name in the selection may stand for more than that: what is not shown is taken out here.
+        let left = match (&wanted.view, name) {
+            (Some(view), Some(_)) if view.hides_secrets => {
+                entry::shown(body, |name| view.shows_attribute(name))
+            }
+            _ => Ok(None),
+        };
+        let Ok(left) = left else {
+            self.uncount(way);
+            return true;
+        };
+        let body = left.as_deref().unwrap_or(body);
         let directory = self.directory_of_session();
         let look = match (self.gateway.sign_ons().serving(directory), name) {
             // In the view that the search came in.

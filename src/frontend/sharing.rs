@@ -4,6 +4,7 @@
 //! What such a session asks and cannot be asked there ends it with a notice, as before: it cannot
 //! be made again without the password.
 
+use super::account::Vouched;
 use super::connection::{Connection, Life};
 use super::outstanding::{Relayed, Way};
 use super::reply;
@@ -36,6 +37,8 @@ pub(super) enum Guise {
     Anonymous,
     /// The session's user, by proxied authorisation.
     Proxied,
+    /// The service account, on behalf of an account of the gateway's own.
+    Account,
 }
 
 /// A session's seat.
@@ -108,7 +111,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// A session that was bound and has no connection any more goes on by proxied authorisation,
     /// or ends.
     pub(super) fn relay_proxied(&mut self, request: &Envelope<'_>) -> Taken {
-        if self.is_vouched_for && !sharing::is_stateless(request) {
+        if let Vouched::Account(_) = self.vouched {
+            return self.relay_as_account(request);
+        }
+        if self.vouched == Vouched::ByCertificate && !sharing::is_stateless(request) {
             return self.relay_apart(request);
         }
         if !sharing::is_stateless(request) || !self.name_fits() {
@@ -165,6 +171,39 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Taken::Yes
             }
         }
+    }
+
+    /// What an account of the gateway's own asks is asked as the service account. What leaves something
+    /// behind goes on a connection that no other session asks on.
+    fn relay_as_account(&mut self, request: &Envelope<'_>) -> Taken {
+        let (directory, source) = (self.binding.directory(), self.peer.ip());
+        let is_apart = !sharing::is_stateless(request);
+        let fits = |seated: &Seated<P>| {
+            let is_there = seated.guise == Guise::Account && seated.directory == directory;
+            is_there && (seated.is_apart || !is_apart)
+        };
+        if self.seat.as_ref().is_some_and(fits) {
+            return self.send_shared(request);
+        }
+        if !self.outstanding.is_empty() {
+            // Their answers come on the seat that is left.
+            return Taken::Later;
+        }
+        let shared = &self.gateway.directory(directory).shared;
+        let seat = match is_apart {
+            true => shared.own_apart(source),
+            false => shared.own(source),
+        };
+        let Ok(seat) = seat else {
+            self.refuse(request, reply::TOO_MANY_APART);
+            self.requests += 1;
+            return Taken::Yes;
+        };
+        self.sit(seat, Guise::Account, directory);
+        if let Some(seated) = &mut self.seat {
+            seated.is_apart = is_apart;
+        }
+        self.send_shared(request)
     }
 
     /// The session cannot go on; whatever it has under way is answered before that is said.
@@ -254,7 +293,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// A bind was received: whoever the seat was for, it is not this session any more.
     pub(super) fn leave_seat(&mut self) {
         self.is_offered = false;
-        self.is_vouched_for = false;
+        self.vouched = Vouched::No;
         self.name_fits = None;
         self.cookies.forget();
         self.updates.forget();

@@ -3,9 +3,11 @@
 //! A search goes on in short steps between which the worker serves others. While one is under way the
 //! client's next requests wait, all but abandons, which may be about it.
 
+use super::account::Vouched;
 use super::connection::Connection;
 use super::reply;
 use super::requests::Taken;
+use super::serving::{compare_refusal, narrowed};
 use crate::app::ports::Ports;
 use crate::app::suffix::Suffix;
 use crate::domain::matching::Truth;
@@ -158,11 +160,15 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Answers a request to the suffix, or begins to; `None` if it is about something else.
     pub(super) fn ask_suffix(&mut self, request: &Envelope<'_>) -> Option<Taken> {
         let suffix = self.gateway.suffix()?.clone();
-        let asked = Asked::read(suffix.layout(), request)?;
+        let mut asked = Asked::read(suffix.layout(), request)?;
+        let is_account = matches!(self.vouched, Vouched::Account(_));
+        if is_account && suffix.may_read(&self.session) {
+            asked = self.left_by_view(request, &suffix, asked);
+        }
         match asked {
             Asked::Refused(refusal) => self.refuse(request, refusal),
-            // What a view leaves of entries is of the directory's.
-            _ if self.view.as_ref().is_some_and(|view| view.is_narrow()) => {
+            // What a view leaves of entries is of the directory's; an account has nothing else.
+            _ if !is_account && self.view.as_ref().is_some_and(|view| view.is_narrow()) => {
                 self.refuse(request, reply::NOT_THERE);
             }
             _ if !suffix.may_read(&self.session) => {
@@ -175,6 +181,24 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         self.requests += 1;
         Some(Taken::Yes)
+    }
+
+    /// What the view of an account of the gateway's own leaves of a request to the suffix.
+    fn left_by_view(&self, request: &Envelope<'_>, suffix: &Suffix, asked: Asked) -> Asked {
+        let Some(view) = &self.view else { return Asked::Refused(reply::NOT_THERE) };
+        match &asked {
+            Asked::Refused(_) => asked,
+            // The subschema is for every reader.
+            Asked::Search(asking) if asking.base == *suffix.layout().schema() => asked,
+            Asked::Search(_) => match narrowed(request, view) {
+                Err(refusal) => Asked::Refused(refusal),
+                Ok(pdu) => Envelope::parse(&pdu)
+                    .ok()
+                    .and_then(|left| Asked::read(suffix.layout(), &left))
+                    .unwrap_or(Asked::Refused(reply::NOT_THERE)),
+            },
+            Asked::Compare(_) => compare_refusal(view, request).map_or(asked, Asked::Refused),
+        }
     }
 
     fn compare_in_suffix(
@@ -294,7 +318,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             }
             let Searching { search, selection, room, id, .. } = &mut *searching;
             let (id, outbound) = (*id, &mut self.outbound);
+            let bounds = match &self.vouched {
+                Vouched::Account(_) => self.view.as_deref(),
+                _ => None,
+            };
             let step = search.step(&suffix.model(), STEP, room, selection, |entry| {
+                if bounds.is_some_and(|view| !view.shows_entry(entry.dn.as_bytes())) {
+                    return;
+                }
                 let out = outbound.append(64 * entry.attributes.len() + entry.dn.len() + 64);
                 entry.write(out, id);
             });

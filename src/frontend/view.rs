@@ -3,6 +3,7 @@
 //! It follows the session: whoever is nobody has the view of the listener or the address, whoever is
 //! bound that of the name, if there is one.
 
+use super::account::Vouched;
 use super::connection::Connection;
 use crate::app::ports::Ports;
 use crate::app::sign_on::Attempt;
@@ -13,13 +14,17 @@ use crate::domain::view::{Kind, View, Writes};
 use crate::domain::view::{NOT_SERVED, ONLY_BINDS, Origin};
 use crate::proto::envelope::Envelope;
 use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-impl<P: Ports, S> Connection<P, S> {
+impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// The session has begun or ended: the view is the one that it has from now on.
     pub(super) fn settle_view(&mut self) {
         if !self.config.views.is_empty() {
             let before = self.view.as_ref().map(|view| view.name.clone());
             self.view = match &self.session {
+                Session::Bound(_) if matches!(self.vouched, Vouched::Account(_)) => {
+                    self.view_of_account()
+                }
                 Session::Bound(BoundName(name)) => self.view_of(name),
                 Session::Anonymous | Session::Binding(_) | Session::Negotiating(_) => {
                     self.view_of(b"")

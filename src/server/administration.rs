@@ -162,6 +162,7 @@ fn paths(
         directories: generation.policies(),
         serve: generation.served(),
         views: config.listen.views.clone(),
+        accounts: config.accounts.clone(),
         oversight: generation.oversee(),
         live: Arc::new(generation.over_worker(0)),
         sessions,

@@ -8,11 +8,12 @@ use super::clock::SystemClock;
 use super::oversight::{self, Directories};
 use super::running::{Background, Records, Upstream, Wiring};
 use super::{Config, RunError};
+use crate::app::accounts::roll::Roll;
 use crate::app::barrier::Barrier;
 use crate::app::breaker::Breaker;
 use crate::app::gateway::{Directory, Gateway, Outstanding};
 use crate::app::oversight::Oversight;
-use crate::app::ports::{Clock, RecordsFollower};
+use crate::app::ports::{Catalogue, Clock, RecordsFollower};
 use crate::app::saved::{ReplicaStore, SeenMarker};
 use crate::app::sign_on::{BarrierOf, SignOns};
 use crate::app::suffix::Suffix;
@@ -30,6 +31,7 @@ pub(super) struct Ground {
     pub(super) store: Records,
     pub(super) archive: Option<Arc<ReplicaFile>>,
     pub(super) telemetry: Telemetry,
+    pub(super) accounts: Arc<Roll>,
     pub(super) workers: usize,
 }
 
@@ -159,6 +161,7 @@ impl Generation {
         Gateway::new(directories, self.over_worker(index), telemetry)
             .with_throttle(self.throttle.clone())
             .with_suffix(self.suffix.clone())
+            .with_accounts(ground.accounts.clone())
     }
 
     pub(super) fn oversee(&self) -> Arc<dyn Oversight> {
@@ -190,6 +193,13 @@ fn suffix(ground: &Ground, config: &Config, parts: &[Part]) -> Option<Arc<Suffix
     let suffix = Arc::new(suffix);
     ground.store.follow(&(suffix.clone() as Arc<dyn RecordsFollower>));
     Some(suffix)
+}
+
+/// The accounts of the gateway's own, as binds see them.
+pub(super) fn accounts(store: &Records, config: &Config) -> Arc<Roll> {
+    let (clock, kept) = (SystemClock::default(), store.clone());
+    let used = move |name: &str, at| kept.account_used(name, at);
+    Arc::new(Roll::new(config.accounts.clone(), store.shelf(), move || clock.now(), used))
 }
 
 fn connections(config: &Config) -> Vec<usize> {

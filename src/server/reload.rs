@@ -59,6 +59,7 @@ pub(super) fn difference(old: &Config, new: &Config) -> Difference {
     let restart = [
         ("[listen] workers", old.listen.workers == new.listen.workers),
         ("[store]", is_same(&old.store, &new.store)),
+        ("[accounts]", is_same(&old.accounts, &new.accounts)),
         ("[log] format", old.log.format == new.log.format),
         ("[traces]", old.traces == new.traces),
     ];
@@ -76,6 +77,7 @@ pub(super) fn in_force(old: &Config, new: Config) -> Config {
     Config {
         listen: frontend::Config { workers: old.listen.workers, ..new.listen },
         store: old.store.clone(),
+        accounts: old.accounts.clone(),
         traces: old.traces.clone(),
         log: crate::telemetry::Config { format: old.log.format, ..new.log },
         ..new

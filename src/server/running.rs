@@ -2,7 +2,7 @@
 
 use super::administration::{self, Administration};
 use super::entrance::{Entrance, Opened};
-use super::generation::{Generation, Ground};
+use super::generation::{self, Generation, Ground};
 use super::notify::Manager;
 use super::reload::{self, Watched};
 use super::signals::Signals;
@@ -110,7 +110,9 @@ impl Running {
         });
         // Inside the folder that the store has locked. Without it, all is loaded at each start.
         let archive = wants_copies.then(|| ReplicaFile::open(&config.store.folder)).flatten();
-        let ground = Ground { store, archive: archive.map(Arc::new), telemetry, workers };
+        let accounts = generation::accounts(&store, &config);
+        let archive = archive.map(Arc::new);
+        let ground = Ground { store, archive, telemetry, accounts, workers };
         let generation = Generation::first(&ground, &config)?;
         let throttle = Arc::new(ArcSwap::new(generation.throttle.clone()));
         let mut running = Self {

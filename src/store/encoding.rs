@@ -1,5 +1,7 @@
 //! Values as the columns hold them: texts and JSON that anybody's tools can read.
 
+use crate::app::accounts::Account;
+use crate::app::accounts::hash::Hash;
 use crate::app::audit::{ACTIONS, CAUSES};
 use crate::app::tokens::{Digest, Role, Token};
 use crate::domain::observation::UnknownReason;
@@ -178,6 +180,41 @@ pub(super) fn token_from_text(name: &str, text: &str) -> Option<Token> {
             Value::Null => None,
             at => Some(Timestamp(at.as_i64()?)),
         },
+    })
+}
+
+/// `{"view": "wiki", "argon2id": "$argon2id$…", …}`; the name stands in the key.
+pub(super) fn account_to_text(account: &Account) -> String {
+    json!({
+        "view": account.view,
+        "argon2id": account.hash.as_text(),
+        "created_at": account.created_at.0,
+        "created_by": account.created_by,
+        "password_set_at": account.password_set_at.0,
+        "expires_at": account.expires_at.map(|at| at.0),
+        "enabled": account.enabled,
+        "last_used": account.last_used.map(|at| at.0),
+    })
+    .to_string()
+}
+
+/// The account of such a text; `None` if it is none.
+pub(super) fn account_from_text(name: &str, text: &str) -> Option<Account> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let moment = |key: &str| match &value[key] {
+        Value::Null => Some(None),
+        at => at.as_i64().map(|at| Some(Timestamp(at))),
+    };
+    Some(Account {
+        name: name.to_owned(),
+        view: value["view"].as_str()?.to_owned(),
+        hash: Hash::read(value["argon2id"].as_str()?)?,
+        created_at: moment("created_at")??,
+        created_by: value["created_by"].as_str()?.to_owned(),
+        password_set_at: moment("password_set_at")??,
+        expires_at: moment("expires_at")?,
+        enabled: value["enabled"].as_bool()?,
+        last_used: moment("last_used")?,
     })
 }
 

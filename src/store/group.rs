@@ -5,6 +5,7 @@ use super::memory::{Memory, Observed};
 use super::recollections::Kept;
 use super::writer::{Reply, Write};
 use super::{audit_rows, recollections, rows};
+use crate::app::accounts::Account;
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Commit, StoreError, StoredSwitch};
 use crate::app::tokens::Token;
@@ -13,6 +14,7 @@ use crate::domain::policy::Switch;
 use crate::domain::record::{
     Group as KeptGroup, InactiveReason, Record, RecordId, UpstreamId, UserKey,
 };
+use crate::domain::time::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -46,6 +48,14 @@ pub(super) struct GroupChange {
 pub(super) struct TokenChange {
     pub(super) name: String,
     pub(super) token: Option<Token>,
+    pub(super) audit: AuditEntry,
+}
+
+/// What keeps an account of the gateway's own, or takes it away.
+#[derive(Debug)]
+pub(super) struct AccountChange {
+    pub(super) name: String,
+    pub(super) account: Option<Account>,
     pub(super) audit: AuditEntry,
 }
 
@@ -161,6 +171,8 @@ enum Staged {
     Remark,
     Group { change: GroupChange, reply: Reply<()> },
     Token { change: TokenChange, reply: Reply<()> },
+    Account { change: Box<AccountChange>, reply: Reply<()> },
+    AccountUsed { name: String, at: Timestamp },
     Refused { write: Write, error: StoreError },
 }
 
@@ -224,6 +236,11 @@ impl Staged {
                 memory.install_token(&change.name, change.token);
                 let _ = reply.send(Ok(()));
             }
+            Self::Account { change, reply } => {
+                memory.accounts().put(&change.name, change.account);
+                let _ = reply.send(Ok(()));
+            }
+            Self::AccountUsed { name, at } => memory.accounts().used(&name, at),
             Self::Refused { write, error } => write.refuse(error),
         }
     }
@@ -237,8 +254,9 @@ impl Staged {
             | Self::Held { reply, .. }
             | Self::Deleted { reply, .. }
             | Self::Token { reply, .. }
+            | Self::Account { reply, .. }
             | Self::Group { reply, .. } => drop(reply.send(Err(error))),
-            Self::Remark | Self::Observation { .. } => {}
+            Self::Remark | Self::Observation { .. } | Self::AccountUsed { .. } => {}
             Self::Refused { write, .. } => write.refuse(error),
         }
     }
@@ -311,6 +329,16 @@ impl<'a> Group<'a> {
                 Ok(()) => (Staged::Observation { key, digest: kept.digest }, None),
                 Err(fault) => refused(Write::Observation(key, kept), fault),
             },
+            Write::Account(change, reply) => match self.account(&change) {
+                Ok(()) => (Staged::Account { change, reply }, None),
+                Err(fault) => refused(Write::Account(change, reply), fault),
+            },
+            Write::AccountUsed(name, at) => {
+                match self.apart(|connection| rows::use_account(connection, &name, at)) {
+                    Ok(()) => (Staged::AccountUsed { name, at }, None),
+                    Err(fault) => refused(Write::AccountUsed(name, at), fault),
+                }
+            }
             Write::Commit(commit, reply) => match self.commit(&commit) {
                 Ok(record) => (Staged::Record { record, commit, reply }, None),
                 Err(fault) => refused(Write::Commit(commit, reply), fault),
@@ -407,6 +435,13 @@ impl<'a> Group<'a> {
     fn token(&self, change: &TokenChange) -> Result<(), Fault> {
         self.apart(|connection| {
             rows::put_token(connection, &change.name, change.token.as_ref())?;
+            audit_rows::put(connection, &change.audit)
+        })
+    }
+
+    fn account(&self, change: &AccountChange) -> Result<(), Fault> {
+        self.apart(|connection| {
+            rows::put_account(connection, &change.name, change.account.as_ref())?;
             audit_rows::put(connection, &change.audit)
         })
     }

@@ -5,7 +5,7 @@ use super::audit_rows;
 use super::connection::open_error;
 use super::encoding;
 use super::memory::{Memory, Observed};
-use super::rows::{HELD_PREFIX, MARKER_PREFIX, TOKEN_PREFIX};
+use super::rows::{ACCOUNT_PREFIX, HELD_PREFIX, MARKER_PREFIX, TOKEN_PREFIX};
 use crate::app::ports::StoredSwitch;
 use crate::domain::record::{
     Group, Mark, Membership, MembershipKey, Provenance, Record, RecordId, Route, UpstreamId,
@@ -103,6 +103,10 @@ fn load_markers(connection: &Connection, memory: &Memory) -> Result<(), Fault> {
         } else if let Some(name) = key.strip_prefix(TOKEN_PREFIX) {
             let token = encoding::token_from_text(name, &text);
             memory.install_token(name, Some(token.ok_or_else(|| bad("meta", &key, "value"))?));
+        } else if let Some(name) = key.strip_prefix(ACCOUNT_PREFIX) {
+            let account = encoding::account_from_text(name, &text);
+            let account = account.ok_or_else(|| bad("meta", &key, "value"))?;
+            memory.accounts().put(name, Some(account));
         }
     }
     Ok(())

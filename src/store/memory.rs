@@ -7,6 +7,7 @@ mod index;
 
 use super::followers::Followers;
 use super::owned_map::OwnedMap;
+use crate::app::accounts::Shelf;
 use crate::app::ports::{Page, RecordsFollower, Stored, StoredSwitch};
 use crate::app::saved::SeenMarker;
 use crate::app::tokens::{self, Token};
@@ -50,6 +51,7 @@ pub(super) struct Memory {
     held: Mutex<BTreeMap<String, String>>,
     /// The tokens of administration.
     tokens: ArcSwap<Vec<Token>>,
+    accounts: Arc<Shelf>,
     /// Who knows how far they have been seen to get since.
     watched: RwLock<Watched>,
     /// Who is told of changes, for as long as somebody has them.
@@ -120,6 +122,7 @@ impl Memory {
             markers: Mutex::default(),
             held: Mutex::default(),
             tokens: ArcSwap::default(),
+            accounts: Arc::default(),
             watched: RwLock::default(),
             followers: Followers::default(),
         }
@@ -400,6 +403,11 @@ impl Memory {
     /// Shows all records, in no order.
     pub(super) fn visit(&self, look: &mut dyn FnMut(&Stored)) {
         self.records.visit(|slot| look(&slot.stored));
+    }
+
+    /// The accounts of the gateway's own.
+    pub(super) fn accounts(&self) -> &Arc<Shelf> {
+        &self.accounts
     }
 
     /// The tokens of administration.

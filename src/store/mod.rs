@@ -22,6 +22,7 @@ mod replica;
 mod rows;
 mod writer;
 
+use crate::app::accounts::Shelf;
 use crate::app::events::Event;
 use crate::app::ports::{Events, RecordsFollower, StoreError};
 use crate::app::saved::SeenMarker;
@@ -187,6 +188,11 @@ impl<E: Events> Store<E> {
     /// How far a directory was seen to have got by those who had the store open before.
     pub fn marker(&self, directory: &str) -> Option<String> {
         self.memory().marker(directory)
+    }
+
+    /// The accounts of the gateway's own, as they are on disk at each moment.
+    pub fn shelf(&self) -> Arc<Shelf> {
+        self.memory().accounts().clone()
     }
 
     /// From here on it is kept how far directories are seen to have got: with whatever is written

@@ -1,8 +1,9 @@
 //! The store as the use cases and administration see it.
 
-use super::group::{GroupChange, SwitchChange, TokenChange};
+use super::group::{AccountChange, GroupChange, SwitchChange, TokenChange};
 use super::writer::{Job, Write};
 use super::{BackupError, Store, recollections};
+use crate::app::accounts::{self, Account};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::oversight::Boxed;
@@ -222,6 +223,24 @@ impl<E: Events> Catalogue for Store<E> {
         let texts = self.ask(|reply| Job::Observations(keys, reply)).await?;
         let read = |(key, text): (UserKey, String)| Some((key, recollections::from_text(&text)?));
         Ok(texts.into_iter().filter_map(read).collect())
+    }
+
+    fn accounts(&self) -> accounts::Kept {
+        self.memory().accounts().all()
+    }
+
+    async fn set_account(
+        &self,
+        name: &str,
+        account: Option<Account>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let change = Box::new(AccountChange { name: name.to_owned(), account, audit });
+        self.ask(|reply| Job::Write(Write::Account(change, reply))).await
+    }
+
+    fn account_used(&self, name: &str, at: Timestamp) {
+        self.tell(Job::Write(Write::AccountUsed(name.to_owned(), at)));
     }
 
     async fn audit_rows(

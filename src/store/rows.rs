@@ -3,9 +3,11 @@
 use super::audit_rows;
 use super::encoding;
 use super::recollections::Kept;
+use crate::app::accounts::Account;
 use crate::app::ports::StoredSwitch;
 use crate::app::tokens::Token;
 use crate::domain::record::{Group, Mark, Membership, MembershipKey, Record, UpstreamId, UserKey};
+use crate::domain::time::Timestamp;
 use rusqlite::{Connection, Result, params};
 
 /// Writes a record with its mark and, if that is something else, what is kept of its observation; of the
@@ -218,6 +220,26 @@ pub(super) const TOKEN_PREFIX: &str = "token/";
 /// Writes what is kept of a token of administration, or takes it away.
 pub(super) fn put_token(connection: &Connection, name: &str, token: Option<&Token>) -> Result<()> {
     put_meta(connection, &format!("{TOKEN_PREFIX}{name}"), token.map(encoding::token_to_text))
+}
+
+/// What stands before an account's name in the key of what is kept of it.
+pub(super) const ACCOUNT_PREFIX: &str = "account/";
+
+/// Writes what is kept of an account of the gateway's own, or takes it away.
+pub(super) fn put_account(
+    connection: &Connection,
+    name: &str,
+    account: Option<&Account>,
+) -> Result<()> {
+    let text = account.map(encoding::account_to_text);
+    put_meta(connection, &format!("{ACCOUNT_PREFIX}{name}"), text)
+}
+
+/// Writes when an account was used, into whatever is kept of it by now.
+pub(super) fn use_account(connection: &Connection, name: &str, at: Timestamp) -> Result<()> {
+    let sql = "UPDATE meta SET value = json_set(value, '$.last_used', ?2) WHERE key = ?1";
+    let key = format!("{ACCOUNT_PREFIX}{name}");
+    connection.prepare_cached(sql)?.execute((key, at.0)).map(drop)
 }
 
 /// Writes a value of its own, or takes it away.

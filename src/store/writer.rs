@@ -2,7 +2,7 @@
 //! between.
 
 use super::folder::Folder;
-use super::group::{self, GroupChange, Outcome, SwitchChange, TokenChange};
+use super::group::{self, AccountChange, GroupChange, Outcome, SwitchChange, TokenChange};
 use super::memory::Memory;
 use super::recollections::Kept;
 use super::{Config, Room, audit_rows, connection, import, recollections, rows};
@@ -10,6 +10,7 @@ use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::{AuditEntry, Event};
 use crate::app::ports::{Commit, Events, Import, Page, StoreError};
 use crate::domain::record::{Mark, Record, UserKey};
+use crate::domain::time::Timestamp;
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +67,10 @@ pub(super) enum Write {
     Group(GroupChange, Reply<()>),
     /// Keeps a token of administration, or takes it away.
     Token(TokenChange, Reply<()>),
+    /// Keeps an account of the gateway's own, or takes it away.
+    Account(Box<AccountChange>, Reply<()>),
+    /// An account was used at that time; nobody waits for it.
+    AccountUsed(String, Timestamp),
 }
 
 impl Write {
@@ -79,8 +84,9 @@ impl Write {
             | Self::Delete(_, _, _, reply)
             | Self::Forget(_, _, reply)
             | Self::Token(_, reply)
+            | Self::Account(_, reply)
             | Self::Group(_, reply) => drop(reply.send(Err(error))),
-            Self::Remark(_) | Self::Observation(..) => {}
+            Self::Remark(_) | Self::Observation(..) | Self::AccountUsed(..) => {}
         }
     }
 }

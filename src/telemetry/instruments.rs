@@ -1,5 +1,6 @@
 //! Handles of all metrics, registered once: an event finds its handle by position, not by name.
 
+use super::accounts::OfAccounts;
 use super::joined::Joined;
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
 use super::tally::Tally;
@@ -391,6 +392,7 @@ pub(super) struct Instruments {
     limits_other: Counter,
     pub(super) throttles: Counter,
     pub(super) throttled: Gauge,
+    pub(super) accounts: OfAccounts,
     pub(super) tls: OfTls,
     pub(super) reloads: OfReloads,
     pub(super) phase: Gauge,
@@ -478,6 +480,7 @@ impl Instruments {
             limits_other: counter(r, table::LIMIT_HITS_TOTAL, &["other"]),
             throttles: counter(r, table::THROTTLES_TOTAL, &[]),
             throttled: gauge(r, table::THROTTLED_SOURCES, &[], 0.0),
+            accounts: OfAccounts::new(|result| counter(r, table::ACCOUNT_BINDS_TOTAL, &[result])),
             tls: OfTls::new(r),
             reloads: OfReloads::new(r),
             phase: gauge(r, table::PHASE, &[], 0.0),

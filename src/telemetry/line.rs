@@ -193,6 +193,13 @@ fn account(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 (conn.0, Quoted(name), Quoted(why.to_string().as_bytes()).to_string());
             write!(f, "conn={conn} EXTERNAL dn={name} refused reason={why}")
         }
+        Event::AccountBind { conn, name, refused } => {
+            write!(f, "conn={} ACCOUNT dn={} ", conn.0, Quoted(name))?;
+            match refused {
+                None => f.write_str("bound"),
+                Some(why) => write!(f, "refused reason={}", Quoted(why.to_string().as_bytes())),
+            }
+        }
         Event::ConfigurationReloaded { changed, restart } => {
             let changed = if changed.is_empty() { "nothing" } else { changed };
             write!(f, "configuration read again, in force: {}", Printable(changed))?;
@@ -275,6 +282,7 @@ impl fmt::Display for Etime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::accounts::NotAdmitted;
     use crate::app::events::{ConnectionId, GroupSource, Handshake, TlsVersion};
     use crate::app::oversight::HeldKind;
     use crate::domain::observation::UnknownReason;
@@ -413,6 +421,12 @@ mod tests {
             r#"HELD directory=corp user="u1" protected group="g1""#,
         );
         check(Event::LimitHit { limit: "max_clients", peer: None }, "LIMIT max_clients hit");
+        let account = |refused| Event::AccountBind { conn: CONN, name: b"cn=wiki,dc=x", refused };
+        check(account(None), r#"conn=12 ACCOUNT dn="cn=wiki,dc=x" bound"#);
+        check(
+            account(Some(NotAdmitted::Disabled)),
+            r#"conn=12 ACCOUNT dn="cn=wiki,dc=x" refused reason="the account is disabled""#,
+        );
         let source = crate::domain::source::Source::of("2001:db8::1".parse().unwrap());
         check(
             Event::ThrottleBegan { source },

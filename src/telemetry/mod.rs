@@ -3,6 +3,7 @@
 //! While a line's level is off, its event costs a few atomic additions: nothing is looked up by
 //! name, nothing is allocated, nothing is formatted. No label and no metric holds what a peer sent.
 
+mod accounts;
 mod escape;
 mod instruments;
 mod joined;
@@ -374,6 +375,10 @@ impl Inner {
         Urgency::Line(match *event {
             // Nobody gets as far as this without a certificate that was verified.
             Event::NotVouchedFor { .. } => Level::INFO,
+            Event::AccountBind { refused, .. } => {
+                self.instruments.accounts.bound(refused);
+                Level::DEBUG
+            }
             Event::ConfigurationReloaded { .. } => {
                 self.instruments.reloads.changed.increment(1);
                 Level::INFO

@@ -49,6 +49,8 @@ metrics_table! {
         "Client connections that ended, by reason.";
     BINDS_TOTAL: Counter "bindgate_binds_total" ["result"]
         "Binds that were answered, by result code; codes outside the fixed list are \"other\".";
+    ACCOUNT_BINDS_TOTAL: Counter "bindgate_account_binds_total" ["result"]
+        "Binds as accounts of the gateway's own, by result: success, or why not.";
     BIND_SECONDS: Histogram "bindgate_bind_seconds" []
         "Time from a whole bind request to its answer, record included.";
     OPERATIONS_TOTAL: Counter "bindgate_operations_total" ["operation", "result"]

@@ -3,6 +3,7 @@
 
 use crate::watched::Watched;
 use bindgate::admin::{self, FirstToken, Limits, MetricsAccess, PartState, ReadyPart, State};
+use bindgate::app::accounts::{self, Account, roll};
 use bindgate::app::audit::{AuditFilter, AuditOrder};
 use bindgate::app::events::{AuditEntry, Event};
 use bindgate::app::ports::{
@@ -13,7 +14,7 @@ use bindgate::domain::change::apply;
 use bindgate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use bindgate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::time::Timestamp;
-use bindgate::domain::view::Views;
+use bindgate::domain::view::{View, Views};
 use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
 use bindgate::proto::filter::Filter;
 use bindgate::telemetry::Telemetry;
@@ -52,6 +53,7 @@ pub(crate) struct Shelves {
     pub(crate) switches: Mutex<BTreeMap<(String, String), StoredSwitch>>,
     pub(crate) audit: Mutex<Vec<AuditEntry>>,
     pub(crate) tokens: Mutex<Vec<Token>>,
+    pub(crate) accounts: accounts::Shelf,
     /// Directories of which it was forgotten how far they had got.
     pub(crate) forgotten: Mutex<Vec<String>>,
     /// The number of the newest row of the audit.
@@ -262,6 +264,21 @@ impl Catalogue for FakeCatalogue {
         Ok(())
     }
 
+    fn accounts(&self) -> accounts::Kept {
+        self.0.accounts.all()
+    }
+
+    async fn set_account(
+        &self,
+        name: &str,
+        account: Option<Account>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.note(None, audit).await?;
+        self.0.accounts.put(name, account);
+        Ok(())
+    }
+
     async fn audit_rows(
         &self,
         filter: AuditFilter,
@@ -394,7 +411,15 @@ impl Gateway {
             events,
             directories: vec![directory("corp", corp), directory("lab", lab)],
             serve: Vec::new(),
-            views: Views::default(),
+            views: Views::new(vec![View { name: "portal".to_owned(), ..View::default() }]),
+            accounts: roll::Config {
+                base: DistinguishedName::parse("ou=accounts,dc=bindgate").unwrap(),
+                max_accounts: 3,
+                max_verifying: 1,
+                max_waiting: 1,
+                queue_timeout: Duration::from_secs(60),
+                remember: true,
+            },
             oversight: watched.clone(),
             live: watched.clone(),
             sessions: watched.clone(),

@@ -6,7 +6,7 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
@@ -18,6 +18,7 @@ const SECTIONS: [&str; 16] = [
     "[reconcile]",
     "[throttle]",
     "[records]",
+    "[accounts]",
     "[[directory]]",
     "[directory.tls]",
     "[directory.groups]",

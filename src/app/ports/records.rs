@@ -1,5 +1,6 @@
 //! The records: what sign-ons read and write, and what administration does with them.
 
+use crate::app::accounts::{self, Account};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::tokens::{self, Token};
@@ -226,6 +227,22 @@ pub trait Catalogue: Records {
     ) -> impl Future<Output = Result<HashMap<UserKey, Recollection>, StoreError>> + Send {
         async { Ok(HashMap::new()) }
     }
+    /// All accounts of the gateway's own.
+    fn accounts(&self) -> accounts::Kept {
+        accounts::Kept::default()
+    }
+    /// Keeps an account, or, where there is none, takes the one of that name away; the answer comes
+    /// once that is on disk.
+    fn set_account(
+        &self,
+        _name: &str,
+        _account: Option<Account>,
+        _audit: AuditEntry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { Err(StoreError::Failed("no accounts are kept here".to_owned())) }
+    }
+    /// Notes that an account was used, without waiting for it; where there is no room it is not noted.
+    fn account_used(&self, _name: &str, _at: Timestamp) {}
     /// The newest audit rows before `cursor`, newest first.
     fn audit(
         &self,

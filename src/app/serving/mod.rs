@@ -51,7 +51,12 @@ pub struct Wanted {
 impl Wanted {
     /// Whether anything of it is looked at here.
     pub fn looks(&self) -> bool {
-        self.values || self.check.is_some() || self.members.is_some() || self.drops()
+        let hides = |view: &Arc<View>| view.hides_secrets;
+        self.values
+            || self.check.is_some()
+            || self.members.is_some()
+            || self.drops()
+            || self.view.as_ref().is_some_and(hides)
     }
 
     /// Whether it may be left out, whatever the filter says.

@@ -46,6 +46,34 @@ fn each_attribute(body: &[u8], mut tell: impl FnMut(&[u8], &[u8])) -> Result<(),
     Ok(())
 }
 
+/// The body of an entry without the attributes that are not shown; `None` if all are. One that cannot be
+/// read is an error: what is in it is not known.
+pub fn shown(body: &[u8], is_shown: impl Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, BerError> {
+    let mut is_whole = true;
+    each_attribute(body, |name, _| is_whole &= is_shown(name))?;
+    if is_whole {
+        return Ok(None);
+    }
+    let mut reader = Reader::new(body);
+    let mut fields = Reader::new(reader.expect(Operation::SearchResultEntry.tag())?);
+    let name = fields.octets()?;
+    let mut list = Reader::new(fields.expect(SEQUENCE)?);
+    let mut kept = Vec::with_capacity(body.len());
+    while !list.is_empty() {
+        let attribute = list.element()?;
+        if is_shown(Reader::new(attribute.content).octets()?) {
+            kept.extend_from_slice(attribute.whole);
+        }
+    }
+    let mut out = Vec::with_capacity(body.len());
+    ber::write_nested(&mut out, Operation::SearchResultEntry.tag(), |out| {
+        ber::write_element(out, OCTET_STRING, name);
+        ber::write_element(out, SEQUENCE, &kept);
+    });
+    out.extend_from_slice(reader.take_rest());
+    Ok(Some(out))
+}
+
 /// What an entry has in the place of what the directory says.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
@@ -118,6 +146,33 @@ fn write_attribute<'v>(out: &mut Vec<u8>, name: &str, values: impl Iterator<Item
 mod tests {
     use super::*;
     use crate::proto::envelope::{Envelope, MessageId};
+
+    #[test]
+    fn what_is_not_shown_is_taken_out_and_all_else_stays_byte_for_byte() {
+        let entry = |names: &[&str]| {
+            let mut body = Vec::new();
+            ber::write_nested(&mut body, Operation::SearchResultEntry.tag(), |out| {
+                ber::write_element(out, OCTET_STRING, b"uid=a");
+                ber::write_nested(out, SEQUENCE, |out| {
+                    let value = [&b"v"[..]];
+                    names.iter().for_each(|name| write_attribute(out, name, value.into_iter()));
+                });
+            });
+            // Controls.
+            body.extend([0xa0, 0]);
+            body
+        };
+        let is_shown = |name: &[u8]| !name.eq_ignore_ascii_case(b"userPassword");
+        assert_eq!(shown(&entry(&["cn", "mail"]), is_shown), Ok(None));
+        let left = shown(&entry(&["cn", "userPassword", "mail"]), is_shown);
+        assert_eq!(left, Ok(Some(entry(&["cn", "mail"]))));
+        assert_eq!(shown(&entry(&["USERPASSWORD"]), is_shown), Ok(Some(entry(&[]))));
+        let whole = entry(&["cn", "userPassword"]);
+        for cut in 0..whole.len() - 2 {
+            assert!(shown(&whole[..cut], is_shown).is_err(), "{cut}: nothing is guessed");
+        }
+    }
+
     use crate::proto::search::Entry;
     use proptest::prelude::*;
 

@@ -9,6 +9,7 @@ use super::schema;
 use crate::domain::matching::{self, Truth};
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::record::Record;
+use crate::domain::secret;
 use crate::domain::time::Timestamp;
 use crate::proto::attribute::AttributeDescription;
 use crate::proto::dn::DistinguishedName;
@@ -46,28 +47,6 @@ const OWN: [&str; 13] = [
     "hassubordinates",
     "subschemasubentry",
     "nsaccountlock",
-];
-
-/// What is never shown, even where a record keeps it (rule S10.4).
-const SECRET: [&str; 18] = [
-    "userpassword",
-    "unicodepwd",
-    "dbcspwd",
-    "lmpwdhistory",
-    "ntpwdhistory",
-    "pwdhistory",
-    "supplementalcredentials",
-    "sambantpassword",
-    "sambalmpassword",
-    "sambapasswordhistory",
-    "krbprincipalkey",
-    "krbmkey",
-    "ipanthash",
-    "authpassword",
-    "ms-mcs-admpwd",
-    "mslaps-password",
-    "oathsecret",
-    "passwordhistory",
 ];
 
 /// What is wanted of an entry: attribute types as [`AttributeDescription::attribute_type`] has them.
@@ -133,7 +112,7 @@ impl ServedNames {
                     let kind = description.attribute_type();
                     // Of two mappings to one name the first counts, as in the record.
                     let is_taken = served.iter().any(|other| other.local == mapping.local);
-                    if !is_taken && !OWN.contains(&kind) && !SECRET.contains(&kind) {
+                    if !is_taken && !OWN.contains(&kind) && !secret::ATTRIBUTES.contains(&kind) {
                         served.push(Served {
                             local: mapping.local.clone(),
                             shown: mapping.upstream.clone(),
@@ -450,7 +429,7 @@ mod tests {
 
     #[test]
     fn a_secret_and_what_the_gateway_says_itself_are_no_matter_of_a_mapping() {
-        for kind in OWN.iter().chain(&SECRET) {
+        for kind in OWN.iter().chain(&secret::ATTRIBUTES) {
             let description = AttributeDescription::parse(kind).expect("a name");
             assert_eq!(description.attribute_type(), *kind, "under its usual name");
         }

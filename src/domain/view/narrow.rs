@@ -2,6 +2,7 @@
 //! about, and entries are those of its bases and its filter.
 
 use super::View;
+use crate::domain::secret;
 use crate::domain::session::{Refusal, UNKNOWN_CRITICAL};
 use crate::proto::ber::{Reader, SEQUENCE};
 use crate::proto::control::Control;
@@ -53,14 +54,20 @@ pub struct Narrowed {
 impl View {
     /// Whether it shows a part of what there is.
     pub fn is_narrow(&self) -> bool {
-        self.attributes.is_some() || !self.bases.is_empty() || self.filter.is_some()
+        self.hides_attributes() || !self.bases.is_empty() || self.filter.is_some()
+    }
+
+    /// Whether some attributes are not shown.
+    fn hides_attributes(&self) -> bool {
+        self.attributes.is_some() || self.hides_secrets
     }
 
     /// Whether an attribute is shown; options narrow it down.
     pub fn shows_attribute(&self, description: &[u8]) -> bool {
         let name = description.split(|byte| *byte == b';').next().unwrap_or_default();
         let is_it = |shown: &String| shown.as_bytes().eq_ignore_ascii_case(name);
-        self.attributes.as_ref().is_none_or(|shown| shown.iter().any(is_it))
+        let is_hidden = self.hides_secrets && secret::is_secret(name);
+        !is_hidden && self.attributes.as_ref().is_none_or(|shown| shown.iter().any(is_it))
     }
 
     /// Whether an entry of that name may be shown.
@@ -104,13 +111,17 @@ impl View {
 
     /// What of a selection is shown. Who asks for all gets all that is shown.
     fn selection(&self, asked: &[&[u8]]) -> Vec<String> {
-        let Some(shown) = &self.attributes else {
-            return asked.iter().map(|name| text(name)).collect();
-        };
         let is_all = |name: &&[u8]| *name == b"*" || *name == b"+";
         let mut selected: Vec<String> = Vec::new();
-        if asked.is_empty() || asked.iter().any(is_all) {
-            selected.extend(shown.iter().cloned());
+        let wants_all = asked.is_empty() || asked.iter().any(is_all);
+        match &self.attributes {
+            Some(shown) if wants_all => selected.extend(shown.iter().cloned()),
+            Some(_) => {}
+            // What comes of these and is not shown is taken out of the answer.
+            None if asked.is_empty() => return selected,
+            None => {
+                selected.extend(asked.iter().filter(|name| is_all(name)).map(|name| text(name)))
+            }
         }
         let named = asked.iter().filter(|name| !is_all(name) && self.shows_attribute(name));
         selected.extend(named.map(|name| text(name)));
@@ -150,7 +161,7 @@ impl View {
                 self.shows_attribute(name.as_bytes())
             }
             // A rule for any attribute that has it.
-            Filter::Extensible { attribute: None, .. } => self.attributes.is_none(),
+            Filter::Extensible { attribute: None, .. } => !self.hides_attributes(),
             Filter::And(_) | Filter::Or(_) | Filter::Not(_) => true,
         }
     }
@@ -158,7 +169,7 @@ impl View {
     /// The controls that are left, and whether any was left out. One that might tell what is not
     /// shown is refused where it is critical.
     pub fn controls_left(&self, controls: &[u8]) -> Result<Vec<u8>, Refusal> {
-        if self.attributes.is_none() {
+        if !self.hides_attributes() {
             return Ok(controls.to_vec());
         }
         let mut reader = Reader::new(controls);
@@ -269,6 +280,45 @@ mod tests {
             let left = view.narrow(&search("dc=x", Scope::Base, asked), &any());
             assert_eq!(left.expect("it may be asked").attributes, expected, "{asked:?}");
         }
+    }
+
+    #[test]
+    fn an_account_is_shown_no_secret_whatever_its_view_lists() {
+        let everywhere = || [dn("dc=x")].into_iter();
+        for listed in [&["cn", "userPassword", "2.5.4.35"][..], &[]] {
+            let view = view(listed, &[]).of_account(everywhere());
+            assert!(view.is_narrow() && !view.shows_attribute(b"USERPASSWORD;x-a"));
+            for (filter, expected) in [
+                ("(userPassword=a)", "(!(objectClass=*))"),
+                ("(!(2.5.4.35=*))", "(!(objectClass=*))"),
+                ("(:octetStringMatch:=a)", "(!(objectClass=*))"),
+                ("(cn=a)", "(cn=a)"),
+            ] {
+                let filter = Filter::parse(filter).expect("a filter");
+                let left = view.narrow(&search("dc=x", Scope::Base, &["cn", "2.5.4.35"]), &filter);
+                let left = left.expect("it may be asked");
+                let expected = Filter::parse(expected).expect("a filter");
+                let expected = match filter {
+                    Filter::Not(_) => Filter::Not(Box::new(any())),
+                    _ => expected,
+                };
+                assert_eq!((left.filter, left.attributes), (expected, vec!["cn".to_owned()]));
+            }
+        }
+        let open = view(&[], &[]).of_account(everywhere());
+        let selected = |asked: &[&str]| {
+            let left = open.narrow(&search("dc=x", Scope::Base, asked), &any());
+            left.expect("it may be asked").attributes
+        };
+        assert_eq!(selected(&[]), [""; 0], "all, of which secrets are taken out behind");
+        assert_eq!(selected(&["*", "userPassword"]), ["*"]);
+        assert_eq!(selected(&["userPassword"]), ["1.1"]);
+        let mut assertion = Vec::new();
+        Control { oid: b"1.3.6.1.1.12", critical: true, value: None }.write(&mut assertion);
+        assert_eq!(open.controls_left(&assertion), Err(UNKNOWN_CRITICAL));
+        assert!(open.shows_entry(b"cn=a,dc=x") && !open.shows_entry(b"cn=config"));
+        let bounded = view(&[], &["ou=a,dc=x"]).of_account(everywhere());
+        assert!(!bounded.shows_entry(b"cn=a,dc=x"), "it has its own bases");
     }
 
     #[test]

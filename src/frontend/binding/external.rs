@@ -9,6 +9,7 @@ use crate::app::events::Event;
 use crate::app::ports::{Events, Ports, Shared};
 use crate::domain::session::{BindKind, BoundName, Refusal, Session};
 use crate::domain::vouching::{self, NO_CERTIFICATE, NOT_GRANTED, NOT_VOUCHED_FOR, NotVouched};
+use crate::frontend::account::Vouched;
 use crate::frontend::connection::Connection;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::envelope::Envelope;
@@ -106,7 +107,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             self.session = Session::Binding(BoundName(bytes.to_vec()));
             self.binding.attempt = self.begin_attempt(self.binding.directory, bytes);
         }
-        self.is_vouched_for = true;
+        self.vouched = Vouched::ByCertificate;
         let mut pdu = Vec::new();
         let success = LdapResult::new(ResultCode::SUCCESS, "");
         success.write(&mut pdu, self.binding.client, Operation::BindResponse);

@@ -57,7 +57,7 @@ impl Form {
         Self::of(&asked, controls.filter(|controls| !controls.is_empty()))
     }
 
-    fn of(search: &SearchRequest<'_>, controls: Option<Vec<u8>>) -> Self {
+    pub(super) fn of(search: &SearchRequest<'_>, controls: Option<Vec<u8>>) -> Self {
         let selection = selection(search.attributes.iter().copied());
         let (time_limit, types_only) = (search.time_limit, search.types_only);
         Self {

@@ -31,7 +31,7 @@ use super::counters::SharedCounters;
 use crate::app::ports::{NoSeat, Shared};
 use crate::proto::dn::DistinguishedName;
 use hub::Hub;
-use places::Places;
+use places::{Place, Places};
 use proxying::Proxying;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -136,6 +136,15 @@ impl SharedLinks {
         self
     }
 
+    /// One connection, and the place among such that it takes.
+    fn hub_apart(&self, source: IpAddr) -> Result<(Arc<Hub>, Place), NoSeat> {
+        let Some(place) = self.common.places.take() else {
+            (self.common.tell)(Told::LimitHit("max_connections_apart", source));
+            return Err(NoSeat::Full("max_connections_apart"));
+        };
+        Ok((Arc::new((self.apart.hub)()), place))
+    }
+
     /// Turns away all who wait; connections end with what they have under way.
     pub fn close(&self) {
         let fast = self.fast.as_ref().map(|(hub, _)| hub);
@@ -149,7 +158,7 @@ impl Shared for SharedLinks {
     type Seat = SharedSeat;
 
     fn anonymous(&self, source: IpAddr) -> SharedSeat {
-        SharedSeat::anonymous(self.anonymous.clone(), source)
+        SharedSeat::plain(self.anonymous.clone(), source)
     }
 
     fn proxied(&self, source: IpAddr, name: &[u8]) -> Option<SharedSeat> {
@@ -192,17 +201,22 @@ impl Shared for SharedLinks {
         if !self.grants_proxying() || user(name).is_none() {
             return Err(NoSeat::NotGranted);
         }
-        let Some(place) = self.common.places.take() else {
-            (self.common.tell)(Told::LimitHit("max_connections_apart", source));
-            return Err(NoSeat::Full("max_connections_apart"));
-        };
-        let hub = Arc::new((self.apart.hub)());
+        let (hub, place) = self.hub_apart(source)?;
         Ok(SharedSeat::proxied(hub, source, name).alone(place))
+    }
+
+    fn own(&self, source: IpAddr) -> Result<SharedSeat, NoSeat> {
+        Ok(SharedSeat::plain(self.proxied.clone(), source))
+    }
+
+    fn own_apart(&self, source: IpAddr) -> Result<SharedSeat, NoSeat> {
+        let (hub, place) = self.hub_apart(source)?;
+        Ok(SharedSeat::plain(hub, source).alone(place))
     }
 
     fn fast_bind(&self, source: IpAddr) -> Option<SharedSeat> {
         let (hub, known) = self.fast.as_ref()?;
-        known.is_served().then(|| SharedSeat::anonymous(hub.clone(), source))
+        known.is_served().then(|| SharedSeat::plain(hub.clone(), source))
     }
 }
 

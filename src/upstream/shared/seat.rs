@@ -36,7 +36,9 @@ pub struct SharedSeat {
 }
 
 impl SharedSeat {
-    pub(super) fn anonymous(hub: Arc<Hub>, source: IpAddr) -> Self {
+    /// A seat whose requests are done as whoever its connections are bound as: nobody, or the service
+    /// account.
+    pub(super) fn plain(hub: Arc<Hub>, source: IpAddr) -> Self {
         let number = hub.with(|books, _| books.sit());
         Self {
             hub,
@@ -59,7 +61,7 @@ impl SharedSeat {
             value: Some(identity.as_slice()),
         }
         .write(&mut control);
-        let mut seat = Self::anonymous(hub, source);
+        let mut seat = Self::plain(hub, source);
         seat.proxied = Some(control.into());
         seat
     }

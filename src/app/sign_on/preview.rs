@@ -265,6 +265,7 @@ impl<P: Ports> Flight<P> {
             view: None,
             // What is held is not foretold: that depends on who else signs on.
             breaker: None,
+            span: &self.span,
         }
     }
 }

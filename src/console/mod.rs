@@ -1,0 +1,3 @@
+//! The console: pages for people who would rather look than read.
+
+pub mod picture;

@@ -5,11 +5,14 @@
 //! they look, by the page's own colours; it belongs into the page's style sheet. Whoever cannot see a
 //! picture is told what is on it by its title and description.
 
+mod drawing;
+mod layers;
+mod markup;
 mod neighbours;
 mod paths;
 mod plot;
 
-pub use neighbours::{Neighbours, neighbours};
+pub use neighbours::{MAX_BESIDE, Neighbours, neighbours};
 pub use paths::{MAX_GROUPS, Paths, Row, paths};
 pub use plot::{Plot, Series, Unit, lines, stacked};
 

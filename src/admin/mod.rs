@@ -9,6 +9,7 @@ mod desk;
 mod directories;
 mod document;
 mod edits;
+mod figures;
 mod foresight;
 mod gate;
 mod groups;
@@ -34,7 +35,7 @@ mod user_types;
 mod users;
 mod views;
 
-pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
+pub use health::{PartState, ReadFigures, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::{Other, ReadPolicies};
 pub use server::{
     Current, FIRST_TOKEN, MetricsAccess, State, document, router, serve, serve_current,

@@ -6,7 +6,7 @@ use super::reload;
 use super::running::{Records, Upstream};
 use super::{Config, RunError};
 use crate::admin::{self, MetricsAccess, PartState, ReadyPart};
-use crate::app::ports::Catalogue;
+use crate::app::ports::{Catalogue, Clock};
 use crate::frontend::{self, ClientCertificate, Drain, ListenError, Phase, Tls, TlsConfig};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -107,6 +107,7 @@ fn paths(
     config: &Config,
 ) -> Paths {
     let (metrics, store) = (ground.telemetry.clone(), ground.store.clone());
+    let (figures, clock) = (ground.telemetry.clone(), SystemClock::default());
     let (named, in_force) = (generation.named(), config.clone());
     let sessions = Arc::new(drain.sessions().clone());
     let drain = drain.clone();
@@ -122,6 +123,7 @@ fn paths(
         read_policies: Arc::new(move |text| read_other(text, &in_force)),
         readiness: Arc::new(move || readiness(&store, &named, &drain)),
         render_metrics: Arc::new(move || metrics.render()),
+        read_figures: Arc::new(move |resolution| figures.figures(resolution, clock.now())),
         token,
     }
 }

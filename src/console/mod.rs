@@ -15,6 +15,7 @@ mod groups;
 mod held;
 mod lists;
 mod overview;
+pub mod picture;
 mod routes;
 mod shapes;
 mod steer;

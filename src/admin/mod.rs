@@ -15,6 +15,7 @@ mod gate;
 mod groups;
 mod health;
 mod held;
+mod inside;
 mod json;
 mod limited;
 mod linking;
@@ -38,7 +39,8 @@ mod views;
 pub use health::{PartState, ReadFigures, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::{Other, ReadPolicies};
 pub use server::{
-    Current, FIRST_TOKEN, MetricsAccess, State, document, router, serve, serve_current,
+    Current, FIRST_TOKEN, MetricsAccess, State, document, router, router_beside, serve,
+    serve_current,
 };
 pub use serving::Tls;
 pub use table::{Method, Operation};
@@ -69,6 +71,22 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// What bounds it.
     pub limits: Limits,
+    /// The web console.
+    pub console: ConsoleConfig,
+}
+
+/// How the web console is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsoleConfig {
+    /// Whether it is (`console`).
+    pub enabled: bool,
+    /// The most who are logged in; the next one ends the login that rested for longest
+    /// (`max_console_sessions`).
+    pub max_sessions: usize,
+    /// How long a login outlasts its last request (`console_idle`).
+    pub idle: Duration,
+    /// How long it lasts at most (`console_session`).
+    pub longest: Duration,
 }
 
 /// How administration is served over TLS.

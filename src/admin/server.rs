@@ -4,6 +4,7 @@ use super::answer::{Hit, Refusal};
 use super::desk::{Desk, Needs};
 use super::gate::{self, Gate};
 use super::health::{self, ReadFigures, Readiness, RenderMetrics};
+use super::inside::Inside;
 use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::rates::Rates;
 use super::rehearsal::{self, ReadPolicies};
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::app::events::Event;
 use crate::app::live::Live;
+use crate::app::operations::Operations;
 use crate::app::oversight::{Decisions, Oversight};
 use crate::app::ports::{Catalogue, Clock, Events};
 use crate::app::sessions::Sessions;
@@ -172,6 +174,16 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
     limits: Limits,
     metrics: MetricsAccess,
 ) -> Router {
+    router_beside(state, limits, metrics, |_| Router::new())
+}
+
+/// All paths, and beside them those that are made with the same operations.
+pub fn router_beside<C: Catalogue, K: Clock, E: Events>(
+    state: State<C, K, E>,
+    limits: Limits,
+    metrics: MetricsAccess,
+    beside: impl FnOnce(Arc<dyn Operations>) -> Router,
+) -> Router {
     let (readiness, render_metrics) = (state.readiness.clone(), state.render_metrics.clone());
     let counted = state.events.clone();
     let gate = Arc::new(gate(&state, limits));
@@ -183,8 +195,9 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .router
         .with_state(desk)
         .fallback(|| async { Refusal::NoSuchPath })
-        .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
-        .layer(guard());
+        .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod });
+    let beside = beside(Arc::new(Inside { router: api.clone(), gate: gate.clone() }));
+    let api = api.layer(guard());
     let mut metrics_routes = health::metrics_routes(render_metrics);
     if metrics == MetricsAccess::Token {
         metrics_routes = metrics_routes.layer(guard());
@@ -193,6 +206,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .nest("/api/v1", api)
         .merge(health::routes(readiness))
         .merge(metrics_routes)
+        .merge(beside)
         .fallback(|| async { Refusal::NoSuchPath })
         .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
         .layer(DefaultBodyLimit::max(limits.max_body))
@@ -254,11 +268,12 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
     }
 }
 
-/// What every answer bears: one request a connection, nothing cached, nothing guessed.
+/// What every answer bears: one request a connection, nothing guessed, and nothing cached that does
+/// not say so itself.
 async fn finish(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

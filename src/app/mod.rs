@@ -17,6 +17,7 @@ pub mod linking;
 pub mod listing;
 pub mod live;
 pub mod observe;
+pub mod operations;
 pub mod oversight;
 pub mod ports;
 mod protection;

@@ -6,6 +6,7 @@ use super::reload;
 use super::running::{Records, Upstream};
 use super::{Config, RunError};
 use crate::admin::{self, MetricsAccess, PartState, ReadyPart};
+use crate::app::operations::Operations;
 use crate::app::ports::{Catalogue, Clock};
 use crate::frontend::{self, ClientCertificate, Drain, ListenError, Phase, Tls, TlsConfig};
 use std::net::{SocketAddr, TcpListener};
@@ -61,6 +62,42 @@ pub(super) struct Administration {
     limits: admin::Limits,
     metrics: MetricsAccess,
     token: admin::FirstToken,
+    beside: Beside,
+}
+
+/// What is served beside the API; it outlives reloads.
+#[derive(Clone)]
+struct Beside {
+    #[cfg(feature = "console")]
+    console: Option<crate::console::Console>,
+}
+
+#[cfg(feature = "console")]
+impl Beside {
+    fn new(config: &admin::Config) -> Self {
+        let admin::ConsoleConfig { enabled, max_sessions, idle, longest } = config.console;
+        // A proxy may be the one that speaks TLS.
+        let is_outside = config.url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        let is_secure = config.tls.is_some() || is_outside;
+        let config = crate::console::Config { max_sessions, idle, longest, is_secure };
+        Self { console: enabled.then(|| crate::console::Console::new(config)) }
+    }
+
+    fn router(&self, operations: Arc<dyn Operations>) -> axum::Router {
+        let console = self.console.clone();
+        console.map_or_else(axum::Router::new, |one| crate::console::router(one, operations))
+    }
+}
+
+#[cfg(not(feature = "console"))]
+impl Beside {
+    fn new(_: &admin::Config) -> Self {
+        Self {}
+    }
+
+    fn router(&self, _: Arc<dyn Operations>) -> axum::Router {
+        axum::Router::new()
+    }
 }
 
 impl Administration {
@@ -75,8 +112,12 @@ impl Administration {
         let address = socket.local_addr().map_err(internal)?;
         let (limits, metrics) = (config.admin.limits, access(&config.admin, address));
         let paths = paths((ground, generation), drain, token, config);
-        let current = admin::Current::new(admin::router(paths, limits, metrics));
-        let administration = Self { address, current: current.clone(), limits, metrics, token };
+        let beside = Beside::new(&config.admin);
+        let made = |operations| beside.router(operations);
+        let router = admin::router_beside(paths, limits, metrics, made);
+        let current = admin::Current::new(router);
+        let administration =
+            Self { address, current: current.clone(), limits, metrics, token, beside };
         let tls = tls.map(|tls| Arc::new(move || tls.current()) as admin::Tls);
         let _inside = handle.enter();
         let listener = tokio::net::TcpListener::from_std(socket).map_err(internal)?;
@@ -90,7 +131,8 @@ impl Administration {
     /// Requests that come from now on are about another generation.
     pub(super) fn exchange(&self, of: (&Ground, &Generation), config: &Config, drain: &Drain) {
         let paths = paths(of, drain, self.token, config);
-        self.current.exchange(admin::router(paths, self.limits, self.metrics));
+        let made = |operations| self.beside.router(operations);
+        self.current.exchange(admin::router_beside(paths, self.limits, self.metrics, made));
     }
 }
 

@@ -16,6 +16,7 @@ mod held;
 mod lists;
 mod overview;
 pub mod picture;
+mod plots;
 mod routes;
 mod shapes;
 mod steer;

@@ -8,7 +8,7 @@ use super::held;
 use super::routes::{Done, Shown};
 use super::shapes::{Directory, Held, List, Replica, User};
 use super::visit::Visit;
-use super::words;
+use super::{plots, words};
 use crate::app::tokens::Role::Operate;
 use maud::{Markup, html};
 use std::sync::Arc;
@@ -36,6 +36,7 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
             li { a href={ (ROOT) "/users?active=false" } { strong { (total(&inactive)) } " inactive" } }
             li { a href={ (ROOT) "/users?known=false" } { strong { (total(&unknown)) } " whose groups were unknown at the last look" } }
         }
+        (plots::section(&visit).await?)
         h2 { "Directories" }
         @match &directories {
             None => p class="notice warn" role="alert" { "The directories did not answer in time. " a href={ (ROOT) "/" } { "Load the page again" } "." },

@@ -34,9 +34,27 @@ pub(super) enum Head {
     Cross,
 }
 
+/// What a drawing is to those who are read to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// One image.
+    Image,
+    /// Several things: an image could have no links in it.
+    Group,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Image => "img",
+            Self::Group => "group",
+        }
+    }
+}
+
 /// A drawing in a box of its own, which scrolls where there is too little room; below it `caption`.
 pub(super) fn figure(
-    classes: &str,
+    (classes, role): (&str, Role),
     (title, description): (&str, &str),
     size: (i32, i32),
     draw: impl FnOnce(&mut Markup),
@@ -44,9 +62,8 @@ pub(super) fn figure(
 ) -> String {
     let (width, height) = (size.0.to_string(), size.1.to_string());
     let view = format!("0 0 {width} {height}");
-    // No role that makes one image of it: there are links in it.
     let attributes = [
-        ("role", "group"),
+        ("role", role.name()),
         ("aria-label", title),
         ("width", &*width),
         ("height", &*height),

@@ -34,6 +34,7 @@ mod transfer;
 mod user_types;
 mod users;
 mod views;
+mod ways;
 
 pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::{Other, ReadPolicies};

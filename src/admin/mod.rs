@@ -9,6 +9,7 @@ mod desk;
 mod directories;
 mod document;
 mod edits;
+mod figures;
 mod foresight;
 mod gate;
 mod groups;
@@ -36,7 +37,7 @@ mod users;
 mod views;
 mod ways;
 
-pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
+pub use health::{PartState, ReadFigures, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::{Other, ReadPolicies};
 pub use server::{
     Current, FIRST_TOKEN, MetricsAccess, State, document, router, router_beside, serve,

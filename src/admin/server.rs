@@ -3,7 +3,7 @@
 use super::answer::{Hit, Refusal};
 use super::desk::{Desk, Needs};
 use super::gate::{self, Gate};
-use super::health::{self, Readiness, RenderMetrics};
+use super::health::{self, ReadFigures, Readiness, RenderMetrics};
 use super::inside::Inside;
 use super::limited::{Limited, MAX_CONNECTION_TIME};
 use super::rates::Rates;
@@ -14,7 +14,7 @@ use super::token::FirstToken;
 use super::transfer::MaxImport;
 use super::{Limits, schema};
 use super::{
-    audit, backup, directories, edits, foresight, groups, held, linking, sessions, tokens,
+    audit, backup, directories, edits, figures, foresight, groups, held, linking, sessions, tokens,
     transfer, user_types, users, views, ways,
 };
 use crate::app::events::Event;
@@ -65,6 +65,8 @@ pub struct State<C, K, E> {
     pub readiness: Readiness,
     /// Gives the metrics.
     pub render_metrics: RenderMetrics,
+    /// Gives what was counted lately.
+    pub read_figures: ReadFigures,
     /// The first admin token.
     pub token: FirstToken,
 }
@@ -152,6 +154,7 @@ fn table<N: Needs>() -> Table<N> {
     transfer::operations(&mut table);
     backup::operations(&mut table);
     rehearsal::operations(&mut table);
+    figures::operations(&mut table);
     sessions::operations(&mut table);
     tokens::operations(&mut table);
     schema::operations(&mut table);
@@ -240,6 +243,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
 ) -> Desk<(C, K, E)> {
     let State { catalogue, clock, events, directories, oversight, live, .. } = state;
     let (sessions, read_policies) = (state.sessions, state.read_policies);
+    let read_figures = state.read_figures;
     let parts = || (catalogue.clone(), clock.clone(), events.clone());
     let (records, time, told) = parts();
     let switches = Switches::new(records, time, told, directories.clone());
@@ -260,6 +264,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
         tokens,
         sessions,
         read_policies,
+        read_figures,
         document,
     }
 }

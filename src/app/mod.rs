@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod callers;
 pub mod edits;
 pub mod events;
+pub mod figures;
 pub mod flights;
 pub mod forecast;
 pub mod gateway;

@@ -7,7 +7,7 @@ use super::running::{Records, Upstream};
 use super::{Config, RunError};
 use crate::admin::{self, MetricsAccess, PartState, ReadyPart};
 use crate::app::operations::Operations;
-use crate::app::ports::Catalogue;
+use crate::app::ports::{Catalogue, Clock};
 use crate::frontend::{self, ClientCertificate, Drain, ListenError, Phase, Tls, TlsConfig};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -149,6 +149,7 @@ fn paths(
     config: &Config,
 ) -> Paths {
     let (metrics, store) = (ground.telemetry.clone(), ground.store.clone());
+    let (figures, clock) = (ground.telemetry.clone(), SystemClock::default());
     let (named, in_force) = (generation.named(), config.clone());
     let sessions = Arc::new(drain.sessions().clone());
     let drain = drain.clone();
@@ -164,6 +165,7 @@ fn paths(
         read_policies: Arc::new(move |text| read_other(text, &in_force)),
         readiness: Arc::new(move || readiness(&store, &named, &drain)),
         render_metrics: Arc::new(move || metrics.render()),
+        read_figures: Arc::new(move |resolution| figures.figures(resolution, clock.now())),
         token,
     }
 }

@@ -4,6 +4,7 @@
 //! name, nothing is allocated, nothing is formatted. No label and no metric holds what a peer sent.
 
 mod escape;
+mod figures;
 mod instruments;
 mod joined;
 mod line;
@@ -16,12 +17,14 @@ pub use logging::{AlreadyInitialised, init_logging, set_log_level};
 pub use table::{BUCKETS, Kind, METRICS, Metric};
 
 use crate::app::events::{Event, SignOnOutcome};
+use crate::app::figures::{Figures, History, Resolution, Step};
 use crate::app::ports::Events;
+use crate::domain::time::Timestamp;
 use instruments::Instruments;
 use joined::Joined;
 use line::Line;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tracing::Level;
 
@@ -79,6 +82,7 @@ struct Inner {
     held: Joined,
     skipped: Joined,
     odd: Joined,
+    history: Mutex<History>,
 }
 
 impl Telemetry {
@@ -89,8 +93,19 @@ impl Telemetry {
         let instruments = Instruments::new(recorder, directories);
         let (limits, refusals, not_given, held, skipped, odd) = Default::default();
         let started = Instant::now();
-        let inner =
-            Inner { instruments, handle, started, limits, refusals, not_given, held, skipped, odd };
+        let history = Mutex::default();
+        let inner = Inner {
+            instruments,
+            handle,
+            started,
+            limits,
+            refusals,
+            not_given,
+            held,
+            skipped,
+            odd,
+            history,
+        };
         Self { inner: Arc::new(inner), worker: 0 }
     }
 
@@ -126,6 +141,35 @@ impl Telemetry {
     /// are kept one by one in between.
     pub fn upkeep(&self) {
         self.inner.handle.run_upkeep();
+    }
+}
+
+impl Telemetry {
+    /// Notes what was counted in a minute that is over. To be called every few seconds; what it does
+    /// once a minute takes as long as to render the metrics.
+    pub fn note_minute(&self, now: Timestamp) {
+        if self.history().is_due(now) {
+            let counters = self.counters();
+            self.history().note(now, counters);
+        }
+    }
+
+    /// What was counted in the last steps of time.
+    pub fn figures(&self, resolution: Resolution, now: Timestamp) -> Vec<Step> {
+        let counters = self.counters();
+        let mut history = self.history();
+        if history.is_due(now) {
+            history.note(now, counters.clone());
+        }
+        history.steps(resolution, &counters)
+    }
+
+    fn counters(&self) -> Figures {
+        figures::read(&self.render())
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.inner.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -35,6 +35,7 @@ mod transfer;
 mod user_types;
 mod users;
 mod views;
+mod ways;
 
 pub use health::{PartState, ReadFigures, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::{Other, ReadPolicies};

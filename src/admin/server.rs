@@ -15,7 +15,7 @@ use super::transfer::MaxImport;
 use super::{Limits, schema};
 use super::{
     audit, backup, directories, edits, figures, foresight, groups, held, linking, sessions, tokens,
-    transfer, user_types, users, views,
+    transfer, user_types, users, views, ways,
 };
 use crate::app::events::Event;
 use crate::app::live::Live;
@@ -144,6 +144,7 @@ fn table<N: Needs>() -> Table<N> {
     edits::operations(&mut table);
     linking::operations(&mut table);
     foresight::operations(&mut table);
+    ways::operations(&mut table);
     groups::operations(&mut table);
     user_types::operations(&mut table);
     views::operations(&mut table);

@@ -7,12 +7,14 @@ use ring::digest::{SHA256, digest};
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-const STYLE: &str = include_str!("files/console.css");
+/// The pages' own style, and that of what is drawn on them.
+static STYLE: LazyLock<String> =
+    LazyLock::new(|| include_str!("files/console.css").to_owned() + super::picture::STYLE);
 const SCRIPT: &str = include_str!("files/console.js");
 const MARK: &str = include_str!("files/mark.svg");
 
 /// The address of the style.
-pub(super) static STYLE_AT: LazyLock<String> = LazyLock::new(|| address("style", STYLE, "css"));
+pub(super) static STYLE_AT: LazyLock<String> = LazyLock::new(|| address("style", &STYLE, "css"));
 /// The address of the script.
 pub(super) static SCRIPT_AT: LazyLock<String> = LazyLock::new(|| address("script", SCRIPT, "js"));
 /// The address of the mark.
@@ -31,7 +33,7 @@ fn address(name: &str, content: &str, ending: &str) -> String {
 pub(super) async fn file(Path(name): Path<String>) -> Response {
     let at = format!("{}/static/{name}", super::ROOT);
     let (content, kind) = match at {
-        at if at == *STYLE_AT => (STYLE, "text/css; charset=utf-8"),
+        at if at == *STYLE_AT => (STYLE.as_str(), "text/css; charset=utf-8"),
         at if at == *SCRIPT_AT => (SCRIPT, "text/javascript; charset=utf-8"),
         at if at == *MARK_AT => (MARK, "image/svg+xml"),
         _ => return StatusCode::NOT_FOUND.into_response(),

@@ -6,10 +6,10 @@ use super::fault::Fault;
 use super::frame::{Content, Section};
 use super::lists;
 use super::routes::Shown;
-use super::shapes::{Explanation, Explanations, Ground, GroupsRead, Preview, Says, User};
+use super::shapes::{Explanation, Explanations, Ground, GroupsRead, Preview, Says, User, Ways};
 use super::user::{Tab, tabs};
 use super::visit::Visit;
-use super::words;
+use super::{drawn, words};
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -94,6 +94,9 @@ pub(super) async fn explain(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let found: Explanations = visit.get(path).await?;
     let user = &found.user;
     let title = format!("Why {} is in which groups", user.name);
+    let ways = Path::new("/users").step(&format!("rec:{}", user.id)).then("ways");
+    // Where it cannot be told, the page says so by what was read of the groups.
+    let ways: Option<Ways> = if group.is_none() { visit.get(ways).await.ok() } else { None };
     let from = visit.query.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
     let end = found.items.len().min(from + ROWS);
     let shown = found.items.get(from.min(end)..end).unwrap_or_default();
@@ -116,6 +119,9 @@ pub(super) async fn explain(visit: Arc<Visit>) -> Result<Shown, Fault> {
         }
         @if found.items.is_empty() {
             (lists::nothing("There is no group to explain.", &html! { "Neither the record nor the directory knows one. Ask for a group by its name above." }))
+        }
+        @if let (Some(ways), 0) = (&ways, from) {
+            @if !found.items.is_empty() { (drawn::now(&found, ways)) }
         }
         @for one in shown { (explanation(one)) }
         (lists::turns(first.as_deref(), next.as_deref()))

@@ -6,9 +6,9 @@ use super::fault::Fault;
 use super::frame::{Content, Section};
 use super::lists;
 use super::routes::Shown;
-use super::shapes::{Group, GroupWithMembers, List, Member};
+use super::shapes::{Group, GroupWithMembers, List, Member, User};
 use super::visit::Visit;
-use super::words;
+use super::{drawn, words};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use std::sync::Arc;
 const ROWS: &str = "50";
 /// How many groups above and below one are named.
 const NEAR: usize = 30;
+/// How many members are asked what they are in beyond it.
+const ASKED: usize = 10;
 
 pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let get = |name| visit.query.get(name);
@@ -82,6 +84,7 @@ pub(super) async fn one(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let next = memberships.next.as_deref();
     let next = next.map(|next| Path::new(&here).with("cursor", next).into_string());
     let users = Path::new(&format!("{ROOT}/users")).with("group", &format!("id:{}", group.id));
+    let near = near(&visit, &group, &memberships.items).await;
     let body = html! {
         p class="crumbs" { a href={ (ROOT) "/groups" } { "Groups" } }
         h1 { (group.name) }
@@ -91,7 +94,7 @@ pub(super) async fn one(visit: Arc<Visit>) -> Result<Shown, Fault> {
             dt { "Members that count" } dd { (group.members) " · " a href=(users.as_str()) { "as a list of users" } }
             dt { "Id" } dd class="dn" { (group.id) }
         }
-        (near(&group, &memberships.items))
+        (near)
         h2 { "Who, by whom, and on which way" }
         @if memberships.items.is_empty() {
             (lists::nothing("Nobody is in it.", &html! { "A member shows up at the next sign-on, or when an admin puts somebody in." }))
@@ -127,22 +130,45 @@ fn members(all: &[Member]) -> Markup {
     lists::table("Members", &["User", "Who says so", "Counts", "Way", "Since"], &rows)
 }
 
-/// The groups through which members on this page come, each one step below.
-fn near(group: &Group, members: &[Member]) -> Markup {
+/// The groups right below and right above, as far as the ways of members on this page lead over them.
+async fn near(visit: &Visit, group: &Group, members: &[Member]) -> Markup {
     let rows = members.iter().flat_map(|member| &member.rows);
     let below: BTreeSet<&str> = rows
         .filter(|row| row.path.len() > 2 && row.path.last().is_some_and(|last| *last == group.dn))
         .filter_map(|row| row.path.get(row.path.len() - 2).map(String::as_str))
         .collect();
+    let mut users = Vec::new();
+    for member in members.iter().take(ASKED) {
+        let path = Path::new("/users").step(&format!("rec:{}", member.user.id));
+        // Who was forgotten in between is passed over.
+        users.extend(visit.get::<User>(path).await.ok());
+    }
+    let ways = users.iter().flat_map(|user| &user.memberships).map(|one| &one.row.path);
+    let above: BTreeSet<&str> = ways
+        .flat_map(|path| path.windows(2).skip(1))
+        .filter(|pair| pair[0] == group.dn)
+        .map(|pair| pair[1].as_str())
+        .collect();
     html! {
-        @if !below.is_empty() {
-            h2 { "Groups in it" }
-            p class="muted" { "Those through which the members on this page come." }
+        @if !below.is_empty() || !above.is_empty() {
+            h2 { "Groups around it" }
+            p class="muted" { "Those over which the ways of the members on this page lead." }
+            (drawn::around(group, &below, &above))
+            (list("In it", &below))
+            (list("It is in", &above))
+        }
+    }
+}
+
+fn list(label: &str, steps: &BTreeSet<&str>) -> Markup {
+    html! {
+        @if !steps.is_empty() {
+            h3 { (label) }
             ul class="tags" {
-                @for dn in below.iter().take(NEAR) {
-                    li { a href=(Path::new(&format!("{ROOT}/groups")).step(&format!("dn:{dn}")).as_str()) title=(dn) { (words::short(dn)) } }
+                @for step in steps.iter().take(NEAR) {
+                    li { a href=(words::step_at(step)) title=(step) { (words::short(step)) } }
                 }
-                @if below.len() > NEAR { li class="muted" { "and " (below.len() - NEAR) " more" } }
+                @if steps.len() > NEAR { li class="muted" { "and " (steps.len() - NEAR) " more" } }
             }
         }
     }

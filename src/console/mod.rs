@@ -7,6 +7,7 @@ mod audit;
 mod book;
 mod cookies;
 mod door;
+mod drawn;
 mod fault;
 mod files;
 mod foresight;

@@ -24,12 +24,13 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let all: List<User> = visit.get(Path::new("/users?limit=1")).await?;
     let unknown: List<User> = visit.get(of("known")).await?;
     let inactive: List<User> = visit.get(of("active")).await?;
+    let undecided: List<User> = visit.get(Path::new("/users?limit=5&needs_decision=true")).await?;
     let directories = timeout(PATIENCE, visit.get(Path::new("/directories"))).await;
     let directories: Option<List<Directory>> = directories.ok().transpose()?;
     let total = |list: &List<User>| list.total.unwrap_or(0);
     let body = html! {
         h1 { "Overview" }
-        (decisions(&held.items, directories.as_ref()))
+        (decisions(&held.items, &undecided, directories.as_ref()))
         h2 { "Users" }
         ul class="figures" {
             li { a href={ (ROOT) "/users" } { strong { (total(&all)) } " users" } }
@@ -46,7 +47,12 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     Ok(Shown::Page(Content::new(Section::Overview, "Overview", body)))
 }
 
-fn decisions(held: &[Held], directories: Option<&List<Directory>>) -> Markup {
+fn decisions(
+    held: &[Held],
+    undecided: &List<User>,
+    directories: Option<&List<Directory>>,
+) -> Markup {
+    let users = undecided.total.unwrap_or(0);
     let open: Vec<_> = held.iter().filter(|one| one.decision == "open").collect();
     let behind: Vec<_> = directories
         .iter()
@@ -56,11 +62,21 @@ fn decisions(held: &[Held], directories: Option<&List<Directory>>) -> Markup {
     html! {
         section aria-labelledby="decisions" {
             h2 id="decisions" { "What needs a decision" }
-            @if open.is_empty() && behind.is_empty() {
+            @if open.is_empty() && behind.is_empty() && users == 0 {
                 p class="notice good" { "Nothing." }
             } @else {
                 ul class="notice warn" {
                     @for one in open { li { (held::sentence(one)) " " a href={ (ROOT) "/held" } { "Decide" } } }
+                    @if users > 0 {
+                        li {
+                            (words::count(users, "user has", "users have")) " a name that another record has, or a membership to be reviewed: "
+                            @for (at, user) in undecided.items.iter().enumerate() {
+                                @if at > 0 { ", " }
+                                a href=(words::user_at(&user.id)) { (user.name) }
+                            }
+                            @if users > undecided.items.len() { ", " a href={ (ROOT) "/users?needs_decision=true" } { "all of them" } }
+                        }
+                    }
                     @for one in behind {
                         li { "The directory " (one.name) " is behind what was seen of it: " a href={ "#directory-" (one.name) } { "was it set back to a backup?" } }
                     }

@@ -309,3 +309,16 @@ pub(super) struct Replica {
     pub(super) users: usize,
     pub(super) heard_at: Option<String>,
 }
+
+/// Which of a user's groups is in which.
+#[derive(Deserialize)]
+pub(super) struct Ways {
+    pub(super) items: Vec<GroupOnTheWay>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct GroupOnTheWay {
+    pub(super) group: GroupNames,
+    pub(super) direct: bool,
+    pub(super) members: Vec<String>,
+}

@@ -8,7 +8,7 @@ use super::lists;
 use super::routes::Shown;
 use super::shapes::{AuditRow, List, Membership, User};
 use super::visit::Visit;
-use super::{audit, words};
+use super::{audit, drawn, words};
 use crate::app::tokens::Role::{Admin, Operate};
 use maud::{Markup, html};
 use std::sync::Arc;
@@ -196,6 +196,7 @@ fn memberships(visit: &Visit, user: &User) -> Markup {
     html! {
         h2 id="groups" { "Groups" }
         p class="muted" { (words::count(all.len(), "membership", "memberships")) ", of which " (user.effective_groups) " count" }
+        @if from == 0 && !all.is_empty() { (drawn::record(user)) }
         @if all.is_empty() {
             (lists::nothing("The user is in no group.", &html! {
                 "If that is not as it should be: "

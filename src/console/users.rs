@@ -22,7 +22,7 @@ const SORTS: [(&str, &str); 4] = [
     ("last_sign_on", "last sign-on, longest ago first"),
 ];
 /// What is filtered by, each under its own name in the operation.
-const FILTERS: [&str; 5] = ["q", "user_type", "active", "known", "group"];
+const FILTERS: [&str; 6] = ["q", "user_type", "active", "known", "needs_decision", "group"];
 
 pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let query = &visit.query;
@@ -74,6 +74,7 @@ fn search(visit: &Visit, types: &[UserType], sort: Option<&str>) -> Markup {
             (lists::choice("user_type", "User type", get("user_type"), &kinds))
             (lists::choice("active", "State", get("active"), &[("", "any"), ("true", "active"), ("false", "inactive")]))
             (lists::choice("known", "Groups", get("known"), &[("", "any"), ("true", "known"), ("false", "unknown")]))
+            (lists::choice("needs_decision", "Decision", get("needs_decision"), &[("", "any"), ("true", "needed")]))
             (lists::choice("sort", "Sorted by", sort, &SORTS))
             @if let Some(group) = get("group") { input type="hidden" name="group" value=(group); }
             button class="primary" { "Search" }

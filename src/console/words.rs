@@ -20,6 +20,12 @@ pub(super) fn group_at(id: &str) -> String {
     Path::new(&format!("{ROOT}/groups")).step(&format!("id:{id}")).into_string()
 }
 
+/// The page of a group that a way leads over: by its DN, or by its id where that is all that is known.
+pub(super) fn step_at(step: &str) -> String {
+    let reference = if step.starts_with("id:") { step.to_owned() } else { format!("dn:{step}") };
+    Path::new(&format!("{ROOT}/groups")).step(&reference).into_string()
+}
+
 /// A group by name, with the way to its page.
 pub(super) fn group(group: &GroupNames) -> Markup {
     html! {

@@ -43,6 +43,7 @@ const OPERATIONS: &[(&str, &str, Role)] = &[
     ("POST", "/users/{ref}/disable", Operate),
     ("POST", "/users/{ref}/enable", Operate),
     ("GET", "/users/{ref}/explain", Read),
+    ("GET", "/users/{ref}/ways", Read),
     ("PUT", "/users/{ref}/groups/{group}", Operate),
     ("DELETE", "/users/{ref}/groups/{group}", Operate),
     ("POST", "/users/{ref}/groups/{group}/confirm", Operate),

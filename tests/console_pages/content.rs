@@ -44,6 +44,9 @@ fn a_user_is_found_and_shown_with_groups_ways_and_history() {
     browser.get("/users/ann/explain").expect(200).shows(&because);
     browser.get("/users/bob/explain?group=A").expect(200).shows(&["not a member", "Why not"]);
     browser.get("/users/ann/preview").expect(200).shows(&["Nothing changes"]);
+    let circle = ["<svg", "loop-one", "loop-two", "closes a cycle"];
+    browser.get("/users/bob").expect(200).shows(&circle[..3]);
+    browser.get("/users/bob/explain").expect(200).shows(&circle);
     slapd.admin().leave(&tree::group("B"), ANN);
     let leaves = ["The record is brought up to date.", "leaves A", "leaves B"];
     browser.get("/users/ann/preview").expect(200).shows(&leaves);
@@ -57,9 +60,10 @@ fn a_group_is_shown_with_who_is_in_it_and_how() {
     let mut browser = Browser::of_role(&gateway, "read");
     browser.get("/groups").expect(200).shows(&[">A<", ">B<", "2 groups"]);
     browser.get("/groups?q=b&sort=members").expect(200).shows(&["1 group<"]);
-    let below = ["Groups in it", "cn%3DB%2Cou%3Dgroups%2Cdc%3Dexample%2Cdc%3Dcom", ">ann<"];
+    let below = ["Groups around it", "cn%3DB%2Cou%3Dgroups%2Cdc%3Dexample%2Cdc%3Dcom", ">ann<"];
     browser.get("/groups/A").expect(200).shows(&below);
-    browser.get("/groups/dn:cn=B,ou=groups,dc=example,dc=com").expect(200).hides(&["Groups in it"]);
+    let above = ["Groups around it", "It is in", "<svg"];
+    browser.get("/groups/dn:cn=B,ou=groups,dc=example,dc=com").expect(200).shows(&above);
     browser.get("/groups/nothing").expect(404).shows(&["No group is found"]);
 }
 
@@ -145,4 +149,29 @@ fn new_rows_of_the_audit_come_to_who_waits_for_them() {
     gateway.command(&["user", "disable", "ann"]).expect_code(0);
     let part = waiting.join().expect("it waits");
     part.shows(&["disabled", "data-reached="]).hides(&["created", "<html"]);
+}
+
+#[test]
+fn somebody_in_many_groups_has_pages_that_are_small_all_the_same() {
+    let slapd = Slapd::start();
+    let mut admin = slapd.admin();
+    for number in 0..130 {
+        let name = format!("A group with a name of some length {number:03}");
+        let entry: [(&str, &[&str]); 3] =
+            [("objectClass", &["groupOfNames"]), ("cn", &[&name]), ("member", &[ANN])];
+        assert_eq!(admin.code(&pdu::add(&tree::group(&name), &entry)), 0);
+    }
+    let gateway = with_ann(&slapd);
+    let mut browser = Browser::admin(&gateway);
+    let mut rows = 0;
+    for path in ["/users/ann", "/users/ann?from=50", "/users/ann?from=100"] {
+        let page = browser.get(path).expect(200).shows(&["132 memberships"]);
+        assert!(page.text.len() < 100_000, "{path}: {}", page.text.len());
+        rows += page.text.matches(">Pin out</button></td>").count();
+    }
+    assert_eq!(rows, 132);
+    for path in ["/users/ann/explain", "/users/ann/history", "/groups", "/audit"] {
+        let page = browser.get(path).expect(200);
+        assert!(page.text.len() < 100_000, "{path}: {}", page.text.len());
+    }
 }

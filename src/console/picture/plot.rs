@@ -175,7 +175,7 @@ impl Read {
         let told: Vec<_> = shown
             .map(|(number, series)| format!("{}: {}", series.name, self.told(plot.unit, number)))
             .collect();
-        let long = self.steps as u64 * plot.step;
+        let long = (self.steps as u64).saturating_mul(plot.step);
         format!("{}, over {}. {}.", plot.title, scale::span(long), told.join("; "))
     }
 

@@ -87,8 +87,8 @@ pub(super) fn times(from: i64, until: i64) -> Vec<(i64, String)> {
     }
     let fits = |apart: &&i64| (until - from) / **apart <= MAX_TIMES;
     let apart = *APART.iter().find(fits).unwrap_or(&APART[APART.len() - 1]);
-    let first = from.div_euclid(apart) * apart + apart;
-    let all = (0..=MAX_TIMES).map(|at| first + at * apart);
+    let first = (from.div_euclid(apart) * apart).saturating_add(apart);
+    let all = (0..=MAX_TIMES).map(|at| first.saturating_add(at * apart));
     all.take_while(|at| *at <= until).filter_map(|at| Some((at, moment(at)?))).collect()
 }
 

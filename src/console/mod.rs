@@ -9,6 +9,7 @@ mod cookies;
 mod door;
 mod drawn;
 mod fault;
+mod figures;
 mod files;
 mod foresight;
 mod frame;

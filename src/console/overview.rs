@@ -3,6 +3,7 @@
 use super::ROOT;
 use super::ask::Path;
 use super::fault::Fault;
+use super::figures;
 use super::frame::{Content, Section, form_key};
 use super::held;
 use super::routes::{Done, Shown};
@@ -28,6 +29,7 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let directories = timeout(PATIENCE, visit.get(Path::new("/directories"))).await;
     let directories: Option<List<Directory>> = directories.ok().transpose()?;
     let total = |list: &List<User>| list.total.unwrap_or(0);
+    let plots = figures::plots(&visit).await?;
     let body = html! {
         h1 { "Overview" }
         (decisions(&held.items, &undecided, directories.as_ref()))
@@ -37,6 +39,7 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
             li { a href={ (ROOT) "/users?active=false" } { strong { (total(&inactive)) } " inactive" } }
             li { a href={ (ROOT) "/users?known=false" } { strong { (total(&unknown)) } " whose groups were unknown at the last look" } }
         }
+        (plots)
         h2 { "Directories" }
         @match &directories {
             None => p class="notice warn" role="alert" { "The directories did not answer in time. " a href={ (ROOT) "/" } { "Load the page again" } "." },

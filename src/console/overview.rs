@@ -3,12 +3,13 @@
 use super::ROOT;
 use super::ask::Path;
 use super::fault::Fault;
+use super::figures;
 use super::frame::{Content, Section, form_key};
 use super::held;
 use super::routes::{Done, Shown};
 use super::shapes::{Directory, Held, List, Replica, User};
 use super::visit::Visit;
-use super::{plots, words};
+use super::words;
 use crate::app::tokens::Role::Operate;
 use maud::{Markup, html};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let directories = timeout(PATIENCE, visit.get(Path::new("/directories"))).await;
     let directories: Option<List<Directory>> = directories.ok().transpose()?;
     let total = |list: &List<User>| list.total.unwrap_or(0);
+    let plots = figures::plots(&visit).await?;
     let body = html! {
         h1 { "Overview" }
         (decisions(&held.items, &undecided, directories.as_ref()))
@@ -37,7 +39,7 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
             li { a href={ (ROOT) "/users?active=false" } { strong { (total(&inactive)) } " inactive" } }
             li { a href={ (ROOT) "/users?known=false" } { strong { (total(&unknown)) } " whose groups were unknown at the last look" } }
         }
-        (plots::section(&visit).await?)
+        (plots)
         h2 { "Directories" }
         @match &directories {
             None => p class="notice warn" role="alert" { "The directories did not answer in time. " a href={ (ROOT) "/" } { "Load the page again" } "." },

@@ -322,3 +322,28 @@ pub(super) struct GroupOnTheWay {
     pub(super) direct: bool,
     pub(super) members: Vec<String>,
 }
+
+/// What was counted lately.
+#[derive(Deserialize)]
+pub(super) struct Figures {
+    pub(super) step_seconds: i64,
+    pub(super) items: Vec<Counted>,
+}
+
+/// What was counted in a step of time.
+#[derive(Deserialize)]
+pub(super) struct Counted {
+    pub(super) at: String,
+    pub(super) sign_ons: BTreeMap<String, u64>,
+    pub(super) unknown: BTreeMap<String, u64>,
+    pub(super) binds: BTreeMap<String, u64>,
+    pub(super) bind_seconds: Spent,
+    pub(super) sign_on_seconds: Spent,
+}
+
+/// How long something took, in seconds.
+#[derive(Deserialize)]
+pub(super) struct Spent {
+    pub(super) median: Option<f64>,
+    pub(super) p95: Option<f64>,
+}

@@ -84,7 +84,7 @@ async function flipsTheSwitch(carol) {
 
 async function pinsAway(carol) {
   await row("B").getByRole("button", { name: "Pin out of B" }).click();
-  await sees(main.getByRole("button", { name: "Take away the pin of B" }));
+  await sees(main.getByRole("button", { name: "Unpin B" }));
   await signsOn("carol");
   same((await groups("carol")).includes("B"), false, "a pin outlasts a sign-on");
   await page.goto(scene.url + carol);

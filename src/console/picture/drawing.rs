@@ -52,7 +52,7 @@ impl Role {
     }
 }
 
-/// A drawing in a box of its own, which scrolls where there is too little room; below it `caption`.
+/// A drawing in a box of its own, which scrolls where there is too little room, with a caption.
 pub(super) fn figure(
     (classes, role): (&str, Role),
     (title, description): (&str, &str),
@@ -73,13 +73,26 @@ pub(super) fn figure(
     let scroll = [("class", "scroll"), ("tabindex", "0"), ("role", "group"), ("aria-label", title)];
     let mut markup = Markup::default();
     markup.element("figure", &[("class", classes)], |figure| {
+        // What one image is about stands above it; what there is more to say, below.
+        let caption = match role {
+            Role::Group => Some(caption),
+            Role::Image => {
+                figure.element("figcaption", &[], |above| {
+                    above.said("strong", &[], title);
+                    caption(above);
+                });
+                None
+            }
+        };
         figure.element("div", &scroll, |scroll| {
             scroll.element("svg", &attributes, |svg| {
                 svg.said("desc", &[], description);
                 draw(svg);
             });
         });
-        figure.element("figcaption", &[], caption);
+        if let Some(caption) = caption {
+            figure.element("figcaption", &[], caption);
+        }
     });
     markup.finish()
 }

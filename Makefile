@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Tests that run longer when BINDGATE_SOAK is set, and print how far they are.
 SOAKED = conversations crash differential domain freshness group_graph histories leases hostile pressure fuzz
 
-.PHONY: help test test-directories test-clients soak bench bench-full bench-groups bench-store instructions lint fmt demo certs reference
+.PHONY: help test test-directories test-clients soak bench bench-full bench-groups bench-store instructions lint fmt demo certs reference screenshots
 
 help:
 	@echo 'make test          install what the tests need (scripts/install-test-needs) and run them'
@@ -21,6 +21,7 @@ help:
 	@echo 'make fmt           format the code'
 	@echo 'make demo          a directory and a gateway on loopback'
 	@echo 'make certs         development certificates in certs/'
+	@echo 'make screenshots   take the pictures of the console in docs/pictures anew'
 	@echo 'make reference     write config/reference.toml anew from the code'
 
 test:
@@ -72,3 +73,7 @@ certs:
 
 reference:
 	BINDGATE_WRITE_REFERENCE=1 $(CARGO) test --locked --test config the_reference_is_the_table
+
+screenshots:
+	scripts/install-test-needs
+	BINDGATE_WRITE_PICTURES=1 $(CARGO) test --locked --test console in_front_of_openldap

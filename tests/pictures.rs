@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "pictures/plots.rs"]
+mod plots;
 #[path = "pictures/random.rs"]
 mod random;
 #[path = "pictures/seen.rs"]

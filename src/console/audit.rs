@@ -99,13 +99,14 @@ fn row(one: &AuditRow) -> Markup {
             td { (words::moment(&one.at)) }
             td { (one.actor) " " span class="muted" { (one.cause) } }
             td { (words::mark(kind(&one.action), &one.action)) }
-            th scope="row" {
-                @if let Some(user) = &one.user {
+            @match &one.user {
+                Some(user) => th scope="row" {
                     @match &user.name {
                         Some(name) => a href=(Path::new(&format!("{ROOT}/users")).step(&format!("id:{}", user.upstream_id)).as_str()) { (name) },
                         None => span class="muted" { "(forgotten)" },
                     }
-                }
+                },
+                None => td {},
             }
             td { (details(one)) }
         }

@@ -247,7 +247,7 @@ fn membership(one: &Membership, may: bool) -> Markup {
             @if may {
                 td class="buttons" {
                     @match row.provenance.as_str() {
-                        "pin-allow" | "pin-deny" => button name="unpin" value=(group) aria-label={ "Take away the pin of " (name) } { "Unpin" },
+                        "pin-allow" | "pin-deny" => button name="unpin" value=(group) aria-label={ "Unpin " (name) } { "Unpin" },
                         provenance => {
                             @if row.in_review {
                                 button name="confirm" value=(group) aria-label={ "Confirm " (name) } { "Confirm" }

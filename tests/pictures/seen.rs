@@ -9,6 +9,9 @@ pub(crate) struct Seen {
     legend: Vec<String>,
     left_out: String,
     links: Vec<String>,
+    description: String,
+    paths: Vec<(String, String)>,
+    classes: Vec<String>,
 }
 
 struct Box {
@@ -63,9 +66,19 @@ impl Seen {
                 .collect(),
             legend: of("legend").flat_map(|list| list.children().map(text)).collect(),
             left_out: of("left-out").map(text).collect(),
+            description: all().filter(|node| node.tag_name().name() == "desc").map(text).collect(),
+            paths: all()
+                .filter(in_drawing)
+                .filter_map(|node| {
+                    Some((node.attribute("class")?.to_owned(), node.attribute("d")?.to_owned()))
+                })
+                .collect(),
+            classes: all().filter_map(|node| node.attribute("class")).map(str::to_owned).collect(),
             links: of("box").filter_map(|node| node.attribute("href")).map(str::to_owned).collect(),
         };
         let size = |name| svg.attribute(name).unwrap().parse::<i32>().unwrap();
+        let drawing = svg.children().filter(|node| node.is_element()).count();
+        assert!(drawing > 1, "nothing is drawn");
         seen.is_in_order(size("width"), size("height"));
         seen
     }
@@ -113,6 +126,22 @@ impl Seen {
 
     pub(crate) fn links(&self) -> &[String] {
         &self.links
+    }
+
+    /// What is read to those who do not see it.
+    pub(crate) fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The line that looks like that.
+    #[track_caller]
+    pub(crate) fn path(&self, class: &str) -> String {
+        let found = self.paths.iter().find(|(one, _)| one == class);
+        found.unwrap_or_else(|| panic!("no {class:?}")).1.clone()
+    }
+
+    pub(crate) fn has(&self, class: &str) -> bool {
+        self.classes.iter().any(|one| one == class)
     }
 
     /// The second line of a box.

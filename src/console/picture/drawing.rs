@@ -34,9 +34,27 @@ pub(super) enum Head {
     Cross,
 }
 
-/// A drawing in a box of its own, which scrolls where there is too little room; below it `caption`.
+/// What a drawing is to those who are read to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// One image.
+    Image,
+    /// Several things: an image could have no links in it.
+    Group,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Image => "img",
+            Self::Group => "group",
+        }
+    }
+}
+
+/// A drawing in a box of its own, which scrolls where there is too little room, with a caption.
 pub(super) fn figure(
-    classes: &str,
+    (classes, role): (&str, Role),
     (title, description): (&str, &str),
     size: (i32, i32),
     draw: impl FnOnce(&mut Markup),
@@ -44,9 +62,8 @@ pub(super) fn figure(
 ) -> String {
     let (width, height) = (size.0.to_string(), size.1.to_string());
     let view = format!("0 0 {width} {height}");
-    // No role that makes one image of it: there are links in it.
     let attributes = [
-        ("role", "group"),
+        ("role", role.name()),
         ("aria-label", title),
         ("width", &*width),
         ("height", &*height),
@@ -56,13 +73,26 @@ pub(super) fn figure(
     let scroll = [("class", "scroll"), ("tabindex", "0"), ("role", "group"), ("aria-label", title)];
     let mut markup = Markup::default();
     markup.element("figure", &[("class", classes)], |figure| {
+        // What one image is about stands above it; what there is more to say, below.
+        let caption = match role {
+            Role::Group => Some(caption),
+            Role::Image => {
+                figure.element("figcaption", &[], |above| {
+                    above.said("strong", &[], title);
+                    caption(above);
+                });
+                None
+            }
+        };
         figure.element("div", &scroll, |scroll| {
             scroll.element("svg", &attributes, |svg| {
                 svg.said("desc", &[], description);
                 draw(svg);
             });
         });
-        figure.element("figcaption", &[], caption);
+        if let Some(caption) = caption {
+            figure.element("figcaption", &[], caption);
+        }
     });
     markup.finish()
 }

@@ -11,10 +11,11 @@ mod markup;
 mod neighbours;
 mod paths;
 mod plot;
+mod scale;
 
 pub use neighbours::{MAX_BESIDE, Neighbours, neighbours};
 pub use paths::{MAX_GROUPS, Paths, Row, paths};
-pub use plot::{Plot, Series, Unit, lines, stacked};
+pub use plot::{MAX_SERIES, MAX_STEPS, Plot, Series, Unit, lines, stacked};
 
 /// How the parts of pictures look; to be served as part of the page's style sheet.
 pub const STYLE: &str = include_str!("picture.css");

@@ -1,7 +1,7 @@
 //! What stands right above and right below a group.
 
 use super::Name;
-use super::drawing::{self, Head, Joined, Shown};
+use super::drawing::{self, Head, Joined, Role, Shown};
 use super::layers::lay_out;
 use super::markup::{Markup, cut};
 
@@ -61,5 +61,11 @@ pub fn neighbours(neighbours: &Neighbours) -> String {
         }
     };
     let size = (layout.width, layout.height);
-    drawing::figure("picture neighbours", (&title, &description), size, draw, caption)
+    drawing::figure(
+        ("picture neighbours", Role::Group),
+        (&title, &description),
+        size,
+        draw,
+        caption,
+    )
 }

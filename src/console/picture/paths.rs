@@ -1,7 +1,7 @@
 //! The ways from a user up to each of her groups.
 
 use super::Name;
-use super::drawing::{self, Head, Joined, Shown};
+use super::drawing::{self, Head, Joined, Role, Shown};
 use super::layers::{Course, lay_out};
 use super::markup::{Markup, cut};
 use crate::domain::record::{Provenance, UpstreamId};
@@ -81,7 +81,7 @@ pub fn paths(paths: &Paths<'_>) -> String {
         }
     };
     let size = (layout.width, layout.height);
-    drawing::figure("picture paths", (&title, &description), size, draw, caption)
+    drawing::figure(("picture paths", Role::Group), (&title, &description), size, draw, caption)
 }
 
 fn counted(count: usize, what: &str) -> String {

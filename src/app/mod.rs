@@ -34,3 +34,4 @@ pub mod throttle;
 pub mod tokens;
 pub mod transfer;
 pub mod view_switches;
+mod wakes;

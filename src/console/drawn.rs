@@ -38,7 +38,7 @@ fn names<'a>(groups: impl Iterator<Item = &'a GroupNames>) -> Names<'a> {
 }
 
 fn name(step: &str, names: &Names<'_>) -> Name {
-    let text = names.get(step).map_or_else(|| words::short(step), |name| name);
+    let text = names.get(step).copied().unwrap_or_else(|| words::short(step));
     Name { text: text.to_owned(), title: step.to_owned(), link: Some(words::step_at(step)) }
 }
 

@@ -44,8 +44,8 @@ pub(super) async fn plots(visit: &Visit) -> Result<Markup, Fault> {
 }
 
 /// A bind's result in words.
-fn bind(result: &String) -> String {
-    match result.as_str() {
+fn bind(result: &str) -> String {
+    match result {
         "invalidCredentials" => "wrong password".to_owned(),
         other => other.to_owned(),
     }

@@ -162,7 +162,10 @@ fn document(theme: Theme, title: &str, inside: &Markup) -> Markup {
 }
 
 fn main(body: &Markup) -> Markup {
-    html! { main id="main" tabindex="-1" { (body) } }
+    html! {
+        main id="main" tabindex="-1" { (body) }
+        footer { "bindgate " (env!("CARGO_PKG_VERSION")) ". All times are UTC." }
+    }
 }
 
 fn top(visit: Option<&Visit>, theme: Theme, section: Option<Section>, here: &str) -> Markup {

@@ -123,6 +123,7 @@ fn replica(copy: Option<&Replica>) -> Markup {
     html! {
         @match copy {
             None => span class="muted" { "none" },
+            Some(copy) if copy.state == "not-offered" => span class="muted" { "none: the directory does not offer to be followed" },
             Some(copy) => {
                 (words::mark(if copy.state == "complete" { "good" } else { "warn" }, &copy.state))
                 @if let Some(covers) = &copy.covers { " of " (covers.replace('-', " ")) }

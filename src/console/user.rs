@@ -160,20 +160,28 @@ fn actions(visit: &Visit, user: &User) -> Markup {
                     }
                 }
             }
-            form method="post" action=(to("groups")) class="stack" {
+            @if visit.may(Admin) {
+                p { a class="danger" href=(to("forget")) { "Forget this user…" } }
+            }
+        }
+    }
+}
+
+/// The form that names a group, also one that the user is not in.
+fn pin(visit: &Visit, user: &User) -> Markup {
+    html! {
+        details class="card" {
+            summary { "Pin into or out of a group, or put in" }
+            form method="post" action=(words::user(&user.id).then("groups").as_str()) class="stack narrow" {
                 (form_key(visit))
-                h3 { "Pin into or out of a group" }
                 label { span { "Group" } input name="group" required placeholder="name or dn:DN" autocomplete="off"; }
-                label { span { "Until (empty: until it is taken away)" } input type="datetime-local" name="until"; }
+                label { span { "Until, in UTC (empty: until it is taken away)" } input type="datetime-local" name="until"; }
                 span class="buttons" {
                     button name="do" value="allow" { "Pin in" }
                     button name="do" value="deny" class="danger" { "Pin out" }
                     button name="do" value="join" { "Put in" }
                 }
-                p class="muted" { "A pin holds whatever the directory says. Who is put in is in the group beside what the directory says. Times are UTC." }
-            }
-            @if visit.may(Admin) {
-                p { a class="danger" href=(to("forget")) { "Forget this user…" } }
+                p class="muted" { "A pin holds whatever the directory says. Who is put in is in the group beside what the directory says." }
             }
         }
     }
@@ -211,6 +219,7 @@ fn memberships(visit: &Visit, user: &User) -> Markup {
             (lists::table("Groups", &head, &rows))
         }
         (lists::turns(first.as_deref(), next.as_deref()))
+        @if may { (pin(visit, user)) }
     }
 }
 

@@ -175,3 +175,23 @@ fn somebody_in_many_groups_has_pages_that_are_small_all_the_same() {
         assert!(page.text.len() < 100_000, "{path}: {}", page.text.len());
     }
 }
+
+#[test]
+fn a_name_that_two_have_stands_on_the_first_page() {
+    let slapd = Slapd::start();
+    let gateway = with_ann(&slapd);
+    let twin = "cn=Twin,ou=people,dc=example,dc=com";
+    let person: [(&str, &[&str]); 4] = [
+        ("objectClass", &["inetOrgPerson"]),
+        ("uid", &["ann"]),
+        ("sn", &["Twin"]),
+        ("userPassword", &["pw-twin"]),
+    ];
+    assert_eq!(slapd.admin().code(&pdu::add(twin, &person)), 0);
+    assert_eq!(gateway.sign_on(twin, "pw-twin"), 0);
+    let mut browser = Browser::of_role(&gateway, "read");
+    browser.get("/").expect(200).shows(&["1 user has a name that another record has"]);
+    browser.get("/users?needs_decision=true").expect(200).shows(&["1 user<", "name taken"]);
+    let words = "but another record has that name";
+    browser.get(&format!("/users/dn:{twin}")).expect(200).shows(&[words]);
+}

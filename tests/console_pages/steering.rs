@@ -2,7 +2,9 @@
 
 use super::browser::Browser;
 use super::{ANN, with_ann};
-use crate::support::slapd::Slapd;
+use crate::support::gateway::Gateway;
+use crate::support::pdu::Change;
+use crate::support::slapd::{Options, Slapd};
 use crate::support::tree;
 
 #[test]
@@ -69,4 +71,42 @@ fn a_record_is_forgotten_after_a_question() {
     assert!(gateway.knows("ann"));
     browser.send("/users/ann/forget", &[]).shows(&["The record is erased.", "There are no users"]);
     assert!(!gateway.knows("ann"));
+}
+
+/// Eight users are taken out of their one group at once; two are believed, the others are held.
+#[test]
+fn a_loss_that_is_held_is_shown_and_confirmed_or_rejected() {
+    let extra = tree::Extra { people: 8, groups: 1 };
+    let slapd = Slapd::with(&Options { extra, ..Options::default() });
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[directory.mass_change]", "least_users", "3");
+        settings.set("[directory.mass_change]", "window", "\"1h\"");
+        settings.set("[directory.mass_change]", "last_groups", "0");
+    });
+    let group = tree::group(&tree::extra_group(0));
+    let sign_on = |user| {
+        let uid = tree::extra_uid(user);
+        assert_eq!(gateway.sign_on(&tree::person(&uid), tree::password(&uid)), 0);
+        gateway.managed_groups(&uid)
+    };
+    let mut admin = slapd.admin();
+    (0..8).for_each(|user| admin.join(&group, &tree::person(&tree::extra_uid(user))));
+    (0..8).for_each(|user| assert_eq!(sign_on(user).len(), 1));
+    admin.modify(&group, Change::Replace, "member", &[tree::NOBODY.as_bytes()]);
+    (0..8).for_each(|user| drop(sign_on(user)));
+    assert_eq!(sign_on(7).len(), 1, "it is held");
+
+    let mut browser = Browser::of_role(&gateway, "operate");
+    let words = "users of the directory corp would lose groups.";
+    browser.get("/").expect(200).shows(&[words, "Decide"]);
+    let held = browser.get("/held").expect(200).shows(&[words, "open", "Confirm", "u007"]).text;
+    let (_, rest) = held.split_once("/console/held/").expect("there is a form");
+    let decide = format!("/held/{}", rest.split('"').next().unwrap_or_default());
+    Browser::of_role(&gateway, "read").get("/held").expect(200).hides(&["Confirm"]);
+
+    browser.send(&decide, &[("decision", "reject")]).shows(&["memberships stay", "rejected"]);
+    assert_eq!(sign_on(7).len(), 1);
+    browser.post(&decide, &[("decision", "perhaps")]).expect(400);
+    browser.send(&decide, &[("decision", "confirm")]).shows(&["The loss is confirmed"]);
+    assert_eq!(sign_on(7), [""; 0]);
 }

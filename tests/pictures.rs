@@ -41,13 +41,13 @@ fn picture(rows: &[&str], nested: &[(&str, &str)]) -> String {
             (provenance, words.map(id).collect::<Vec<_>>())
         })
         .collect();
-    let row =
-        |(provenance, path): &'_ (Provenance, Vec<UpstreamId>)| (*provenance, path.len() == 1);
     let rows: Vec<_> = rows
         .iter()
-        .map(|entry| {
-            let (provenance, direct) = row(entry);
-            Row { provenance, counts: true, direct, path: &entry.1 }
+        .map(|(provenance, path)| Row {
+            provenance: *provenance,
+            counts: true,
+            direct: path.len() == 1,
+            path,
         })
         .collect();
     let nested: Vec<_> = nested.iter().map(|(member, group)| (id(member), id(group))).collect();

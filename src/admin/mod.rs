@@ -2,6 +2,7 @@
 //! table, of which the router and the OpenAPI document are made.
 
 mod answer;
+mod around;
 mod asked;
 mod audit;
 mod backup;

@@ -14,8 +14,8 @@ use super::token::FirstToken;
 use super::transfer::MaxImport;
 use super::{Limits, schema};
 use super::{
-    audit, backup, directories, edits, figures, foresight, groups, held, linking, sessions, tokens,
-    transfer, user_types, users, views, ways,
+    around, audit, backup, directories, edits, figures, foresight, groups, held, linking, sessions,
+    tokens, transfer, user_types, users, views, ways,
 };
 use crate::app::events::Event;
 use crate::app::live::Live;
@@ -146,6 +146,7 @@ fn table<N: Needs>() -> Table<N> {
     foresight::operations(&mut table);
     ways::operations(&mut table);
     groups::operations(&mut table);
+    around::operations(&mut table);
     user_types::operations(&mut table);
     views::operations(&mut table);
     held::operations(&mut table);

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::frame::{Content, Section};
 use super::lists;
 use super::routes::Shown;
-use super::shapes::{Group, GroupWithMembers, List, Member, User};
+use super::shapes::{Around, Group, GroupWithMembers, List, Member, Side, User};
 use super::visit::Visit;
 use super::{drawn, words};
 use maud::{Markup, html};
@@ -132,6 +132,18 @@ fn members(all: &[Member]) -> Markup {
 
 /// The groups right below and right above, as far as the ways of members on this page lead over them.
 async fn near(visit: &Visit, group: &Group, members: &[Member]) -> Markup {
+    let path = Path::new("/groups").step(&format!("id:{}", group.id)).then("around");
+    // Where there is no live copy, the ways of members are what is known.
+    let around: Option<Around> = visit.get(path).await.ok();
+    if let Some(around) = around.filter(|around| around.known) {
+        let dns = |side: &'_ Side| {
+            side.items.iter().filter_map(|group| group.dn.clone()).collect::<Vec<_>>()
+        };
+        let (below, above) = (dns(&around.below), dns(&around.above));
+        let more = (around.below.more, around.above.more);
+        let (below, above) = (refs(&below), refs(&above));
+        return beside(group, "As the directory has them now.", (&below, &above), more);
+    }
     let rows = members.iter().flat_map(|member| &member.rows);
     let below: BTreeSet<&str> = rows
         .filter(|row| row.path.len() > 2 && row.path.last().is_some_and(|last| *last == group.dn))
@@ -149,13 +161,31 @@ async fn near(visit: &Visit, group: &Group, members: &[Member]) -> Markup {
         .filter(|pair| pair[0] == group.dn)
         .map(|pair| pair[1].as_str())
         .collect();
+    let known = "Those over which the ways of the members on this page lead.";
+    beside(group, known, (&below, &above), (0, 0))
+}
+
+fn refs(all: &[String]) -> BTreeSet<&str> {
+    all.iter().map(String::as_str).collect()
+}
+
+/// What is around a group, drawn and as lists.
+fn beside(
+    group: &Group,
+    known: &str,
+    (below, above): (&BTreeSet<&str>, &BTreeSet<&str>),
+    more: (usize, usize),
+) -> Markup {
     html! {
         @if !below.is_empty() || !above.is_empty() {
             h2 { "Groups around it" }
-            p class="muted" { "Those over which the ways of the members on this page lead." }
-            (drawn::around(group, &below, &above))
-            (list("In it", &below))
-            (list("It is in", &above))
+            p class="muted" {
+                (known)
+                @if more != (0, 0) { " " (more.0) " below and " (more.1) " above are not shown." }
+            }
+            (drawn::around(group, below, above))
+            (list("In it", below))
+            (list("It is in", above))
         }
     }
 }

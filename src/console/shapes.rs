@@ -12,6 +12,20 @@ pub(super) struct List<T> {
     pub(super) total: Option<usize>,
 }
 
+/// The groups around a group.
+#[derive(Deserialize)]
+pub(super) struct Around {
+    pub(super) known: bool,
+    pub(super) below: Side,
+    pub(super) above: Side,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Side {
+    pub(super) items: Vec<GroupNames>,
+    pub(super) more: usize,
+}
+
 /// A user; what a listing leaves out is empty.
 #[derive(Deserialize)]
 pub(super) struct User {

@@ -20,6 +20,7 @@ const OPERATIONS: &[(&str, &str, Role)] = &[
     ("POST", "/groups", Operate),
     ("GET", "/groups/{ref}", Read),
     ("DELETE", "/groups/{ref}", Operate),
+    ("GET", "/groups/{ref}/around", Read),
     ("GET", "/figures", Read),
     ("GET", "/backup", Admin),
     ("GET", "/export", Operate),

@@ -92,6 +92,7 @@ impl Outside {
             "token": token.expect("the gateway has made one").trim(),
             "pages": shown.map(|page| page.path).collect::<Vec<_>>(),
             "people": PEOPLE,
+            "copied": kind == Kind::Slapd,
             "ways": { "carol": ["bottom", "left", "right", "top"] },
             "folder": self.gateway.folder().path(),
             "pictures": pictures,

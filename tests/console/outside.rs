@@ -38,7 +38,8 @@ pub(crate) fn play(script: &str, kind: Kind) {
     let mut answers = browser.stdin.take().expect("it is a pipe");
     for line in questions.lines() {
         let line = line.expect("a pipe can be read");
-        let question = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let question =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let answer = outside.answer(&question, kind);
         // A browser that has ended does not listen; how it ended is told below.
         let _ = writeln!(answers, "{answer}");
@@ -84,7 +85,8 @@ impl Outside {
         let shown = bindgate::console::pages().into_iter();
         let shown = shown.filter(|page| page.method == "GET" && !page.path.ends_with("/rows"));
         let pictures = std::env::var_os(WRITE).filter(|_| kind == Kind::Slapd);
-        let pictures = pictures.map(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures"));
+        let pictures =
+            pictures.map(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures"));
         json!({
             "url": self.gateway.admin_url(),
             "token": token.expect("the gateway has made one").trim(),

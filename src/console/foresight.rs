@@ -165,6 +165,7 @@ fn because(ground: &Ground) -> Markup {
         li {
             (words::provenance(&row.provenance)) " " (words::way(&row.path)) " since " (words::moment(&row.since))
             @if let Some(until) = &row.until { " until " (words::moment(until)) }
+            "."
             @if !row.effective { " " (words::mark("bad", "does not count")) }
             @match &ground.directory_says {
                 Some(Says::Confirmed) => " The directory says so still.",

@@ -5,7 +5,7 @@ use super::desk::{Desk, Needs};
 use super::gate::{self, Gate};
 use super::health::{self, ReadFigures, Readiness, RenderMetrics};
 use super::inside::Inside;
-use super::limited::{Limited, MAX_CONNECTION_TIME};
+use super::limited::Limited;
 use super::rates::Rates;
 use super::rehearsal::{self, ReadPolicies};
 use super::serving::{self, Tls};
@@ -87,8 +87,8 @@ impl MetricsAccess {
     }
 }
 
-/// Serves until `shutdown`; requests under way are finished, which takes no longer than the life
-/// of a connection (30 s). Every connection carries one request.
+/// Serves until `shutdown`; requests under way are finished, which takes no longer than they may
+/// (`request_timeout`, `transfer_timeout`). Every connection carries one request.
 pub async fn serve<C: Catalogue, K: Clock, E: Events>(
     listener: tokio::net::TcpListener,
     limits: Limits,
@@ -111,7 +111,7 @@ pub async fn serve_current<E: Events>(
 ) {
     let told = events.clone();
     let hit = move |limit, peer| told.emit(&Event::LimitHit { limit, peer });
-    let listener = Limited::new(listener, limits, MAX_CONNECTION_TIME, hit);
+    let listener = Limited::new(listener, limits, hit);
     serving::serve(listener, current, (limits, tls), events, shutdown).await;
 }
 

@@ -37,6 +37,8 @@ pub(crate) const LIMITS: Limits = Limits {
     max_body: 1024,
     max_import: 8192,
     header_timeout: Duration::from_secs(20),
+    request_timeout: Duration::from_secs(120),
+    transfer_timeout: Duration::from_secs(120),
     max_token_rate: 100_000,
     max_source_rate: 100_000,
     max_tokens: 100,

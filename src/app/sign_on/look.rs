@@ -161,6 +161,7 @@ impl<P: Ports> Flight<P> {
             cause: Cause::Reconciliation,
             view: None,
             breaker: self.breaker(),
+            span: &self.span,
         };
         update.note_missing(&self.shared, sent_at).await
     }

@@ -260,7 +260,7 @@ impl<P: Ports> Flight<P> {
     }
 
     fn update<'a>(
-        &self,
+        &'a self,
         look: &'a Look<'_>,
         switch: Switch,
         given: &'a Given,
@@ -274,6 +274,7 @@ impl<P: Ports> Flight<P> {
             view: None,
             // What is held is not foretold: that depends on who else signs on.
             breaker: None,
+            span: &self.span,
         }
     }
 }

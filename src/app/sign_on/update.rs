@@ -1,11 +1,13 @@
 //! Brings one record up to date with what was learnt: plans, and commits what has to be written.
 
 use super::Shared;
+use super::traced;
 use crate::app::audit::outcome;
 use crate::app::breaker::Breaker;
 use crate::app::events::{AuditEntry, Event, GroupSource, SignOnOutcome};
 use crate::app::ports::{Clock, Commit, Events, Ports, Records, StoreError, Stored};
 use crate::app::protection::Held;
+use crate::app::trace::Span;
 use crate::domain::change::Change;
 use crate::domain::mass_change::{Judgement, Loss};
 use crate::domain::observation::{Observation, Observed, UnknownReason};
@@ -73,6 +75,8 @@ pub(super) struct Update<'a, E> {
     pub(super) view: Option<&'a str>,
     /// What holds losses of many users at once.
     pub(super) breaker: Option<&'a Breaker<E>>,
+    /// What planning and committing are a part of, if that is traced.
+    pub(super) span: &'a Span,
 }
 
 impl<E: Events> Update<'_, E> {
@@ -91,6 +95,7 @@ impl<E: Events> Update<'_, E> {
                 self.plan(&shared.records, stored.as_ref(), observation, &free, (&new_id, now))
             };
             let mut observation = observation;
+            let mut span = self.span.child("plan");
             let mut plan = match planned(observation) {
                 Ok(plan) => plan,
                 Err(reason) => return refused(shared, self, reason),
@@ -104,6 +109,8 @@ impl<E: Events> Update<'_, E> {
             }
             let held = self.hold(shared, stored.as_ref(), &mut plan).await;
             self.tell_skipped(shared, &plan);
+            traced::plan(&mut span, &plan);
+            drop(span);
             let mark = mark(stored.as_ref(), observation, self.cause, now);
             match self.write(shared, stored.as_ref(), plan, mark, observation).await {
                 Ok(done) => {
@@ -304,7 +311,10 @@ impl<E: Events> Update<'_, E> {
             mark,
             audit,
         };
-        shared.records.commit(commit).await
+        let mut span = self.span.child("commit");
+        let committed = shared.records.commit(commit).await;
+        traced::commit(&mut span, committed.as_ref().err());
+        committed
     }
 }
 

@@ -138,7 +138,7 @@ mod tests {
 
     fn book(max_sessions: usize) -> Book {
         let (idle, longest) = (Duration::from_secs(60), Duration::from_secs(150));
-        Book::new(Config { max_sessions, idle, longest, is_secure: false })
+        Book::new(Config { max_sessions, idle, longest, is_secure: false, url: None })
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) async fn log_in(State(desk): State<Arc<Desk>>, request: Request) -> R
         return frame::outside(theme, &fault);
     }
     let old = cookies::value(request.headers(), cookies::SESSION).map(str::to_owned);
-    let fields = match sent(request, None).await {
+    let fields = match sent(&desk, request, None).await {
         Ok(fields) => fields,
         Err(fault) => return frame::outside(theme, &fault),
     };
@@ -115,7 +115,7 @@ pub(super) async fn log_out(State(desk): State<Arc<Desk>>, request: Request) -> 
     let id = cookies::value(request.headers(), cookies::SESSION).unwrap_or_default().to_owned();
     let found = desk.console.book.find(&id, Instant::now());
     let Some(found) = found else { return to_log_in("", true) };
-    if let Err(fault) = sent(request, Some(&found.form_key)).await {
+    if let Err(fault) = sent(&desk, request, Some(&found.form_key)).await {
         return frame::outside(theme, &fault);
     }
     desk.console.book.end(&id);
@@ -129,7 +129,7 @@ pub(super) async fn theme(State(desk): State<Arc<Desk>>, request: Request) -> Re
     if let Err(fault) = admit(&desk, &request) {
         return frame::outside(theme, &fault);
     }
-    let fields = match sent(request, None).await {
+    let fields = match sent(&desk, request, None).await {
         Ok(fields) => fields,
         Err(fault) => return frame::outside(theme, &fault),
     };

@@ -97,8 +97,8 @@ pub(super) async fn explain(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let ways = Path::new("/users").step(&format!("rec:{}", user.id)).then("ways");
     // Where it cannot be told, the page says so by what was read of the groups.
     let ways: Option<Ways> = if group.is_none() { visit.get(ways).await.ok() } else { None };
-    let from = visit.query.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
-    let end = found.items.len().min(from + ROWS);
+    let from: usize = visit.query.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
+    let end = found.items.len().min(from.saturating_add(ROWS));
     let shown = found.items.get(from.min(end)..end).unwrap_or_default();
     let at = |from: usize| words::user(&user.id).then("explain").with("from", &from.to_string());
     let next = (end < found.items.len()).then(|| at(end).into_string());

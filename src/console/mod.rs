@@ -37,7 +37,7 @@ use std::time::Duration;
 pub const ROOT: &str = "/console";
 
 /// What bounds logins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The most at a time; one more ends the one that rested for longest.
     pub max_sessions: usize,
@@ -47,6 +47,8 @@ pub struct Config {
     pub longest: Duration,
     /// Whether browsers come by TLS: the cookie is then for TLS alone.
     pub is_secure: bool,
+    /// Where browsers come to, if that is said: `https://HOST:PORT`.
+    pub url: Option<String>,
 }
 
 /// Who is logged in. It outlives reloads of the configuration.
@@ -54,11 +56,13 @@ pub struct Config {
 pub struct Console {
     book: Arc<Book>,
     is_secure: bool,
+    url: Option<Arc<str>>,
 }
 
 impl Console {
     /// Nobody is logged in.
     pub fn new(config: Config) -> Self {
-        Self { book: Arc::new(Book::new(config)), is_secure: config.is_secure }
+        let (is_secure, url) = (config.is_secure, config.url.as_deref().map(Arc::from));
+        Self { book: Arc::new(Book::new(config)), is_secure, url }
     }
 }

@@ -236,7 +236,7 @@ async fn enter(desk: &Desk, mut request: Request, role: Role) -> Result<(Visit, 
         return Err(frame::fault(&visit, &Fault::too_small(role)));
     }
     if is_form {
-        match sent(request, Some(&visit.form_key)).await {
+        match sent(desk, request, Some(&visit.form_key)).await {
             Ok(form) => visit.form = form,
             Err(fault) => return Err(frame::fault(&visit, &fault)),
         }
@@ -253,8 +253,12 @@ pub(super) fn admit(desk: &Desk, request: &Request) -> Result<(), Fault> {
 }
 
 /// The fields of a form that came from a page of this console and, with a key, of this login.
-pub(super) async fn sent(request: Request, key: Option<&str>) -> Result<Fields, Fault> {
-    if !is_from_here(request.headers()) {
+pub(super) async fn sent(
+    desk: &Desk,
+    request: Request,
+    key: Option<&str>,
+) -> Result<Fields, Fault> {
+    if !is_from_here(request.headers(), desk.console.url.as_deref()) {
         return Err(Fault::foreign_form());
     }
     let read = Form::<Vec<(String, String)>>::from_request(request, &()).await;
@@ -272,10 +276,14 @@ pub(super) async fn sent(request: Request, key: Option<&str>) -> Result<Fields, 
     }
 }
 
-/// Whether a form was sent by a page of the host that it was sent to. Every browser says so.
-fn is_from_here(headers: &HeaderMap) -> bool {
+/// Whether a form was sent by a page of the host that it was sent to, or of the URL that browsers come
+/// to, where a proxy asks for another host. Every browser says where a form comes from.
+fn is_from_here(headers: &HeaderMap, url: Option<&str>) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let origin = text(header::ORIGIN);
+    if url.is_some() && origin == url {
+        return true;
+    }
     let origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     origin.is_some() && origin == text(header::HOST)
 }
@@ -290,7 +298,11 @@ mod tests {
         for (name, value) in [(header::ORIGIN, origin), (header::HOST, host)] {
             value.map(|value| headers.insert(name, HeaderValue::from_str(value).unwrap()));
         }
-        assert_eq!(is_from_here(&headers), expected, "{origin:?} {host:?}");
+        assert_eq!(
+            is_from_here(&headers, Some("https://g.example.com")),
+            expected,
+            "{origin:?} {host:?}"
+        );
     }
 
     #[test]
@@ -302,6 +314,8 @@ mod tests {
         check(Some("null"), Some("gateway.example.com"), false);
         check(None, Some("gateway.example.com"), false);
         check(Some("null"), None, false);
+        check(Some("https://g.example.com"), Some("10.0.0.1"), true);
+        check(Some("http://g.example.com"), Some("10.0.0.1"), false);
         check(None, None, false);
     }
 }

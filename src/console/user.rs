@@ -188,9 +188,9 @@ fn pin(visit: &Visit, user: &User) -> Markup {
 }
 
 fn memberships(visit: &Visit, user: &User) -> Markup {
-    let from = visit.query.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
+    let from: usize = visit.query.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
     let all = &user.memberships;
-    let end = all.len().min(from + ROWS);
+    let end = all.len().min(from.saturating_add(ROWS));
     let shown = all.get(from.min(end)..end).unwrap_or_default();
     let at = |from: usize| words::user(&user.id).with("from", &from.to_string()).into_string();
     let (first, next) =

@@ -92,10 +92,11 @@ struct Beside {
 impl Beside {
     fn new(config: &admin::Config) -> Self {
         let admin::ConsoleConfig { enabled, max_sessions, idle, longest } = config.console;
+        let url = config.url.clone();
         // A proxy may be the one that speaks TLS.
-        let is_outside = config.url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        let is_outside = url.as_ref().is_some_and(|url| url.starts_with("https://"));
         let is_secure = config.tls.is_some() || is_outside;
-        let config = crate::console::Config { max_sessions, idle, longest, is_secure };
+        let config = crate::console::Config { max_sessions, idle, longest, is_secure, url };
         Self { console: enabled.then(|| crate::console::Console::new(config)) }
     }
 

@@ -50,6 +50,10 @@ fn a_user_is_found_and_shown_with_groups_ways_and_history() {
     slapd.admin().leave(&tree::group("B"), ANN);
     let leaves = ["The record is brought up to date.", "leaves A", "leaves B"];
     browser.get("/users/ann/preview").expect(200).shows(&leaves);
+    for odd in ["?from=18446744073709551615", "?from=-1", "?from=%ff", "?cursor=x&from"] {
+        browser.get(&format!("/users/ann{odd}")).expect(200);
+        browser.get(&format!("/users/ann/explain{odd}")).expect(200);
+    }
     browser.get("/users/nobody").expect(404).shows(&["Not found", "No user is found by"]);
 }
 

@@ -137,10 +137,25 @@ fn a_form_counts_only_from_a_page_of_the_same_login() {
 }
 
 #[test]
+fn a_form_may_come_from_the_url_that_a_proxy_has() {
+    let slapd = Slapd::start();
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[admin]", "url", quoted("https://gateway.example.com:8443"));
+    });
+    let first = std::fs::read_to_string(gateway.folder().file("admin.token")).expect("it is there");
+    let mut browser = Browser::new(&gateway);
+    browser.origin = Some("https://gateway.example.com".to_owned());
+    browser.log_in(first.trim()).expect(403);
+    browser.origin = Some("https://gateway.example.com:8443".to_owned());
+    let answer = browser.log_in(first.trim()).expect(303);
+    assert!(answer.header("set-cookie").ends_with("; Secure"), "browsers come by TLS");
+}
+
+#[test]
 fn a_source_that_guesses_tokens_at_the_login_waits() {
     let slapd = Slapd::start();
     let gateway = Gateway::configured(slapd.port(), |settings, _| {
-        settings.set("[admin]", "max_source_rate", "5");
+        settings.set("[admin]", "max_source_rate", "1");
     });
     let mut browser = Browser::new(&gateway);
     let mut waits = None;

@@ -23,7 +23,7 @@ help:
 	@echo 'make demo          a directory and a gateway on loopback'
 	@echo 'make certs         development certificates in certs/'
 	@echo 'make screenshots   take the pictures of the console in docs/pictures anew'
-	@echo 'make reference     write config/reference.toml anew from the code'
+	@echo 'make reference     write config/reference.toml and docs/openapi.json anew from the code'
 
 test:
 	scripts/install-test-needs
@@ -76,7 +76,7 @@ certs:
 	certs/generate
 
 reference:
-	BINDGATE_WRITE_REFERENCE=1 $(CARGO) test --locked --test config the_reference_is_the_table
+	BINDGATE_WRITE_REFERENCE=1 $(CARGO) test --locked --test config --test admin -- the_reference_is_the_table the_document_is_committed
 
 screenshots:
 	scripts/install-test-needs

@@ -7,21 +7,20 @@
 //!
 //! `cargo bench --bench console -- --users 100000 --groups 12 --rounds 20`
 
-use bindgate::app::events::{AuditEntry, Event};
-use bindgate::app::ports::{Clock, Commit, Events, Records};
-use bindgate::domain::change::Change;
-use bindgate::domain::record::{
-    Group, GroupsOutcome, Mark, Membership, MembershipKey, Provenance, Route, UpstreamId, UserKey,
-};
+#[path = "support/records.rs"]
+mod records;
+
+use bindgate::app::events::AuditEntry;
+use bindgate::app::ports::{Catalogue, Clock};
+use bindgate::domain::record::{Group, UpstreamId};
 use bindgate::server::SystemClock;
-use bindgate::store::{Config, Store};
+use bindgate::store::Store;
 use clap::Parser;
 use std::error::Error;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long pages take.
@@ -45,16 +44,11 @@ type Failure = Box<dyn Error>;
 
 const GOAL_MILLISECONDS: f64 = 100.0;
 const GOAL_BYTES: usize = 100_000;
-/// How many users share the smallest of their groups; each further group has twice as many.
+/// The group of (almost) everybody.
+const LARGEST: &str = "everybody";
+/// How many users share the smallest of their groups.
 const SMALLEST: u32 = 60;
 const PATIENCE: Duration = Duration::from_secs(120);
-
-#[derive(Debug, Clone)]
-struct Silent;
-
-impl Events for Silent {
-    fn emit(&self, _event: &Event<'_>) {}
-}
 
 fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
@@ -83,8 +77,8 @@ fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
         format!("/users/user{any}/history"),
         "/groups".to_owned(),
         "/groups?sort=members".to_owned(),
-        format!("/groups/id:{}", group_id(any, 0)),
-        format!("/groups/id:{}", group_id(any, arguments.groups - 1)),
+        format!("/groups/g{}", any / SMALLEST * SMALLEST),
+        format!("/groups/{LARGEST}"),
         "/user-types".to_owned(),
         "/held".to_owned(),
         "/audit".to_owned(),
@@ -117,78 +111,22 @@ fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Records, and the group that everybody is in by many steps.
 fn fill(folder: &Path, arguments: &Arguments) -> Result<(), Failure> {
-    let config = Config {
-        folder: folder.to_owned(),
-        max_waiting: 16_384,
-        mark_interval: Duration::from_secs(30),
-        max_audit_rows: 10_000_000,
-        max_audit_age: Duration::from_secs(365 * 86_400),
-    };
-    let store = Store::open(config, Silent)?;
-    let clock = SystemClock::default();
+    let store = Store::open(records::config(folder), records::Silent)?;
+    records::fill(&store, 0..u64::from(arguments.users), 1000, u64::from(arguments.groups))?;
+    let id = UpstreamId::new(&largest(arguments));
+    let (name, dn) = (LARGEST.to_owned(), format!("cn={LARGEST},ou=groups,dc=example,dc=com"));
+    let row = AuditEntry::new(SystemClock::default().now(), "admin", "bench", "group-created");
+    let group = Some(Group { id: id.clone(), dn, name });
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let numbers: Vec<u32> = (0..arguments.users).collect();
-    for some in numbers.chunks(1000) {
-        runtime.block_on(async {
-            let local = tokio::task::LocalSet::new();
-            for user in some {
-                let (store, commit) = (store.clone(), first(&clock, *user, arguments.groups));
-                local.spawn_local(async move {
-                    if let Err(error) = store.commit(commit).await {
-                        eprintln!("{error}");
-                    }
-                });
-            }
-            local.await;
-        });
-    }
+    runtime.block_on(store.set_group("corp", &id, group, row))?;
     Ok(store.close()?)
 }
 
-/// The commit of a user's first sign-on.
-fn first(clock: &SystemClock, user: u32, groups: u32) -> Commit {
-    let at = clock.now();
-    let upstream_id = UpstreamId::new(&format!("user-{user}"));
-    let key = UserKey { directory: Arc::from("corp"), upstream_id };
-    let mut changes = vec![Change::Created {
-        id: clock.new_record_id(),
-        key: key.clone(),
-        user_type: Arc::from("staff"),
-        name: format!("user{user}"),
-        dn: format!("uid=user{user},ou=people,dc=example,dc=com"),
-        at,
-    }];
-    let attributes = [("mail", format!("user{user}@example.com")), ("cn", format!("User {user}"))];
-    changes.extend(attributes.map(|(name, value)| Change::AttributeSet {
-        name: name.to_owned(),
-        values: vec![value.into_bytes()],
-    }));
-    changes.extend((0..groups).map(|level| {
-        let path: Vec<UpstreamId> =
-            (0..=level.min(5)).map(|below| UpstreamId::new(&group_id(user, below))).collect();
-        let group = UpstreamId::new(&group_id(user, level));
-        let key = MembershipKey { group, provenance: Provenance::Managed };
-        let route = Route { path, direct: level == 0 };
-        Change::MembershipAdded { key, membership: Membership::new(route, at) }
-    }));
-    let new = (0..groups).filter(|level| user.is_multiple_of(SMALLEST << level.min(&20)));
-    let groups = new.map(|level| group(user, level)).collect();
-    let mark =
-        Mark { last_sign_on: at, observed_at: Some(at), groups: GroupsOutcome::Known, seen: None };
-    let audit = AuditEntry::new(at, "sign-on", "", "created").about(&key).changing(None, &changes);
-    Commit { key, base_version: None, changes, groups, mark, audit }
-}
-
-/// A group on the way from the user's own to that of everybody.
-fn group_id(user: u32, level: u32) -> String {
-    format!("group-{level}-{}", user / (SMALLEST << level.min(20)))
-}
-
-fn group(user: u32, level: u32) -> Group {
-    let name = group_id(user, level);
-    let dn = format!("cn={name},ou=groups,dc=example,dc=com");
-    Group { id: UpstreamId::new(&name), dn, name }
+/// The id of the last of user 0's groups, which most others have too.
+fn largest(arguments: &Arguments) -> String {
+    format!("{:032x}", arguments.groups - 1)
 }
 
 /// A gateway over the records.

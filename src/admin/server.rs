@@ -27,6 +27,7 @@ use crate::app::switches::Switches;
 use crate::app::tokens::Tokens;
 use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::DirectoryPolicy;
+use crate::domain::serving::ServePolicy;
 use crate::domain::view::Views;
 use arc_swap::ArcSwap;
 use axum::extract::DefaultBodyLimit;
@@ -51,6 +52,8 @@ pub struct State<C, K, E> {
     pub events: E,
     /// The directories, in the file's order.
     pub directories: Vec<Arc<DirectoryPolicy>>,
+    /// What clients are shown beside what each of them says, by name.
+    pub serve: Vec<(Arc<str>, ServePolicy)>,
     /// The views, in the file's order.
     pub views: Views,
     /// The directories as the gateway knows them.
@@ -243,7 +246,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
     document: serde_json::Value,
 ) -> Desk<(C, K, E)> {
     let State { catalogue, clock, events, directories, oversight, live, .. } = state;
-    let (sessions, read_policies) = (state.sessions, state.read_policies);
+    let (sessions, read_policies, serve) = (state.sessions, state.read_policies, state.serve);
     let read_figures = state.read_figures;
     let parts = || (catalogue.clone(), clock.clone(), events.clone());
     let (records, time, told) = parts();
@@ -258,6 +261,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
         catalogue,
         clock,
         directories,
+        serve,
         live,
         switches,
         views,

@@ -215,6 +215,7 @@ fn paths(
         clock: SystemClock::default(),
         events: ground.telemetry.clone(),
         directories: generation.policies(),
+        serve: generation.served(),
         views: config.listen.views.clone(),
         oversight: generation.oversee(),
         live: Arc::new(generation.over_worker(0)),

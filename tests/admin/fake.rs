@@ -394,6 +394,7 @@ impl Gateway {
             clock: Stopped,
             events,
             directories: vec![directory("corp", corp), directory("lab", lab)],
+            serve: Vec::new(),
             views: Views::default(),
             oversight: watched.clone(),
             live: watched.clone(),

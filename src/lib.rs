@@ -6,6 +6,8 @@ pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "console")]
+pub mod console;
 pub mod domain;
 pub mod frontend;
 pub mod proto;

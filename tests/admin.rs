@@ -15,6 +15,8 @@ mod document;
 mod edits;
 #[path = "admin/fake.rs"]
 mod fake;
+#[path = "admin/figures.rs"]
+mod figures;
 #[path = "admin/listing.rs"]
 mod listing;
 #[path = "admin/people.rs"]

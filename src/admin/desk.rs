@@ -1,6 +1,7 @@
 //! What all operations share: the gateway's parts that they use, and who or what is meant.
 
 use super::answer::Refusal;
+use super::health::ReadFigures;
 use super::json::{GroupSummary, UserSummary};
 use super::reference;
 use super::rehearsal::ReadPolicies;
@@ -55,6 +56,7 @@ pub(super) struct Desk<N: Needs> {
     pub(super) account_base: DistinguishedName,
     pub(super) sessions: Arc<dyn Sessions>,
     pub(super) read_policies: ReadPolicies,
+    pub(super) read_figures: ReadFigures,
     /// What describes the operations.
     pub(super) document: serde_json::Value,
 }

@@ -48,7 +48,7 @@ async fn preview<N: Needs>(
 }
 
 /// What a sign-on of the user would do; one without a record is named by DN.
-async fn foresee<N: Needs>(
+pub(super) async fn foresee<N: Needs>(
     desk: &Desk<N>,
     reference: &str,
     view: Option<String>,
@@ -194,7 +194,7 @@ fn all_groups<N: Needs>(
 }
 
 /// A group as it is kept, or as it was just seen; else with its id alone.
-fn group_of<N: Needs>(
+pub(super) fn group_of<N: Needs>(
     desk: &Desk<N>,
     directory: &str,
     foreseen: Option<&Foreseen>,

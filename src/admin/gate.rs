@@ -6,8 +6,9 @@ use super::rates::Rates;
 use super::server::FIRST_TOKEN;
 use super::token::{self, FirstToken};
 use crate::app::events::Event;
+use crate::app::operations::{Holder, Peer};
 use crate::app::ports::{Catalogue, Clock, Events};
-use crate::app::tokens::Role;
+use crate::app::tokens::{Digest, Role};
 use crate::domain::source::Source;
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -27,10 +28,6 @@ pub(super) struct Caller {
     pub(super) role: Role,
 }
 
-/// Where a request came from.
-#[derive(Clone, Copy)]
-pub(super) struct Peer(pub(super) SocketAddr);
-
 /// What a request is held against.
 pub(super) struct Gate<N: Needs> {
     pub(super) first: FirstToken,
@@ -44,9 +41,19 @@ pub(super) struct Gate<N: Needs> {
 }
 
 impl<N: Needs> Gate<N> {
-    /// Whose token this is. However much of a token is right, and whichever it is, it takes as long.
     fn caller(&self, candidate: &[u8]) -> Option<Caller> {
-        let digest = token::digest_of(candidate);
+        let Holder { name, role, .. } = self.holder_of(candidate)?;
+        Some(Caller { name, role })
+    }
+
+    /// Whose token this is.
+    pub(super) fn holder_of(&self, candidate: &[u8]) -> Option<Holder> {
+        self.holder(&token::digest_of(candidate))
+    }
+
+    /// Whose token has this digest. However much of it is right, and whichever it is, it takes as long.
+    pub(super) fn holder(&self, digest: &Digest) -> Option<Holder> {
+        let digest = *digest;
         let kept = self.catalogue.tokens();
         // 0 is the first token, and a number beyond all of them is none.
         let mut found = u32::MAX;
@@ -58,11 +65,11 @@ impl<N: Needs> Gate<N> {
         }
         note(0, self.first.is(&digest));
         if found == 0 {
-            return Some(Caller { name: FIRST_TOKEN.into(), role: Role::Admin });
+            return Some(Holder { name: FIRST_TOKEN.into(), role: Role::Admin, digest });
         }
         let token = kept.get(usize::try_from(found).ok()?.checked_sub(1)?)?;
         let is_valid = !token.is_expired(self.clock.now());
-        is_valid.then(|| Caller { name: token.name.as_str().into(), role: token.role })
+        is_valid.then(|| Holder { name: token.name.as_str().into(), role: token.role, digest })
     }
 
     fn hit(&self, limit: &'static str, peer: Option<SocketAddr>, wait: Duration) -> Refusal {

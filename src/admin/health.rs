@@ -1,5 +1,6 @@
 //! `/livez`, `/readyz` and `/metrics`.
 
+use crate::app::figures::{Resolution, Step};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -31,6 +32,9 @@ pub type Readiness = Arc<dyn Fn() -> Vec<ReadyPart> + Send + Sync>;
 
 /// Gives the metrics in Prometheus' text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Gives what was counted in the last steps of time.
+pub type ReadFigures = Arc<dyn Fn(Resolution) -> Vec<Step> + Send + Sync>;
 
 pub(super) fn routes(readiness: Readiness) -> Router {
     Router::new()

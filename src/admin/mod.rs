@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answer;
+mod around;
 mod asked;
 mod audit;
 mod backup;
@@ -10,11 +11,13 @@ mod desk;
 mod directories;
 mod document;
 mod edits;
+mod figures;
 mod foresight;
 mod gate;
 mod groups;
 mod health;
 mod held;
+mod inside;
 mod json;
 mod limited;
 mod linking;
@@ -35,11 +38,13 @@ mod transfer;
 mod user_types;
 mod users;
 mod views;
+mod ways;
 
-pub use health::{PartState, Readiness, ReadyPart, RenderMetrics};
+pub use health::{PartState, ReadFigures, Readiness, ReadyPart, RenderMetrics};
 pub use rehearsal::{Other, ReadPolicies};
 pub use server::{
-    Current, FIRST_TOKEN, MetricsAccess, State, document, router, serve, serve_current,
+    Current, FIRST_TOKEN, MetricsAccess, State, document, router, router_beside, serve,
+    serve_current,
 };
 pub use serving::Tls;
 pub use table::{Method, Operation};
@@ -70,6 +75,22 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// What bounds it.
     pub limits: Limits,
+    /// The web console.
+    pub console: ConsoleConfig,
+}
+
+/// How the web console is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsoleConfig {
+    /// Whether it is (`console`).
+    pub enabled: bool,
+    /// The most who are logged in; the next one ends the login that rested for longest
+    /// (`max_console_sessions`).
+    pub max_sessions: usize,
+    /// How long a login outlasts its last request (`console_idle`).
+    pub idle: Duration,
+    /// How long it lasts at most (`console_session`).
+    pub longest: Duration,
 }
 
 /// How administration is served over TLS.

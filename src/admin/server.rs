@@ -3,7 +3,8 @@
 use super::answer::{Hit, Refusal};
 use super::desk::{Desk, Needs};
 use super::gate::{self, Gate};
-use super::health::{self, Readiness, RenderMetrics};
+use super::health::{self, ReadFigures, Readiness, RenderMetrics};
+use super::inside::Inside;
 use super::limited::Limited;
 use super::rates::Rates;
 use super::rehearsal::{self, ReadPolicies};
@@ -13,12 +14,13 @@ use super::token::FirstToken;
 use super::transfer::MaxImport;
 use super::{Limits, schema};
 use super::{
-    accounts, audit, backup, directories, edits, foresight, groups, held, linking, sessions,
-    tokens, transfer, user_types, users, views,
+    accounts, around, audit, backup, directories, edits, figures, foresight, groups, held, linking,
+    sessions, tokens, transfer, user_types, users, views, ways,
 };
 use crate::app::accounts::{Accounts, roll};
 use crate::app::events::Event;
 use crate::app::live::Live;
+use crate::app::operations::Operations;
 use crate::app::oversight::{Decisions, Oversight};
 use crate::app::ports::{Catalogue, Clock, Events};
 use crate::app::sessions::Sessions;
@@ -69,6 +71,8 @@ pub struct State<C, K, E> {
     pub readiness: Readiness,
     /// Gives the metrics.
     pub render_metrics: RenderMetrics,
+    /// Gives what was counted lately.
+    pub read_figures: ReadFigures,
     /// The first admin token.
     pub token: FirstToken,
 }
@@ -146,7 +150,9 @@ fn table<N: Needs>() -> Table<N> {
     edits::operations(&mut table);
     linking::operations(&mut table);
     foresight::operations(&mut table);
+    ways::operations(&mut table);
     groups::operations(&mut table);
+    around::operations(&mut table);
     user_types::operations(&mut table);
     views::operations(&mut table);
     held::operations(&mut table);
@@ -155,6 +161,7 @@ fn table<N: Needs>() -> Table<N> {
     transfer::operations(&mut table);
     backup::operations(&mut table);
     rehearsal::operations(&mut table);
+    figures::operations(&mut table);
     sessions::operations(&mut table);
     tokens::operations(&mut table);
     accounts::operations(&mut table);
@@ -176,6 +183,16 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
     limits: Limits,
     metrics: MetricsAccess,
 ) -> Router {
+    router_beside(state, limits, metrics, |_| Router::new())
+}
+
+/// All paths, and beside them those that are made with the same operations.
+pub fn router_beside<C: Catalogue, K: Clock, E: Events>(
+    state: State<C, K, E>,
+    limits: Limits,
+    metrics: MetricsAccess,
+    beside: impl FnOnce(Arc<dyn Operations>) -> Router,
+) -> Router {
     let (readiness, render_metrics) = (state.readiness.clone(), state.render_metrics.clone());
     let counted = state.events.clone();
     let gate = Arc::new(gate(&state, limits));
@@ -187,8 +204,9 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .router
         .with_state(desk)
         .fallback(|| async { Refusal::NoSuchPath })
-        .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
-        .layer(guard());
+        .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod });
+    let beside = beside(Arc::new(Inside { router: api.clone(), gate: gate.clone() }));
+    let api = api.layer(guard());
     let mut metrics_routes = health::metrics_routes(render_metrics);
     if metrics == MetricsAccess::Token {
         metrics_routes = metrics_routes.layer(guard());
@@ -197,6 +215,7 @@ pub fn router<C: Catalogue, K: Clock, E: Events>(
         .nest("/api/v1", api)
         .merge(health::routes(readiness))
         .merge(metrics_routes)
+        .merge(beside)
         .fallback(|| async { Refusal::NoSuchPath })
         .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
         .layer(DefaultBodyLimit::max(limits.max_body))
@@ -232,6 +251,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
 ) -> Desk<(C, K, E)> {
     let State { catalogue, clock, events, directories, oversight, live, .. } = state;
     let (sessions, read_policies, serve) = (state.sessions, state.read_policies, state.serve);
+    let read_figures = state.read_figures;
     let parts = || (catalogue.clone(), clock.clone(), events.clone());
     let (records, time, told) = parts();
     let switches = Switches::new(records, time, told, directories.clone());
@@ -258,15 +278,17 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
         account_base,
         sessions,
         read_policies,
+        read_figures,
         document,
     }
 }
 
-/// What every answer bears: one request a connection, nothing cached, nothing guessed.
+/// What every answer bears: one request a connection, nothing guessed, and nothing cached that does
+/// not say so itself.
 async fn finish(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -2,10 +2,10 @@
 //! time, and the whole has (`limited`).
 
 use super::Limits;
-use super::gate::Peer;
 use super::limited::{Life, Limited, Timed};
 use super::server::Current;
 use crate::app::events::Event;
+use crate::app::operations::Peer;
 use crate::app::ports::Events;
 use axum::Router;
 use hyper::body::Incoming;

@@ -167,6 +167,7 @@ pub(super) struct ChangeJson {
     provenance: Option<&'static str>,
 }
 
+/// A group by its names, as far as they are known.
 pub(super) fn group_json(group: &Group) -> GroupJson {
     let or_none = |text: &String| (!text.is_empty()).then(|| text.clone());
     let (dn, name) = (or_none(&group.dn), or_none(&group.name));

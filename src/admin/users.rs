@@ -40,6 +40,9 @@ struct ListQuery {
     active: Option<bool>,
     /// Users whose groups were known when they were last looked at, or whose were not.
     known: Option<bool>,
+    /// Users that wait for an admin's decision (a name that another record has, a membership in review),
+    /// or that do not.
+    needs_decision: Option<bool>,
     /// Users who are effectively in this group: a name, DIRECTORY/NAME, dn:DN or id:UPSTREAM-ID.
     group: Option<String>,
     /// What to sort by; the record's id if nothing is said.
@@ -77,6 +80,7 @@ impl ListQuery {
             user_type: self.user_type,
             active: self.active,
             known: self.known,
+            needs_decision: self.needs_decision,
             group: group.map(|listed| (listed.directory, listed.group.id.clone())),
             sort: match self.sort {
                 None | Some(SortBy::Id) => Sort::Id,

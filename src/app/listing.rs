@@ -49,6 +49,9 @@ pub struct Wanted {
     pub active: Option<bool>,
     /// Those whose groups were known when they were last looked at, or those whose were not.
     pub known: Option<bool>,
+    /// Those that wait for an admin's decision, or those that do not: their name is another record's,
+    /// or a membership is in review.
+    pub needs_decision: Option<bool>,
     /// Those who are effectively in this group of this directory.
     pub group: Option<(Arc<str>, UpstreamId)>,
     /// In which order.
@@ -227,12 +230,18 @@ impl Wanted {
             && is(&self.user_type, &record.user_type)
             && self.active.is_none_or(|active| active == record.is_active())
             && self.known.is_none_or(|known| known == is_known)
+            && self.needs_decision.is_none_or(|needs| needs == needs_decision(record))
             && self
                 .group
                 .as_ref()
                 .is_none_or(|(of, group)| record.key.directory == *of && is_in(record, group))
             && self.text.as_ref().is_none_or(|text| has_text(record, text))
     }
+}
+
+/// Whether somebody has to decide about a record.
+fn needs_decision(record: &Record) -> bool {
+    record.collision.is_some() || record.memberships.values().any(|row| row.in_review)
 }
 
 /// Whether a user is effectively in a group.

@@ -5,8 +5,9 @@ use super::events::SignOnOutcome;
 use super::oversight::Boxed;
 use super::ports::Ports;
 use super::sign_on::{Preview, SignOns, Who};
+use crate::domain::membership::graph::Beside;
 use crate::domain::observation::UnknownReason;
-use crate::domain::record::{Group, UserKey};
+use crate::domain::record::{Group, UpstreamId, UserKey};
 use crate::proto::dn::DistinguishedName;
 
 /// The directories, asked about one user or group.
@@ -30,9 +31,19 @@ pub trait Live: Send + Sync + 'static {
         directory: &'a str,
         name: &'a DistinguishedName,
     ) -> Boxed<'a, Option<Result<Group, UnknownReason>>>;
+
+    /// The groups around a group, as the live copy of the directory has them; `None` if there is no copy,
+    /// or no such group in it.
+    fn beside(&self, _directory: &str, _group: &UpstreamId) -> Option<Beside> {
+        None
+    }
 }
 
 impl<P: Ports> Live for SignOns<P> {
+    fn beside(&self, directory: &str, group: &UpstreamId) -> Option<Beside> {
+        self.beside(directory, group)
+    }
+
     fn sync(&self, key: UserKey) -> Boxed<'_, Option<SignOnOutcome>> {
         Box::pin(self.reconcile(key))
     }

@@ -261,11 +261,17 @@ fn directions(
     let bindgate = program();
     let people = DEMO_PEOPLE.map(|(name, password)| format!("{name} / {password}")).join(", ");
     let bind = format!("ldapwhoami -x -H ldap://{gateway} -D {ann} -w {password}");
+    let console = match cfg!(feature = "console") {
+        true => {
+            format!("\nconsole     http://{admin}/console/   (log in with the token in {token})")
+        }
+        false => String::new(),
+    };
     format!(
         "\
 gateway     ldap://{gateway}
 directory   ldap://{directory}   (service account {DEMO_SERVICE_DN}, password {DEMO_SERVICE_PASSWORD})
-admin API   http://{admin}
+admin API   http://{admin}{console}
 people      {people}
 
 In another terminal (ldapwhoami and ldapmodify come with the package ldap-utils):

@@ -2,7 +2,7 @@
 
 use super::reader::{FileKind, Reader, Section};
 use super::value::{self, Mistake};
-use crate::admin::{Config, Limits, TlsConfig};
+use crate::admin::{Config, ConsoleConfig, Limits, TlsConfig};
 use std::net::SocketAddr;
 use toml::Spanned;
 
@@ -19,6 +19,7 @@ pub(super) fn admin<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<Config
     let token_file = r.path(&section, "token_file");
     let limits = limits(r, &section);
     let metrics_public = r.flag(&section, "metrics_public");
+    let console = console(r, &section);
     let tls = tls(r, &section);
     if let (Some(listen), Some(None)) = (&listen, &tls) {
         judge_clear(r, listen);
@@ -30,6 +31,20 @@ pub(super) fn admin<'d>(r: &mut Reader<'d>, root: &Section<'d>) -> Option<Config
         metrics_public: metrics_public?,
         tls: tls?,
         limits: limits?,
+        console: console?,
+    })
+}
+
+fn console<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<ConsoleConfig> {
+    let enabled = r.flag(section, "console");
+    let max_sessions = r.amount(section, "max_console_sessions");
+    let idle = r.duration(section, "console_idle");
+    let longest = r.duration(section, "console_session");
+    Some(ConsoleConfig {
+        enabled: enabled?,
+        max_sessions: max_sessions?,
+        idle: idle?,
+        longest: longest?,
     })
 }
 

@@ -7,7 +7,8 @@ use super::reload;
 use super::running::{Records, Upstream};
 use super::{Config, RunError};
 use crate::admin::{self, MetricsAccess, PartState, ReadyPart};
-use crate::app::ports::Catalogue;
+use crate::app::operations::Operations;
+use crate::app::ports::{Catalogue, Clock};
 use crate::frontend::{self, ClientCertificate, Drain, ListenError, Phase, Tls, TlsConfig};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -75,8 +76,45 @@ pub(super) struct Administration {
     limits: admin::Limits,
     metrics: MetricsAccess,
     token: admin::FirstToken,
+    beside: Beside,
     watch: Option<AbortHandle>,
     _stop: oneshot::Sender<()>,
+}
+
+/// What is served beside the API; it outlives reloads that leave administration as it is.
+#[derive(Clone)]
+struct Beside {
+    #[cfg(feature = "console")]
+    console: Option<crate::console::Console>,
+}
+
+#[cfg(feature = "console")]
+impl Beside {
+    fn new(config: &admin::Config) -> Self {
+        let admin::ConsoleConfig { enabled, max_sessions, idle, longest } = config.console;
+        let url = config.url.clone();
+        // A proxy may be the one that speaks TLS.
+        let is_outside = url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        let is_secure = config.tls.is_some() || is_outside;
+        let config = crate::console::Config { max_sessions, idle, longest, is_secure, url };
+        Self { console: enabled.then(|| crate::console::Console::new(config)) }
+    }
+
+    fn router(&self, operations: Arc<dyn Operations>) -> axum::Router {
+        let console = self.console.clone();
+        console.map_or_else(axum::Router::new, |one| crate::console::router(one, operations))
+    }
+}
+
+#[cfg(not(feature = "console"))]
+impl Beside {
+    fn new(_: &admin::Config) -> Self {
+        Self {}
+    }
+
+    fn router(&self, _: Arc<dyn Operations>) -> axum::Router {
+        axum::Router::new()
+    }
 }
 
 impl Drop for Administration {
@@ -97,7 +135,10 @@ impl Administration {
         let address = socket.local_addr().map_err(internal)?;
         let (limits, metrics) = (configured.limits, access(&configured, address));
         let paths = paths((ground, generation), drain, token, config);
-        let current = admin::Current::new(admin::router(paths, limits, metrics));
+        let beside = Beside::new(&configured);
+        let made = |operations| beside.router(operations);
+        let router = admin::router_beside(paths, limits, metrics, made);
+        let current = admin::Current::new(router);
         let shaken = tls.clone().map(|tls| Arc::new(move || tls.current()) as admin::Tls);
         let _inside = handle.enter();
         let listener = socket.try_clone().and_then(tokio::net::TcpListener::from_std);
@@ -121,7 +162,19 @@ impl Administration {
             handle.spawn(watch).abort_handle()
         });
         let _stop = stop;
-        Ok(Self { address, socket, tls, configured, current, limits, metrics, token, watch, _stop })
+        Ok(Self {
+            address,
+            socket,
+            tls,
+            configured,
+            current,
+            limits,
+            metrics,
+            token,
+            beside,
+            watch,
+            _stop,
+        })
     }
 
     /// Reads the file of the first admin token again; whether it is another.
@@ -135,7 +188,8 @@ impl Administration {
     /// Requests that come from now on are about another generation.
     pub(super) fn exchange(&self, of: (&Ground, &Generation), config: &Config, drain: &Drain) {
         let paths = paths(of, drain, self.token, config);
-        self.current.exchange(admin::router(paths, self.limits, self.metrics));
+        let made = |operations| self.beside.router(operations);
+        self.current.exchange(admin::router_beside(paths, self.limits, self.metrics, made));
     }
 }
 
@@ -152,6 +206,7 @@ fn paths(
     config: &Config,
 ) -> Paths {
     let (metrics, store) = (ground.telemetry.clone(), ground.store.clone());
+    let (figures, clock) = (ground.telemetry.clone(), SystemClock::default());
     let (named, in_force) = (generation.named(), config.clone());
     let sessions = Arc::new(drain.sessions().clone());
     let drain = drain.clone();
@@ -169,6 +224,7 @@ fn paths(
         read_policies: Arc::new(move |text| read_other(text, &in_force)),
         readiness: Arc::new(move || readiness(&store, &named, &drain)),
         render_metrics: Arc::new(move || metrics.render()),
+        read_figures: Arc::new(move |resolution| figures.figures(resolution, clock.now())),
         token,
     }
 }

@@ -10,7 +10,7 @@ use super::worker::{Door, Next, Worker};
 use super::{Config, RunError, certificates, clock::SystemClock, descriptors, pins};
 use crate::app::events::Event;
 use crate::app::gateway::Gateway;
-use crate::app::ports::{Events, Ports};
+use crate::app::ports::{Clock, Events, Ports};
 use crate::app::sign_on::SignOns;
 use crate::app::throttle::Throttle;
 use crate::frontend::{self, Address, Drain, Listeners, Phase, Served};
@@ -469,6 +469,7 @@ impl Running {
     fn keep_up(&self) {
         let ending = self.drain.reached(Phase::Ending);
         let (telemetry, throttle) = (self.ground.telemetry.clone(), self.throttle.clone());
+        let clock = SystemClock::default();
         self.control.handle.spawn(async move {
             let mut tick = tokio::time::interval(UPKEEP);
             tokio::pin!(ending);
@@ -476,6 +477,7 @@ impl Running {
                 tokio::select! {
                     _ = tick.tick() => {
                         telemetry.upkeep();
+                        telemetry.note_minute(clock.now());
                         for source in throttle.load().review(tokio::time::Instant::now()) {
                             telemetry.emit(&Event::ThrottleEnded { source });
                         }

@@ -71,7 +71,7 @@ const CLOSED: [Closed; 10] = [
     Closed::Shutdown,
 ];
 
-const OUTCOMES: [SignOnOutcome; 9] = [
+pub(super) const OUTCOMES: [SignOnOutcome; 9] = [
     SignOnOutcome::Unchanged,
     SignOnOutcome::Created,
     SignOnOutcome::Changed,
@@ -82,6 +82,11 @@ const OUTCOMES: [SignOnOutcome; 9] = [
     SignOnOutcome::Refused,
     SignOnOutcome::Unknown(UnknownReason::Timeout),
 ];
+
+/// The labels of binds' results.
+pub(super) fn bind_results() -> impl Iterator<Item = &'static str> {
+    BIND_CODES.iter().map(|code| code.name().unwrap_or("other")).chain(["other"])
+}
 
 fn outcome_index(outcome: SignOnOutcome) -> Option<usize> {
     let kind = std::mem::discriminant(&outcome);

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod escape;
+mod figures;
 mod instruments;
 mod joined;
 mod line;
@@ -19,13 +20,15 @@ pub use table::{BUCKETS, Kind, METRICS, Metric};
 pub use traces::{CAN_TRACE, Config as TracesConfig, TraceError};
 
 use crate::app::events::{Event, SignOnOutcome};
+use crate::app::figures::{Figures, History, Resolution, Step};
 use crate::app::ports::Events;
 use crate::app::trace::Span;
+use crate::domain::time::Timestamp;
 use instruments::Instruments;
 use joined::Joined;
 use line::Line;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 use traces::Exporter;
 use tracing::Level;
@@ -84,6 +87,7 @@ struct Inner {
     held: Joined,
     skipped: Joined,
     odd: Joined,
+    history: Mutex<History>,
     /// Where spans go; nowhere, if nothing is traced.
     exporter: OnceLock<Arc<Exporter>>,
 }
@@ -96,6 +100,7 @@ impl Telemetry {
         let instruments = Instruments::new(recorder, directories);
         let (limits, refusals, not_given, held, skipped, odd) = Default::default();
         let started = Instant::now();
+        let history = Mutex::default();
         let exporter = OnceLock::new();
         let inner = Inner {
             instruments,
@@ -107,6 +112,7 @@ impl Telemetry {
             held,
             skipped,
             odd,
+            history,
             exporter,
         };
         Self { inner: Arc::new(inner), worker: 0 }
@@ -160,6 +166,35 @@ impl Telemetry {
     /// are kept one by one in between.
     pub fn upkeep(&self) {
         self.inner.handle.run_upkeep();
+    }
+}
+
+impl Telemetry {
+    /// Notes what was counted in a minute that is over. To be called every few seconds; what it does
+    /// once a minute takes as long as to render the metrics.
+    pub fn note_minute(&self, now: Timestamp) {
+        if self.history().is_due(now) {
+            let counters = self.counters();
+            self.history().note(now, counters);
+        }
+    }
+
+    /// What was counted in the last steps of time.
+    pub fn figures(&self, resolution: Resolution, now: Timestamp) -> Vec<Step> {
+        let counters = self.counters();
+        let mut history = self.history();
+        if history.is_due(now) {
+            history.note(now, counters.clone());
+        }
+        history.steps(resolution, &counters)
+    }
+
+    fn counters(&self) -> Figures {
+        figures::read(&self.render())
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.inner.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

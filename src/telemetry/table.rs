@@ -26,9 +26,7 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-/// Upper bounds of the histograms' buckets, in seconds.
-pub const BUCKETS: [f64; 14] =
-    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+pub use crate::app::figures::BUCKETS;
 
 macro_rules! metrics_table {
     ($($name:ident: $kind:ident $text:literal [$($label:literal),*] $help:literal;)*) => {

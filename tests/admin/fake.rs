@@ -381,6 +381,7 @@ pub(crate) struct Gateway {
     pub(crate) shelves: Arc<Shelves>,
     pub(crate) changes: Arc<Mutex<Vec<String>>>,
     pub(crate) watched: Arc<Watched>,
+    pub(crate) telemetry: Telemetry,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -403,7 +404,7 @@ impl Gateway {
         let changes = events.changes.clone();
         let corp = vec![user_type("staff", Switch::On), user_type("guests", Switch::Off)];
         let lab = vec![user_type("staff", Switch::On), user_type("robots", Switch::On)];
-        let store = catalogue.clone();
+        let (store, figures, counted) = (catalogue.clone(), telemetry.clone(), telemetry.clone());
         let watched: Arc<Watched> = Arc::default();
         let state = State {
             catalogue,
@@ -426,6 +427,7 @@ impl Gateway {
             read_policies: Arc::new(|_| Err("it is wrong".to_owned())),
             readiness: Arc::new(move || vec![part(&store)]),
             render_metrics: Arc::new(move || telemetry.render()),
+            read_figures: Arc::new(move |resolution| figures.figures(resolution, NEW_YEAR)),
             token: FirstToken::new(TOKEN),
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -440,7 +442,8 @@ impl Gateway {
                 admin::serve(listener, limits, (None, metrics), state, shutdown).await;
             });
         });
-        Self { address, shelves, changes, watched, stop: Some(stop), thread: Some(thread) }
+        let (stop, thread) = (Some(stop), Some(thread));
+        Self { address, shelves, changes, watched, telemetry: counted, stop, thread }
     }
 
     pub(crate) fn url(&self) -> String {

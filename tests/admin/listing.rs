@@ -39,6 +39,13 @@ fn gateway() -> Gateway {
             membership(&mut record, Provenance::PinDeny, &["A"]);
             record.inactive.insert(InactiveReason::Admin);
         }
+        if id == "r4" {
+            record.collision = Some("eve".to_owned());
+        }
+        if id == "r5" {
+            membership(&mut record, Provenance::Local, &["A"]);
+            record.memberships.values_mut().for_each(|row| row.in_review = true);
+        }
         let mut stored = stored(record);
         stored.mark.last_sign_on = Timestamp(NEW_YEAR.0 - at as i64);
         if id == "r3" {
@@ -67,6 +74,8 @@ fn users_are_filtered_by_each_field_and_by_several() {
     check("active=false", &["r2"]);
     check("known=false", &["r3"]);
     check("known=true&active=true&directory=lab", &["r4"]);
+    check("needs_decision=true", &["r4", "r5"]);
+    check("needs_decision=false&directory=lab", &["r3"]);
     check("name=eve", &["r3", "r4"]);
     check("name=eve&directory=nowhere", &[]);
     check("q=EVE", &["r3", "r4"]);

@@ -179,3 +179,25 @@ fn a_user_is_found_by_dn_and_by_the_very_spelling_of_a_uid() {
     let found = known(graph.closure(&[key(ANN), uid("Ann")], WIDE));
     assert_eq!(found.into_keys().collect::<BTreeSet<_>>(), BTreeSet::from([id(2), id(3)]));
 }
+
+#[test]
+fn right_below_and_right_above_a_group_stand_groups_and_nobody_else() {
+    let mut graph = graph(&[(1, &[2, 3, ANN, 77]), (2, &[4]), (3, &[]), (4, &[1, 4])]);
+    #[track_caller]
+    fn check(graph: &Graph, number: usize, below: &[usize], above: &[usize]) {
+        let beside = graph.beside(graph.group_as(&id(number)).expect("it is there"));
+        let ids = |groups: &[bindgate::domain::record::Group]| {
+            groups.iter().map(|group| group.id.clone()).collect::<BTreeSet<_>>()
+        };
+        let expected = |numbers: &[usize]| numbers.iter().map(|one| id(*one)).collect();
+        assert_eq!((ids(&beside.below), ids(&beside.above)), (expected(below), expected(above)));
+    }
+    check(&graph, 1, &[2, 3], &[4]);
+    check(&graph, 2, &[4], &[1]);
+    check(&graph, 3, &[], &[1]);
+    check(&graph, 4, &[1, 4], &[2, 4]);
+    graph.put_user(&user(ANN, ANN, 7, Vec::new()));
+    check(&graph, 1, &[2, 3], &[4]);
+    assert!(graph.remove(&id(2)));
+    check(&graph, 1, &[3], &[4]);
+}

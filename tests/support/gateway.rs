@@ -327,7 +327,7 @@ pub fn http_get(url: &str, authorization: &str) -> Option<(u16, String)> {
 }
 
 /// TLS with whoever is there.
-fn believing() -> ureq::tls::TlsConfig {
+pub fn believing() -> ureq::tls::TlsConfig {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     ureq::tls::TlsConfig::builder()
         .disable_verification(true)

@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 5] = [
     &["proto"],
     &["domain"],
     &["app"],
-    &["frontend", "upstream", "store", "admin", "telemetry"],
+    &["frontend", "upstream", "store", "admin", "console", "telemetry"],
     &["main", "lib", "cli", "server", "config", "sample"],
 ];
 

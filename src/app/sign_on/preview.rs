@@ -7,10 +7,11 @@ use super::update::Update;
 use super::{BARRED, SignOns, UNKNOWN_DENIED, Verdict};
 use crate::app::callers::Callers;
 use crate::app::observe;
-use crate::app::ports::{Clock, Ports, Records, Stored};
+use crate::app::ports::{Clock, Ports, Records, Replica, Stored};
 use crate::app::protection;
 use crate::domain::change::apply;
 use crate::domain::identity;
+use crate::domain::membership::graph::Beside;
 use crate::domain::observation::{Observation, Observed, UnknownReason};
 use crate::domain::plan::{Cause, NoPlan, Plan, Reactivation, missing, user_name};
 use crate::domain::policy::{OnUnknown, OnUnprovisioned, Switch, UnknownReactivation, UserType};
@@ -91,6 +92,16 @@ impl<P: Ports> SignOns<P> {
             return Some(Ok(super::look::own_group(name)));
         };
         Some(observe::group_at(&self.lookups[at], groups, name).await)
+    }
+
+    /// The groups around a group, as the live copy has them; `None` if there is no copy, or no such
+    /// group in it.
+    pub fn beside(&self, directory: &str, group: &UpstreamId) -> Option<Beside> {
+        let mut directories = self.shared.directories.iter();
+        let here = directories.find(|one| *one.policy.name == *directory)?;
+        let replica = here.barrier.as_ref()?.replica();
+        replica.coverage()?;
+        replica.read(|graph| Some(graph.beside(graph.group_as(group)?)))
     }
 }
 

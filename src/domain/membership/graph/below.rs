@@ -10,6 +10,15 @@ use crate::domain::record::{Group, UpstreamId};
 use crate::proto::dn::NormalizedDn;
 use std::collections::BTreeSet;
 
+/// The groups right below one and right above it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beside {
+    /// Those that it lists.
+    pub below: Vec<Group>,
+    /// Those that list it.
+    pub above: Vec<Group>,
+}
+
 /// Somebody in a graph, until the graph changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -120,6 +129,20 @@ impl Graph {
     /// A group in full.
     pub fn group_of(&self, group: GroupNumber) -> Option<Group> {
         self.groups.get(group.place()).map(GroupSlot::group)
+    }
+
+    /// The groups that a group lists, and those that list it.
+    pub fn beside(&self, group: GroupNumber) -> Beside {
+        let mut beside = Beside::default();
+        if let Some(slot) = self.groups.get(group.place()) {
+            for name in slot.members.iter() {
+                if let Some(Kind::Group(at)) = self.names.owner(NameNumber(name)).kind() {
+                    beside.below.extend(self.group_of(GroupNumber::at(at)));
+                }
+            }
+            self.each_above(group, |at| beside.above.extend(self.group_of(GroupNumber::at(at))));
+        }
+        beside
     }
 
     /// All groups above somebody, as [`Graph::reach_in`] has them.

@@ -193,7 +193,7 @@ impl Graph {
     }
 
     /// Tells the groups that hold a group directly.
-    fn each_above(&self, group: GroupNumber, tell: impl FnMut(u32)) {
+    pub(super) fn each_above(&self, group: GroupNumber, tell: impl FnMut(u32)) {
         self.names.lists().each(self.above[group.0 as usize], tell);
     }
 

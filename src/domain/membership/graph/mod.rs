@@ -18,7 +18,7 @@ mod names;
 mod packed;
 mod slots;
 
-pub use below::Place;
+pub use below::{Beside, Place};
 pub use closure::{ClosureLimits, GroupNumber, Reached, Scratch};
 
 use super::entry::{GroupEntry, MemberKey, UserEntry};

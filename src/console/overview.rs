@@ -1,0 +1,158 @@
+//! The first page: what needs a decision, how the directories are, how many users there are.
+
+use super::ROOT;
+use super::ask::Path;
+use super::fault::Fault;
+use super::figures;
+use super::frame::{Content, Section, form_key};
+use super::held;
+use super::routes::{Done, Shown};
+use super::shapes::{Directory, Held, List, Replica, User};
+use super::visit::Visit;
+use super::words;
+use crate::app::tokens::Role::Operate;
+use maud::{Markup, html};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the page waits for what directories say of themselves.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
+    let held: List<Held> = visit.get(Path::new("/held")).await?;
+    let of = |filter: &str| Path::new("/users?limit=1").with(filter, "false");
+    let all: List<User> = visit.get(Path::new("/users?limit=1")).await?;
+    let unknown: List<User> = visit.get(of("known")).await?;
+    let inactive: List<User> = visit.get(of("active")).await?;
+    let undecided: List<User> = visit.get(Path::new("/users?limit=5&needs_decision=true")).await?;
+    let directories = timeout(PATIENCE, visit.get(Path::new("/directories"))).await;
+    let directories: Option<List<Directory>> = directories.ok().transpose()?;
+    let total = |list: &List<User>| list.total.unwrap_or(0);
+    let plots = figures::plots(&visit).await?;
+    let body = html! {
+        h1 { "Overview" }
+        (decisions(&held.items, &undecided, directories.as_ref()))
+        h2 { "Users" }
+        ul class="figures" {
+            li { a href={ (ROOT) "/users" } { strong { (total(&all)) } " users" } }
+            li { a href={ (ROOT) "/users?active=false" } { strong { (total(&inactive)) } " inactive" } }
+            li { a href={ (ROOT) "/users?known=false" } { strong { (total(&unknown)) } " whose groups were unknown at the last look" } }
+        }
+        (plots)
+        h2 { "Directories" }
+        @match &directories {
+            None => p class="notice warn" role="alert" { "The directories did not answer in time. " a href={ (ROOT) "/" } { "Load the page again" } "." },
+            Some(all) => @for one in &all.items { (directory(&visit, one)) },
+        }
+    };
+    Ok(Shown::Page(Content::new(Section::Overview, "Overview", body)))
+}
+
+fn decisions(
+    held: &[Held],
+    undecided: &List<User>,
+    directories: Option<&List<Directory>>,
+) -> Markup {
+    let users = undecided.total.unwrap_or(0);
+    let open: Vec<_> = held.iter().filter(|one| one.decision == "open").collect();
+    let behind: Vec<_> = directories
+        .iter()
+        .flat_map(|all| &all.items)
+        .filter(|one| one.behind == Some(true))
+        .collect();
+    html! {
+        section aria-labelledby="decisions" {
+            h2 id="decisions" { "What needs a decision" }
+            @if open.is_empty() && behind.is_empty() && users == 0 {
+                p class="notice good" { "Nothing." }
+            } @else {
+                ul class="notice warn" {
+                    @for one in open { li { (held::sentence(one)) " " a href={ (ROOT) "/held" } { "Decide" } } }
+                    @if users > 0 {
+                        li {
+                            (words::count(users, "user has", "users have")) " a name that another record has, or a membership to be reviewed: "
+                            @for (at, user) in undecided.items.iter().enumerate() {
+                                @if at > 0 { ", " }
+                                a href=(words::user_at(&user.id)) { (user.name) }
+                            }
+                            @if users > undecided.items.len() { ", " a href={ (ROOT) "/users?needs_decision=true" } { "all of them" } }
+                        }
+                    }
+                    @for one in behind {
+                        li { "The directory " (one.name) " is behind what was seen of it: " a href={ "#directory-" (one.name) } { "was it set back to a backup?" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn directory(visit: &Visit, one: &Directory) -> Markup {
+    let is_up = one.servers.iter().any(|server| server.state == "up");
+    html! {
+        section class="card" id={ "directory-" (one.name) } {
+            h3 { (one.name) " "
+                @if is_up { (words::mark("good", "reached")) } @else { (words::mark("bad", "not reached")) }
+                @if let Some(kind) = &one.kind { " " span class="muted" { (kind) } } }
+            @if one.behind == Some(true) { (behind(visit, one)) }
+            @for warning in &one.groups.warnings { p class="notice warn" { (warning) } }
+            dl {
+                dt { "Servers" }
+                dd { @for server in &one.servers { div { (server.url) " " (words::mark(if server.state == "up" { "good" } else { "bad" }, &server.state)) } } }
+                dt { "Connections" }
+                dd {
+                    (one.pool.leased) " in use, " (one.pool.connections) " open, " (one.pool.most) " at most"
+                    @if one.pool.waiting > 0 { " " (words::mark("warn", &format!("{} waiting", one.pool.waiting))) }
+                }
+                dt { "Groups are read" }
+                dd {
+                    @match (&one.groups.strategy, &one.groups.unknown) {
+                        (Some(strategy), _) => { (strategy) @if let Some(otherwise) = &one.groups.otherwise { ", else " (otherwise) } },
+                        (None, Some(reason)) => { (words::mark("warn", "not known")) " " (reason) },
+                        (None, None) => span class="muted" { "not at all" },
+                    }
+                }
+                dt { "Live copy" } dd { (replica(one.replica.as_ref())) }
+            }
+        }
+    }
+}
+
+fn replica(copy: Option<&Replica>) -> Markup {
+    html! {
+        @match copy {
+            None => span class="muted" { "none" },
+            Some(copy) if copy.state == "not-offered" => span class="muted" { "none: the directory does not offer to be followed" },
+            Some(copy) => {
+                (words::mark(if copy.state == "complete" { "good" } else { "warn" }, &copy.state))
+                @if let Some(covers) = &copy.covers { " of " (covers.replace('-', " ")) }
+                ": " (words::count(copy.groups, "group", "groups"))
+                @if copy.users > 0 { ", " (words::count(copy.users, "user", "users")) }
+                ". Heard " (words::ago_or(copy.heard_at.as_deref(), "nothing yet"))
+            },
+        }
+    }
+}
+
+fn behind(visit: &Visit, one: &Directory) -> Markup {
+    html! {
+        div class="notice bad" {
+            p { "The directory shows an older state than was seen of it, so it is not believed: groups stay as they are." }
+            p { "Seen: " code { (one.seen.as_deref().unwrap_or("nothing")) } ". Shown now: " code { (one.shown.as_deref().unwrap_or("nothing")) } "." }
+            @if visit.may(Operate) {
+                form method="post" action=(Path::new(&format!("{ROOT}/directories")).step(&one.name).then("accept-rollback").as_str()) {
+                    (form_key(visit))
+                    button class="danger" { "It was set back on purpose: believe it" }
+                }
+            }
+        }
+    }
+}
+
+pub(super) async fn accept_rollback(visit: Arc<Visit>) -> Result<Done, Fault> {
+    let path = Path::new("/directories").step(visit.part()).then("accept-rollback");
+    let _: serde_json::Value = visit.ask("POST", path, None).await?;
+    let notice = format!("The directory {} is believed as it is now.", visit.part());
+    Ok(Done { to: format!("{ROOT}/"), notice })
+}

@@ -1,0 +1,31 @@
+//! What was counted lately.
+
+use crate::fake::Gateway;
+use crate::get;
+use bindgate::app::events::{ConnectionId, Event};
+use bindgate::app::ports::Events;
+use bindgate::proto::result::ResultCode;
+use serde_json::json;
+use std::time::Duration;
+
+#[test]
+fn figures_tell_what_was_counted_by_steps_of_time() {
+    let gateway = Gateway::start();
+    let step = |query: &str| get(&gateway, &format!("/api/v1/figures{query}")).json();
+    assert_eq!(step("")["items"][0]["binds"], json!({}));
+    let (conn, elapsed) = (ConnectionId(1), Duration::from_millis(2));
+    let code = ResultCode::SUCCESS;
+    gateway.telemetry.emit(&Event::Bind { conn, op: 0, name: b"uid=ann", code, elapsed });
+    for (query, seconds) in [("", 60), ("?step=minute", 60), ("?step=quarter", 900)] {
+        let found = step(query);
+        assert_eq!(found["step_seconds"], seconds, "{query}");
+        let [item] = &found["items"].as_array().unwrap()[..] else { panic!("{found}") };
+        assert_eq!(item["at"], "2026-01-01T00:00:00Z");
+        assert_eq!(item["binds"], json!({ "success": 1 }));
+        assert_eq!(item["bind_seconds"]["count"], 1);
+        assert_eq!(item["bind_seconds"]["mean"], 0.002);
+        let none = json!({ "count": 0, "mean": null, "median": null, "p95": null });
+        assert_eq!(item["sign_on_seconds"], none);
+    }
+    assert_eq!(get(&gateway, "/api/v1/figures?step=hour").status, 400);
+}

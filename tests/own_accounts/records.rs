@@ -22,10 +22,10 @@ fn with_the_directory_down_an_account_binds_and_reads_the_records_as_far_as_its_
         );
         let readers = ["app", "all", "both"].map(|reader| format!("\"{}\"", name(reader)));
         settings.set("[records]", "readers", format!("[{}]", readers.join(", ")));
-        settings.add_view(&format!(
+        settings.add_view(
             "name = \"both\"\nbase = [\"ou=groups,dc=bindgate\", \"ou=people,dc=bindgate\"]\n\
-             filter = \"(!(uid=bob))\"\nmatch = {{ bind_dns = [\"cn=y\"] }}"
-        ));
+             filter = \"(!(uid=bob))\"\nmatch = { bind_dns = [\"cn=y\"] }",
+        );
     });
     for uid in ["ann", "bob"] {
         assert_eq!(gateway.sign_on(&person(uid), tree::password(uid)), 0);

@@ -25,6 +25,7 @@ mod schema;
 mod server;
 mod serving;
 mod sessions;
+mod sights;
 mod streamed;
 mod table;
 mod token;

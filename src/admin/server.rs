@@ -26,6 +26,7 @@ use crate::app::switches::Switches;
 use crate::app::tokens::Tokens;
 use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::DirectoryPolicy;
+use crate::domain::serving::ServePolicy;
 use crate::domain::view::Views;
 use arc_swap::ArcSwap;
 use axum::extract::DefaultBodyLimit;
@@ -50,6 +51,8 @@ pub struct State<C, K, E> {
     pub events: E,
     /// The directories, in the file's order.
     pub directories: Vec<Arc<DirectoryPolicy>>,
+    /// What clients are shown beside what each of them says, by name.
+    pub serve: Vec<(Arc<str>, ServePolicy)>,
     /// The views, in the file's order.
     pub views: Views,
     /// How accounts of the gateway's own are looked after.
@@ -228,7 +231,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
     document: serde_json::Value,
 ) -> Desk<(C, K, E)> {
     let State { catalogue, clock, events, directories, oversight, live, .. } = state;
-    let (sessions, read_policies) = (state.sessions, state.read_policies);
+    let (sessions, read_policies, serve) = (state.sessions, state.read_policies, state.serve);
     let parts = || (catalogue.clone(), clock.clone(), events.clone());
     let (records, time, told) = parts();
     let switches = Switches::new(records, time, told, directories.clone());
@@ -245,6 +248,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
         catalogue,
         clock,
         directories,
+        serve,
         live,
         switches,
         views,

@@ -176,6 +176,9 @@ pub(super) enum UserCommand {
         /// A name, DIRECTORY/NAME, dn:DN or id:UPSTREAM-ID
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         group: Option<String>,
+        /// As the client application of this view has it
+        #[arg(long, value_name = "NAME")]
+        view: Option<String>,
     },
     /// Tell what would change if the user signed on now; nothing is written
     Preview {
@@ -511,8 +514,9 @@ fn ask_of_user(client: &Client, command: &UserCommand, format: Format) -> Result
         UserCommand::Preview { user, view } => {
             return foresight::preview(client, &user.user, view.as_deref(), format);
         }
-        UserCommand::Explain { user, group } => {
-            return foresight::explain(client, &user.user, group.as_deref(), format);
+        UserCommand::Explain { user, group, view } => {
+            let of = (group.as_deref(), view.as_deref());
+            return foresight::explain(client, &user.user, of, format);
         }
         UserCommand::Link { user, to, drop_unmatched } => {
             return edit::link(client, &user.user, to, *drop_unmatched, format);

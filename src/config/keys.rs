@@ -120,6 +120,8 @@ pub const KEYS: &[Key] = &[
         "The most commits that wait for the disk."),
     key("store", "mark_interval", Duration(SECOND, DAY), Default("\"1m\""),
         "How often last sign-ons that changed nothing else are written."),
+    key("store", "max_observation_size", Size(0, 16 * MIB), Default("\"64KiB\""),
+        "The most that is kept of a user's last complete observation, for previews of a changed configuration; 0 keeps nothing."),
     key("store", "max_audit_rows", Count(1, 1_000_000_000), Default("1000000"),
         "How many rows of the audit are kept; the oldest go first."),
     key("store", "max_audit_age", Duration(HOUR, 36_500 * DAY), Default("\"400d\""),

@@ -160,6 +160,7 @@ fn paths(
         clock: SystemClock::default(),
         events: ground.telemetry.clone(),
         directories: generation.policies(),
+        serve: generation.served(),
         views: config.listen.views.clone(),
         accounts: config.accounts.clone(),
         oversight: generation.oversee(),

@@ -60,12 +60,12 @@ fn a_head_that_does_not_come_to_its_end_is_not_waited_for() {
 }
 
 /// A request with half its body, which its sender keeps.
-fn half_of_a_body(gateway: &Gateway, method: &str, path: &str, body: &str) -> TcpStream {
+fn half_of_a_body(gateway: &Gateway, path: &str, media_type: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(gateway.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!(
-        "{method} /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
-         Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+        "POST /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n",
         2 * body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
@@ -77,9 +77,9 @@ fn half_of_a_body(gateway: &Gateway, method: &str, path: &str, body: &str) -> Tc
 fn a_transfer_goes_on_when_the_time_of_other_requests_is_over() {
     let half = "no row of an export\n";
     let gateway = bounded(|limits| limits.request_timeout = Duration::from_millis(500));
-    let mut import = half_of_a_body(&gateway, "POST", "/import", half);
+    let mut import = half_of_a_body(&gateway, "/import", "text/plain", half);
     // It began later, so when its time is over that of the other would be too.
-    let mut other = half_of_a_body(&gateway, "POST", "/preview", half);
+    let mut other = half_of_a_body(&gateway, "/preview", "application/json", half);
     let mut said = Vec::new();
     let _ = other.read_to_end(&mut said);
     assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
@@ -93,7 +93,7 @@ fn a_transfer_goes_on_when_the_time_of_other_requests_is_over() {
         limits.request_timeout = Duration::from_millis(200);
         limits.transfer_timeout = Duration::from_millis(500);
     });
-    let mut import = half_of_a_body(&gateway, "POST", "/import", half);
+    let mut import = half_of_a_body(&gateway, "/import", "text/plain", half);
     let _ = import.read_to_end(&mut said);
     assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
     comes_to_count(&gateway, "admin.transfer_timeout");

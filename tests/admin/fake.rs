@@ -410,6 +410,7 @@ impl Gateway {
             clock: Stopped,
             events,
             directories: vec![directory("corp", corp), directory("lab", lab)],
+            serve: Vec::new(),
             views: Views::new(vec![View { name: "portal".to_owned(), ..View::default() }]),
             accounts: roll::Config {
                 base: DistinguishedName::parse("ou=accounts,dc=bindgate").unwrap(),

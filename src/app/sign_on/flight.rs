@@ -326,11 +326,15 @@ impl<P: Ports> Flight<P> {
             // Who is in the way is not looked at from here on, and so the next sign-on has to.
             Cause::Reconciliation => self.others(look, stored.as_ref()).is_empty(),
         };
+        // Where a client application says otherwise than all others, they have theirs to do yet.
+        let is_plain = switch == self.switch_by(look, stored.as_ref(), &Callers::PLAIN);
         let update = Update {
             key: &look.key,
             user_type: look.user_type,
             switch,
             assigned: &given.assigned,
+            kept: &self.shared.directories[self.directory].kept,
+            is_plain,
             cause: look.cause,
             view: self.view_behind(look, switch, stored.as_ref()),
             breaker: self.breaker(),
@@ -339,8 +343,7 @@ impl<P: Ports> Flight<P> {
         let done = update.bring(&*self.shared, &observation).await;
         let is_held = done.report.outcome == SignOnOutcome::Unknown(UnknownReason::Held);
         let is_whole = given.is_whole && is_alone && !is_held && done.left_out == 0;
-        // Where a client application says otherwise than all others, they have theirs to do yet.
-        let is_whole = is_whole && switch == self.switch_by(look, stored.as_ref(), &Callers::PLAIN);
+        let is_whole = is_whole && is_plain;
         if let (Some(record), Some(user_type), true) = (&done.record, look.user_type, is_whole)
             && look.passage == Passage::Fresh(Coverage::GroupsAndUsers)
         {

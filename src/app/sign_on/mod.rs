@@ -36,6 +36,7 @@ use crate::domain::observation::{Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{Cause, is_to_be_deleted};
 use crate::domain::policy::{DirectoryPolicy, OnUnknown, UserType};
 use crate::domain::principal;
+use crate::domain::recollection::attributes_to_keep;
 use crate::domain::record::UserKey;
 use crate::domain::time::Timestamp;
 use crate::domain::view::{View, Views};
@@ -44,6 +45,7 @@ use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::search::{Scope, Search};
 use flight::Flight;
 use luggage::Luggage;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -91,6 +93,8 @@ struct EntryRead {
 struct Directory<P: Ports> {
     policy: Arc<DirectoryPolicy>,
     attributes: Vec<String>,
+    /// Those of them of which values are kept.
+    kept: BTreeSet<String>,
     barrier: Option<BarrierOf<P>>,
     finder: Arc<observe::Finder>,
     breaker: Option<Breaker<P::Events>>,
@@ -171,6 +175,7 @@ impl<P: Ports> SignOns<P> {
             .iter()
             .map(|policy| Directory {
                 attributes: identity::attributes_to_read(policy),
+                kept: attributes_to_keep(policy),
                 policy: policy.clone(),
                 barrier: None,
                 finder: Arc::default(),

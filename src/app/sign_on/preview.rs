@@ -259,6 +259,8 @@ impl<P: Ports> Flight<P> {
             user_type: look.user_type,
             switch,
             assigned: &given.assigned,
+            kept: &self.shared.directories[self.directory].kept,
+            is_plain: true,
             cause: look.cause,
             view: None,
             // What is held is not foretold: that depends on who else signs on.

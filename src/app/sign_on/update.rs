@@ -15,6 +15,7 @@ use crate::domain::plan::{
     Assigned, Cause, KnownGroups, Names, NoPlan, Plan, Question, Reactivation, missing, plan,
 };
 use crate::domain::policy::{Switch, UserType};
+use crate::domain::recollection::Recollection;
 use crate::domain::record::{
     Group, GroupsOutcome, InactiveReason, Mark, MembershipKey, Provenance, Record, RecordId,
     UpstreamId, UserKey,
@@ -70,6 +71,10 @@ pub(super) struct Update<'a, E> {
     pub(super) user_type: Option<&'a UserType>,
     pub(super) switch: Switch,
     pub(super) assigned: &'a Assigned,
+    /// The attributes of which values are kept.
+    pub(super) kept: &'a BTreeSet<String>,
+    /// Whether the record follows as it does at a sign-on by no client application of its own.
+    pub(super) is_plain: bool,
     pub(super) cause: Cause,
     /// The view that decided what the switch is, if it was one.
     pub(super) view: Option<&'a str>,
@@ -221,8 +226,15 @@ impl<E: Events> Update<'_, E> {
         observation: &Observation,
     ) -> Result<Done, StoreError> {
         let (reactivation, left_out) = (plan.reactivation, plan.skipped.len());
+        // Else two applications would write what the other has asked for, in turn.
+        let observed = (self.is_plain || stored.is_none())
+            .then(|| self.recollection(shared, &plan, &mark, observation))
+            .flatten();
         if plan.is_empty() {
             shared.records.mark(self.key, mark);
+            if let Some(observed) = observed {
+                shared.records.remember(self.key, observed);
+            }
             let quiet = match (stored, self.switch) {
                 (Some(_), Switch::Off) => SignOnOutcome::SwitchedOff,
                 _ => SignOnOutcome::Unchanged,
@@ -237,10 +249,26 @@ impl<E: Events> Update<'_, E> {
             Some(_) => SignOnOutcome::Changed,
         };
         let outcome = outcome(&observation.groups);
-        let record = self.commit(shared, stored, plan, mark, outcome).await?;
+        let record = self.commit(shared, stored, plan, (mark, observed), outcome).await?;
         let plain = Report::plain(settled(observation, reactivation, made));
         let report = Report { added, removed, ..plain };
         Ok(Done { report, record: Some(record), reactivation, left_out })
+    }
+
+    /// What is kept of an observation that is complete and not older than what the record knows.
+    fn recollection<P: Ports>(
+        &self,
+        shared: &Shared<P>,
+        plan: &Plan,
+        mark: &Mark,
+        observation: &Observation,
+    ) -> Option<Recollection> {
+        if mark.observed_at != Some(observation.sent_at) {
+            return None;
+        }
+        let kept = KeptGroups { records: &shared.records, directory: &self.key.directory };
+        let has_name = |group: &Group| kept.holds(group) || plan.groups.contains(group);
+        Recollection::of(observation, self.kept, has_name)
     }
 
     /// Notes that the user's entry is known to be gone (S4.6).
@@ -267,7 +295,7 @@ impl<E: Events> Update<'_, E> {
                 shared.records.mark(self.key, mark);
                 return Report::plain(SignOnOutcome::Unchanged);
             }
-            match self.commit(shared, Some(&stored), plan, mark, None).await {
+            match self.commit(shared, Some(&stored), plan, (mark, None), None).await {
                 Ok(_) => return Report::plain(SignOnOutcome::Changed),
                 Err(StoreError::Conflict) => {}
                 Err(_) => break,
@@ -293,7 +321,7 @@ impl<E: Events> Update<'_, E> {
         shared: &Shared<P>,
         stored: Option<&Stored>,
         plan: Plan,
-        mark: Mark,
+        (mark, observed): (Mark, Option<Recollection>),
         outcome: Option<String>,
     ) -> Result<Arc<Record>, StoreError> {
         let action = if stored.is_none() { "created" } else { "changed" };
@@ -310,6 +338,7 @@ impl<E: Events> Update<'_, E> {
             groups: plan.groups,
             mark,
             audit,
+            observed,
         };
         let mut span = self.span.child("commit");
         let committed = shared.records.commit(commit).await;

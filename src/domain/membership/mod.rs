@@ -8,4 +8,4 @@ pub mod range;
 
 pub use attribute::{MemberAttribute, MemberRule, has_bits, members};
 pub use entry::{GroupEntry, Member, MemberKey, UserEntry};
-pub use flatten::flatten;
+pub use flatten::{flatten, flatten_kept};

@@ -199,6 +199,7 @@ fn rounds() -> usize {
 fn fresh(kind: Kind) {
     let directory = kind.start();
     let gateway = directory.gateway("auto");
+    gateway.comes_to_have_a_copy();
     let (ann, b) = (tree::person("ann"), tree::group("B"));
     let mut admin = directory.admin();
     let mut raw = gateway.connect();
@@ -227,6 +228,17 @@ fn fresh(kind: Kind) {
             assert_eq!(is_in, round % 2 == 1, "round {round}: {}", gateway.log());
         }
     });
+    println!(
+        "{}",
+        gateway
+            .metrics()
+            .lines()
+            .filter(|l| l.contains("group_reads")
+                || l.contains("replica")
+                || l.contains("searches"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
 }
 
 /// Says at its end that all is over, also if a test fails.

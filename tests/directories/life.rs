@@ -228,21 +228,16 @@ fn fresh(kind: Kind) {
             assert_eq!(is_in, round % 2 == 1, "round {round}: {}", gateway.log());
         }
     });
-    println!(
-        "{}",
-        gateway
-            .metrics()
-            .lines()
-            .filter(|l| l.contains("group_reads")
-                || l.contains("replica")
-                || l.contains("searches"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    );
+    // Nobody had to walk.
+    let reads = |source, count| {
+        format!("bindgate_group_reads_total{{directory=\"corp\",source=\"{source}\"}} {count}")
+    };
+    gateway.comes_to_count(&reads("replica", rounds()));
+    gateway.comes_to_count(&reads("directory", 0));
 }
 
 /// Says at its end that all is over, also if a test fails.
-struct Over<'a>(&'a AtomicBool);
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {

@@ -20,8 +20,8 @@ const FILES: [(&str, &str); 3] = [
     ("/etc/dirsrv/schema/99user.ldif", "etc/schema/99user.ldif"),
 ];
 const FOLDERS: [&str; 9] = ["etc/schema", "lock", "db", "home", "bak", "run", "ldif", "log", "lib"];
-/// Where its data are in its folder.
-const DATA: &str = "db";
+/// Where its data are in its folder: the database, and what it keeps in memory of that.
+const DATA: [&str; 2] = ["db", "home"];
 const HINT: &str =
     "389-ds is missing: run `make test-directories`, or `apt-get install 389-ds-base`";
 
@@ -67,13 +67,17 @@ impl Ds389 {
 
     /// Keeps a copy of its data, while it is stopped.
     pub fn back_up(&self) {
-        copy(&self.folder.file(DATA), &self.folder.file("backup"));
+        for name in DATA {
+            copy(&self.folder.file(name), &self.folder.file(&format!("backup-{name}")));
+        }
     }
 
     /// Puts the data that were kept in the place of its own, while it is stopped.
     pub fn set_back(&self) {
-        std::fs::remove_dir_all(self.folder.file(DATA)).expect("the data are there");
-        copy(&self.folder.file("backup"), &self.folder.file(DATA));
+        for name in DATA {
+            std::fs::remove_dir_all(self.folder.file(name)).expect("the data are there");
+            copy(&self.folder.file(&format!("backup-{name}")), &self.folder.file(name));
+        }
     }
 
     /// Where it listens on 127.0.0.1.

@@ -5,7 +5,7 @@
 
 use super::PATIENCE;
 use super::certs::{self, Authority, Certificate, Wanted};
-use super::eventually;
+use super::eventually_within;
 use super::folder::{TestFolder, copy};
 use super::pdu::{self, Change};
 use super::process::Process;
@@ -154,7 +154,7 @@ fn run(folder: &TestFolder, address: Ipv4Addr) -> Process {
     let config = folder.file(CONFIG).display().to_string();
     let args = ["-i", "-M", "single", "-s", &config];
     let mut process = Process::start("samba", Path::new(SAMBA), &args, &folder.file("samba.log"));
-    eventually("samba takes connections", || {
+    eventually_within(3 * PATIENCE, "samba takes connections", || {
         if let Some(status) = process.exited() {
             panic!("samba ended with {status}; only root may listen on port 389");
         }

@@ -5,6 +5,7 @@ use super::census::Question;
 use super::recorder::Recorder;
 use super::testimony::ENTRY_CSN;
 use super::{Common, LiveCopy, Standing, session};
+use crate::app::kind::KnownKind;
 use crate::app::ports::{Coverage, LookupError, Replica};
 use crate::app::saved::SavedPosition;
 use crate::domain::membership::graph::Graph;
@@ -99,6 +100,8 @@ pub(super) enum News {
 pub(super) struct Follower {
     pub(super) shared: Arc<Common>,
     pub(super) login: Arc<Login>,
+    /// What kind of directory it is, for all who ask it.
+    pub(super) kind: KnownKind,
     pub(super) wants_users: bool,
     /// The directory's servers, as they are configured.
     pub(super) origin: Arc<str>,
@@ -116,13 +119,18 @@ pub(super) struct Follower {
 }
 
 /// Follows until it is dropped.
-pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>, origin: Arc<str>) {
+pub(in crate::upstream) async fn follow(
+    copy: LiveCopy,
+    (login, kind): (Arc<Login>, KnownKind),
+    origin: Arc<str>,
+) {
     let shared = copy.shared.clone();
     let mut follower = Follower {
         wants_users: shared.kept != ReplicaPolicy::Groups,
         recorder: Recorder::new(shared.policy.name.clone(), shared.archive.clone()),
         shared,
         login,
+        kind,
         origin,
         position: Position::default(),
         above: Above::default(),

@@ -12,6 +12,7 @@ use super::testimony;
 use super::wire::Wire;
 use super::{Where, numbered};
 use crate::app::ports::LookupError;
+use crate::domain::kind::Kind;
 use crate::domain::numbering::{self, NotNumbered};
 use crate::domain::replication::{Act, Consumer, HowFar, Position, Told};
 use crate::proto::ber;
@@ -43,6 +44,8 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     let mut wire = Wire::new(stream, last_id, shared.limits.message);
     let patience = shared.limits.patience;
     let root = root::root_dse(&mut wire, patience).await?;
+    // Before anybody asks on other connections what this one knows.
+    follower.kind.learn(Kind::of_root(&root));
     match numbering::numbering(&root, &groups.base) {
         Ok(numbered) => return numbered::run(follower, &question, wire, numbered).await,
         Err(NotNumbered::OtherKind) => {}

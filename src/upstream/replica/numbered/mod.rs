@@ -178,6 +178,12 @@ impl Session<'_> {
         let mut reached = self.before().unwrap_or_else(|| certain.clone());
         reached.advance(&certain);
         news.push(News::Complete(reached.text().into_bytes()));
+        self.shared.standing.send_if_modified(|standing| {
+            // Whoever sees that the copy is complete is to see that it can be pulled; no pull is
+            // answered by this.
+            standing.pulled.get_or_insert_with(|| (0, HowFar::Numbers(claims.clone())));
+            false
+        });
         self.follower.take(news, false)?;
         self.shared.standing.send_modify(|standing| {
             standing.pulled = Some((answered, HowFar::Numbers(claims)));

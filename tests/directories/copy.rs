@@ -11,7 +11,7 @@ use crate::support::samba;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The groups that the tree gives ann, and erin.
+/// The groups that the tree gives ann.
 const ANNS: [&str; 4] = ["A", "B", "list", "local"];
 
 impl Directory {
@@ -216,6 +216,46 @@ fn s4_4_a_primary_group_that_changes_counts_at_the_next_bind() {
     admin.leave(&tree::group("primary"), &erin);
     expect(&gateway, raw, "erin", &["A", "B", "local"]);
     assert_eq!(reads("directory", &gateway), 0);
+}
+
+/// How many searches the gateway asks for itself while somebody signs on ten times; the copy's own, on
+/// its own connection, are none of them.
+fn searches(directory: &Directory, resolve: &str) -> u64 {
+    let gateway = directory.gateway(resolve);
+    if resolve == "replica" {
+        gateway.comes_to_have_a_copy();
+    }
+    let count = || {
+        let line = "bindgate_upstream_searches_total{directory=\"corp\"} ";
+        let metrics = gateway.metrics();
+        let found = metrics.lines().find_map(|found| found.strip_prefix(line));
+        found.and_then(|count| count.parse::<u64>().ok()).expect("it is counted")
+    };
+    let (deep, mut raw) = (tree::person("deep"), gateway.connect());
+    // The first sign-on finds out what the directory offers.
+    assert_eq!(raw.bind(&deep, "pw-deep"), 0);
+    let before = count();
+    (0..10).for_each(|_| assert_eq!(raw.bind(&deep, "pw-deep"), 0));
+    count() - before
+}
+
+#[track_caller]
+fn saves_searches(kind: Kind) {
+    let directory = kind.start();
+    let (copied, walked) = (searches(&directory, "replica"), searches(&directory, "walk"));
+    // The entry, and what is asked in the background; the entry, a search a level and how far it has got.
+    assert!((10..20).contains(&copied), "{copied}");
+    assert!(walked >= 100, "{walked}");
+}
+
+#[test]
+fn a_sign_on_by_the_copy_asks_for_the_entry_alone_on_active_directory() {
+    saves_searches(Kind::Samba);
+}
+
+#[test]
+fn a_sign_on_by_the_copy_asks_for_the_entry_alone_on_389_ds() {
+    saves_searches(Kind::Ds389);
 }
 
 fn comes_back(kind: Kind) {

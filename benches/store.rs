@@ -7,22 +7,15 @@
 //!
 //! `cargo bench --bench store -- --records 100000 --waiting 64 --groups 12`
 
-use bindgate::app::events::{AuditEntry, Event};
-use bindgate::app::ports::Clock;
-use bindgate::app::ports::{Commit, Events, Records};
-use bindgate::domain::change::Change;
-use bindgate::domain::record::{
-    Group, GroupsOutcome, Mark, Membership, MembershipKey, Provenance, Route, UpstreamId, UserKey,
-};
-use bindgate::domain::time::Timestamp;
-use bindgate::server::SystemClock;
-use bindgate::store::{Config, Store};
+#[path = "support/records.rs"]
+mod records;
+
+use bindgate::store::Store;
 use clap::Parser;
+use records::Silent;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a new record costs the store.
@@ -42,13 +35,6 @@ struct Arguments {
     bench: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Silent;
-
-impl Events for Silent {
-    fn emit(&self, _event: &Event<'_>) {}
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let folder = std::env::temp_dir().join(format!("bindgate-bench-store-{}", std::process::id()));
@@ -59,38 +45,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let config = Config {
-        folder: folder.to_owned(),
-        max_waiting: 16_384,
-        mark_interval: Duration::from_secs(30),
-        max_audit_rows: 10_000_000,
-        max_audit_age: Duration::from_secs(365 * 86_400),
-    };
-    let store = Store::open(config, Silent)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let next = Arc::new(AtomicU64::new(0));
-    let clock = Arc::new(SystemClock::default());
+    let store = Store::open(records::config(folder), Silent)?;
     let before = writer_cpu();
     let began = Instant::now();
-    runtime.block_on(async {
-        let local = tokio::task::LocalSet::new();
-        for _ in 0..arguments.waiting {
-            let (store, next, clock) = (store.clone(), next.clone(), clock.clone());
-            let (records, groups) = (arguments.records, arguments.groups);
-            local.spawn_local(async move {
-                loop {
-                    let user = next.fetch_add(1, Ordering::Relaxed);
-                    if user >= records {
-                        return;
-                    }
-                    if let Err(error) = store.commit(first(&clock, user, groups)).await {
-                        eprintln!("user {user}: {error}");
-                    }
-                }
-            });
-        }
-        local.await;
-    });
+    records::fill(&store, 0..arguments.records, arguments.waiting, arguments.groups)?;
     let (elapsed, cpu) = (began.elapsed().as_secs_f64(), writer_cpu().saturating_sub(before));
     let records = arguments.records as f64;
     println!(
@@ -108,55 +66,6 @@ fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     );
     store.close()?;
     Ok(())
-}
-
-/// The commit of a user's first sign-on.
-fn first(clock: &SystemClock, user: u64, groups: u64) -> Commit {
-    let at = clock.now();
-    // Ids of directories are as good as random: neighbours in time are none in an index.
-    let scattered = u128::from(user).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    let key = UserKey {
-        directory: Arc::from("corp"),
-        upstream_id: UpstreamId::new(&format!("{scattered:032x}")),
-    };
-    let mut changes = vec![Change::Created {
-        id: clock.new_record_id(),
-        key: key.clone(),
-        user_type: Arc::from("staff"),
-        name: format!("user{user}"),
-        dn: format!("uid=user{user},ou=people,dc=example,dc=com"),
-        at,
-    }];
-    let attributes = [("mail", format!("user{user}@example.com")), ("cn", format!("User {user}"))];
-    changes.extend(attributes.map(|(name, value)| Change::AttributeSet {
-        name: name.to_owned(),
-        values: vec![value.into_bytes()],
-    }));
-    changes.extend((0..groups).map(|depth| membership(user, depth, at)));
-    let mark =
-        Mark { last_sign_on: at, observed_at: Some(at), groups: GroupsOutcome::Known, seen: None };
-    let audit = AuditEntry::new(at, "sign-on", "", "created").about(&key).changing(None, &changes);
-    Commit { key, base_version: None, changes, groups: kept(user), mark, audit }
-}
-
-/// A group on the way from the user's own to that of everybody.
-fn group(user: u64, depth: u64) -> UpstreamId {
-    UpstreamId::new(&format!("{:032x}", u128::from(user / (60 << depth)) << 64 | u128::from(depth)))
-}
-
-fn membership(user: u64, depth: u64, at: Timestamp) -> Change {
-    let path: Vec<UpstreamId> = (0..=depth.min(5)).map(|below| group(user, below)).collect();
-    let key = MembershipKey { group: group(user, depth), provenance: Provenance::Managed };
-    let membership = Membership::new(Route { path, direct: depth == 0 }, at);
-    Change::MembershipAdded { key, membership }
-}
-
-/// The group that is new with its first member.
-fn kept(user: u64) -> Vec<Group> {
-    let is_new = user.is_multiple_of(60);
-    let id = group(user, 0);
-    let dn = format!("cn=g{user},ou=groups,dc=example,dc=com");
-    is_new.then(|| Group { id, dn, name: format!("g{user}") }).into_iter().collect()
 }
 
 /// The CPU time of the thread that writes.

@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "views/brute.rs"]
+mod brute;
 #[path = "views/following.rs"]
 mod following;
 #[path = "views/hidden.rs"]

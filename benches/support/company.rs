@@ -46,6 +46,8 @@ pub(crate) enum Also {
     Nothing,
     /// The number of the division, as departmentNumber.
     Division,
+    /// One more small group for every ten users.
+    Circles,
 }
 
 /// Writes the whole directory as an LDIF.
@@ -66,7 +68,14 @@ pub(crate) fn write_ldif(out: &mut impl Write, users: u32, also: Also) -> io::Re
         }
         writeln!(out, "userPassword: {}\n", hashed(&password(user), user))?;
     }
-    write_groups(out, users)
+    write_groups(out, users)?;
+    if also == Also::Circles {
+        for circle in 0..users / 10 {
+            let members = (circle * 10..circle * 10 + 10).map(user_dn);
+            write_group(out, "circle", circle, members)?;
+        }
+    }
+    Ok(())
 }
 
 fn write_groups(out: &mut impl Write, users: u32) -> io::Result<()> {

@@ -134,7 +134,9 @@ impl<'a> Bench<'a> {
             | Target::JitWalk
             | Target::Relay64
             | Target::Relay1
-            | Target::Other => peers::gateway(ground, upstream, target)?,
+            | Target::Other
+            | Target::OtherJit
+            | Target::OtherJitWalk => peers::gateway(ground, upstream, target)?,
         }))
     }
 
@@ -149,7 +151,7 @@ impl<'a> Bench<'a> {
         let next = Rc::new(Cell::new(0));
         let turn = || Turn::Next(Rc::clone(&next));
         let outcome = match target {
-            Target::Jit | Target::JitWalk => {
+            _ if target.signs_on() => {
                 load.run_to_end(|_| Binds::new(&self.requests, turn()), &mut Unobserved)
             }
             Target::Pcache => {

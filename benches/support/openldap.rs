@@ -49,6 +49,12 @@ pub(crate) fn slapd_of_divisions(ground: &Ground, users: u32) -> Result<Peer, Be
     filled(ground, users, ("", "index departmentNumber eq", ""), Also::Division)
 }
 
+/// The same, with a small group more for every ten users.
+#[allow(dead_code, reason = "not every bench has so many")]
+pub(crate) fn slapd_of_circles(ground: &Ground, users: u32) -> Result<Peer, BenchError> {
+    filled(ground, users, ("", "", ""), Also::Circles)
+}
+
 fn filled(
     ground: &Ground,
     users: u32,

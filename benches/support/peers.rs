@@ -8,7 +8,7 @@ use rcgen::CertifiedKey;
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const HAPROXY: &str = include_str!("../peers/haproxy.cfg");
 const GATEWAY: &str = include_str!("../peers/gateway.conf");
@@ -110,7 +110,18 @@ pub(crate) fn gateway(
     directory: SocketAddr,
     target: Target,
 ) -> Result<Peer, BenchError> {
+    gateway_with(ground, directory, target, |_| Ok(()))
+}
+
+/// The same, once its store has been filled in that folder.
+pub(crate) fn gateway_with(
+    ground: &Ground,
+    directory: SocketAddr,
+    target: Target,
+    fill: impl FnOnce(&Path) -> Result<(), BenchError>,
+) -> Result<Peer, BenchError> {
     let folder = ground.folder_of(target.name())?;
+    fill(&folder.join("store"))?;
     write(&folder.join("service.password"), SERVICE_PASSWORD)?;
     let (address, tls, admin) = (free_address()?, free_address()?, free_address()?);
     let config = folder.join("bindgate.toml");
@@ -122,8 +133,8 @@ pub(crate) fn gateway(
         ("KEY", &ground.key.display()),
         ("ADMIN", &admin),
         ("FOLDER", &folder.display()),
-        ("SIGN_ON", &matches!(target, Target::Jit | Target::JitWalk)),
-        ("RESOLVE", &if target == Target::JitWalk { "walk" } else { "auto" }),
+        ("SIGN_ON", &target.signs_on()),
+        ("RESOLVE", &if target.walks() { "walk" } else { "auto" }),
         ("POOL", &if target == Target::Relay64 { SMALL_POOL } else { "" }),
         ("DIRECTORY", &directory),
         ("SUFFIX", &SUFFIX),
@@ -140,7 +151,7 @@ pub(crate) fn gateway(
 
 /// The build of the gateway that `target` runs.
 fn binary(target: Target) -> Result<PathBuf, BenchError> {
-    if target != Target::Other {
+    if !target.is_another_build() {
         return Ok(env!("CARGO_BIN_EXE_bindgate").into());
     }
     let hint = "set BINDGATE_OTHER to the binary of another build";

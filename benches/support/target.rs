@@ -30,6 +30,10 @@ pub(crate) enum Target {
     Relay1,
     /// Another build of the gateway, sign-ons off: the binary that `BINDGATE_OTHER` names.
     Other,
+    /// The same, every bind a sign-on.
+    OtherJit,
+    /// The same without a replica.
+    OtherJitWalk,
 }
 
 /// Whose refusals count as a failure of the bench.
@@ -57,6 +61,8 @@ impl Target {
             Self::Relay64 => "relay64",
             Self::Relay1 => "relay1",
             Self::Other => "other",
+            Self::OtherJit => "other-jit",
+            Self::OtherJitWalk => "other-jit-walk",
         }
     }
 
@@ -68,7 +74,9 @@ impl Target {
             | Self::JitWalk
             | Self::Relay64
             | Self::Relay1
-            | Self::Other => Side::Ours,
+            | Self::Other
+            | Self::OtherJit
+            | Self::OtherJitWalk => Side::Ours,
             Self::Direct
             | Self::Walk
             | Self::Haproxy
@@ -81,7 +89,22 @@ impl Target {
     /// Whether it is the relay in another form, which is measured wherever the relay is, if it is
     /// asked for by name.
     pub(crate) fn is_variant(self) -> bool {
-        matches!(self, Self::Relay1 | Self::Other)
+        matches!(self, Self::Relay1) || self.is_another_build()
+    }
+
+    /// Whether it is the build that `BINDGATE_OTHER` names.
+    pub(crate) fn is_another_build(self) -> bool {
+        matches!(self, Self::Other | Self::OtherJit | Self::OtherJitWalk)
+    }
+
+    /// Whether every bind is a sign-on.
+    pub(crate) fn signs_on(self) -> bool {
+        matches!(self, Self::Jit | Self::OtherJit) || self.walks()
+    }
+
+    /// Whether the gateway has no copy of the groups.
+    pub(crate) fn walks(self) -> bool {
+        matches!(self, Self::JitWalk | Self::OtherJitWalk)
     }
 
     /// How many of `wanted` clients it can have if no process may have more than `descriptors`

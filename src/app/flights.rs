@@ -5,13 +5,14 @@
 //! at once share two flights.
 
 use super::boarding::Boarding;
+use super::wakes::{Bed, Sleepers};
 use dashmap::DashMap;
 use std::collections::hash_map::RandomState;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// What happens to a flight that waits when everybody who asked for it has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +59,13 @@ struct Board<T> {
 
 struct BoardState<T> {
     outcome: Option<Option<T>>,
-    wakers: Vec<Waker>,
+    sleepers: Sleepers,
 }
 
 impl<T> Board<T> {
     fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(BoardState { outcome: None, wakers: Vec::new() }) })
+        let state = BoardState { outcome: None, sleepers: Sleepers::default() };
+        Arc::new(Self { state: Mutex::new(state) })
     }
 
     fn put_up(&self, outcome: Option<T>) {
@@ -71,9 +73,9 @@ impl<T> Board<T> {
         if state.outcome.is_none() {
             state.outcome = Some(outcome);
         }
-        let wakers = std::mem::take(&mut state.wakers);
+        let sleepers = std::mem::take(&mut state.sleepers);
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
+        sleepers.wake();
     }
 }
 
@@ -82,12 +84,12 @@ impl<T> Board<T> {
 pub struct Ride<T> {
     board: Arc<Board<T>>,
     /// Where its waker is among the board's.
-    place: Option<usize>,
+    bed: Option<Bed>,
 }
 
 impl<T> Ride<T> {
     fn new(board: Arc<Board<T>>) -> Self {
-        Self { board, place: None }
+        Self { board, bed: None }
     }
 }
 
@@ -109,17 +111,14 @@ impl<T: Clone> Future for Ride<T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { board, place } = self.get_mut();
+        let Self { board, bed } = self.get_mut();
         let mut state = board.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = &state.outcome {
             return Poll::Ready(outcome.clone());
         }
-        match place.and_then(|place| state.wakers.get_mut(place)) {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => {
-                *place = Some(state.wakers.len());
-                state.wakers.push(cx.waker().clone());
-            }
+        match *bed {
+            Some(bed) => state.sleepers.renew(bed, cx.waker()),
+            None => *bed = Some(state.sleepers.add(cx.waker())),
         }
         Poll::Pending
     }

@@ -32,3 +32,4 @@ pub mod throttle;
 pub mod tokens;
 pub mod transfer;
 pub mod view_switches;
+mod wakes;

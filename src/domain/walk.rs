@@ -112,6 +112,11 @@ impl Walk {
         }
     }
 
+    /// Whether the last `Ask` was for groups on the way up, and not for the user.
+    pub fn asks_about_groups(&self) -> bool {
+        !self.asked.is_empty() && self.asked.iter().all(|node| node.group.is_some())
+    }
+
     /// The answer to the last `Ask`: all groups that it found, completely. Without an `Ask` it is
     /// ignored.
     ///

@@ -13,6 +13,7 @@ pub mod dice;
 pub mod ds389;
 pub mod encodings;
 pub mod folder;
+pub mod forest;
 pub mod gateway;
 pub mod haproxy;
 pub mod kerberos;

@@ -2,7 +2,8 @@
 
 use super::canary::Cage;
 use super::hinted::{self, Hint};
-use super::{Found, base_search, groups_visible, member_of, probe, walk};
+use super::joined::Joined;
+use super::{Found, base_search, groups_visible, member_of, probe, walk_among};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::identity::{self, OBJECT_GUID};
 use crate::domain::membership::{Member, MemberRule};
@@ -26,6 +27,7 @@ const PROBE_LIFE: Duration = Duration::from_secs(600);
 pub struct Finder {
     chosen: Mutex<Option<(Instant, Strategy)>>,
     cage: Cage,
+    joined: Joined,
 }
 
 impl Finder {
@@ -61,7 +63,9 @@ impl Finder {
             return Found::unknown(UnknownReason::Visibility);
         }
         let listed = match self.strategy(lookups, policy).await {
-            Strategy::Replica | Strategy::MemberWalk => return walk(lookups, policy, user).await,
+            Strategy::Replica | Strategy::MemberWalk => {
+                return walk_among(lookups, policy, user, Some(&self.joined)).await;
+            }
             Strategy::MemberOfWalk => member_of::walk(lookups, policy, user).await,
             Strategy::MemberOfComputed => {
                 hinted::closure(lookups, policy, user, Hint::MemberOf).await
@@ -77,7 +81,7 @@ impl Finder {
             Observed::Known(closure)
                 if closure.is_empty() || !held.iter().all(|id| closure.contains_key(id)) =>
             {
-                walk(lookups, policy, user).await
+                walk_among(lookups, policy, user, Some(&self.joined)).await
             }
             other => other.into(),
         }

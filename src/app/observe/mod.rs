@@ -3,6 +3,7 @@
 mod canary;
 mod finder;
 mod hinted;
+mod joined;
 mod member_of;
 mod members;
 mod probe;
@@ -29,6 +30,7 @@ use crate::proto::dn::NormalizedDn;
 use crate::proto::filter::Filter;
 use crate::proto::result::ResultCode;
 use crate::proto::search::{Entry, Scope, Search};
+use joined::Joined;
 
 /// How many members one search of a walk asks about at most.
 pub const BATCH: usize = 128;
@@ -118,6 +120,17 @@ impl From<Observed<Closure>> for Found {
 
 /// Finds all groups of a user, direct and nested, by the member walk: one search a level and batch.
 pub async fn walk<L: Lookups>(lookups: &L, policy: &GroupPolicy, user: &Member) -> Found {
+    walk_among(lookups, policy, user, None).await
+}
+
+/// The same; what it asks about groups goes together with what other walks ask.
+async fn walk_among<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    user: &Member,
+    others: Option<&Joined>,
+) -> Found {
+    let _walking = others.map(Joined::begin);
     let mut walk = Walk::new(user, limits(policy));
     loop {
         let asked = match walk.step() {
@@ -125,6 +138,12 @@ pub async fn walk<L: Lookups>(lookups: &L, policy: &GroupPolicy, user: &Member) 
             Step::Done(Observed::Known(closure)) => return Observed::Known(closure).into(),
             Step::Done(unknown) => return Found { closure: unknown, seen: walk.seen() },
         };
+        if let Some(others) = others.filter(|_| walk.asks_about_groups())
+            && let Some(found) = others.holding(lookups, policy, &asked).await
+        {
+            walk.feed(found);
+            continue;
+        }
         match members::holding(lookups, policy, &asked).await {
             Ok(found) => walk.feed(found),
             Err(reason) => walk.fail(reason),

@@ -45,6 +45,9 @@ struct World {
     /// Names that `memberOf` of the user lists besides, one set a read.
     besides: Vec<Vec<String>>,
     reads_of_user: usize,
+    searches: usize,
+    /// Searches for so many groups that the directory refuses them.
+    most_found: usize,
 }
 
 #[derive(Clone)]
@@ -57,7 +60,15 @@ fn group(number: usize) -> String {
 impl World {
     fn new(holds: &[&[usize]], kept: Kept) -> Self {
         let holds = holds.iter().map(|members| members.iter().copied().collect()).collect();
-        Self { holds, kept, members: Members::Shown, besides: Vec::new(), reads_of_user: 0 }
+        Self {
+            holds,
+            kept,
+            members: Members::Shown,
+            besides: Vec::new(),
+            reads_of_user: 0,
+            searches: 0,
+            most_found: usize::MAX,
+        }
     }
 
     fn user(&self) -> usize {
@@ -107,6 +118,7 @@ impl World {
     }
 
     fn answer(&mut self, search: &Search) -> Result<Vec<Entry>, LookupError> {
+        self.searches += 1;
         let base = DistinguishedName::parse(&search.base).expect("bases are names");
         if base.is_root() {
             return Ok(vec![Entry::default()]);
@@ -132,6 +144,9 @@ impl World {
         if search.size_limit > 0 {
             found.truncate(search.size_limit as usize);
         }
+        if found.len() > self.most_found {
+            return Err(LookupError::Result(ResultCode::SIZE_LIMIT_EXCEEDED));
+        }
         Ok(found)
     }
 
@@ -142,6 +157,8 @@ impl World {
 
 impl Lookups for Directory {
     async fn search(&self, search: Search) -> Result<Vec<Entry>, LookupError> {
+        // Others may ask meanwhile.
+        tokio::task::yield_now().await;
         self.0.lock().expect("no test panics with it").answer(&search)
     }
 }
@@ -264,6 +281,78 @@ async fn a_canary_is_looked_at_once_an_interval_and_what_it_said_counts_until_th
     }
 }
 
+/// A walk asks about a whole level in one search.
+fn wide() -> GroupPolicy {
+    GroupPolicy { resolve: Resolve::Walk, max_filter_size: 10_000, ..policy() }
+}
+
+/// What many walks at once find, each from another member, and how many searches that takes.
+fn walked_at_once(world: &World) -> (Vec<Observed<Closure>>, usize) {
+    let (directory, finder) = (world.clone().open(), Arc::new(Finder::default()));
+    let policy = Arc::new(wide());
+    let found = run(async {
+        let walks = walkers(world).map(|member| {
+            let (directory, finder, policy) = (directory.clone(), finder.clone(), policy.clone());
+            let groups = async move {
+                finder.groups(&directory, &policy, &member, &BTreeSet::new()).await.closure
+            };
+            tokio::spawn(groups)
+        });
+        let mut found = Vec::new();
+        for walk in walks.collect::<Vec<_>>() {
+            found.push(walk.await.expect("no walk panics"));
+        }
+        found
+    });
+    let searches = directory.0.lock().expect("no test panics with it").searches;
+    (found, searches)
+}
+
+/// The same, one after another.
+fn walked_alone(world: &World) -> (Vec<Observed<Closure>>, usize) {
+    let directory = world.clone().open();
+    let walks = walkers(world).map(|member| run(walk(&directory, &wide(), &member)).closure);
+    let found = walks.collect();
+    let searches = directory.0.lock().expect("no test panics with it").searches;
+    (found, searches)
+}
+
+/// Everybody who may be a member, three times.
+fn walkers(world: &World) -> impl Iterator<Item = Member> {
+    let names = (0..=world.user()).map(|number| world.name(number));
+    let names: Vec<String> = names.collect();
+    let member = |name: &String| Member::by_dn(DistinguishedName::parse(name).expect("a name"));
+    (0..3).flat_map(move |_| names.iter().map(member).collect::<Vec<_>>())
+}
+
+#[test]
+fn walks_at_once_share_their_searches_for_groups() {
+    // The user is in the first, that in the second, and so on.
+    let holds: Vec<Vec<usize>> = (0..8).map(|up| vec![if up == 0 { 8 } else { up - 1 }]).collect();
+    let holds: Vec<&[usize]> = holds.iter().map(Vec::as_slice).collect();
+    let world = World::new(&holds, Kept::Not);
+    let (expected, alone) = walked_alone(&world);
+    let (found, together) = walked_at_once(&world);
+    assert_eq!(found, expected);
+    assert!(together * 2 < alone, "{together} searches in place of {alone}");
+}
+
+#[test]
+fn what_is_refused_for_many_is_asked_for_by_each() {
+    // Two groups above each of four: each walk finds two at a time, all together eight.
+    let holds: &[&[usize]] =
+        &[&[12], &[12], &[12], &[12], &[0], &[0], &[1], &[1], &[2], &[2], &[3], &[3]];
+    let mut world = World::new(holds, Kept::Not);
+    world.most_found = 7;
+    let (expected, _) = walked_alone(&world);
+    let of_groups = |found: Vec<Observed<Closure>>| -> Vec<_> {
+        found.into_iter().filter(|closure| matches!(closure, Observed::Known(_))).collect()
+    };
+    let known = of_groups(expected);
+    assert_eq!(known.len(), 36, "the user alone has too many");
+    assert_eq!(of_groups(walked_at_once(&world).0), known);
+}
+
 fn any_world() -> impl Strategy<Value = World> {
     let kept = prop_oneof![Just(Kept::Direct), Just(Kept::Computed), Just(Kept::Not)];
     let members = prop_oneof![Just(Members::Shown), Just(Members::Hidden)];
@@ -313,5 +402,29 @@ proptest! {
         let expected = run(walk(&world.clone().open(), &policy(), &user())).closure;
         let found = run(Finder::default().groups(&world.open(), &policy(), &user(), &held)).closure;
         prop_assert_eq!(found, expected);
+    }
+}
+
+proptest! {
+    // Each case has a few dozen walks.
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn s6_6_walks_at_once_find_what_each_would_find_alone(
+        world in any_world(),
+        most_found in prop_oneof![Just(usize::MAX), 1_usize..8],
+    ) {
+        let world = World { most_found, ..world };
+        let (expected, found) = (walked_alone(&world).0, walked_at_once(&world).0);
+        for (expected, found) in expected.into_iter().zip(found) {
+            // Together they may fall into other parts, which are not refused.
+            if matches!(expected, Observed::Known(_)) {
+                prop_assert_eq!(found, expected);
+            }
+        }
     }
 }

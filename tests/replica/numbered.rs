@@ -168,7 +168,7 @@ impl World {
     fn find(&self, search: &SearchRequest<'_>, shows_gone: bool) -> (Option<Which>, Vec<Entry>) {
         let base = String::from_utf8_lossy(search.base).into_owned();
         let filter = Filter::decode(search.filter, LIMITS).unwrap();
-        let asks = |name: &str| search.attributes.iter().any(|asked| *asked == name.as_bytes());
+        let asks = |name: &str| search.attributes.contains(&name.as_bytes());
         if base.is_empty() {
             return (Some(Which::Root), vec![self.root()]);
         }

@@ -21,7 +21,7 @@ help:
 	@echo 'make fmt           format the code'
 	@echo 'make demo          a directory and a gateway on loopback'
 	@echo 'make certs         development certificates in certs/'
-	@echo 'make reference     write config/reference.toml anew from the code'
+	@echo 'make reference     write config/reference.toml and docs/openapi.json anew from the code'
 
 test:
 	scripts/install-test-needs
@@ -71,4 +71,4 @@ certs:
 	certs/generate
 
 reference:
-	BINDGATE_WRITE_REFERENCE=1 $(CARGO) test --locked --test config the_reference_is_the_table
+	BINDGATE_WRITE_REFERENCE=1 $(CARGO) test --locked --test config --test admin -- the_reference_is_the_table the_document_is_committed

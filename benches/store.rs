@@ -30,6 +30,9 @@ struct Arguments {
     /// How many groups each is in
     #[arg(long, default_value_t = 12)]
     groups: u64,
+    /// Without what is kept of the observation
+    #[arg(long)]
+    plain: bool,
     /// Given by cargo to every bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -45,7 +48,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(folder: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let store = Store::open(records::config(folder), Silent)?;
+    let mut config = records::config(folder);
+    if arguments.plain {
+        config.max_observation_size = 0;
+    }
+    let store = Store::open(config, Silent)?;
     let before = writer_cpu();
     let began = Instant::now();
     records::fill(&store, 0..arguments.records, arguments.waiting, arguments.groups)?;

@@ -164,6 +164,38 @@ fn users_are_listed_in_a_table() {
 }
 
 #[test]
+fn users_are_listed_by_each_filter_and_in_each_order() {
+    let (gateway, token) = (gateway_with_people(), TokenFile::new("filters", TOKEN));
+    let listed = |flags: &[&str]| {
+        let output = ask(&gateway.url(), &token, &[&["user", "list", "--json"], flags].concat());
+        check_code(&output, 0);
+        let page: Value = serde_json::from_str(&out(&output)).unwrap();
+        let items = page["items"].as_array().unwrap().clone();
+        items.iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = listed(&["--sort", "name"]);
+    assert!(all.len() > 1 && all.is_sorted(), "{all:?}");
+    let mut turned = listed(&["--sort", "name", "--descending"]);
+    turned.reverse();
+    assert_eq!(turned, all);
+    assert_eq!(listed(&["--text", "BO"]), ["bob"]);
+    let [active, inactive] = ["yes", "no"].map(|word| listed(&["--active", word]));
+    assert_eq!(inactive, ["bob"]);
+    assert_eq!(active.len() + 1, all.len());
+    let [known, unknown] = ["yes", "no"].map(|word| listed(&["--known", word]));
+    assert_eq!(known.len() + unknown.len(), all.len());
+    for (filter, value) in [("--directory", "none"), ("--user-type", "none")] {
+        assert!(listed(&[filter, value]).is_empty(), "{filter}");
+    }
+    let flags = ["user", "list", "--group", "no-such-group"];
+    check_code(&ask(&gateway.url(), &token, &flags), 1);
+    for sort in ["id", "display-name", "last-sign-on", "observed-at"] {
+        assert_eq!(listed(&["--sort", sort]).len(), all.len(), "{sort}");
+    }
+    check_code(&ask(&gateway.url(), &token, &["user", "list", "--active", "perhaps"]), 64);
+}
+
+#[test]
 fn nobody_is_found_with_1_and_an_ambiguous_name_ends_with_64_and_its_candidates() {
     let (gateway, token) = (gateway_with_people(), TokenFile::new("refs", TOKEN));
     check_code(&ask(&gateway.url(), &token, &["user", "show", "nobody"]), 1);

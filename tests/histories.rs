@@ -101,6 +101,27 @@ fn s4_1_every_history_ends_as_the_model_says() {
     assert!(rounds < 100 || SIGHTS.iter().all(|sight| seen.contains(sight)), "only {seen:?}");
 }
 
+/// One who came under the name of somebody gone was first looked at because another came under hers.
+#[test]
+fn s4_6_who_was_looked_at_for_another_makes_way_at_the_own_sign_on() {
+    let people = NAMES.into_iter().map(Step::Make);
+    let steps = [
+        Step::SignOn("bob"),
+        Step::SignOn("cas"),
+        Step::Delete("cas"),
+        Step::Rename("bob", "cas"),
+        Step::Rename("ann", "bob"),
+        Step::Call("cas", "bob"),
+        Step::SignOn("bob"),
+        Step::SignOn("cas"),
+    ];
+    let history: Vec<Step> = people.chain(steps).collect();
+    for copy in [Copied::No, Copied::Yes] {
+        let told = play::<Memory>(&history, copy);
+        assert!(told.is_ok(), "{copy:?}: {told:?}");
+    }
+}
+
 /// A restart closes the store and reads it again.
 #[test]
 fn s4_1_every_history_over_the_store_on_disk_ends_as_the_model_says() {

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "operation/entrance.rs"]
+mod entrance;
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

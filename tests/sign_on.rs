@@ -19,5 +19,7 @@ mod forecast;
 mod links;
 #[path = "sign_on/stage.rs"]
 mod stage;
+#[path = "sign_on/traced.rs"]
+mod traced;
 #[path = "sign_on/unknown.rs"]
 mod unknown;

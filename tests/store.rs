@@ -21,6 +21,9 @@ mod markers;
 #[path = "store/migrations.rs"]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod migrations;
+#[path = "store/observations.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod observations;
 #[path = "store/opening.rs"]
 mod opening;
 #[path = "store/replica.rs"]

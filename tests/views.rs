@@ -9,6 +9,8 @@ mod support;
 
 #[path = "views/brute.rs"]
 mod brute;
+#[path = "views/explained.rs"]
+mod explained;
 #[path = "views/following.rs"]
 mod following;
 #[path = "views/hidden.rs"]

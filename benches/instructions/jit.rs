@@ -177,6 +177,7 @@ fn gateway(links: Directory, folder: &Path) -> Arc<Gateway<Signing>> {
         max_waiting: 1000,
         mark_interval: NEVER,
         max_audit_rows: 1000,
+        max_observation_size: 65_536,
         max_audit_age: NEVER,
     };
     let store = Store::open(store, telemetry.clone()).expect("the store opens");

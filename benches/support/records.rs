@@ -4,6 +4,8 @@ use bindgate::app::events::{AuditEntry, Event};
 use bindgate::app::ports::Clock;
 use bindgate::app::ports::{Commit, Events, Records};
 use bindgate::domain::change::Change;
+use bindgate::domain::observation::ObservedGroup;
+use bindgate::domain::recollection::{Recollection, always_asked, nameless};
 use bindgate::domain::record::{
     Group, GroupsOutcome, Mark, Membership, MembershipKey, Provenance, Route, UpstreamId, UserKey,
 };
@@ -32,6 +34,7 @@ pub(crate) fn config(folder: &Path) -> Config {
         max_waiting: 16_384,
         mark_interval: Duration::from_secs(30),
         max_audit_rows: 10_000_000,
+        max_observation_size: 65_536,
         max_audit_age: Duration::from_secs(365 * 86_400),
     }
 }
@@ -93,7 +96,37 @@ fn first(clock: &SystemClock, user: u64, groups: u64) -> Commit {
     let mark =
         Mark { last_sign_on: at, observed_at: Some(at), groups: GroupsOutcome::Known, seen: None };
     let audit = AuditEntry::new(at, "sign-on", "", "created").about(&key).changing(None, &changes);
-    Commit { key, base_version: None, changes, groups: kept(user), mark, audit }
+    let observed = Some(observed(user, groups));
+    Commit { key, base_version: None, changes, groups: kept(user), mark, audit, observed }
+}
+
+/// What is kept of the observation: the attributes of a usual configuration, and the closure with its
+/// edges.
+fn observed(user: u64, groups: u64) -> Recollection {
+    let texts = [
+        ("objectclass", vec!["top".to_owned(), "person".to_owned(), "inetOrgPerson".to_owned()]),
+        ("uid", vec![format!("user{user}")]),
+        ("cn", vec![format!("User {user}")]),
+        ("sn", vec![format!("Number {user}")]),
+        ("mail", vec![format!("user{user}@example.com")]),
+    ];
+    let lacks = ["displayname", "givenname"].map(str::to_owned);
+    let asked =
+        always_asked().chain(lacks).chain(texts.each_ref().map(|(name, _)| (*name).to_owned()));
+    let seen = |depth: u64| {
+        let id = group(user, depth);
+        let path = (0..=depth).map(|below| group(user, below)).collect();
+        let members = depth.checked_sub(1).map(|below| group(user, below)).into_iter().collect();
+        let route = Route { path, direct: depth == 0 };
+        (id.clone(), ObservedGroup { group: nameless(&id), route, members })
+    };
+    let bytes = |texts: Vec<String>| texts.into_iter().map(String::into_bytes).collect();
+    Recollection {
+        dn: format!("uid=user{user},ou=people,dc=example,dc=com"),
+        asked: asked.collect(),
+        attributes: texts.map(|(name, values)| (name.to_owned(), bytes(values))).into(),
+        groups: Some((0..groups).map(seen).collect()),
+    }
 }
 
 /// A group on the way from the user's own to that of everybody.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
     let what = "The store as it is at one moment, as one file.";
-    table.add(operation(Get, "/backup", "backUp", Admin, what), back_up::<N>);
+    table.add(operation(Get, "/backup", "backUp", Admin, what).as_transfer(), back_up::<N>);
 }
 
 /// A backup with its length.

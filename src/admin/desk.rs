@@ -14,6 +14,7 @@ use crate::app::tokens::Tokens;
 use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::{DirectoryPolicy, Switch, UserType};
 use crate::domain::record::{Group, Record};
+use crate::domain::serving::ServePolicy;
 use crate::proto::dn::DistinguishedName;
 use serde::Serialize;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub(super) struct Desk<N: Needs> {
     pub(super) catalogue: N::Catalogue,
     pub(super) clock: N::Clock,
     pub(super) directories: Vec<Arc<DirectoryPolicy>>,
+    pub(super) serve: Vec<(Arc<str>, ServePolicy)>,
     pub(super) live: Arc<dyn Live>,
     pub(super) switches: Switches<N::Catalogue, N::Clock, N::Events>,
     pub(super) views: ViewSwitches<N::Catalogue, N::Clock, N::Events>,

@@ -5,6 +5,7 @@ use super::answer::Refusal;
 use super::asked::Asked;
 use super::desk::{Desk, Needs};
 use super::json::{GroupsRead, Observation, UserSummary};
+use super::sights::{self, Eyes, Subject, ViewOfUser};
 use super::table::{Method::Get, Table, Told, operation};
 use super::told::{self, ExplanationJson, PreviewJson};
 use crate::app::groups::{self, Ways};
@@ -12,7 +13,7 @@ use crate::app::ports::Records;
 use crate::app::sign_on::{Foreseen, Who};
 use crate::app::tokens::Role::Read;
 use crate::domain::explain::{Explanation, Question, explain};
-use crate::domain::observation::{Observed, UnknownReason};
+use crate::domain::observation::{Closure, Observed, UnknownReason};
 use crate::domain::record::{Group, UpstreamId};
 use crate::proto::dn::DistinguishedName;
 use axum::Json;
@@ -87,6 +88,8 @@ async fn foresee<N: Needs>(
 struct ExplainQuery {
     /// A name, DIRECTORY/NAME, dn:DN or id:UPSTREAM-ID.
     group: Option<String>,
+    /// As the client application of this view has it.
+    view: Option<String>,
 }
 
 /// Why a user is in groups, or is not.
@@ -94,6 +97,8 @@ struct ExplainQuery {
 struct Explanations {
     user: UserSummary,
     observation: Observation,
+    /// What views say of the user's sign-ons; the one that is asked about, else all.
+    views: Vec<ViewOfUser>,
     items: Vec<ExplanationJson>,
 }
 
@@ -103,58 +108,68 @@ async fn explained<N: Needs>(
 ) -> Told<Explanations> {
     let Asked { path: reference, query, .. } = asked;
     let user = desk.user(&reference)?;
+    let views = sights::wanted(&desk, query.view.as_deref())?;
     let foreseen = foresee(&desk, &reference, None).await?;
+    let by_view = match &query.view {
+        Some(view) => Some(foresee(&desk, &reference, Some(view.clone())).await?),
+        None => None,
+    };
     let record = &user.record;
     let groups = match &query.group {
         Some(group) => vec![desk.group_for(record, group).await?],
         None => all_groups(&desk, &foreseen, &user.record),
     };
+    let closure = closure_of(&foreseen);
+    let subject = Subject::new(&desk, record, foreseen.as_ref().ok(), &closure);
+    let eyes = Eyes::new(&subject, &views, query.view.is_some());
+    let told = by_view.as_ref().unwrap_or(&foreseen);
+    let told_closure = closure_of(told);
     let mut items = Vec::with_capacity(groups.len());
     for group in groups {
         let ways = match &query.group {
             Some(_) => groups::ways(&desk.catalogue, &record.key, &group.id).await?,
             None => Ways::default(),
         };
-        let explanation = explain_one(&desk, &foreseen, record, &group, &ways.all);
-        let seen = foreseen.as_ref().ok();
+        let explanation = explain_one(&desk, (told, &told_closure), record, &group, &ways.all);
+        let seen = told.as_ref().ok();
         let name = |id: &UpstreamId| group_of(&desk, &record.key.directory, seen, id);
         let left = ways.left.filter(|_| !explanation.is_member);
-        items.push(told::explanation(&record.dn, &group, &explanation, left.as_ref(), &name));
+        let item = told::explanation(&record.dn, &group, &explanation, left.as_ref(), &name);
+        items.push(item.seen_in(eyes.see(&group)));
     }
-    let groups = match &foreseen {
+    let groups = match told {
         Ok(foreseen) => told::groups(foreseen),
         Err(reason) => GroupsRead::Unknown(reason.to_string()),
     };
     let observation = Observation { groups };
-    Ok(Json(Explanations { user: UserSummary::new(&user), observation, items }))
+    let views = sights::treatments(&desk, record, &views);
+    Ok(Json(Explanations { user: UserSummary::new(&user), observation, views, items }))
+}
+
+/// What the directory says now of a user's groups.
+fn closure_of(foreseen: &Result<Foreseen, UnknownReason>) -> Observed<Closure> {
+    match foreseen {
+        Ok(Foreseen { observation: Some(observation), .. }) => observation.groups.clone(),
+        Ok(_) => Observed::Unknown(UnknownReason::NotAsked),
+        Err(reason) => Observed::Unknown(*reason),
+    }
 }
 
 fn explain_one<N: Needs>(
     desk: &Desk<N>,
-    foreseen: &Result<Foreseen, UnknownReason>,
+    (foreseen, closure): (&Result<Foreseen, UnknownReason>, &Observed<Closure>),
     record: &crate::domain::record::Record,
     group: &Group,
     ways: &[Vec<UpstreamId>],
 ) -> Explanation {
-    let unread;
-    let groups = match foreseen {
-        Ok(Foreseen { observation: Some(observation), .. }) => &observation.groups,
-        Ok(_) => {
-            unread = Observed::Unknown(UnknownReason::NotAsked);
-            &unread
-        }
-        Err(reason) => {
-            unread = Observed::Unknown(*reason);
-            &unread
-        }
-    };
+    let by_view = foreseen.as_ref().ok().filter(|foreseen| foreseen.view.is_some());
     explain(&Question {
         group: &group.id,
         named: Some(group),
         record: Some(record),
         user_type: desk.user_type(record),
-        switch: desk.switch(record),
-        groups,
+        switch: by_view.map_or_else(|| desk.switch(record), |foreseen| foreseen.switch),
+        groups: closure,
         ways,
     })
 }

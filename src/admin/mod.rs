@@ -24,6 +24,7 @@ mod schema;
 mod server;
 mod serving;
 mod sessions;
+mod sights;
 mod streamed;
 mod table;
 mod token;
@@ -96,6 +97,10 @@ pub struct Limits {
     pub max_import: usize,
     /// How long a request's head, or a handshake, may take (`header_timeout`).
     pub header_timeout: Duration,
+    /// How long a request may take as a whole (`request_timeout`).
+    pub request_timeout: Duration,
+    /// How long a backup, an export or an import may take as a whole (`transfer_timeout`).
+    pub transfer_timeout: Duration,
     /// The most requests a second that bear one token (`max_token_rate`).
     pub max_token_rate: usize,
     /// The most requests a second that come from one source (`max_source_rate`).

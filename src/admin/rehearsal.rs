@@ -3,7 +3,7 @@
 use super::answer::Refusal;
 use super::asked::{Asked, Nothing};
 use super::desk::{Desk, Needs};
-use super::json::UserSummary;
+use super::json::{GroupJson, UserSummary};
 use super::table::{Method::Post, Table, Told, operation};
 use super::told::{self, ChangeJson};
 use crate::app::ports::Records;
@@ -14,6 +14,7 @@ use crate::domain::record::{Group, UpstreamId};
 use axum::Json;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Another configuration, beside the one in force.
@@ -52,6 +53,8 @@ struct Rehearsal {
     changed: usize,
     /// Of how many something cannot be told.
     unsure: usize,
+    /// Of how many the last complete observation is kept.
+    observed: usize,
     /// The first of them.
     items: Vec<AffectedJson>,
     /// What of it a reload would put in force.
@@ -67,6 +70,12 @@ struct AffectedJson {
     user: UserSummary,
     changes: Vec<ChangeJson>,
     no_longer: Vec<ChangeJson>,
+    /// Groups that would be shown by default that are not, by how groups are flattened.
+    shown: Vec<GroupJson>,
+    /// Groups that would not be shown any more, by how groups are flattened.
+    no_longer_shown: Vec<GroupJson>,
+    /// Whether the next sign-on would have no user name, so that nothing would be written.
+    nameless: bool,
     unsure: Vec<String>,
     /// Whether the user's directory is not configured any more.
     left_alone: bool,
@@ -80,11 +89,12 @@ async fn preview<N: Needs>(
     let other = (desk.read_policies)(&configuration).map_err(Refusal::BadRequest)?;
     let policies = &other.policies;
     let (catalogue, clock) = (&desk.catalogue, &desk.clock);
-    let report = rehearsal::rehearse_all(catalogue, clock, &desk.directories, policies).await;
+    let report = rehearsal::rehearse_all(catalogue, clock, &desk.directories, policies).await?;
     let items = report.told.iter().map(|affected| told_of(&desk, affected)).collect();
     let (records, changed, unsure) = (report.records, report.changed, report.unsure);
+    let observed = report.observed;
     let (reloaded, needs_restart) = (other.reloaded, other.restart);
-    Ok(Json(Rehearsal { records, changed, unsure, items, reloaded, needs_restart }))
+    Ok(Json(Rehearsal { records, changed, unsure, observed, items, reloaded, needs_restart }))
 }
 
 fn told_of<N: Needs>(desk: &Desk<N>, affected: &Affected) -> AffectedJson {
@@ -97,10 +107,15 @@ fn told_of<N: Needs>(desk: &Desk<N>, affected: &Affected) -> AffectedJson {
     let list = |changes: &[crate::domain::change::Change]| {
         changes.iter().map(|one| told::change(one, &name)).collect()
     };
+    let groups =
+        |ids: &BTreeSet<UpstreamId>| ids.iter().map(|id| told::group_json(&name(id))).collect();
     AffectedJson {
         user: UserSummary::new(&affected.stored),
         changes: list(&outlook.changes),
         no_longer: list(&outlook.spared),
+        shown: groups(&outlook.shown),
+        no_longer_shown: groups(&outlook.unshown),
+        nameless: outlook.is_nameless,
         unsure: outlook.unsure.iter().map(|unsure| unsure.text().to_string()).collect(),
         left_alone: outlook.is_left_alone,
     }

@@ -4,7 +4,7 @@ use super::answer::{Hit, Refusal};
 use super::desk::{Desk, Needs};
 use super::gate::{self, Gate};
 use super::health::{self, Readiness, RenderMetrics};
-use super::limited::{Limited, MAX_CONNECTION_TIME};
+use super::limited::Limited;
 use super::rates::Rates;
 use super::rehearsal::{self, ReadPolicies};
 use super::serving::{self, Tls};
@@ -25,6 +25,7 @@ use crate::app::switches::Switches;
 use crate::app::tokens::Tokens;
 use crate::app::view_switches::ViewSwitches;
 use crate::domain::policy::DirectoryPolicy;
+use crate::domain::serving::ServePolicy;
 use crate::domain::view::Views;
 use arc_swap::ArcSwap;
 use axum::extract::DefaultBodyLimit;
@@ -49,6 +50,8 @@ pub struct State<C, K, E> {
     pub events: E,
     /// The directories, in the file's order.
     pub directories: Vec<Arc<DirectoryPolicy>>,
+    /// What clients are shown beside what each of them says, by name.
+    pub serve: Vec<(Arc<str>, ServePolicy)>,
     /// The views, in the file's order.
     pub views: Views,
     /// The directories as the gateway knows them.
@@ -83,8 +86,8 @@ impl MetricsAccess {
     }
 }
 
-/// Serves until `shutdown`; requests under way are finished, which takes no longer than the life
-/// of a connection (30 s). Every connection carries one request.
+/// Serves until `shutdown`; requests under way are finished, which takes no longer than they may
+/// (`request_timeout`, `transfer_timeout`). Every connection carries one request.
 pub async fn serve<C: Catalogue, K: Clock, E: Events>(
     listener: tokio::net::TcpListener,
     limits: Limits,
@@ -107,7 +110,7 @@ pub async fn serve_current<E: Events>(
 ) {
     let told = events.clone();
     let hit = move |limit, peer| told.emit(&Event::LimitHit { limit, peer });
-    let listener = Limited::new(listener, limits, MAX_CONNECTION_TIME, hit);
+    let listener = Limited::new(listener, limits, hit);
     serving::serve(listener, current, (limits, tls), events, shutdown).await;
 }
 
@@ -224,7 +227,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
     document: serde_json::Value,
 ) -> Desk<(C, K, E)> {
     let State { catalogue, clock, events, directories, oversight, live, .. } = state;
-    let (sessions, read_policies) = (state.sessions, state.read_policies);
+    let (sessions, read_policies, serve) = (state.sessions, state.read_policies, state.serve);
     let parts = || (catalogue.clone(), clock.clone(), events.clone());
     let (records, time, told) = parts();
     let switches = Switches::new(records, time, told, directories.clone());
@@ -238,6 +241,7 @@ fn desk<C: Catalogue, K: Clock, E: Events>(
         catalogue,
         clock,
         directories,
+        serve,
         live,
         switches,
         views,

@@ -3,7 +3,7 @@
 
 use super::Limits;
 use super::gate::Peer;
-use super::limited::{Limited, Timed};
+use super::limited::{Life, Limited, Timed};
 use super::server::Current;
 use crate::app::events::Event;
 use crate::app::ports::Events;
@@ -40,11 +40,14 @@ pub(super) async fn serve<E: Events>(
     let (ending, ended) = watch::channel(());
     let mut shutdown = pin!(shutdown);
     loop {
+        // Nobody is let in any more once that is said: a reload may have put another in its place.
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = &mut shutdown => break,
+            accepted = listener.accept() => accepted,
         };
-        let client = Client { router: current.now(), limits, events: events.clone(), peer };
+        let life = stream.life();
+        let client = Client { router: current.now(), limits, events: events.clone(), peer, life };
         let ended = ended.clone();
         match &tls {
             None => drop(tokio::spawn(client.serve(stream, ended))),
@@ -65,6 +68,7 @@ struct Client<E> {
     limits: Limits,
     events: E,
     peer: SocketAddr,
+    life: Life,
 }
 
 impl<E: Events> Client<E> {
@@ -82,9 +86,10 @@ impl<E: Events> Client<E> {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send,
         mut ended: watch::Receiver<()>,
     ) {
-        let (router, peer) = (self.router.clone(), Peer(self.peer));
+        let (router, peer, life) = (self.router.clone(), Peer(self.peer), self.life.clone());
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(life.clone());
             router.clone().call(request)
         });
         let connection = http1::Builder::new()

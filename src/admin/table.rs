@@ -6,6 +6,7 @@ use super::answer::Refusal;
 use super::asked::{Asked, Body, Place};
 use super::desk::{Desk, Needs};
 use super::gate::Caller;
+use super::limited::Life;
 use crate::app::tokens::Role;
 use axum::Json;
 use axum::Router;
@@ -89,6 +90,15 @@ pub struct Operation {
     pub role: Role,
     /// What it does, in one sentence.
     pub summary: &'static str,
+    /// Whether it may be as long as what is kept.
+    pub is_transfer: bool,
+}
+
+impl Operation {
+    /// The same, of which the answer or the body is as long as what is kept.
+    pub(super) const fn as_transfer(self) -> Self {
+        Self { is_transfer: true, ..self }
+    }
 }
 
 /// What is known of an operation's types.
@@ -139,9 +149,16 @@ impl<N: Needs> Table<N> {
         F: Future<Output = Result<A, Refusal>> + Send + 'static,
     {
         debug_assert_eq!(operation.path.matches('{').count(), P::COUNT, "{}", operation.path);
-        let role = operation.role;
+        let (role, is_transfer) = (operation.role, operation.is_transfer);
         let answer = move |State(desk): State<Arc<Desk<N>>>, request: Request| async move {
-            match allowed(&request, role) {
+            let allowed = allowed(&request, role);
+            if is_transfer
+                && allowed.is_ok()
+                && let Some(life) = request.extensions().get::<Life>()
+            {
+                life.is_for_a_transfer();
+            }
+            match allowed {
                 Ok(()) => match Asked::read(request).await {
                     Ok(asked) => carry_out(desk, asked).await.into_response(),
                     Err(refusal) => refusal.into_response(),
@@ -179,5 +196,5 @@ pub(super) const fn operation(
     role: Role,
     summary: &'static str,
 ) -> Operation {
-    Operation { method, path, id, role, summary }
+    Operation { method, path, id, role, summary, is_transfer: false }
 }

@@ -46,7 +46,7 @@ pub enum TokenError {
 }
 
 /// What a bearer token is compared with: the SHA-256 digest of the one in the file.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FirstToken {
     digest: Digest,
 }

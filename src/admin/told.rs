@@ -1,6 +1,7 @@
 //! Explanations and previews as JSON.
 
 use super::json::{GroupJson, GroupsRead, Observation, Time, rfc3339};
+use super::sights::SightJson;
 use crate::app::groups::Left;
 use crate::app::sign_on::{Foreseen, Verdict};
 use crate::domain::change::Change;
@@ -25,6 +26,15 @@ pub(super) struct ExplanationJson {
     /// When the user was in it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     left: Option<LeftJson>,
+    /// Views that show it otherwise than without a view; the one that is asked about in any case.
+    views: Vec<SightJson>,
+}
+
+impl ExplanationJson {
+    /// The same with what views make of it.
+    pub(super) fn seen_in(self, views: Vec<SightJson>) -> Self {
+        Self { views, ..self }
+    }
 }
 
 /// Who says that a user is in a group.
@@ -157,7 +167,7 @@ pub(super) struct ChangeJson {
     provenance: Option<&'static str>,
 }
 
-fn group_json(group: &Group) -> GroupJson {
+pub(super) fn group_json(group: &Group) -> GroupJson {
     let or_none = |text: &String| (!text.is_empty()).then(|| text.clone());
     let (dn, name) = (or_none(&group.dn), or_none(&group.name));
     GroupJson { id: group.id.to_string(), dn, name }
@@ -187,6 +197,7 @@ pub(super) fn explanation(
             cause: left.cause,
             path: path(user, &left.way, name),
         }),
+        views: Vec::new(),
     }
 }
 

@@ -27,9 +27,9 @@ pub(super) struct MaxImport(pub(super) usize);
 
 pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
     let what = "Records, groups and switches as text, which another gateway can import.";
-    table.add(operation(Get, "/export", "export", Operate, what), export::<N>);
+    table.add(operation(Get, "/export", "export", Operate, what).as_transfer(), export::<N>);
     let what = "Take over what another gateway has exported: all of it, or nothing.";
-    table.add(operation(Post, "/import", "import", Admin, what), import::<N>);
+    table.add(operation(Post, "/import", "import", Admin, what).as_transfer(), import::<N>);
 }
 
 /// How an export is written.

@@ -15,6 +15,7 @@ use super::boarding::{Boarding, Passenger};
 use super::events::Event;
 use super::flights::{Deserted, Flights, Ride};
 use super::ports::{Coverage, Events, Lookups, Replica};
+use super::trace::{Sake, Span};
 use crate::domain::observation::UnknownReason;
 use rollback::Seen;
 use std::future::Future;
@@ -86,7 +87,7 @@ struct Common<R: Replica, E: Events> {
     directory: Arc<str>,
     replica: R,
     patience: Duration,
-    questions: Arc<Flights<(), (), Answer<R::Marker>>>,
+    questions: Arc<Flights<(), Sake, Answer<R::Marker>>>,
     boarding: Arc<Boarding>,
     polls: Arc<Flights<(), (), ()>>,
     state: Mutex<State<R::Marker>>,
@@ -146,22 +147,36 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     /// Joins the question that is not sent yet, or has one sent; `None` if there is nothing to be
     /// asked.
     pub fn ask<L: Lookups>(&self, lookups: &L) -> Option<Question<R::Marker>> {
+        self.ask_for(lookups, Sake::NOBODY)
+    }
+
+    /// The same for the sake of somebody who is traced.
+    pub fn ask_for<L: Lookups>(&self, lookups: &L, sake: Sake) -> Option<Question<R::Marker>> {
         if !self.shared.replica.can_be_asked_for() && self.is_nowhere() {
             return None;
         }
         let fly = || {
             let (barrier, lookups) = (self.clone(), lookups.clone());
-            move |()| {
+            move |sake: Sake| {
                 let (barrier, lookups) = (barrier.clone(), lookups.clone());
-                async move { barrier.find_out(&lookups).await }
+                async move { barrier.find_out(&lookups, sake.asked("how far")).await }
             }
         };
         let passenger = self.shared.boarding.come();
-        let answer = self.shared.questions.join((), (), fly, spawn);
+        let answer = self.shared.questions.join((), sake, fly, spawn);
         Some(Question { answer, _passenger: passenger })
     }
 
-    async fn find_out<L: Lookups>(&self, lookups: &L) -> Answer<R::Marker> {
+    async fn find_out<L: Lookups>(&self, lookups: &L, mut span: Span) -> Answer<R::Marker> {
+        let answer = self.find_marker(lookups).await;
+        if let Err(reason) = &answer {
+            span.set("bindgate.unknown", reason.to_string());
+            span.failed();
+        }
+        answer
+    }
+
+    async fn find_marker<L: Lookups>(&self, lookups: &L) -> Answer<R::Marker> {
         if let Some(Ok(marker)) = self.shared.replica.pull().await {
             let number = self.next_number();
             self.saw(self.shared.replica.seen());

@@ -308,5 +308,6 @@ pub(super) fn commit(stored: &Stored, changes: Vec<Change>, row: AuditEntry) -> 
         groups: Vec::new(),
         mark: Mark { seen: None, ..stored.mark.clone() },
         audit,
+        observed: None,
     }
 }

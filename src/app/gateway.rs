@@ -9,8 +9,7 @@ use crate::domain::identity;
 use crate::domain::policy::DirectoryPolicy;
 use crate::domain::relay::RelayPolicy;
 use crate::proto::dn::DistinguishedName;
-use arc_swap::ArcSwap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One directory as a worker uses it.
@@ -50,9 +49,6 @@ pub struct Gateway<P: Ports> {
     throttle: Arc<Throttle>,
     suffix: Option<Arc<Suffix>>,
     events: P::Events,
-    /// Once a reload has put something in its place: where the newest is. Not that itself, which would
-    /// keep alive whatever was in between.
-    newest: OnceLock<Arc<ArcSwap<Self>>>,
 }
 
 /// A lease's connection type.
@@ -68,23 +64,12 @@ impl<P: Ports> Gateway<P> {
     /// A gateway to these directories that holds no source back.
     pub fn new(directories: Vec<Directory<P>>, sign_ons: SignOns<P>, events: P::Events) -> Self {
         let (throttle, suffix) = (Arc::new(Throttle::off()), None);
-        Self { directories, sign_ons, throttle, suffix, events, newest: OnceLock::new() }
+        Self { directories, sign_ons, throttle, suffix, events }
     }
 
     /// The same, with a throttle that it shares with other workers.
     pub fn with_throttle(self, throttle: Arc<Throttle>) -> Self {
         Self { throttle, ..self }
-    }
-
-    /// From here on sessions that begin are those of what is `current`. One that is under way stays with
-    /// this until it ends or binds again.
-    pub fn hand_over_to(&self, current: &Arc<ArcSwap<Self>>) {
-        self.newest.get_or_init(|| current.clone());
-    }
-
-    /// What has taken its place, if anything has. Costs one load of an atomic otherwise.
-    pub fn successor(&self) -> Option<Arc<Self>> {
-        self.newest.get().map(|current| current.load_full())
     }
 
     /// The same, with the records' own suffix, if it is served.

@@ -30,6 +30,7 @@ pub mod survey;
 pub mod switches;
 pub mod throttle;
 pub mod tokens;
+pub mod trace;
 pub mod transfer;
 pub mod view_switches;
 mod wakes;

@@ -12,6 +12,7 @@ pub use records::{
 
 use super::events::Event;
 use super::reconcile::Changes;
+use super::trace::Span;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
 use crate::domain::record::RecordId;
@@ -23,6 +24,7 @@ use crate::proto::search::{Entry, Search};
 use std::future::Future;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -443,4 +445,9 @@ pub trait Clock: Clone + Send + Sync + 'static {
 pub trait Events: Clone + Send + Sync + 'static {
     /// Takes one event: log line and metrics are derived from it.
     fn emit(&self, event: &Event<'_>);
+
+    /// Begins to trace what came from a client at this time, if it is one of those that are traced.
+    fn trace(&self, _name: &'static str, _begun: Instant) -> Span {
+        Span::OFF
+    }
 }

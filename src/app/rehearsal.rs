@@ -2,12 +2,13 @@
 //! nothing is read of the directories, and nothing is written.
 
 use super::groups::OWN;
-use super::ports::{Catalogue, Clock, Records, Stored};
+use super::ports::{Catalogue, Clock, Records, StoreError, Stored};
 use super::sign_on::own_group;
 use crate::domain::plan::KnownGroups;
 use crate::domain::policy::{DirectoryPolicy, Switch};
+use crate::domain::recollection::Recollection;
 use crate::domain::record::{Group, UpstreamId};
-use crate::domain::rehearsal::{Outlook, Setting, rehearse};
+use crate::domain::rehearsal::{Outlook, Setting, Subject, rehearse};
 use crate::proto::dn::DistinguishedName;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Report {
     pub changed: usize,
     /// Of how many something cannot be told.
     pub unsure: usize,
+    /// Of how many an observation is kept.
+    pub observed: usize,
     /// The first of them.
     pub told: Vec<Affected>,
 }
@@ -60,21 +63,24 @@ pub async fn rehearse_all(
     clock: &impl Clock,
     old: &[Arc<DirectoryPolicy>],
     new: &[Arc<DirectoryPolicy>],
-) -> Report {
+) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let by_dn = groups_by_dn(catalogue);
     let mut cursor: Option<String> = None;
     loop {
         let page = catalogue.list(cursor.as_deref(), AT_ONCE);
+        let keys = page.items.iter().map(|stored| stored.record.key.clone()).collect();
+        let kept = catalogue.recollections(keys).await?;
         for stored in page.items {
             report.records += 1;
-            let outlook = outlook(catalogue, clock, old, new, &by_dn, &stored);
+            let recollection = kept.get(&stored.record.key);
+            report.observed += usize::from(recollection.is_some());
+            let policies = (old, new);
+            let outlook = outlook((catalogue, clock), policies, &by_dn, &stored, recollection);
             if outlook.is_empty() {
                 continue;
             }
-            let is_known =
-                !outlook.changes.is_empty() || !outlook.spared.is_empty() || outlook.is_left_alone;
-            report.changed += usize::from(is_known);
+            report.changed += usize::from(outlook.is_certain());
             report.unsure += usize::from(!outlook.unsure.is_empty());
             if report.told.len() < MAX_TOLD {
                 report.told.push(Affected { stored, outlook });
@@ -82,7 +88,7 @@ pub async fn rehearse_all(
         }
         cursor = page.next;
         if cursor.is_none() {
-            return report;
+            return Ok(report);
         }
         tokio::task::yield_now().await;
     }
@@ -102,12 +108,11 @@ fn groups_by_dn(catalogue: &impl Catalogue) -> ByDn {
 }
 
 fn outlook(
-    catalogue: &impl Catalogue,
-    clock: &impl Clock,
-    old: &[Arc<DirectoryPolicy>],
-    new: &[Arc<DirectoryPolicy>],
+    (catalogue, clock): (&impl Catalogue, &impl Clock),
+    (old, new): (&[Arc<DirectoryPolicy>], &[Arc<DirectoryPolicy>]),
     by_dn: &ByDn,
     stored: &Stored,
+    recollection: Option<&Recollection>,
 ) -> Outlook {
     let record = &stored.record;
     let directory = &record.key.directory;
@@ -128,7 +133,7 @@ fn outlook(
         catalogue.switch(directory, user_type).map(|stored| stored.value)
     };
     rehearse(
-        record,
+        &Subject { record, recollection, outcome: &stored.mark.groups },
         &Setting {
             old: old.as_deref(),
             new: new.as_deref(),

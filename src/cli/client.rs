@@ -15,8 +15,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a stream may last; the gateway ends it earlier.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a file may take; the gateway ends it earlier.
-const TRANSFER_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a file may take; the gateway ends it earlier (`transfer_timeout`).
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 /// The most bytes of an answer: a user in ten thousand groups with long paths fits.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 

@@ -158,15 +158,8 @@ pub(super) enum DirectoryCommand {
 pub(super) enum UserCommand {
     /// List users, a page at a time
     List {
-        /// Only users of this name
-        #[arg(long)]
-        name: Option<String>,
-        /// How many at most, up to 1000 [default: 100]
-        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        limit: Option<u16>,
-        /// Where to go on: `next` of the page before
-        #[arg(long)]
-        cursor: Option<String>,
+        #[command(flatten)]
+        wanted: user::Listing,
         #[command(flatten)]
         output: Output,
     },
@@ -179,6 +172,9 @@ pub(super) enum UserCommand {
         /// A name, DIRECTORY/NAME, dn:DN or id:UPSTREAM-ID
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         group: Option<String>,
+        /// As the client application of this view has it
+        #[arg(long, value_name = "NAME")]
+        view: Option<String>,
     },
     /// Tell what would change if the user signed on now; nothing is written
     Preview {
@@ -507,21 +503,14 @@ pub(super) fn ask(client: &Client, command: Command, format: Format) -> Result<S
 
 fn ask_of_user(client: &Client, command: &UserCommand, format: Format) -> Result<String, Failure> {
     let (user, edit) = match command {
-        UserCommand::List { name, limit, cursor, .. } => {
-            let limit = limit.map(|limit| limit.to_string());
-            let wanted = user::Listing {
-                name: name.as_deref(),
-                limit: limit.as_deref(),
-                cursor: cursor.as_deref(),
-            };
-            return user::list(client, &wanted, format);
-        }
+        UserCommand::List { wanted, .. } => return user::list(client, wanted, format),
         UserCommand::Show(user) => return user::show(client, &user.user, format),
         UserCommand::Preview { user, view } => {
             return foresight::preview(client, &user.user, view.as_deref(), format);
         }
-        UserCommand::Explain { user, group } => {
-            return foresight::explain(client, &user.user, group.as_deref(), format);
+        UserCommand::Explain { user, group, view } => {
+            let of = (group.as_deref(), view.as_deref());
+            return foresight::explain(client, &user.user, of, format);
         }
         UserCommand::Link { user, to, drop_unmatched } => {
             return edit::link(client, &user.user, to, *drop_unmatched, format);

@@ -9,11 +9,11 @@ use std::fmt::Write;
 pub(super) fn explain(
     client: &Client,
     user: &str,
-    group: Option<&str>,
+    (group, view): (Option<&str>, Option<&str>),
     format: Format,
 ) -> Result<String, Failure> {
     let path = format!("/api/v1/users/{}/explain", segment(user));
-    let answer = client.get(&path, &[("group", group)])?;
+    let answer = client.get(&path, &[("group", group), ("view", view)])?;
     Ok(match format {
         Format::Json => pretty(&answer),
         Format::Text => explained(&answer),
@@ -46,6 +46,11 @@ fn explained(answer: &Value) -> String {
     if items.is_empty() {
         let _ = writeln!(out, "{user} is in no group");
     }
+    for view in answer["views"].as_array().into_iter().flatten() {
+        if view["otherwise"] == true {
+            let _ = writeln!(out, "view {}: {}", text(&view["view"]), text(&view["text"]));
+        }
+    }
     for item in items {
         let group = &item["group"];
         let name = text(if group["name"].is_null() { &group["id"] } else { &group["name"] });
@@ -65,6 +70,9 @@ fn explained(answer: &Value) -> String {
         if left.is_object() {
             let (at, cause) = (text(&left["at"]), text(&left["cause"]));
             let _ = writeln!(out, "  the directory said so until {at} ({cause})");
+        }
+        for sight in item["views"].as_array().into_iter().flatten() {
+            let _ = writeln!(out, "  in view {}: {}", text(&sight["view"]), text(&sight["text"]));
         }
     }
     out

@@ -49,6 +49,16 @@ fn report(answer: &Value) -> String {
                 let _ = writeln!(out, "  {sign} {}", text(&change["text"]));
             }
         }
+        for (list, said) in [("shown", "+ is shown in"), ("no_longer_shown", "- is not shown in")] {
+            for group in item[list].as_array().into_iter().flatten() {
+                let name =
+                    text(if group["name"].is_null() { &group["id"] } else { &group["name"] });
+                let _ = writeln!(out, "  {said} {name}");
+            }
+        }
+        if item["nameless"] == true {
+            out += "  ! would have no user name, so nothing would be written\n";
+        }
         for unsure in item["unsure"].as_array().into_iter().flatten() {
             let _ = writeln!(out, "  ? {}", text(unsure));
         }

@@ -3,6 +3,7 @@
 use super::client::{Client, segment};
 use super::exit::{Failure, Format};
 use super::shown::{or_dash, pretty, table, text};
+use clap::Args;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -12,18 +13,68 @@ const NAMES: usize = 14;
 const WIDEST: usize = 40;
 
 /// What `user list` asks for.
-pub(super) struct Listing<'a> {
-    pub(super) name: Option<&'a str>,
-    pub(super) limit: Option<&'a str>,
-    pub(super) cursor: Option<&'a str>,
+#[derive(Args)]
+pub(super) struct Listing {
+    /// Only users of this name
+    #[arg(long)]
+    name: Option<String>,
+    /// Only users with this text in the name, the name for people or the DN
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Only users of this directory
+    #[arg(long)]
+    directory: Option<String>,
+    /// Only users of this user type
+    #[arg(long, value_name = "NAME")]
+    user_type: Option<String>,
+    /// Only users that are active, or that are not
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    active: Option<bool>,
+    /// Only users whose groups were known when they were last looked at, or whose were not
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    known: Option<bool>,
+    /// Only users who are effectively in this group: a name, DIRECTORY/NAME, dn:DN or id:UPSTREAM-ID
+    #[arg(long)]
+    group: Option<String>,
+    /// What to sort by [default: the record's id]
+    #[arg(long, value_parser = ["id", "name", "display-name", "last-sign-on", "observed-at"])]
+    sort: Option<String>,
+    /// The greatest, or the latest, first
+    #[arg(long)]
+    descending: bool,
+    /// How many at most, up to 1000 [default: 100]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: Option<u16>,
+    /// Where to go on: `next` of the page before, with the same order
+    #[arg(long)]
+    cursor: Option<String>,
 }
 
-pub(super) fn list(
-    client: &Client,
-    wanted: &Listing<'_>,
-    format: Format,
-) -> Result<String, Failure> {
-    let query = [("name", wanted.name), ("limit", wanted.limit), ("cursor", wanted.cursor)];
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("yes or no".to_owned()),
+    }
+}
+
+pub(super) fn list(client: &Client, wanted: &Listing, format: Format) -> Result<String, Failure> {
+    let limit = wanted.limit.map(|limit| limit.to_string());
+    let sort = wanted.sort.as_ref().map(|sort| sort.replace('-', "_"));
+    let flag = |flag: bool| if flag { "true" } else { "false" };
+    let query = [
+        ("name", wanted.name.as_deref()),
+        ("q", wanted.text.as_deref()),
+        ("directory", wanted.directory.as_deref()),
+        ("user_type", wanted.user_type.as_deref()),
+        ("active", wanted.active.map(flag)),
+        ("known", wanted.known.map(flag)),
+        ("group", wanted.group.as_deref()),
+        ("sort", sort.as_deref()),
+        ("order", wanted.descending.then_some("desc")),
+        ("limit", limit.as_deref()),
+        ("cursor", wanted.cursor.as_deref()),
+    ];
     let answer = client.get("/api/v1/users", &query)?;
     Ok(match format {
         Format::Json => pretty(&answer),

@@ -40,6 +40,8 @@ fn limits<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Limits> {
     let max_body = r.size(section, "max_body");
     let max_import = r.size(section, "max_import");
     let header_timeout = r.duration(section, "header_timeout");
+    let request_timeout = r.duration(section, "request_timeout");
+    let transfer_timeout = r.duration(section, "transfer_timeout");
     let max_token_rate = r.amount(section, "max_token_rate");
     let max_source_rate = r.amount(section, "max_source_rate");
     let max_tokens = r.amount(section, "max_tokens");
@@ -50,6 +52,8 @@ fn limits<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<Limits> {
         max_body: max_body?,
         max_import: max_import?,
         header_timeout: header_timeout?,
+        request_timeout: request_timeout?,
+        transfer_timeout: transfer_timeout?,
         max_token_rate: max_token_rate?,
         max_source_rate: max_source_rate?,
         max_tokens: max_tokens?,

@@ -34,6 +34,7 @@ fn the_names_of_a_section_are_its_keys_and_what_lies_right_below() {
             "store",
             "admin",
             "log",
+            "traces",
             "sign_on",
             "reconcile",
             "throttle",

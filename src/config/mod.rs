@@ -20,6 +20,7 @@ mod relay;
 mod sections;
 mod serve;
 mod suggest;
+mod traces;
 mod user_type;
 mod value;
 mod view;
@@ -70,6 +71,8 @@ pub struct Config {
     pub admin: crate::admin::Config,
     /// Logs.
     pub log: crate::telemetry::Config,
+    /// Traces, if there are any.
+    pub traces: Option<crate::telemetry::TracesConfig>,
     /// Sign-ons.
     pub sign_on: crate::app::sign_on::Config,
     /// `[reconcile]`.
@@ -190,6 +193,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
     let store = sections::store(&mut reader, &root, folder_of(file_name));
     let admin = admin::admin(&mut reader, &root);
     let log = sections::log(&mut reader, &root);
+    let traces = traces::traces(&mut reader, &root);
     let sign_on = sections::sign_on(&mut reader, &root);
     let reconcile = sections::reconcile(&mut reader, &root);
     let throttle = sections::throttle(&mut reader, &root);
@@ -202,6 +206,7 @@ fn read(text: &str, file_name: &str) -> Outcome {
             store: store?,
             admin: admin?,
             log: log?,
+            traces: traces?,
             sign_on: sign_on?,
             reconcile: reconcile?,
             throttle: throttle?,

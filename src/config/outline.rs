@@ -16,6 +16,10 @@ pub const SECTIONS: &[SectionInfo] = &[
         "Certificate and key of administration, which is HTTPS with it; needed off loopback.",
     ),
     once("log", "What is written to standard error."),
+    once(
+        "traces",
+        "Traces of binds, sent by OTLP over HTTP; without this section nothing is traced.",
+    ),
     once("sign_on", "What happens when somebody binds."),
     once(
         "reconcile",

@@ -229,12 +229,14 @@ pub(super) fn store<'d>(
     let max_waiting = r.amount(&section, "max_waiting");
     let mark_interval = r.duration(&section, "mark_interval");
     let max_audit_rows = r.count(&section, "max_audit_rows");
+    let max_observation_size = r.size(&section, "max_observation_size");
     let max_audit_age = r.duration(&section, "max_audit_age");
     Some(store::Config {
         folder: url?.into_inner(),
         max_waiting: max_waiting?,
         mark_interval: mark_interval?,
         max_audit_rows: max_audit_rows?,
+        max_observation_size: max_observation_size?,
         max_audit_age: max_audit_age?,
     })
 }

@@ -24,6 +24,7 @@ pub mod plan;
 pub mod policy;
 pub mod principal;
 pub mod protection;
+pub mod recollection;
 pub mod record;
 pub mod referral;
 pub mod rehearsal;

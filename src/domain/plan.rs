@@ -157,6 +157,19 @@ impl Plan {
     }
 }
 
+/// Whether a sign-on asks for the directory's groups: whoever may be taken back is asked for whatever
+/// the record follows otherwise.
+pub fn asks_for_groups(user_type: &UserType, switch: Switch, record: Option<&Record>) -> bool {
+    let follows = match (user_type.groups, record) {
+        (GroupSync::Always, Some(_)) => switch.is_on(),
+        (GroupSync::Always | GroupSync::FirstSignOn, None) => true,
+        (GroupSync::FirstSignOn, Some(_)) | (GroupSync::Never, _) => false,
+    };
+    let may_return =
+        |record: &Record| record.is_suspended() && record.managed_memberships().next().is_some();
+    follows || record.is_some_and(may_return)
+}
+
 /// Why a user who signed on gets no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlan {

@@ -1,22 +1,25 @@
 //! What another configuration would change of a record, from what is stored of its user: the plan of
 //! the next sign-on under the one and the other, and the difference.
 //!
-//! A record holds what the old configuration had it keep: mapped attributes, user name, DN, and the
-//! closure of groups. What a new rule asks beyond that cannot be told without reading the directory,
-//! and is named; it is never guessed.
+//! What the last complete observation said is kept beside the record (`recollection`): as if it came once
+//! more. Without it there is what the record holds: mapped attributes, user name, DN, and the closure of
+//! groups. What a new rule asks beyond that cannot be told without reading the directory, and is named;
+//! it is never guessed.
+
+mod stored;
 
 use super::change::Change;
-use super::matching::{Truth, evaluate};
-use super::observation::UnknownReason;
-use super::observation::{Closure, Observation, Observed, ObservedEntry, ObservedGroup};
-use super::plan::{Assigned, Cause, KnownGroups, Names, NoPlan, Question, plan};
-use super::policy::{DirectoryPolicy, GroupPolicy, GroupSync, Switch, UserType};
-use super::record::{Group, InactiveReason, Record, RecordId, UpstreamId};
+use super::change::apply;
+use super::observation::{Closure, Observation, Observed, ObservedEntry};
+use super::plan::{Assigned, Cause, KnownGroups, Names, NoPlan, Question, doubtful, plan};
+use super::policy::{DirectoryPolicy, Flatten, GroupSync, Switch, UserType};
+use super::recollection::Recollection;
+use super::record::{Group, GroupsOutcome, InactiveReason, Record, RecordId, UpstreamId};
 use super::time::Timestamp;
+use super::view::sight::{Shown, served};
 use crate::proto::dn::DistinguishedName;
-use crate::proto::filter::Filter;
-use crate::proto::search::{Attribute, Entry};
 use std::collections::BTreeSet;
+use stored::Memory;
 
 /// Something that cannot be told without reading the directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,8 +32,11 @@ pub enum Unsure {
     Attribute(String),
     /// The groups: they are looked for elsewhere or otherwise, or were not followed so far.
     Groups,
-    /// Groups that were ignored so far, so they are not stored.
+    /// Groups that were ignored so far, so they are not stored, or not how they are called.
     Ignored,
+    /// Whether the service account may read this attribute, which the entry did not show and which would
+    /// go then.
+    Readable(String),
     /// Whether the account is disabled: the filter asks for what is not stored.
     Disabled,
     /// A group that the configuration gives, and that nobody has yet.
@@ -46,6 +52,12 @@ pub struct Outlook {
     pub spared: Vec<Change>,
     /// What cannot be told.
     pub unsure: BTreeSet<Unsure>,
+    /// Groups that would be shown by default that are not, by how groups are flattened.
+    pub shown: BTreeSet<UpstreamId>,
+    /// Groups that would not be shown any more, by how groups are flattened.
+    pub unshown: BTreeSet<UpstreamId>,
+    /// The next sign-on would have no user name, so nothing would be written.
+    pub is_nameless: bool,
     /// The record's directory would not be configured any more.
     pub is_left_alone: bool,
 }
@@ -53,11 +65,29 @@ pub struct Outlook {
 impl Outlook {
     /// Whether the other configuration makes no difference that is known or possible.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-            && self.spared.is_empty()
-            && self.unsure.is_empty()
-            && !self.is_left_alone
+        !self.is_certain() && self.unsure.is_empty()
     }
+
+    /// Whether it makes a difference that is known.
+    pub fn is_certain(&self) -> bool {
+        !self.changes.is_empty()
+            || !self.spared.is_empty()
+            || !self.shown.is_empty()
+            || !self.unshown.is_empty()
+            || self.is_nameless
+            || self.is_left_alone
+    }
+}
+
+/// What is stored of a user.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The record.
+    pub record: &'a Record,
+    /// What is kept of the last complete observation, if anything is.
+    pub recollection: Option<&'a Recollection>,
+    /// What the last observation said of the groups.
+    pub outcome: &'a GroupsOutcome,
 }
 
 /// What there is beside the record.
@@ -77,21 +107,39 @@ pub struct Setting<'a> {
 }
 
 /// The difference between the next sign-ons under two configurations.
-pub fn rehearse(record: &Record, setting: &Setting<'_>) -> Outlook {
+pub fn rehearse(subject: &Subject<'_>, setting: &Setting<'_>) -> Outlook {
     let mut outlook = Outlook::default();
     let Some(new) = setting.new else {
         outlook.is_left_alone = setting.old.is_some();
         return outlook;
     };
-    if record.inactive.contains(&InactiveReason::Missing) {
+    if subject.record.inactive.contains(&InactiveReason::Missing) {
         return outlook;
     }
-    let before = setting.old.map(|old| changes_under(record, old, setting, &mut BTreeSet::new()));
+    let before = setting.old.map(|old| next_under(subject, old, setting, &mut BTreeSet::new()));
     let before = before.unwrap_or_default();
-    let after = changes_under(record, new, setting, &mut outlook.unsure);
-    outlook.changes = after.iter().filter(|change| !before.contains(change)).cloned().collect();
-    outlook.spared = before.into_iter().filter(|change| !after.contains(change)).collect();
+    let after = next_under(subject, new, setting, &mut outlook.unsure);
+    let beside = |one: &Next, other: &Next| -> Vec<Change> {
+        one.changes.iter().filter(|change| !other.changes.contains(change)).cloned().collect()
+    };
+    outlook.changes = beside(&after, &before);
+    outlook.spared = beside(&before, &after);
+    outlook.is_nameless = after.is_nameless && !before.is_nameless;
+    if before.flatten != after.flatten {
+        outlook.shown = after.shown.difference(&before.shown).cloned().collect();
+        outlook.unshown = before.shown.difference(&after.shown).cloned().collect();
+    }
     outlook
+}
+
+/// The next sign-on under a configuration.
+#[derive(Default)]
+struct Next {
+    changes: Vec<Change>,
+    is_nameless: bool,
+    flatten: Option<Flatten>,
+    /// The groups that whoever has no view is shown then.
+    shown: BTreeSet<UpstreamId>,
 }
 
 /// The type that the record is of under a policy.
@@ -99,27 +147,31 @@ fn last_type<'p>(record: &Record, policy: Option<&'p DirectoryPolicy>) -> Option
     policy?.user_types.iter().find(|user_type| user_type.name == record.user_type)
 }
 
-fn changes_under(
-    record: &Record,
+fn next_under(
+    subject: &Subject<'_>,
     policy: &DirectoryPolicy,
     setting: &Setting<'_>,
     unsure: &mut BTreeSet<Unsure>,
-) -> Vec<Change> {
-    let last = last_type(record, setting.old);
-    let mut entry = stored_entry(record, last);
-    let user_type = taker(record, policy, last, &entry, unsure);
-    let mut user_type = user_type.cloned();
-    if let Some(user_type) = &mut user_type {
-        settle_name(record, user_type, last, &mut entry, unsure);
-        settle_disabled(user_type, last, unsure);
-        settle_attributes(user_type, last, &entry, unsure);
-    }
+) -> Next {
+    let record = subject.record;
+    let mut memory = Memory::new(subject, policy, setting, unsure);
+    let user_type = memory.user_type();
     let switch = user_type.as_ref().map_or(Switch::On, |user_type| {
         let of_type = || (setting.switch)(&user_type.name).unwrap_or(user_type.update_on_sign_on);
         record.switch.unwrap_or_else(of_type)
     });
-    let groups = stored_groups(record, policy, user_type.as_ref(), switch, setting, unsure);
+    let groups = memory.groups(user_type.as_ref(), switch);
+    let entry = memory.entry();
     let assigned = assigned(record, policy, user_type.as_ref(), setting, unsure);
+    if let (Some(user_type), true) = (&user_type, switch.is_on()) {
+        let is_new = |name: &&str| {
+            let last = last_type(record, setting.old);
+            last.is_none_or(|last| !doubtful(&last.attributes, &entry, record).contains(name))
+        };
+        let names = doubtful(&user_type.attributes, &entry, record);
+        let news = names.iter().filter(|name| subject.recollection.is_some() && is_new(name));
+        unsure.extend(news.map(|name| Unsure::Readable((*name).to_owned())));
+    }
     let observation = Observation {
         sent_at: setting.now,
         user: ObservedEntry { upstream_id: record.key.upstream_id.clone(), entry },
@@ -141,13 +193,39 @@ fn changes_under(
         new_id: &RecordId("".into()),
         now: setting.now,
     });
-    match planned {
-        Ok(plan) => plan.changes,
-        Err(NoPlan::NoUserName) => {
-            unsure.insert(Unsure::UserName);
-            Vec::new()
-        }
-        Err(NoPlan::NotAUser | NoPlan::NotCreated) => Vec::new(),
+    let is_nameless = planned == Err(NoPlan::NoUserName);
+    if is_nameless && subject.recollection.is_none() {
+        unsure.insert(Unsure::UserName);
+    }
+    let changes = planned.map(|plan| plan.changes).unwrap_or_default();
+    let flatten = policy.groups.as_ref().map(|groups| groups.flatten);
+    let mut next = Next { changes, is_nameless, flatten, shown: BTreeSet::new() };
+    let after = apply(Some(record.clone()), &next.changes).ok().flatten();
+    if let (Some(after), Some(mode)) = (after, flatten) {
+        next.shown = shown(&after, user_type.as_ref(), switch, &observation.groups, mode);
+    }
+    next
+}
+
+/// The groups of a record that whoever has no view is shown; without a name there nothing is mapped.
+fn shown(
+    record: &Record,
+    user_type: Option<&UserType>,
+    switch: Switch,
+    groups: &Observed<Closure>,
+    mode: Flatten,
+) -> BTreeSet<UpstreamId> {
+    if mode == Flatten::Mapped {
+        return BTreeSet::new();
+    }
+    let is_followed =
+        |user_type: &UserType| user_type.groups == GroupSync::Always && switch.is_on();
+    let follows = user_type.is_none_or(is_followed);
+    let looked_at =
+        |follows| served(&Shown { record, user_type, follows, entry: None, groups }, mode);
+    match (looked_at(follows), looked_at(false)) {
+        (Observed::Known(shown), _) | (Observed::Unknown(_), Observed::Known(shown)) => shown,
+        (Observed::Unknown(_), Observed::Unknown(_)) => BTreeSet::new(),
     }
 }
 
@@ -158,178 +236,6 @@ impl Names for Nobody {
     fn is_taken(&self, _: &str) -> bool {
         false
     }
-}
-
-/// The entry as far as the record holds it. A record that the directory has made inactive stays so.
-fn stored_entry(record: &Record, last: Option<&UserType>) -> Entry {
-    let mut attributes: Vec<Attribute> = Vec::new();
-    let mut put = |name: &str, values: Vec<Vec<u8>>| {
-        if !attributes.iter().any(|known| known.name.eq_ignore_ascii_case(name)) {
-            attributes.push(Attribute { name: name.to_owned(), values });
-        }
-    };
-    for mapping in last.into_iter().flat_map(|user_type| &user_type.attributes) {
-        if let Some(values) = record.attributes.get(&mapping.local) {
-            put(&mapping.upstream, values.clone());
-        }
-    }
-    if let Some(user_type) = last.filter(|user_type| user_type.name_rule.is_none()) {
-        let name = record.collision.as_ref().unwrap_or(&record.name);
-        put(&user_type.username, vec![name.clone().into_bytes()]);
-    }
-    if record.inactive.contains(&InactiveReason::Upstream) {
-        put("nsAccountLock", vec![b"TRUE".to_vec()]);
-    }
-    Entry { dn: record.dn.clone(), attributes }
-}
-
-fn knows(entry: &Entry, name: &str) -> bool {
-    !entry.values(name).is_empty()
-}
-
-/// The user type that takes the entry under a policy. Where a filter cannot be decided that comes
-/// first, the record's own type is taken to stay, and it is told.
-fn taker<'p>(
-    record: &Record,
-    policy: &'p DirectoryPolicy,
-    last: Option<&UserType>,
-    entry: &Entry,
-    unsure: &mut BTreeSet<Unsure>,
-) -> Option<&'p UserType> {
-    let dn = DistinguishedName::parse(&record.dn).ok()?;
-    for user_type in &policy.user_types {
-        if !dn.is_within(&user_type.base) {
-            continue;
-        }
-        let is_as_before =
-            last.is_some_and(|last| last.name == user_type.name && last.filter == user_type.filter);
-        if is_as_before {
-            let is_out = record.inactive.contains(&InactiveReason::Scope);
-            if is_out {
-                continue;
-            }
-            return Some(user_type);
-        }
-        match decided(&user_type.filter, entry) {
-            Some(true) => return Some(user_type),
-            Some(false) => {}
-            None => drop(unsure.insert(Unsure::Filter(user_type.name.to_string()))),
-        }
-    }
-    // Nothing is known to take it: that it is out of scope counts only if nothing may.
-    let own = policy.user_types.iter().find(|user_type| user_type.name == record.user_type);
-    own.filter(|user_type| unsure.contains(&Unsure::Filter(user_type.name.to_string())))
-}
-
-/// Whether an entry of which only some attributes are known matches; `None` if that depends on others.
-fn decided(filter: &Filter, entry: &Entry) -> Option<bool> {
-    let is_any = *filter == Filter::any_entry();
-    let all_known = filter.attributes().into_iter().all(|name| knows(entry, name));
-    (is_any || all_known).then(|| evaluate(filter, entry) == Truth::True)
-}
-
-fn settle_name(
-    record: &Record,
-    user_type: &mut UserType,
-    last: Option<&UserType>,
-    entry: &mut Entry,
-    unsure: &mut BTreeSet<Unsure>,
-) {
-    if knows(entry, &user_type.username) {
-        return;
-    }
-    let is_same = last.is_some_and(|last| {
-        last.username.eq_ignore_ascii_case(&user_type.username)
-            && rule_text(last) == rule_text(user_type)
-    });
-    if !is_same {
-        unsure.insert(Unsure::UserName);
-    }
-    // The name stays as it is.
-    user_type.name_rule = None;
-    let name = record.collision.as_ref().unwrap_or(&record.name).clone().into_bytes();
-    let attribute = Attribute { name: user_type.username.clone(), values: vec![name] };
-    entry.attributes.push(attribute);
-}
-
-fn rule_text(user_type: &UserType) -> String {
-    format!("{:?}", user_type.name_rule)
-}
-
-fn settle_disabled(
-    user_type: &mut UserType,
-    last: Option<&UserType>,
-    unsure: &mut BTreeSet<Unsure>,
-) {
-    let Some(filter) = user_type.disabled.take() else { return };
-    if last.and_then(|last| last.disabled.as_ref()) != Some(&filter) {
-        unsure.insert(Unsure::Disabled);
-    }
-}
-
-fn settle_attributes(
-    user_type: &UserType,
-    last: Option<&UserType>,
-    entry: &Entry,
-    unsure: &mut BTreeSet<Unsure>,
-) {
-    let was_mapped = |upstream: &str| {
-        last.is_some_and(|last| {
-            last.attributes.iter().any(|known| known.upstream.eq_ignore_ascii_case(upstream))
-        })
-    };
-    let news = user_type.attributes.iter().map(|mapping| &mapping.upstream);
-    let news = news.filter(|upstream| !was_mapped(upstream) && !knows(entry, upstream));
-    unsure.extend(news.map(|upstream| Unsure::Attribute(upstream.clone())));
-}
-
-/// Where and how groups are looked for.
-fn search(policy: &DirectoryPolicy) -> Option<String> {
-    let of = |groups: &GroupPolicy| {
-        format!("{:?} {:?} {:?}", groups.base, groups.filter, groups.member_attributes)
-    };
-    policy.groups.as_ref().map(of)
-}
-
-/// The closure that the record holds, if it is what the directory said last and would say again.
-fn stored_groups(
-    record: &Record,
-    policy: &DirectoryPolicy,
-    user_type: Option<&UserType>,
-    switch: Switch,
-    setting: &Setting<'_>,
-    unsure: &mut BTreeSet<Unsure>,
-) -> Observed<Closure> {
-    let unknown = Observed::Unknown(UnknownReason::NotAsked);
-    let Some(user_type) = user_type else { return unknown };
-    let follows = |user_type: &UserType, switch: Switch| {
-        user_type.groups == GroupSync::Always && switch.is_on()
-    };
-    if !follows(user_type, switch) || policy.groups.is_none() {
-        return unknown;
-    }
-    let last = last_type(record, setting.old);
-    let followed = last.is_some_and(|last| {
-        let of_type = || (setting.switch)(&last.name).unwrap_or(last.update_on_sign_on);
-        follows(last, record.switch.unwrap_or_else(of_type))
-    });
-    if !followed || setting.old.and_then(search) != search(policy) {
-        unsure.insert(Unsure::Groups);
-        return unknown;
-    }
-    let ignored = last.map(|last| &last.ignored_groups);
-    let is_ignored = |pattern| user_type.ignored_groups.contains(pattern);
-    if ignored.is_some_and(|patterns| !patterns.iter().all(is_ignored)) {
-        unsure.insert(Unsure::Ignored);
-    }
-    let unnamed =
-        |id: &UpstreamId| Group { id: id.clone(), dn: String::new(), name: String::new() };
-    let seen = record.managed_memberships().map(|(id, row)| {
-        let group = setting.groups.group(id).unwrap_or_else(|| unnamed(id));
-        let seen = ObservedGroup { group, route: row.route.clone(), members: BTreeSet::new() };
-        (id.clone(), seen)
-    });
-    Observed::Known(seen.collect())
 }
 
 fn assigned(
@@ -367,6 +273,9 @@ impl Unsure {
                 "groups: they would be looked for otherwise, or were not followed so far".to_owned()
             }
             Self::Ignored => "groups that were ignored so far".to_owned(),
+            Self::Readable(name) => format!(
+                "attribute {name:?}: the entry does not show it, and it goes if it may be read"
+            ),
             Self::Disabled => {
                 "whether the account is disabled: disabled_filter asks for what is not stored"
                     .to_owned()

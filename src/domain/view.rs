@@ -6,6 +6,7 @@
 
 pub mod groups;
 pub mod narrow;
+pub mod sight;
 
 use super::policy::{Flatten, Switch};
 use super::serving::Inactive;
@@ -156,6 +157,11 @@ impl Matching {
         } else {
             Closeness::Everybody
         }
+    }
+
+    /// Whether a client that binds by this name may be one of these.
+    pub fn may_take(&self, name: &DistinguishedName) -> bool {
+        self.bind_dns.is_empty() || self.bind_dns.contains(name)
     }
 
     fn takes(&self, origin: &Origin, name: Option<&DistinguishedName>) -> bool {

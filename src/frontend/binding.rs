@@ -10,9 +10,12 @@
 mod external;
 mod fast;
 mod identifying;
+mod throttled;
+mod traced;
 
 pub(super) use external::Shown;
 pub(super) use identifying::Asked;
+use traced::Spans;
 
 use super::connection::Connection;
 use super::naming::Naming;
@@ -21,12 +24,10 @@ use super::upstream::Standing;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
 use crate::app::sign_on::{Attempt, BARRED, Gate, Verdict};
-use crate::app::throttle::{Held, Place, Turn, TurnWait, Watch};
+use crate::app::throttle::{Place, TurnWait, Watch};
 use crate::domain::kind::Kind;
 use crate::domain::sasl;
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session, Step};
-use crate::domain::source::Source;
-use crate::domain::throttle::Noted;
 use crate::proto::bind::{BindRequest, BindResponse};
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
 use crate::proto::op::Operation;
@@ -59,6 +60,8 @@ pub(super) struct Binding<P: Ports> {
     place: Option<Place>,
     /// The SASL exchange that it is part of.
     pub(super) exchange: Option<Exchange>,
+    /// If it is traced.
+    spans: Spans,
 }
 
 /// A SASL exchange under way.
@@ -113,6 +116,7 @@ impl<P: Ports> Binding<P> {
             watch: Watch::Calm,
             place: None,
             exchange: None,
+            spans: Spans::OFF,
         }
     }
 
@@ -224,6 +228,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.arrived = self.heard_at;
         self.binding.retried = is_next;
         self.binding.kind = kind;
+        self.trace_bind(directory);
         self.binding.watch = self.gateway.throttle().watch();
         if self.gateway.directory(directory).kind.is(Kind::cuts_passwords)
             && identifying::is_cut(request)
@@ -263,29 +268,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.lease(directory, Purpose::Bind);
     }
 
-    /// Whether the bind is of a source that keeps failing: then it has to wait for its turn, without
-    /// a connection, and the user's entry is not read ahead.
-    fn waits_for_turn(&mut self, directory: usize) -> bool {
-        let (source, now) = (self.peer.ip(), self.binding.arrived);
-        match self.gateway.throttle().turn(source, directory, now) {
-            Turn::Free => return false,
-            Turn::Later(wait) => {
-                self.part();
-                self.binding.stage = Stage::AwaitsTurn(wait);
-            }
-            Turn::Refused(held) => {
-                self.part();
-                self.hold_back(held);
-            }
-        }
-        true
-    }
-
-    fn hold_back(&mut self, Held(limit): Held) {
-        self.limit_hit(limit);
-        self.refuse_bind(reply::THROTTLED);
-    }
-
     /// Sends the bind on the connection that is there.
     pub(super) fn send_bind(&mut self, now: Instant) {
         let Some(upstream) = &mut self.upstream else {
@@ -297,6 +279,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let id = upstream.send(&self.binding.body);
         self.binding.stage = Stage::Sent(id);
+        self.binding.spans.ask("upstream bind");
         let timeout = self.gateway.directory(self.binding.directory).bind_timeout;
         self.binding.deadline = now + timeout;
     }
@@ -307,6 +290,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             return self.upstream_is_odd();
         };
         let code = answer.result.code;
+        self.binding.spans.answered(code);
         if response.controls.is_some() {
             // They may say that the session is a restricted one, which proxying would undo.
             self.name_fits = Some(false);
@@ -425,7 +409,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Too long: the directory's answer, or the record behind it.
     pub(super) fn bind_is_overdue(&mut self) {
-        match &self.binding.stage {
+        match &mut self.binding.stage {
             Stage::Gated(gate) => {
                 let verdict = gate.overdue();
                 self.limit_hit("budget");
@@ -503,6 +487,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.answer(self.binding.client, response);
         self.heard_at = Instant::now();
         self.moments.is_served = true;
+        self.binding.spans.end(code);
         self.gateway.events().emit(&Event::Bind {
             conn: self.id,
             op: self.binding.number,
@@ -540,34 +525,6 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         match (self.only_binds, &mut self.upstream) {
             (true, Some(upstream)) => upstream.link().set_recallable(true),
             _ => self.offer_lease(),
-        }
-    }
-
-    /// What the throttle has to know: failures, and successes while somebody is suspected.
-    fn count_bind(&mut self, code: ResultCode) {
-        let (throttle, source) = (self.gateway.throttle(), self.peer.ip());
-        let noted = match code {
-            ResultCode::INVALID_CREDENTIALS => {
-                throttle.failed_as(source, self.session.name(), self.heard_at)
-            }
-            ResultCode::SUCCESS
-                if self.binding.watch > Watch::Calm
-                    && matches!(self.binding.kind, BindKind::Named | BindKind::Sasl(_)) =>
-            {
-                throttle.succeeded(source, self.session.name(), self.heard_at)
-            }
-            _ => return,
-        };
-        self.tell_of_throttle(noted);
-    }
-
-    fn tell_of_throttle(&self, noted: Noted) {
-        let source = Source::of(self.peer.ip());
-        match noted {
-            Noted::Nothing | Noted::Suspected => {}
-            Noted::Began => self.gateway.events().emit(&Event::ThrottleBegan { source }),
-            Noted::Ended => self.gateway.events().emit(&Event::ThrottleEnded { source }),
-            Noted::Full => self.limit_hit("max_tracked_sources"),
         }
     }
 

@@ -5,11 +5,13 @@
 //! in `responses`, how a bind goes in `binding`, and what happens when nothing arrives in `timing`.
 
 use super::addresses::Counted;
+use super::admission::Admission;
 use super::binding::{Binding, Shown};
 use super::buffer::{Content, Inbound, Outbound};
 use super::drain::{ClientPermit, Drain, Phase};
 use super::outstanding::Outstanding;
 use super::paging::Paging;
+use super::reloaded::Served;
 use super::reply;
 use super::serving::{Deciding, Pending, Planned, Stashed};
 use super::sessions::Present;
@@ -92,6 +94,8 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) listener: Option<SocketAddr>,
     /// The client application that it is taken for, if any.
     pub(super) view: Option<Arc<View>>,
+    /// What it is served with; the next two are parts of it.
+    pub(super) served: Arc<Served<P>>,
     pub(super) gateway: Arc<Gateway<P>>,
     pub(super) config: Arc<Config>,
     pub(super) session: Session,
@@ -152,26 +156,11 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) present: Present,
 }
 
-/// Who a connection is, what it is counted by, and how its bytes travel.
-pub(super) struct Admission {
-    pub(super) id: ConnectionId,
-    pub(super) peer: SocketAddr,
-    pub(super) listener: Option<SocketAddr>,
-    pub(super) permits: (ClientPermit, Counted),
-    pub(super) present: Present,
-    pub(super) start_tls: StartTls,
-    pub(super) passwords: Passwords,
-    pub(super) external: Option<Box<Shown>>,
-    /// How many requests it has been answered before.
-    pub(super) requests: u64,
-}
-
 impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn new(
         stream: S,
         admission: Admission,
-        gateway: Arc<Gateway<P>>,
-        config: Arc<Config>,
+        served: Arc<Served<P>>,
         drain: Drain,
     ) -> Self {
         let now = Instant::now();
@@ -180,9 +169,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             id: admission.id,
             peer: admission.peer,
             listener: admission.listener,
-            view: config.views.of(&origin, None).cloned(),
-            gateway,
-            config,
+            view: served.config.views.of(&origin, None).cloned(),
+            gateway: served.gateway.clone(),
+            config: served.config.clone(),
+            served,
             session: Session::Anonymous,
             upstream: None,
             lease: None,
@@ -290,7 +280,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let links = &self.gateway.directory(directory).links;
         match links.lease(purpose, self.peer.ip()) {
             Leased::Now(link) => self.take_over(link, directory, purpose),
-            Leased::Later(wait) => self.lease = Some(Lease { wait, directory, purpose }),
+            Leased::Later(wait) => {
+                self.binding.waits_for_link();
+                self.lease = Some(Lease { wait, directory, purpose });
+            }
         }
     }
 

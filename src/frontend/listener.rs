@@ -2,8 +2,10 @@
 //! the kernel spreads the clients and no worker hands one to another.
 
 use super::addresses::Counted;
-use super::connection::{Admission, Connection};
+use super::admission::Admission;
+use super::connection::Connection;
 use super::drain::{ClientPermit, Drain, Phase};
+use super::reloaded::Served;
 use super::tls::{self, Tls};
 use super::upgrade::Upgrade;
 use super::{Confidentiality, Config, balancer, reply};
@@ -23,6 +25,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 /// How many clients the kernel keeps waiting to be accepted.
 const BACKLOG: i32 = 4096;
@@ -49,74 +52,84 @@ pub enum ListenError {
 }
 
 /// How clients of an address begin to speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Speech {
     Plain,
     Tls,
 }
 
+/// An address as it is configured, and how clients begin to speak there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address {
+    configured: SocketAddr,
+    speech: Speech,
+}
+
+impl Address {
+    /// One for plain LDAP.
+    pub fn plain(configured: SocketAddr) -> Self {
+        Self { configured, speech: Speech::Plain }
+    }
+
+    /// One for LDAP over TLS.
+    pub fn secure(configured: SocketAddr) -> Self {
+        Self { configured, speech: Speech::Tls }
+    }
+}
+
 /// The bound addresses of one worker, not yet accepting.
-pub struct Listeners {
-    /// Each with how it speaks, and the address as it is configured.
-    sockets: Vec<(std::net::TcpListener, Speech, SocketAddr)>,
-    tls: Option<Tls>,
+pub struct Listeners(Vec<(std::net::TcpListener, Address)>);
+
+/// An address that is listened on, until this is dropped: who waits to be accepted then still is, and
+/// who was accepted stays.
+pub struct Keeping {
+    /// Which.
+    pub address: Address,
+    _stop: oneshot::Sender<()>,
 }
 
 impl Listeners {
     /// Binds every address once for each of `workers`. Port 0 is settled by the first worker.
-    pub fn bind(config: &Config, workers: usize) -> Result<Vec<Self>, ListenError> {
-        let tls = config.tls.as_ref().map(Tls::load).transpose()?;
-        let plain = config.ldap.iter().map(|address| (*address, Speech::Plain));
-        let secure = config.ldaps.iter().filter(|_| tls.is_some());
-        let secure = secure.map(|address| (*address, Speech::Tls));
-        let mut all: Vec<Self> =
-            (0..workers).map(|_| Self { sockets: Vec::new(), tls: tls.clone() }).collect();
-        for (configured, speech) in plain.chain(secure) {
-            let mut address = configured;
+    pub fn bind(addresses: &[Address], workers: usize) -> Result<Vec<Self>, ListenError> {
+        let mut all: Vec<Self> = (0..workers).map(|_| Self(Vec::new())).collect();
+        for listened in addresses {
+            let mut address = listened.configured;
             for (index, worker) in all.iter_mut().enumerate() {
                 let claim = if index == 0 { Claim::First } else { Claim::Shared };
                 let socket =
                     bind(address, claim).map_err(|source| ListenError::Bind { address, source })?;
                 address = socket.local_addr().unwrap_or(address);
-                worker.sockets.push((socket, speech, configured));
+                worker.0.push((socket, *listened));
             }
         }
         Ok(all)
     }
 
-    /// The addresses that were bound, in the order plain, then LDAPS.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets.iter().filter_map(|(socket, ..)| socket.local_addr().ok()).collect()
-    }
-
-    /// What clients shake hands with, if there is TLS at all.
-    pub fn tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
+    /// The addresses with those that were bound for them.
+    pub fn addresses(&self) -> Vec<(Address, SocketAddr)> {
+        let bound = |(socket, address): &(std::net::TcpListener, Address)| {
+            Some((*address, socket.local_addr().ok()?))
+        };
+        self.0.iter().filter_map(bound).collect()
     }
 
     /// Accepts and serves clients until the gateway drains, each with what is `current` when it comes.
     /// To be called inside the worker's runtime; every client is a task on it.
     pub fn serve<P: Ports>(
         self,
-        current: Arc<ArcSwap<Gateway<P>>>,
-        config: Arc<Config>,
-        drain: Drain,
-    ) -> Result<(), ListenError> {
-        for (socket, speech, configured) in self.sockets {
-            let address = socket.local_addr().unwrap_or_else(|_| ([0, 0, 0, 0], 0).into());
+        current: &Arc<ArcSwap<Served<P>>>,
+        drain: &Drain,
+    ) -> Result<Vec<Keeping>, ListenError> {
+        let mut keeping = Vec::new();
+        for (socket, address) in self.0 {
             let listener = TcpListener::from_std(socket)
-                .map_err(|source| ListenError::Bind { address, source })?;
-            let door = Door {
-                current: current.clone(),
-                config: config.clone(),
-                drain: drain.clone(),
-                speech,
-                address: configured,
-                tls: self.tls.clone(),
-            };
-            tokio::spawn(Arc::new(door).keep(listener));
+                .map_err(|source| ListenError::Bind { address: address.configured, source })?;
+            let door = Door { current: current.clone(), drain: drain.clone(), address };
+            let (stop, stopped) = oneshot::channel();
+            tokio::spawn(Arc::new(door).keep(listener, stopped));
+            keeping.push(Keeping { address, _stop: stop });
         }
-        Ok(())
+        Ok(keeping)
     }
 }
 
@@ -142,28 +155,25 @@ fn bind(address: SocketAddr, claim: Claim) -> io::Result<std::net::TcpListener> 
 }
 
 struct Door<P: Ports> {
-    current: Arc<ArcSwap<Gateway<P>>>,
-    config: Arc<Config>,
+    current: Arc<ArcSwap<Served<P>>>,
     drain: Drain,
-    speech: Speech,
-    /// As it is configured.
-    address: SocketAddr,
-    tls: Option<Tls>,
+    address: Address,
 }
 
 impl<P: Ports> Door<P> {
     /// What a client is served with that comes now.
-    fn gateway(&self) -> Arc<Gateway<P>> {
+    fn served(&self) -> Arc<Served<P>> {
         self.current.load_full()
     }
 
-    async fn keep(self: Arc<Self>, listener: TcpListener) {
+    async fn keep(self: Arc<Self>, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
         let draining = self.drain.reached(Phase::Draining);
         tokio::pin!(draining);
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = &mut draining => return,
+                _ = &mut stopped => return self.close(listener),
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -174,13 +184,25 @@ impl<P: Ports> Door<P> {
         }
     }
 
+    /// Lets in who has connected already; to the kernel they are clients of this address.
+    fn close(self: &Arc<Self>, listener: TcpListener) {
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, peer)) = listener.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream {
+                self.open(stream, peer);
+            }
+        }
+    }
+
     fn open(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let Some(permit) = count_in(&self.gateway(), &self.config, &self.drain, peer) else {
-            return turn_away(&stream, self.speech, reply::TOO_MANY_CLIENTS);
+        let served = self.served();
+        let Some(permit) = count_in(&served, &self.drain, peer) else {
+            return turn_away(&stream, self.address.speech, reply::TOO_MANY_CLIENTS);
         };
         // A gateway's messages are small and each is waited for.
         let _ = stream.set_nodelay(true);
-        if self.config.proxy_protocol.iter().any(|network| network.contains(peer.ip())) {
+        if served.config.proxy_protocol.iter().any(|network| network.contains(peer.ip())) {
             tokio::spawn(self.clone().open_to_balancer(stream, peer, permit));
         } else {
             self.let_in(stream, peer, peer, permit);
@@ -194,93 +216,87 @@ impl<P: Ports> Door<P> {
         balancer: SocketAddr,
         permit: ClientPermit,
     ) {
-        let header = balancer::client_behind(balancer, &mut stream);
-        let header = tokio::time::timeout(self.config.handshake_timeout, header);
+        let patience = self.served().config.handshake_timeout;
+        let header = tokio::time::timeout(patience, balancer::client_behind(balancer, &mut stream));
         let told = tokio::select! {
             told = header => told,
             () = self.drain.reached(Phase::Draining) => Ok(Err(Closed::Shutdown)),
         };
+        let gateway = &self.served().gateway;
         let reason = match told {
             Ok(Ok(client)) => return self.let_in(stream, balancer, client, permit),
             Ok(Err(reason)) => reason,
-            Err(_) => handshake_timed_out(&self.gateway(), balancer),
+            Err(_) => handshake_timed_out(gateway, balancer),
         };
-        let conn = connected(&self.gateway(), balancer, self.is_tls());
-        self.gateway().events().emit(&Event::Disconnected { conn, reason });
+        let conn = connected(gateway, balancer, self.is_tls());
+        gateway.events().emit(&Event::Disconnected { conn, reason });
     }
 
     /// Lets a client in that comes from `peer`, itself or behind the balancer `from`.
     fn let_in(&self, stream: TcpStream, from: SocketAddr, peer: SocketAddr, permit: ClientPermit) {
-        let Some(permits) = count_address(&self.gateway(), &self.config, &self.drain, peer, permit)
-        else {
-            return turn_away(&stream, self.speech, reply::TOO_MANY_OF_ADDRESS);
+        let (served, speech) = (self.served(), self.address.speech);
+        let Some(permits) = count_address(&served, &self.drain, peer, permit) else {
+            return turn_away(&stream, speech, reply::TOO_MANY_OF_ADDRESS);
         };
-        let id = connected(&self.gateway(), peer, self.is_tls());
+        let id = connected(&served.gateway, peer, self.is_tls());
         let admission = Admission {
             id,
             peer,
-            listener: Some(self.address),
+            listener: Some(self.address.configured),
             permits,
             present: self.drain.sessions().enter(id, peer),
-            start_tls: match (self.speech, &self.tls) {
+            start_tls: match (speech, &served.tls) {
                 (Speech::Tls, _) => StartTls::On,
                 (Speech::Plain, Some(_)) => StartTls::Offered,
                 (Speech::Plain, None) => StartTls::NotOffered,
             },
             passwords: match self.is_tls() {
                 true => Passwords::Welcome,
-                false => passwords_in_clear(self.config.confidentiality, [from, peer]),
+                false => passwords_in_clear(served.config.confidentiality, [from, peer]),
             },
             external: None,
             requests: 0,
         };
-        let (gateway, config) = (self.gateway(), self.config.clone());
         let drain = self.drain.clone();
-        let tls = self.tls.clone();
-        match (self.speech, tls) {
-            (Speech::Plain, tls) => {
-                let connection = Connection::new(stream, admission, gateway, config, drain);
-                tokio::spawn(serve(connection, tls));
+        match (speech, served.tls.clone()) {
+            (Speech::Plain, _) => {
+                tokio::spawn(serve(Connection::new(stream, admission, served, drain)));
             }
             (Speech::Tls, Some(tls)) => {
-                let upgrade = Upgrade { stream, admission, gateway, config, drain };
-                tokio::spawn(shake_hands(tls, upgrade));
+                tokio::spawn(shake_hands(tls, Upgrade { stream, admission, served, drain }));
             }
-            // Bound only with a certificate.
-            (Speech::Tls, None) => {}
+            // A reload has taken the certificate away, and with it the address.
+            (Speech::Tls, None) => {
+                let reason = Closed::Tls;
+                served.gateway.events().emit(&Event::Disconnected { conn: id, reason });
+            }
         }
     }
 
     fn is_tls(&self) -> bool {
-        self.speech == Speech::Tls
+        self.address.speech == Speech::Tls
     }
 }
 
 /// Counts a client in, unless there are too many.
-fn count_in<P: Ports>(
-    gateway: &Gateway<P>,
-    config: &Config,
-    drain: &Drain,
-    peer: SocketAddr,
-) -> Option<ClientPermit> {
-    let permit = drain.admit(config.max_clients);
+fn count_in<P: Ports>(served: &Served<P>, drain: &Drain, peer: SocketAddr) -> Option<ClientPermit> {
+    let permit = drain.admit(served.config.max_clients);
     if permit.is_none() {
-        gateway.events().emit(&Event::LimitHit { limit: "max_clients", peer: Some(peer) });
+        served.gateway.events().emit(&Event::LimitHit { limit: "max_clients", peer: Some(peer) });
     }
     permit
 }
 
 /// Counts a client of an address in, unless that has too many.
 fn count_address<P: Ports>(
-    gateway: &Gateway<P>,
-    config: &Config,
+    served: &Served<P>,
     drain: &Drain,
     peer: SocketAddr,
     permit: ClientPermit,
 ) -> Option<(ClientPermit, Counted)> {
-    let limit = "max_clients_per_address";
-    let Some(counted) = drain.addresses().admit(peer.ip(), config.max_clients_per_address) else {
-        gateway.events().emit(&Event::LimitHit { limit, peer: Some(peer) });
+    let (limit, most) = ("max_clients_per_address", served.config.max_clients_per_address);
+    let Some(counted) = drain.addresses().admit(peer.ip(), most) else {
+        served.gateway.events().emit(&Event::LimitHit { limit, peer: Some(peer) });
         return None;
     };
     Some((permit, counted))
@@ -317,10 +333,11 @@ pub async fn serve_client<P: Ports>(
     config: Arc<Config>,
     drain: Drain,
 ) {
-    let permits = count_in(&gateway, &config, &drain, peer)
-        .and_then(|permit| count_address(&gateway, &config, &drain, peer, permit));
+    let served = Arc::new(Served::new(gateway, config, None));
+    let permits = count_in(&served, &drain, peer)
+        .and_then(|permit| count_address(&served, &drain, peer, permit));
     if let Some(permits) = permits {
-        let id = connected(&gateway, peer, false);
+        let id = connected(&served.gateway, peer, false);
         let admission = Admission {
             id,
             peer,
@@ -328,20 +345,21 @@ pub async fn serve_client<P: Ports>(
             permits,
             present: drain.sessions().enter(id, peer),
             start_tls: StartTls::NotOffered,
-            passwords: passwords_in_clear(config.confidentiality, [peer; 2]),
+            passwords: passwords_in_clear(served.config.confidentiality, [peer; 2]),
             external: None,
             requests: 0,
         };
-        Connection::new(stream, admission, gateway, config, drain).serve().await;
+        Connection::new(stream, admission, served, drain).serve().await;
     }
 }
 
 /// Serves a client to its end, also over TLS if it asks for that.
-async fn serve<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
-    connection: Connection<P, S>,
-    tls: Option<Tls>,
-) {
-    if let (Some(upgrade), Some(tls)) = (connection.serve().await, tls) {
+async fn serve<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(connection: Connection<P, S>) {
+    let before = connection.served.tls.clone();
+    if let Some(upgrade) = connection.serve().await
+        // What was offered is kept to, also where a reload offers it no more.
+        && let Some(tls) = upgrade.served.tls.clone().or(before)
+    {
         // Boxed: a future is as large as its largest moment, and most clients never ask for this.
         Box::pin(shake_hands(tls, upgrade)).await;
     }
@@ -351,8 +369,10 @@ async fn shake_hands<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
     tls: Tls,
     upgrade: Upgrade<P, S>,
 ) {
-    let Upgrade { stream, mut admission, gateway, config, drain } = upgrade;
-    let handshake = tokio::time::timeout(config.handshake_timeout, tls.acceptor().accept(stream));
+    let Upgrade { stream, mut admission, served, drain } = upgrade;
+    let gateway = served.gateway.clone();
+    let patience = served.config.handshake_timeout;
+    let handshake = tokio::time::timeout(patience, tls.acceptor().accept(stream));
     let accepted = tokio::select! {
         accepted = handshake => accepted,
         () = drain.reached(Phase::Draining) => {
@@ -368,7 +388,7 @@ async fn shake_hands<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(
             admission.external = tls.shown_by(session).map(Box::new);
             // Boxed: TLS state is large, and a future is as large as its largest moment.
             let stream = Box::new(stream);
-            Connection::new(stream, admission, gateway, config, drain).serve().await;
+            Connection::new(stream, admission, served, drain).serve().await;
         }
         refused => {
             let reason = match refused {

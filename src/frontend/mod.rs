@@ -1,6 +1,7 @@
 //! The clients' side: listeners, TLS, one task a connection.
 
 mod addresses;
+mod admission;
 mod balancer;
 mod binding;
 mod buffer;
@@ -32,7 +33,8 @@ mod view;
 
 pub use crate::app::events::TlsVersion;
 pub use drain::{Drain, Phase};
-pub use listener::{ListenError, Listeners, serve_client};
+pub use listener::{Address, Keeping, ListenError, Listeners, serve_client};
+pub use reloaded::Served;
 pub use sessions::Sessions;
 pub use tls::{Reloaded, Tls, TlsError};
 
@@ -151,6 +153,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// What is listened on, plain addresses first; for LDAPS only where there is a certificate.
+    pub fn listened(&self) -> Vec<Address> {
+        let secure = self.ldaps.iter().filter(|_| self.tls.is_some());
+        let plain = self.ldap.iter().copied().map(Address::plain);
+        plain.chain(secure.copied().map(Address::secure)).collect()
+    }
+
     /// All addresses that clients connect to, as they are configured.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.ldap.iter().chain(&self.ldaps).copied().collect()

@@ -4,11 +4,12 @@
 //! and what it is counted by. So no identity that was proven in clear, no connection to the
 //! directory and no byte that came before the handshake can get into the second one.
 
-use super::connection::{Admission, Connection, End, HELD_BYTES, Life};
+use super::admission::Admission;
+use super::connection::{Connection, End, HELD_BYTES, Life};
 use super::drain::{Drain, Phase};
-use super::{Config, scratch};
+use super::reloaded::Served;
+use super::scratch;
 use crate::app::events::Closed;
-use crate::app::gateway::Gateway;
 use crate::app::ports::Ports;
 use crate::domain::channel::{Passwords, StartTls};
 use crate::proto::envelope::Envelope;
@@ -25,8 +26,7 @@ use zeroize::Zeroize;
 pub(super) struct Upgrade<P: Ports, S> {
     pub(super) stream: S,
     pub(super) admission: Admission,
-    pub(super) gateway: Arc<Gateway<P>>,
-    pub(super) config: Arc<Config>,
+    pub(super) served: Arc<Served<P>>,
     pub(super) drain: Drain,
 }
 
@@ -93,7 +93,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             external: None,
             requests: self.requests,
         };
-        let (gateway, config, drain) = (self.gateway, self.config, self.drain);
-        Upgrade { stream: self.stream, admission, gateway, config, drain }
+        let served = self.served.successor().unwrap_or(self.served);
+        Upgrade { stream: self.stream, admission, served, drain: self.drain }
     }
 }

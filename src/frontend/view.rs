@@ -41,7 +41,7 @@ impl<P: Ports, S> Connection<P, S> {
 
     /// Begins what may become a sign-on, by the client application that it will be.
     pub(super) fn begin_attempt(&self, directory: usize, name: &[u8]) -> Option<Box<Attempt<P>>> {
-        let attempt = self.gateway.sign_ons().begin(directory, name)?;
+        let attempt = self.gateway.sign_ons().begin_traced(directory, name, self.binding.span())?;
         Some(match self.config.views.is_empty() {
             true => attempt,
             false => attempt.by(self.view_of(name).as_ref()),

@@ -1,5 +1,6 @@
 //! Administration beside the workers: what it is told of the gateway, and that anew after a reload.
 
+use super::certificates::{self, Bell, ShownTo};
 use super::clock::SystemClock;
 use super::generation::{Generation, Ground};
 use super::reload;
@@ -11,32 +12,42 @@ use crate::frontend::{self, ClientCertificate, Drain, ListenError, Phase, Tls, T
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 /// What administration needs before anything is served.
 pub(super) struct Door {
     socket: TcpListener,
     token: admin::FirstToken,
     tls: Option<Tls>,
+    configured: admin::Config,
 }
 
 impl Door {
-    /// Binds the address, and reads token and certificate; `None` if administration is turned off.
-    pub(super) fn open(config: &admin::Config) -> Result<Option<Self>, RunError> {
+    /// Binds the address, and reads token and certificate; `None` if administration is turned off. What
+    /// is served `before` keeps an address that is the same, and a certificate.
+    pub(super) fn open(
+        config: &admin::Config,
+        before: Option<&Administration>,
+    ) -> Result<Option<Self>, RunError> {
         let Some(address) = config.listen else {
             return Ok(None);
         };
-        let tls = config.tls.as_ref().map(|files| Tls::load(&as_clients(files))).transpose();
-        let tls = tls.map_err(ListenError::from)?;
-        let socket = TcpListener::bind(address)
-            .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-            .map_err(|source| RunError::Admin { address, source })?;
+        let tls = match before.filter(|before| before.configured.tls == config.tls) {
+            Some(before) => before.tls.clone(),
+            None => {
+                let tls = config.tls.as_ref().map(|files| Tls::load(&as_clients(files)));
+                tls.transpose().map_err(ListenError::from)?
+            }
+        };
+        let socket = match before.filter(|before| before.configured.listen == config.listen) {
+            Some(before) => before.socket.try_clone(),
+            None => TcpListener::bind(address)
+                .and_then(|socket| socket.set_nonblocking(true).map(|()| socket)),
+        };
+        let socket = socket.map_err(|source| RunError::Admin { address, source })?;
         let token = admin::FirstToken::load_or_create(&config.token_file)?;
-        Ok(Some(Self { socket, token, tls }))
-    }
-
-    /// What administrators shake hands with.
-    pub(super) fn tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
+        Ok(Some(Self { socket, token, tls, configured: config.clone() }))
     }
 }
 
@@ -54,37 +65,71 @@ fn as_clients(files: &admin::TlsConfig) -> TlsConfig {
     }
 }
 
-/// Administration that is served.
+/// Administration that is served, until this is dropped; requests under way are answered then.
 pub(super) struct Administration {
     pub(super) address: SocketAddr,
+    socket: TcpListener,
+    tls: Option<Tls>,
+    configured: admin::Config,
     current: admin::Current,
     limits: admin::Limits,
     metrics: MetricsAccess,
     token: admin::FirstToken,
+    watch: Option<AbortHandle>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Drop for Administration {
+    fn drop(&mut self) {
+        self.watch.iter().for_each(AbortHandle::abort);
+    }
 }
 
 impl Administration {
-    /// Serves it until the gateway ends.
+    /// Serves it.
     pub(super) fn start(
-        Door { socket, token, tls }: Door,
+        Door { socket, token, tls, configured }: Door,
         (ground, generation): (&Ground, &Generation),
         config: &Config,
-        (handle, drain): (&Handle, &Drain),
+        (handle, drain, bell): (&Handle, &Drain, &Bell),
     ) -> Result<Self, RunError> {
         let internal = |error: std::io::Error| RunError::Internal(error.to_string());
         let address = socket.local_addr().map_err(internal)?;
-        let (limits, metrics) = (config.admin.limits, access(&config.admin, address));
+        let (limits, metrics) = (configured.limits, access(&configured, address));
         let paths = paths((ground, generation), drain, token, config);
         let current = admin::Current::new(admin::router(paths, limits, metrics));
-        let administration = Self { address, current: current.clone(), limits, metrics, token };
-        let tls = tls.map(|tls| Arc::new(move || tls.current()) as admin::Tls);
+        let shaken = tls.clone().map(|tls| Arc::new(move || tls.current()) as admin::Tls);
         let _inside = handle.enter();
-        let listener = tokio::net::TcpListener::from_std(socket).map_err(internal)?;
+        let listener = socket.try_clone().and_then(tokio::net::TcpListener::from_std);
+        let listener = listener.map_err(internal)?;
         let (ending, events) = (drain.reached(Phase::Ending), ground.telemetry.clone());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let ended = async move {
+            tokio::select! {
+                () = ending => {}
+                _ = stopped => {}
+            }
+        };
+        let (served, told) = (current.clone(), events.clone());
         handle.spawn(async move {
-            admin::serve_current(listener, (limits, tls), current, events, ending).await;
+            admin::serve_current(listener, (limits, shaken), served, told, ended).await;
         });
-        Ok(administration)
+        let watched = tls.clone().zip(configured.tls.as_ref());
+        let watch = watched.map(|(tls, files)| {
+            let shown = (tls, ShownTo::Administrators);
+            let watch = certificates::watch(shown, files.reload_interval, bell.clone(), events);
+            handle.spawn(watch).abort_handle()
+        });
+        let _stop = stop;
+        Ok(Self { address, socket, tls, configured, current, limits, metrics, token, watch, _stop })
+    }
+
+    /// Reads the file of the first admin token again; whether it is another.
+    pub(super) fn read_token(&mut self) -> Result<bool, admin::TokenError> {
+        let token = admin::FirstToken::load_or_create(&self.configured.token_file)?;
+        let is_another = token != self.token;
+        self.token = token;
+        Ok(is_another)
     }
 
     /// Requests that come from now on are about another generation.
@@ -115,6 +160,7 @@ fn paths(
         clock: SystemClock::default(),
         events: ground.telemetry.clone(),
         directories: generation.policies(),
+        serve: generation.served(),
         views: config.listen.views.clone(),
         oversight: generation.oversee(),
         live: Arc::new(generation.over_worker(0)),

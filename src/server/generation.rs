@@ -19,6 +19,7 @@ use crate::app::suffix::Suffix;
 use crate::app::throttle::Throttle;
 use crate::config;
 use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
+use crate::domain::serving::ServePolicy;
 use crate::store::ReplicaFile;
 use crate::telemetry::Telemetry;
 use crate::upstream::{self, LiveCopy, ReplicaLimits};
@@ -115,6 +116,12 @@ impl Generation {
 
     pub(super) fn policies(&self) -> Vec<Arc<DirectoryPolicy>> {
         self.parts.iter().map(|part| part.policy.clone()).collect()
+    }
+
+    /// What clients are shown beside what each directory says, by its name.
+    pub(super) fn served(&self) -> Vec<(Arc<str>, ServePolicy)> {
+        let served = |part: &Part| (part.policy.name.clone(), part.configured.relay.serve.clone());
+        self.parts.iter().map(served).collect()
     }
 
     pub(super) fn upstreams(&self) -> Vec<Upstream> {

@@ -4,6 +4,7 @@ mod administration;
 mod certificates;
 mod clock;
 mod descriptors;
+mod entrance;
 mod generation;
 mod notify;
 mod oversight;
@@ -56,6 +57,9 @@ pub enum RunError {
         /// What is wrong.
         source: UpstreamError,
     },
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] crate::telemetry::TraceError),
     /// The demo cannot prepare what it needs.
     #[error("demo: {0}")]
     Demo(String),

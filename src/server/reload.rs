@@ -3,6 +3,8 @@
 use super::Config;
 use super::generation::is_same;
 use crate::config;
+use crate::domain::view::Views;
+use crate::frontend;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,30 +43,40 @@ pub(super) fn difference(old: &Config, new: &Config) -> Difference {
     if changed.is_empty() && order(old) != order(new) {
         changed.push("the order of directories".to_owned());
     }
+    let views = |config: &Config| config.listen.views.clone();
     let sections = [
+        ("[listen]", entrance(&old.listen) == entrance(&new.listen)),
+        ("[listen.tls]", old.listen.tls == new.listen.tls),
+        ("[[view]]", views(old) == views(new)),
         ("[sign_on]", is_same(&old.sign_on, &new.sign_on)),
         ("[reconcile]", is_same(&old.reconcile, &new.reconcile)),
         ("[records]", is_same(&old.records, &new.records)),
         ("[throttle]", is_same(&old.throttle, &new.throttle)),
+        ("[admin]", old.admin == new.admin),
         ("[log] level", old.log.level == new.log.level),
     ];
     changed.extend(sections.iter().filter(|(_, same)| !same).map(|(name, _)| (*name).to_owned()));
     let restart = [
-        ("[listen] and [[view]]", is_same(&old.listen, &new.listen)),
+        ("[listen] workers", old.listen.workers == new.listen.workers),
         ("[store]", is_same(&old.store, &new.store)),
-        ("[admin]", is_same(&old.admin, &new.admin)),
         ("[log] format", old.log.format == new.log.format),
+        ("[traces]", old.traces == new.traces),
     ];
     let restart = restart.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect();
     Difference { changed, restart }
 }
 
+/// `[listen]` itself, as far as a reload puts it in force.
+fn entrance(listen: &frontend::Config) -> frontend::Config {
+    frontend::Config { workers: 0, tls: None, views: Views::default(), ..listen.clone() }
+}
+
 /// What is in force once `new` was taken over: what needs a restart is as it was.
 pub(super) fn in_force(old: &Config, new: Config) -> Config {
     Config {
-        listen: old.listen.clone(),
+        listen: frontend::Config { workers: old.listen.workers, ..new.listen },
         store: old.store.clone(),
-        admin: old.admin.clone(),
+        traces: old.traces.clone(),
         log: crate::telemetry::Config { format: old.log.format, ..new.log },
         ..new
     }
@@ -155,7 +167,14 @@ mod tests {
             &["[log] level"],
             &["[log] format"],
         );
-        check(TEXT, &TEXT.replace("3890", "3891"), &[], &["[listen] and [[view]]"]);
+        check(TEXT, &TEXT.replace("3890", "3891"), &["[listen]"], &[]);
+        let workers = |text: &str| text.replace("[log]", "workers = 3\n[log]");
+        check(TEXT, &workers(TEXT), &[], &["[listen] workers"]);
+        let more = "[admin]\nlisten = \"off\"\n[[view]]\nname = \"wiki\"\n\
+            [view.match]\naddresses = [\"127.0.0.1\"]\n";
+        check(TEXT, &format!("{more}{TEXT}"), &["[[view]]", "[admin]"], &[]);
+        let traces = "[traces]\nendpoint = \"http://127.0.0.1:1/v1/traces\"\n";
+        check(TEXT, &format!("{traces}{TEXT}"), &[], &["[traces]"]);
         check(
             TEXT,
             &format!("[store]\nurl = \"file:z\"\n[sign_on]\nbudget = \"1s\"\n{TEXT}"),

@@ -1,7 +1,7 @@
 //! A gateway that runs: its workers, its reloads, and its end.
 
 use super::administration::{self, Administration};
-use super::certificates::ShownTo;
+use super::entrance::{Entrance, Opened};
 use super::generation::{Generation, Ground};
 use super::notify::Manager;
 use super::reload::{self, Watched};
@@ -13,7 +13,7 @@ use crate::app::gateway::Gateway;
 use crate::app::ports::{Events, Ports};
 use crate::app::sign_on::SignOns;
 use crate::app::throttle::Throttle;
-use crate::frontend::{self, Drain, Listeners, Phase, Tls};
+use crate::frontend::{self, Address, Drain, Listeners, Phase, Served};
 use crate::store::{ReplicaFile, Store};
 use crate::telemetry::{Telemetry, set_log_level};
 use crate::upstream;
@@ -60,11 +60,10 @@ pub struct Running {
     config: Config,
     file: Option<Watched>,
     drain: Drain,
-    drain_timeout: Duration,
     workers: Vec<JoinHandle<()>>,
     doors: Vec<Door>,
     control: Control,
-    addresses: Vec<SocketAddr>,
+    entrance: Entrance,
     administration: Option<Administration>,
     throttle: Arc<ArcSwap<Throttle>>,
     /// Looks at the certificates by which directories are trusted.
@@ -96,14 +95,15 @@ impl Running {
         let names: Vec<&str> =
             config.directories.iter().map(|directory| &*directory.policy.name).collect();
         let telemetry = Telemetry::new(&names);
+        if let Some(traces) = &config.traces {
+            telemetry.trace_to(traces)?;
+        }
         let control = Control::start()?;
         let workers = worker_count(&config.listen);
         let as_read = config.clone();
         descriptors::provide(&mut config, workers);
-        let listeners = Listeners::bind(&config.listen, workers)?;
-        let addresses = listeners.first().map(Listeners::addresses).unwrap_or_default();
-        let desk = administration::Door::open(&config.admin)?;
-        let admin_tls = desk.as_ref().and_then(administration::Door::tls).cloned();
+        let opened = Entrance::open(config.listen.clone(), workers)?;
+        let desk = administration::Door::open(&config.admin, None)?;
         let store = Store::open(config.store.clone(), telemetry.clone())?;
         let wants_copies = config.directories.iter().any(|directory| {
             directory.policy.groups.as_ref().is_some_and(|groups| groups.replica.is_some())
@@ -119,11 +119,10 @@ impl Running {
             retired: Vec::new(),
             file: None,
             drain: Drain::default(),
-            drain_timeout: config.listen.drain_timeout,
             workers: Vec::new(),
             doors: Vec::new(),
             control,
-            addresses,
+            entrance: opened.entrance,
             administration: None,
             throttle,
             trust: None,
@@ -131,18 +130,15 @@ impl Running {
             config: as_read,
         };
         if let Some(desk) = desk {
-            let within = (&running.control.handle, &running.drain);
-            let (ground, generation) = (&running.ground, &running.generation);
-            let administration =
-                Administration::start(desk, (ground, generation), &running.config, within)?;
-            running.administration = Some(administration);
+            running.administration = Some(running.administer(desk)?);
         }
-        running.watch_certificates(&listeners, admin_tls);
+        let (handle, telemetry) = (&running.control.handle, &running.ground.telemetry);
+        running.entrance.watch(handle, &running.bell, telemetry);
         running.watch_trust();
         running.keep_up();
         let ending = running.drain.reached(Phase::Ending);
         running.control.handle.spawn(pins::end(running.ground.store.clone(), ending));
-        running.work(listeners, Arc::new(config.listen))?;
+        running.work(opened.listeners)?;
         running.say_hello();
         Ok(running)
     }
@@ -154,8 +150,8 @@ impl Running {
     }
 
     /// The clients' addresses, plain ones first.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.entrance.addresses()
     }
 
     /// The address of the admin API.
@@ -218,6 +214,9 @@ impl Running {
     /// Reads the configuration again and puts in force what can be; one that cannot be used changes
     /// nothing.
     async fn reload(&mut self, occasion: Occasion) {
+        if matches!(occasion, Occasion::Asked) {
+            self.read_token();
+        }
         let Some(file) = &mut self.file else { return };
         let read = crate::config::load(file.path());
         file.was_read();
@@ -243,31 +242,127 @@ impl Running {
         telemetry.emit(&event);
     }
 
-    /// Has everybody who comes from now on, or binds again, served by another configuration.
+    /// The first admin token may be another although its file has the same name.
+    fn read_token(&mut self) {
+        let Some(administration) = &mut self.administration else { return };
+        match administration.read_token() {
+            Ok(false) => {}
+            Ok(true) => {
+                let of = (&self.ground, &self.generation);
+                administration.exchange(of, &self.config, &self.drain);
+                tracing::info!(target: "bindgate", "admin token read again: changed");
+            }
+            Err(error) => {
+                tracing::warn!(target: "bindgate", "admin token stays as it was: {error}");
+            }
+        }
+    }
+
+    /// Has everybody who comes from now on, or binds again, served by another configuration. What may
+    /// fail comes first: then all is as it was.
     async fn replace(&mut self, config: Config) -> Result<(), RunError> {
+        let mut provided = config.clone();
+        descriptors::provide(&mut provided, self.doors.len());
+        let Opened { entrance, listeners, closing } =
+            self.entrance.next(provided.listen, self.doors.len())?;
+        let desk = match config.admin == self.config.admin {
+            true => None,
+            false => Some(administration::Door::open(&config.admin, self.administration.as_ref())?),
+        };
         let next = self.generation.next(&self.ground, &config, &self.config)?;
         let before = std::mem::replace(&mut self.generation, next);
         set_log_level(config.log.level);
         self.config = config;
         self.throttle.store(self.generation.throttle.clone());
+        self.enter_by(entrance);
+        let retired = self.hand_over(&before, listeners, &closing).await;
+        self.retired.push(retired);
+        self.change_administration(desk);
+        self.watch_trust();
+        Ok(())
+    }
+
+    /// Has clients come in by this from now on.
+    fn enter_by(&mut self, entrance: Entrance) {
+        let tls = |entrance: &Entrance| entrance.config.tls.clone();
+        let is_as_it_was = tls(&self.entrance) == tls(&entrance);
+        let mut before = std::mem::replace(&mut self.entrance, entrance);
+        if is_as_it_was {
+            self.entrance.watched_by(&mut before);
+        } else {
+            let (handle, telemetry) = (&self.control.handle, &self.ground.telemetry);
+            self.entrance.watch(handle, &self.bell, telemetry);
+        }
+    }
+
+    /// Tells the workers what they serve with from now on.
+    async fn hand_over(
+        &self,
+        before: &Generation,
+        listeners: Vec<Listeners>,
+        closing: &[Address],
+    ) -> Retired {
         let known = before.upstreams();
         let is_fresh = |upstream: &Upstream| !known.iter().any(|one| Arc::ptr_eq(one, upstream));
-        let fresh: Vec<Upstream> =
-            self.generation.upstreams().into_iter().filter(is_fresh).collect();
+        let fresh: Vec<_> = self.generation.upstreams().into_iter().filter(is_fresh).collect();
         let mut gateways = Vec::new();
-        for (index, door) in self.doors.iter().enumerate() {
-            let gateway = Arc::new(self.generation.gateway(&self.ground, index));
-            let next = Next { gateway, fresh: fresh.clone(), reconcile: self.reconcile(index) };
+        for ((index, door), listeners) in self.doors.iter().enumerate().zip(listeners) {
+            let next = Next {
+                fresh: fresh.clone(),
+                seeking: self.seeking(&known),
+                closing: closing.to_vec(),
+                ..self.next(index, listeners)
+            };
             gateways.extend(door.exchange(next).await);
         }
-        if let Some(administration) = &self.administration {
-            let of = (&self.ground, &self.generation);
-            administration.exchange(of, &self.config, &self.drain);
+        Retired { gateways, upstreams: known, sign_ons: before.sign_ons.clone() }
+    }
+
+    /// What a worker serves with, and begins to listen on.
+    fn next(&self, index: usize, listeners: Listeners) -> Next {
+        let gateway = Arc::new(self.generation.gateway(&self.ground, index));
+        let (config, tls) = (self.entrance.config.clone(), self.entrance.tls.clone());
+        Next {
+            served: Arc::new(Served::new(gateway, config, tls)),
+            fresh: self.generation.upstreams(),
+            seeking: self.seeking(&[]),
+            reconcile: self.reconcile(index),
+            listeners: Some(listeners),
+            closing: Vec::new(),
         }
-        self.watch_trust();
-        let (upstreams, sign_ons) = (known, before.sign_ons.clone());
-        self.retired.push(Retired { gateways, upstreams, sign_ons });
-        Ok(())
+    }
+
+    /// Directories of which it has to be found out whether they have fast binds, but for those of which
+    /// it is.
+    fn seeking(&self, known: &[Upstream]) -> Vec<Upstream> {
+        if !self.entrance.config.has_bind_only() {
+            return Vec::new();
+        }
+        let upstreams = self.generation.upstreams().into_iter();
+        upstreams.filter(|one| !known.iter().any(|known| Arc::ptr_eq(known, one))).collect()
+    }
+
+    /// Requests to administration are about what is in force now, and come in as it says.
+    fn change_administration(&mut self, desk: Option<Option<administration::Door>>) {
+        let Some(desk) = desk else {
+            if let Some(administration) = &self.administration {
+                let of = (&self.ground, &self.generation);
+                administration.exchange(of, &self.config, &self.drain);
+            }
+            return;
+        };
+        let opened = desk.map(|desk| self.administer(desk)).transpose();
+        match opened {
+            // What there was ends once the requests under way are answered.
+            Ok(opened) => self.administration = opened,
+            Err(error) => tracing::error!(target: "bindgate", "administration stays: {error}"),
+        }
+    }
+
+    fn administer(&self, desk: administration::Door) -> Result<Administration, RunError> {
+        let of = (&self.ground, &self.generation);
+        let within = (&self.control.handle, &self.drain, &self.bell);
+        Administration::start(desk, of, &self.config, within)
     }
 
     /// Closes the connections of generations that no session is left of.
@@ -313,7 +408,7 @@ impl Running {
                 tokio::time::sleep(SIGN_ONS_LOOK).await;
             }
         };
-        if tokio::time::timeout(self.drain_timeout, all).await.is_err() {
+        if tokio::time::timeout(self.entrance.config.drain_timeout, all).await.is_err() {
             self.ground.telemetry.emit(&Event::LimitHit { limit: "drain_timeout", peer: None });
         }
     }
@@ -340,26 +435,18 @@ impl Running {
             archive.close();
         }
         self.control.stop();
+        self.ground.telemetry.stop_tracing();
         let closed =
             self.ground.store.close().map_err(|error| RunError::Internal(error.to_string()));
         tracing::info!(target: "bindgate", "stopped");
         closed
     }
 
-    fn work(
-        &mut self,
-        listeners: Vec<Listeners>,
-        listen: Arc<frontend::Config>,
-    ) -> Result<(), RunError> {
+    fn work(&mut self, listeners: Vec<Listeners>) -> Result<(), RunError> {
         for (index, listeners) in listeners.into_iter().enumerate() {
             let runtime = runtime()?;
-            let next = Next {
-                gateway: Arc::new(self.generation.gateway(&self.ground, index)),
-                fresh: self.generation.upstreams(),
-                reconcile: self.reconcile(index),
-            };
-            let (door, worker) =
-                Worker::new(index, (listeners, listen.clone()), next, self.drain.clone());
+            let next = self.next(index, listeners);
+            let (door, worker) = Worker::new(index, next, self.drain.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{index}"));
             let thread = thread
                 .spawn(move || runtime.block_on(worker.serve()))
@@ -406,22 +493,8 @@ impl Running {
         self.trust.replace(task).iter().for_each(AbortHandle::abort);
     }
 
-    fn watch_certificates(&self, listeners: &[Listeners], admin: Option<Tls>) {
-        let clients = listeners.first().and_then(Listeners::tls).cloned();
-        let interval = self.config.listen.tls.as_ref().map(|tls| tls.reload_interval);
-        let of_admin = self.config.admin.tls.as_ref().map(|tls| tls.reload_interval);
-        for (tls, interval, whom) in
-            [(clients, interval, ShownTo::Clients), (admin, of_admin, ShownTo::Administrators)]
-        {
-            let (Some(tls), Some(interval)) = (tls, interval) else { continue };
-            let (bell, events) = (self.bell.clone(), self.ground.telemetry.clone());
-            let watch = certificates::watch((tls, whom), interval, bell, events);
-            self.control.handle.spawn(watch);
-        }
-    }
-
     fn say_hello(&self) {
-        let addresses: Vec<String> = self.addresses.iter().map(SocketAddr::to_string).collect();
+        let addresses: Vec<String> = self.addresses().iter().map(SocketAddr::to_string).collect();
         let admin =
             self.admin_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(

@@ -5,7 +5,7 @@ use super::clock::SystemClock;
 use super::running::{Records, Upstream, Wiring};
 use crate::app::gateway::Gateway;
 use crate::app::reconcile;
-use crate::frontend::{self, Drain, Listeners, Phase};
+use crate::frontend::{Address, Drain, Keeping, Listeners, Phase, Served};
 use crate::telemetry::Telemetry;
 use arc_swap::ArcSwap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,16 +22,21 @@ const BEAT: Duration = Duration::from_millis(200);
 
 /// What a worker serves with from now on.
 pub(super) struct Next {
-    pub(super) gateway: Arc<Gateway<Wiring>>,
+    pub(super) served: Arc<Served<Wiring>>,
     /// Directories whose connections nobody has started here yet.
     pub(super) fresh: Vec<Upstream>,
+    /// Directories of which it is to be found out whether they have fast binds.
+    pub(super) seeking: Vec<Upstream>,
+    /// What is listened on from now on beside what there is, and what no longer.
+    pub(super) listeners: Option<Listeners>,
+    pub(super) closing: Vec<Address>,
     /// On one worker: what looks at users who do not sign on.
     pub(super) reconcile: Option<Reconciliation>,
 }
 
 /// Where a worker is told what comes next.
 pub(super) struct Door {
-    current: Arc<ArcSwap<Gateway<Wiring>>>,
+    current: Arc<ArcSwap<Served<Wiring>>>,
     next: mpsc::Sender<Next>,
     beats: Arc<AtomicU64>,
 }
@@ -44,7 +49,7 @@ impl Door {
 
     /// Gives the worker something else to serve with; what it served with until now, if it takes it.
     pub(super) async fn exchange(&self, next: Next) -> Option<Weak<Gateway<Wiring>>> {
-        let before = Arc::downgrade(&self.current.load());
+        let before = Arc::downgrade(&self.current.load().gateway);
         self.next.send(next).await.ok().map(|()| before)
     }
 }
@@ -52,10 +57,8 @@ impl Door {
 /// One worker.
 pub(super) struct Worker {
     index: usize,
-    listeners: Listeners,
-    listen: Arc<frontend::Config>,
     first: Next,
-    current: Arc<ArcSwap<Gateway<Wiring>>>,
+    current: Arc<ArcSwap<Served<Wiring>>>,
     waiting: mpsc::Receiver<Next>,
     beats: Arc<AtomicU64>,
     drain: Drain,
@@ -80,30 +83,24 @@ pub(super) fn reconciliation(
 
 impl Worker {
     /// One that is not served yet, and where it is told what comes next.
-    pub(super) fn new(
-        index: usize,
-        (listeners, listen): (Listeners, Arc<frontend::Config>),
-        first: Next,
-        drain: Drain,
-    ) -> (Door, Self) {
-        let current = Arc::new(ArcSwap::new(first.gateway.clone()));
+    pub(super) fn new(index: usize, first: Next, drain: Drain) -> (Door, Self) {
+        let current = Arc::new(ArcSwap::new(first.served.clone()));
         let (next, waiting) = mpsc::channel(1);
         let beats = Arc::<AtomicU64>::default();
         let door = Door { current: current.clone(), next, beats: beats.clone() };
-        (door, Self { index, listeners, listen, first, current, waiting, beats, drain })
+        (door, Self { index, first, current, waiting, beats, drain })
     }
 
     pub(super) async fn serve(self) {
-        let Self { index, listeners, listen, first, current, mut waiting, beats, drain } = self;
-        let mut reconciling = begin(index, &listen, first);
-        if let Err(error) = listeners.serve(current.clone(), listen.clone(), drain.clone()) {
-            tracing::error!(target: "bindgate", "worker {index}: {error}");
-        }
+        let Self { index, mut first, current, mut waiting, beats, drain } = self;
+        let listeners = first.listeners.take();
+        let mut reconciling = begin(index, first);
+        let mut keeping = open(index, listeners, &current, &drain);
         let ending = drain.reached(Phase::Ending);
         tokio::pin!(ending);
         let mut beat = tokio::time::interval(BEAT);
         loop {
-            let next = tokio::select! {
+            let mut next = tokio::select! {
                 biased;
                 () = &mut ending => break,
                 Some(next) = waiting.recv() => next,
@@ -112,25 +109,40 @@ impl Worker {
                     continue;
                 }
             };
-            let gateway = next.gateway.clone();
-            let looks = begin(index, &listen, next);
-            current.swap(gateway).hand_over_to(&current);
+            let served = next.served.clone();
+            let (listeners, closing) = (next.listeners.take(), std::mem::take(&mut next.closing));
+            let looks = begin(index, next);
+            current.swap(served).hand_over_to(&current);
+            keeping.extend(open(index, listeners, &current, &drain));
+            keeping.retain(|kept| !closing.contains(&kept.address));
             std::mem::replace(&mut reconciling, looks).iter().for_each(AbortHandle::abort);
         }
         let _ = tokio::time::timeout(LAST_BYTES, drain.emptied()).await;
     }
 }
 
+/// Begins to accept clients.
+fn open(
+    index: usize,
+    listeners: Option<Listeners>,
+    current: &Arc<ArcSwap<Served<Wiring>>>,
+    drain: &Drain,
+) -> Vec<Keeping> {
+    let opened = listeners.map(|listeners| listeners.serve(current, drain)).transpose();
+    opened.map(Option::unwrap_or_default).unwrap_or_else(|error| {
+        tracing::error!(target: "bindgate", "worker {index}: {error}");
+        Vec::new()
+    })
+}
+
 /// Starts what is fresh of it.
-fn begin(index: usize, listen: &frontend::Config, next: Next) -> Option<AbortHandle> {
-    for upstream in &next.fresh {
-        upstream.start(index);
-        if listen.has_bind_only() && index == 0 {
-            upstream.seek_fast_binds(index);
-        }
+fn begin(index: usize, next: Next) -> Option<AbortHandle> {
+    next.fresh.iter().for_each(|upstream| upstream.start(index));
+    if index == 0 {
+        next.seeking.iter().for_each(|upstream| upstream.seek_fast_binds(index));
     }
     let Reconciliation { config, records, events } = next.reconcile?;
-    let (sign_ons, clock) = (next.gateway.sign_ons().clone(), SystemClock::default());
+    let (sign_ons, clock) = (next.served.gateway.sign_ons().clone(), SystemClock::default());
     let looking = reconcile::run(sign_ons, records, clock, events, config);
     Some(tokio::spawn(looking).abort_handle())
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What leads from each version of the schema to the next, the first from an empty file.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
 ];
 /// The newest version of the schema that is known here.
 const SUPPORTED: u32 = MIGRATIONS.len() as u32;

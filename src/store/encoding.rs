@@ -36,19 +36,23 @@ fn constant(known: &[&'static str], text: &str) -> &'static str {
 
 /// `{"mail": ["a@example.com"]}`; a value that is not UTF-8 is `{"hex": "ff00"}`.
 pub(super) fn attributes_to_text(attributes: &Attributes) -> String {
-    let lists =
-        attributes.iter().map(|(name, values)| (name, Listed(values, |value| to_json(value))));
+    let lists = attributes.iter().map(|(name, values)| (name, listed_values(values)));
     written(&lists.collect::<BTreeMap<_, _>>())
 }
 
+/// The values of an attribute.
+pub(super) fn listed_values(values: &[Vec<u8>]) -> Listed<'_, Vec<u8>, Shown<'_>> {
+    Listed(values, |value| to_json(value))
+}
+
 /// Written as it goes: new records are many at times, and their writer is one.
-fn written(value: &impl Serialize) -> String {
+pub(super) fn written(value: &impl Serialize) -> String {
     // Texts, lists and maps by texts have always a form in JSON.
     serde_json::to_string(value).unwrap_or_default()
 }
 
 /// A list, each of which is written as the function makes it.
-struct Listed<'a, T, V>(&'a [T], fn(&'a T) -> V);
+pub(super) struct Listed<'a, T, V>(&'a [T], fn(&'a T) -> V);
 
 impl<T, V: Serialize> Serialize for Listed<'_, T, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -58,7 +62,12 @@ impl<T, V: Serialize> Serialize for Listed<'_, T, V> {
 
 /// The attributes of such a text; `None` if it is none.
 pub(super) fn attributes_from_text(text: &str) -> Option<Attributes> {
-    let Value::Object(map) = serde_json::from_str(text).ok()? else { return None };
+    attributes_from_json(serde_json::from_str(text).ok()?)
+}
+
+/// The same of a part of another text.
+pub(super) fn attributes_from_json(value: Value) -> Option<Attributes> {
+    let Value::Object(map) = value else { return None };
     map.into_iter()
         .map(|(name, values)| {
             let Value::Array(values) = values else { return None };
@@ -70,7 +79,7 @@ pub(super) fn attributes_from_text(text: &str) -> Option<Attributes> {
 /// A value of an attribute as JSON has it.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Shown<'a> {
+pub(super) enum Shown<'a> {
     Text(&'a str),
     Bytes { hex: String },
 }

@@ -1,9 +1,10 @@
 //! One transaction for all commits that wait: each is checked, written or refused by itself; then
 //! all that were written reach the disk together, or none does.
 
-use super::memory::Memory;
+use super::memory::{Memory, Observed};
+use super::recollections::Kept;
 use super::writer::{Reply, Write};
-use super::{audit_rows, rows};
+use super::{audit_rows, recollections, rows};
 use crate::app::events::AuditEntry;
 use crate::app::ports::{Commit, StoreError, StoredSwitch};
 use crate::app::tokens::Token;
@@ -151,7 +152,8 @@ pub(super) fn roll_back(connection: &Connection) {
 
 /// A write that stands in the open transaction, or was refused.
 enum Staged {
-    Record { record: Arc<Record>, commit: Box<Commit>, reply: Reply<Arc<Record>> },
+    Record { record: Arc<Record>, commit: Box<(Commit, Option<Kept>)>, reply: Reply<Arc<Record>> },
+    Observation { key: UserKey, digest: Option<i64> },
     Switch { change: SwitchChange, reply: Reply<()> },
     Note { forgotten: Option<String>, reply: Reply<()> },
     Held { directory: String, text: Option<String>, reply: Reply<()> },
@@ -181,11 +183,12 @@ impl Staged {
         // An answer that nobody waits for any more is no fault: the write stands.
         match self {
             Self::Record { record, commit, reply } => {
-                let Commit { key, groups, mark, .. } = *commit;
+                let (Commit { key, groups, mark, .. }, kept) = *commit;
                 for group in groups {
                     memory.install_group(&key.directory, Arc::new(group));
                 }
-                memory.install(record.clone(), mark);
+                let observed = kept.map_or(Observed::AsBefore, |kept| Observed::Now(kept.digest));
+                memory.install(record.clone(), mark, observed);
                 let _ = reply.send(Ok(record));
             }
             Self::Switch { change, reply } => {
@@ -199,6 +202,7 @@ impl Staged {
                 let _ = reply.send(Ok(()));
             }
             Self::Remark => {}
+            Self::Observation { key, digest } => memory.observe(&key, digest),
             Self::Deleted { key, reply } => {
                 memory.uninstall(&key);
                 let _ = reply.send(Ok(()));
@@ -234,7 +238,7 @@ impl Staged {
             | Self::Deleted { reply, .. }
             | Self::Token { reply, .. }
             | Self::Group { reply, .. } => drop(reply.send(Err(error))),
-            Self::Remark => {}
+            Self::Remark | Self::Observation { .. } => {}
             Self::Refused { write, .. } => write.refuse(error),
         }
     }
@@ -303,6 +307,10 @@ impl<'a> Group<'a> {
                 Ok(()) => (Staged::Token { change, reply }, None),
                 Err(fault) => refused(Write::Token(change, reply), fault),
             },
+            Write::Observation(key, kept) => match self.observe(&key, &kept) {
+                Ok(()) => (Staged::Observation { key, digest: kept.digest }, None),
+                Err(fault) => refused(Write::Observation(key, kept), fault),
+            },
             Write::Commit(commit, reply) => match self.commit(&commit) {
                 Ok(record) => (Staged::Record { record, commit, reply }, None),
                 Err(fault) => refused(Write::Commit(commit, reply), fault),
@@ -331,14 +339,20 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<Arc<Record>, Fault> {
+    /// Keeps what was observed of a user who is still there.
+    fn observe(&self, key: &UserKey, kept: &Kept) -> Result<(), Fault> {
+        self.current(key).ok_or(Misfit("there is no record"))?;
+        self.apart(|connection| recollections::put(connection, key, kept))
+    }
+
+    fn commit(&mut self, (commit, kept): &(Commit, Option<Kept>)) -> Result<Arc<Record>, Fault> {
         let old = self.current(&commit.key);
         let new = Arc::new(self.next(old.as_deref(), commit)?);
         self.apart(|connection| {
             for group in &commit.groups {
                 rows::put_group(connection, &commit.key.directory, group)?;
             }
-            rows::put_record(connection, old.as_deref(), &new, &commit.mark)?;
+            rows::put_record(connection, old.as_deref(), &new, (&commit.mark, kept.as_ref()))?;
             audit_rows::put(connection, &commit.audit)
         })?;
         self.deleted.remove(&commit.key);

@@ -1,7 +1,7 @@
 //! What comes from another gateway, in one transaction of its own.
 
 use super::group;
-use super::memory::Memory;
+use super::memory::{Memory, Observed};
 use super::{audit_rows, rows};
 use crate::app::ports::{Import, StoreError};
 use crate::domain::change::Misfit;
@@ -32,7 +32,7 @@ pub(super) fn write(
             }
         }
         for (record, mark) in &users {
-            rows::put_record(connection, None, record, mark)?;
+            rows::put_record(connection, None, record, (mark, None))?;
         }
         audit_rows::put(connection, &audit)?;
         connection.execute_batch("COMMIT")
@@ -48,7 +48,7 @@ pub(super) fn write(
         memory.install_switch(&directory, &user_type, Some(switch));
     }
     for (record, mark) in users {
-        memory.install(record, mark);
+        memory.install(record, mark, Observed::Now(None));
     }
     if let Ok(newest) = audit_rows::newest(connection) {
         memory.audited(newest);

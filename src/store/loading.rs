@@ -4,7 +4,7 @@ use super::OpenError;
 use super::audit_rows;
 use super::connection::open_error;
 use super::encoding;
-use super::memory::Memory;
+use super::memory::{Memory, Observed};
 use super::rows::{HELD_PREFIX, MARKER_PREFIX, TOKEN_PREFIX};
 use crate::app::ports::StoredSwitch;
 use crate::domain::record::{
@@ -113,7 +113,8 @@ fn load_records(connection: &Connection, texts: &mut Texts, memory: &Memory) -> 
     let mut statement = connection.prepare(
         "SELECT record_id, directory, upstream_id, user_type, name, dn, display_name, attributes,
                 inactive_reasons, missing_since, created_at, version,
-                last_sign_on, observed_at, groups_outcome, collision, local_name, switch
+                last_sign_on, observed_at, groups_outcome, collision, local_name, switch,
+                observation_digest
          FROM users",
     )?;
     let mut rows = statement.query([])?;
@@ -121,7 +122,8 @@ fn load_records(connection: &Connection, texts: &mut Texts, memory: &Memory) -> 
         let id: String = row.get(0)?;
         let mark = read_mark(row, &id)?;
         let memberships = memberships.remove(&id).unwrap_or_default();
-        memory.install(Arc::new(read_record(row, texts, id, memberships)?), mark);
+        let observed = Observed::Now(row.get(18)?);
+        memory.install(Arc::new(read_record(row, texts, id, memberships)?), mark, observed);
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! Records, groups and switches change after their commit only, on the writer's thread; marks
 //! change at any time, from anywhere. Readers wait for nobody but for a moment's lock.
 
+mod index;
+
 use super::followers::Followers;
 use super::owned_map::OwnedMap;
 use crate::app::ports::{Page, RecordsFollower, Stored, StoredSwitch};
@@ -10,12 +12,13 @@ use crate::app::saved::SeenMarker;
 use crate::app::tokens::{self, Token};
 use crate::domain::observation::UnknownReason;
 use crate::domain::record::{
-    Group, GroupsOutcome, Mark, Provenance, Record, RecordId, Seen, Times, UpstreamId, UserKey,
+    Group, GroupsOutcome, Mark, Record, RecordId, Seen, Times, UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
-use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use crate::proto::dn::NormalizedDn;
 use arc_swap::ArcSwap;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use index::{Index, Keys};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Bound;
@@ -70,6 +73,17 @@ type GroupRow = (Arc<str>, Arc<Group>);
 struct Slot {
     stored: Stored,
     mark: Saved,
+    /// The digest of what is kept of the last complete observation.
+    observed: Option<i64>,
+}
+
+/// What is kept of an observation beside a record that is taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Observed {
+    /// What was.
+    AsBefore,
+    /// What has this digest, or nothing.
+    Now(Option<i64>),
 }
 
 /// Whether a record's mark is on disk.
@@ -244,11 +258,26 @@ impl Memory {
         self.followers.tell(what);
     }
 
-    /// Takes over a record that is on disk, with its mark.
-    pub(super) fn install(&self, record: Arc<Record>, mark: Mark) {
+    /// The digest of what is kept of the last complete observation of a user, if there is a record.
+    pub(super) fn observed(&self, key: &UserKey) -> Option<Option<i64>> {
+        self.records.read(key, |slot| slot.observed)
+    }
+
+    /// Something else is kept of an observation on disk.
+    pub(super) fn observe(&self, key: &UserKey, digest: Option<i64>) {
+        self.records.update(key, |slot| slot.observed = digest);
+    }
+
+    /// Takes over a record that is on disk, with its mark and what is kept of its observation.
+    pub(super) fn install(&self, record: Arc<Record>, mark: Mark, observed: Observed) {
         let mut index = self.index_for_writing();
         let key = record.key.clone();
-        let slot = Slot { stored: Stored { record: record.clone(), mark }, mark: Saved::Yes };
+        let observed = match observed {
+            Observed::Now(digest) => digest,
+            Observed::AsBefore => self.observed(&key).flatten(),
+        };
+        let stored = Stored { record: record.clone(), mark };
+        let slot = Slot { stored, mark: Saved::Yes, observed };
         if let Some(old) = self.records.insert(key, slot) {
             index.remove(&old.stored.record);
         }
@@ -489,100 +518,4 @@ impl Memory {
     fn index_for_writing(&self) -> RwLockWriteGuard<'_, Index> {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-type Keys<K> = HashMap<K, BTreeSet<UserKey>>;
-
-/// What records are found by beside their key. Its lock is taken before a record's, never after.
-#[derive(Debug, Default)]
-struct Index {
-    by_id: BTreeMap<RecordId, UserKey>,
-    by_name: Keys<String>,
-    by_dn: Keys<NormalizedDn>,
-    by_upstream_id: Keys<UpstreamId>,
-    /// By group: who has it otherwise than by the directory.
-    by_given: Keys<UpstreamId>,
-    /// Those whose binds are refused: few, as a rule.
-    barred: BTreeSet<UserKey>,
-    /// How many records of each directory are inactive.
-    inactive: HashMap<Arc<str>, usize>,
-    /// Those of whose memberships one ends by itself, and when the first does.
-    ending: BTreeSet<(Timestamp, UserKey)>,
-    /// How many are effectively in each group.
-    counted: HashMap<(Arc<str>, UpstreamId), usize>,
-}
-
-impl Index {
-    fn insert(&mut self, record: &Record) {
-        let key = &record.key;
-        self.by_id.insert(record.id.clone(), key.clone());
-        self.by_name.entry(record.name.to_lowercase()).or_default().insert(key.clone());
-        self.by_upstream_id.entry(key.upstream_id.clone()).or_default().insert(key.clone());
-        for group in given(record) {
-            self.by_given.entry(group.clone()).or_default().insert(key.clone());
-        }
-        if record.is_barred() {
-            self.barred.insert(key.clone());
-        }
-        if !record.is_active() {
-            *self.inactive.entry(key.directory.clone()).or_default() += 1;
-        }
-        if let Some(at) = record.next_end() {
-            self.ending.insert((at, key.clone()));
-        }
-        for group in record.effective_groups() {
-            *self.counted.entry((key.directory.clone(), group.clone())).or_default() += 1;
-        }
-        if let Some(dn) = normalized(record) {
-            self.by_dn.entry(dn).or_default().insert(key.clone());
-        }
-    }
-
-    fn remove(&mut self, record: &Record) {
-        let key = &record.key;
-        self.by_id.remove(&record.id);
-        take(&mut self.by_name, &record.name.to_lowercase(), key);
-        take(&mut self.by_upstream_id, &key.upstream_id, key);
-        self.barred.remove(key);
-        if let (false, Some(count)) = (record.is_active(), self.inactive.get_mut(&key.directory)) {
-            *count = count.saturating_sub(1);
-        }
-        if let Some(at) = record.next_end() {
-            self.ending.remove(&(at, key.clone()));
-        }
-        for group in record.effective_groups() {
-            let of = (key.directory.clone(), group.clone());
-            if let Some(count) = self.counted.get_mut(&of) {
-                *count -= 1;
-                if *count == 0 {
-                    self.counted.remove(&of);
-                }
-            }
-        }
-        for group in given(record) {
-            take(&mut self.by_given, group, key);
-        }
-        if let Some(dn) = normalized(record) {
-            take(&mut self.by_dn, &dn, key);
-        }
-    }
-}
-
-fn take<K: Eq + Hash>(keys: &mut Keys<K>, from: &K, key: &UserKey) {
-    let Some(set) = keys.get_mut(from) else { return };
-    set.remove(key);
-    if set.is_empty() {
-        keys.remove(from);
-    }
-}
-
-/// The groups that the directory is not alone to say.
-fn given(record: &Record) -> impl Iterator<Item = &UpstreamId> {
-    let rows = record.memberships.keys();
-    rows.filter(|row| row.provenance != Provenance::Managed).map(|row| &row.group)
-}
-
-/// The DN to be found by; a directory's DN that is none is found by nobody.
-fn normalized(record: &Record) -> Option<NormalizedDn> {
-    DistinguishedName::parse(&record.dn).ok().map(|dn| dn.normalized().clone())
 }

@@ -17,6 +17,7 @@ mod loading;
 mod memory;
 mod owned_map;
 mod ports;
+mod recollections;
 mod replica;
 mod rows;
 mod writer;
@@ -24,8 +25,11 @@ mod writer;
 use crate::app::events::Event;
 use crate::app::ports::{Events, RecordsFollower, StoreError};
 use crate::app::saved::SeenMarker;
+use crate::domain::recollection::Recollection;
+use crate::domain::record::UserKey;
 use folder::Folder;
 use memory::Memory;
+use recollections::Kept;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -51,6 +55,8 @@ pub struct Config {
     pub max_audit_rows: u64,
     /// How old an audit row becomes (`max_audit_age`).
     pub max_audit_age: Duration,
+    /// The most bytes that are kept of a user's last observation; 0 keeps none (`max_observation_size`).
+    pub max_observation_size: usize,
 }
 
 /// Why a store could not be opened.
@@ -122,6 +128,7 @@ struct Shared<E: Events> {
     writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     events: E,
     database: PathBuf,
+    max_observation_size: usize,
     /// Held while a backup is made.
     backup: Mutex<()>,
 }
@@ -156,7 +163,17 @@ impl<E: Events> Store<E> {
             .map_err(|source| OpenError::Folder { path: config.folder, source })?;
         let writer = Mutex::new(Some(writer));
         let backup = Mutex::default();
-        let shared = Shared { memory, healthy, jobs, writer, events, database, backup };
+        let max_observation_size = config.max_observation_size;
+        let shared = Shared {
+            memory,
+            healthy,
+            jobs,
+            writer,
+            events,
+            database,
+            max_observation_size,
+            backup,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -224,6 +241,23 @@ impl<E: Events> Store<E> {
             }
             Err(TrySendError::Disconnected(_)) => false,
         }
+    }
+
+    /// What is to be kept of an observation, if that is something else than what is.
+    fn to_keep(&self, key: &UserKey, of: &Recollection) -> Option<Kept> {
+        let most = self.shared.max_observation_size;
+        let kept = match most {
+            0 => Kept::default(),
+            _ => {
+                let (kept, is_too_long) = Kept::new(of, most);
+                if is_too_long {
+                    let limit = "max_observation_size";
+                    self.shared.events.emit(&Event::LimitHit { limit, peer: None });
+                }
+                kept
+            }
+        };
+        (self.memory().observed(key) != Some(kept.digest)).then_some(kept)
     }
 
     fn memory(&self) -> &Memory {

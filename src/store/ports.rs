@@ -2,7 +2,7 @@
 
 use super::group::{GroupChange, SwitchChange, TokenChange};
 use super::writer::{Job, Write};
-use super::{BackupError, Store};
+use super::{BackupError, Store, recollections};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::oversight::Boxed;
@@ -12,9 +12,11 @@ use crate::app::ports::{
 use crate::app::saved::HeldChanges;
 use crate::app::tokens::{self, Token};
 use crate::domain::policy::Switch;
+use crate::domain::recollection::Recollection;
 use crate::domain::record::{Group, Mark, Record, Seen, Times, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::dn::NormalizedDn;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -76,8 +78,17 @@ impl<E: Events> Records for Store<E> {
         self.memory().counted_in(directory, group)
     }
 
-    async fn commit(&self, commit: Commit) -> Result<Arc<Record>, StoreError> {
-        self.ask(|reply| Job::Write(Write::Commit(Box::new(commit), reply))).await
+    async fn commit(&self, mut commit: Commit) -> Result<Arc<Record>, StoreError> {
+        // Put into words here: the writer is one for all.
+        let of = commit.observed.take();
+        let kept = of.and_then(|of| self.to_keep(&commit.key, &of));
+        self.ask(|reply| Job::Write(Write::Commit(Box::new((commit, kept)), reply))).await
+    }
+
+    fn remember(&self, key: &UserKey, of: Recollection) {
+        if let Some(kept) = self.to_keep(key, &of) {
+            self.tell(Job::Write(Write::Observation(key.clone(), kept)));
+        }
     }
 }
 
@@ -202,6 +213,15 @@ impl<E: Events> Catalogue for Store<E> {
     ) -> Result<(), StoreError> {
         let change = TokenChange { name: name.to_owned(), token, audit };
         self.ask(|reply| Job::Write(Write::Token(change, reply))).await
+    }
+
+    async fn recollections(
+        &self,
+        keys: Vec<UserKey>,
+    ) -> Result<HashMap<UserKey, Recollection>, StoreError> {
+        let texts = self.ask(|reply| Job::Observations(keys, reply)).await?;
+        let read = |(key, text): (UserKey, String)| Some((key, recollections::from_text(&text)?));
+        Ok(texts.into_iter().filter_map(read).collect())
     }
 
     async fn audit_rows(

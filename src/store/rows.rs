@@ -2,19 +2,21 @@
 
 use super::audit_rows;
 use super::encoding;
+use super::recollections::Kept;
 use crate::app::ports::StoredSwitch;
 use crate::app::tokens::Token;
 use crate::domain::record::{Group, Mark, Membership, MembershipKey, Record, UpstreamId, UserKey};
 use rusqlite::{Connection, Result, params};
 
-/// Writes a record and its mark; of the memberships only what differs from `old`.
+/// Writes a record with its mark and, if that is something else, what is kept of its observation; of the
+/// memberships only what differs from `old`.
 pub(super) fn put_record(
     connection: &Connection,
     old: Option<&Record>,
     new: &Record,
-    mark: &Mark,
+    (mark, kept): (&Mark, Option<&Kept>),
 ) -> Result<()> {
-    put_user(connection, new, mark)?;
+    put_user(connection, new, mark, kept)?;
     let before = |key| old.and_then(|old| old.memberships.get(key));
     let gone = old.into_iter().flat_map(|old| old.memberships.keys());
     for key in gone.filter(|key| !new.memberships.contains_key(key)) {
@@ -28,12 +30,19 @@ pub(super) fn put_record(
     Ok(())
 }
 
-fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()> {
+fn put_user(
+    connection: &Connection,
+    record: &Record,
+    mark: &Mark,
+    kept: Option<&Kept>,
+) -> Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO users (record_id, directory, upstream_id, user_type, name, dn, display_name,
              attributes, inactive_reasons, missing_since, created_at, version,
-             last_sign_on, observed_at, groups_outcome, collision, local_name, switch)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             last_sign_on, observed_at, groups_outcome, collision, local_name, switch,
+             observation_digest, observation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+             ?19, ?20)
          ON CONFLICT (record_id) DO UPDATE SET
              user_type = excluded.user_type, name = excluded.name, dn = excluded.dn,
              display_name = excluded.display_name, attributes = excluded.attributes,
@@ -42,7 +51,9 @@ fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()>
              version = excluded.version, last_sign_on = excluded.last_sign_on,
              observed_at = excluded.observed_at, groups_outcome = excluded.groups_outcome,
              collision = excluded.collision, local_name = excluded.local_name,
-             switch = excluded.switch",
+             switch = excluded.switch,
+             observation_digest = iif(?21, excluded.observation_digest, observation_digest),
+             observation = iif(?21, excluded.observation, observation)",
     )?;
     statement.execute(params![
         &*record.id.0,
@@ -63,6 +74,9 @@ fn put_user(connection: &Connection, record: &Record, mark: &Mark) -> Result<()>
         record.collision,
         record.local_name,
         record.switch.map(encoding::switch_to_text),
+        kept.and_then(|kept| kept.digest),
+        kept.and_then(|kept| kept.text.as_ref()),
+        kept.is_some(),
     ])?;
     Ok(())
 }

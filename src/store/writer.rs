@@ -4,7 +4,8 @@
 use super::folder::Folder;
 use super::group::{self, GroupChange, Outcome, SwitchChange, TokenChange};
 use super::memory::Memory;
-use super::{Config, Room, audit_rows, connection, import, rows};
+use super::recollections::Kept;
+use super::{Config, Room, audit_rows, connection, import, recollections, rows};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::{AuditEntry, Event};
 use crate::app::ports::{Commit, Events, Import, Page, StoreError};
@@ -33,6 +34,8 @@ pub(super) enum Job {
     Write(Write),
     /// To read a page of the audit.
     Audit { filter: AuditFilter, order: AuditOrder, limit: usize, reply: Reply<Page<AuditEntry>> },
+    /// To read what is kept of observations.
+    Observations(Vec<UserKey>, Reply<Vec<(UserKey, String)>>),
     /// To let the file grow or not.
     Room(Room, Reply<()>),
     /// To take over what comes from another gateway.
@@ -44,7 +47,10 @@ pub(super) enum Job {
 /// Something to be written, and where the answer goes.
 #[derive(Debug)]
 pub(super) enum Write {
-    Commit(Box<Commit>, Reply<Arc<Record>>),
+    /// A commit, and what is kept with it of the observation.
+    Commit(Box<(Commit, Option<Kept>)>, Reply<Arc<Record>>),
+    /// What is kept of an observation of a user; nobody waits for it.
+    Observation(UserKey, Kept),
     Switch(SwitchChange, Reply<()>),
     /// A row of the audit, and the directory of which it is forgotten how far it had got.
     Note(Option<String>, AuditEntry, Reply<()>),
@@ -74,7 +80,7 @@ impl Write {
             | Self::Forget(_, _, reply)
             | Self::Token(_, reply)
             | Self::Group(_, reply) => drop(reply.send(Err(error))),
-            Self::Remark(_) => {}
+            Self::Remark(_) | Self::Observation(..) => {}
         }
     }
 }
@@ -215,6 +221,10 @@ impl<E: Events> Writer<E> {
             Job::Audit { filter, order, limit, reply } => {
                 let page = audit_rows::read(&self.connection, &filter, order, limit);
                 let _ = reply.send(page.map_err(failed));
+            }
+            Job::Observations(keys, reply) => {
+                let found = recollections::read(&self.connection, &keys);
+                let _ = reply.send(found.map_err(failed));
             }
             Job::Import(import, reply) => {
                 let _ = reply.send(import::write(&self.connection, &self.memory, *import));

@@ -10,19 +10,23 @@ mod line;
 mod logging;
 mod table;
 mod tally;
+mod traces;
 
 pub use escape::{MAX_NAME, Printable, Quoted};
 pub use logging::{AlreadyInitialised, init_logging, set_log_level};
 pub use table::{BUCKETS, Kind, METRICS, Metric};
+pub use traces::{CAN_TRACE, Config as TracesConfig, TraceError};
 
 use crate::app::events::{Event, SignOnOutcome};
 use crate::app::ports::Events;
+use crate::app::trace::Span;
 use instruments::Instruments;
 use joined::Joined;
 use line::Line;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
+use traces::Exporter;
 use tracing::Level;
 
 /// The target of the events' log lines.
@@ -79,6 +83,8 @@ struct Inner {
     held: Joined,
     skipped: Joined,
     odd: Joined,
+    /// Where spans go; nowhere, if nothing is traced.
+    exporter: OnceLock<Arc<Exporter>>,
 }
 
 impl Telemetry {
@@ -89,9 +95,36 @@ impl Telemetry {
         let instruments = Instruments::new(recorder, directories);
         let (limits, refusals, not_given, held, skipped, odd) = Default::default();
         let started = Instant::now();
-        let inner =
-            Inner { instruments, handle, started, limits, refusals, not_given, held, skipped, odd };
+        let exporter = OnceLock::new();
+        let inner = Inner {
+            instruments,
+            handle,
+            started,
+            limits,
+            refusals,
+            not_given,
+            held,
+            skipped,
+            odd,
+            exporter,
+        };
         Self { inner: Arc::new(inner), worker: 0 }
+    }
+
+    /// Traces binds from now on; once for each gateway.
+    pub fn trace_to(&self, config: &TracesConfig) -> Result<(), TraceError> {
+        let exporter = self.recording(|| Exporter::start(config))?;
+        if let Err(second) = self.inner.exporter.set(exporter) {
+            second.stop();
+        }
+        Ok(())
+    }
+
+    /// Sends the spans that wait, if binds are traced, and takes no more.
+    pub fn stop_tracing(&self) {
+        if let Some(exporter) = self.inner.exporter.get() {
+            exporter.stop();
+        }
     }
 
     /// Registers those of a directory that a reload has added.
@@ -133,6 +166,13 @@ impl Events for Telemetry {
     fn emit(&self, event: &Event<'_>) {
         let urgency = self.inner.count(event, self.worker);
         self.inner.write(event, urgency);
+    }
+
+    fn trace(&self, name: &'static str, begun: Instant) -> Span {
+        match self.inner.exporter.get() {
+            Some(exporter) => exporter.begin(name, begun),
+            None => Span::OFF,
+        }
     }
 }
 

@@ -53,6 +53,8 @@ metrics_table! {
         "Time from a whole bind request to its answer, record included.";
     OPERATIONS_TOTAL: Counter "bindgate_operations_total" ["operation", "result"]
         "Other operations that were answered: ok, refused (the client's affair), or failed.";
+    TRACE_SPANS_TOTAL: Counter "bindgate_trace_spans_total" ["outcome"]
+        "Spans of traced binds that were sent, refused by their receiver, or found no room to wait in.";
     SIGN_ONS_TOTAL: Counter "bindgate_sign_ons_total" ["directory", "outcome"]
         "Sign-ons, by what they did to the record.";
     SIGN_ON_UNKNOWN_TOTAL: Counter "bindgate_sign_on_unknown_total" ["reason"]

@@ -175,10 +175,11 @@ fn the_gateways_own_events_move_their_metrics() {
 fn what_is_rendered_is_what_the_table_says() {
     let telemetry = Telemetry::new(&["corp"]);
     telemetry.emit(&Event::LimitHit { limit: "max_clients", peer: None });
-    // The directory's side registers its own.
+    // The directory's side registers its own, and so do traces.
     telemetry.recording(|| {
         let is_upstreams = |metric: &&Metric| {
-            ["bindgate_upstream_", "bindgate_replica_"].iter().any(|it| metric.name.starts_with(it))
+            let begins = ["bindgate_upstream_", "bindgate_replica_", "bindgate_trace_"];
+            begins.iter().any(|it| metric.name.starts_with(it))
         };
         for metric in METRICS.iter().filter(is_upstreams) {
             match metric.kind {

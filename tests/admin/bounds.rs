@@ -59,6 +59,46 @@ fn a_head_that_does_not_come_to_its_end_is_not_waited_for() {
     assert_eq!(get_as(&gateway, "/livez", None).status, 200);
 }
 
+/// A request with half its body, which its sender keeps.
+fn half_of_a_body(gateway: &Gateway, path: &str, media_type: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(gateway.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "POST /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n",
+        2 * body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn a_transfer_goes_on_when_the_time_of_other_requests_is_over() {
+    let half = "no row of an export\n";
+    let gateway = bounded(|limits| limits.request_timeout = Duration::from_millis(500));
+    let mut import = half_of_a_body(&gateway, "/import", "text/plain", half);
+    // It began later, so when its time is over that of the other would be too.
+    let mut other = half_of_a_body(&gateway, "/preview", "application/json", half);
+    let mut said = Vec::new();
+    let _ = other.read_to_end(&mut said);
+    assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    comes_to_count(&gateway, "admin.request_timeout");
+    import.write_all(half.as_bytes()).unwrap();
+    let mut text = String::new();
+    import.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 400"), "it was read as a whole and judged: {text}");
+    // A transfer has its end too.
+    let gateway = bounded(|limits| {
+        limits.request_timeout = Duration::from_millis(200);
+        limits.transfer_timeout = Duration::from_millis(500);
+    });
+    let mut import = half_of_a_body(&gateway, "/import", "text/plain", half);
+    let _ = import.read_to_end(&mut said);
+    assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    comes_to_count(&gateway, "admin.transfer_timeout");
+}
+
 /// Asks until there is no room; what is answered then.
 fn ask_too_often(gateway: &Gateway, bearer: &str) -> ureq::http::Response<ureq::Body> {
     for _ in 0..10_000 {

@@ -47,6 +47,8 @@ fn the_bounds_are_read() {
     assert_eq!(config.admin.limits.max_header, 8192);
     assert_eq!(config.admin.limits.max_token_rate, 7);
     assert_eq!(config.admin.limits.header_timeout, Duration::from_secs(10));
+    assert_eq!(config.admin.limits.request_timeout, Duration::from_secs(30));
+    assert_eq!(config.admin.limits.transfer_timeout, Duration::from_secs(3600));
     assert!(config.admin.metrics_public);
     check_line("admin", "max_header = \"1KiB\"", "\"1KiB\"", &["8KiB"]);
 }

@@ -74,6 +74,7 @@ impl Shelf for Store<Silent> {
             max_waiting: 64,
             mark_interval: Duration::from_secs(3600),
             max_audit_rows: 1000,
+            max_observation_size: 65_536,
             max_audit_age: Duration::from_secs(3600),
         };
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -96,7 +97,8 @@ impl Shelf for Store<Silent> {
         let Stored { record, mark } = self.find(key).unwrap();
         let audit = AuditEntry::new(Timestamp(0), "admin", "admin", "changed").about(key);
         let (key, base_version) = (key.clone(), Some(record.version));
-        let commit = Commit { key, base_version, changes, groups: Vec::new(), mark, audit };
+        let commit =
+            Commit { key, base_version, changes, groups: Vec::new(), mark, audit, observed: None };
         self.commit(commit).await.unwrap();
     }
 

@@ -2,6 +2,7 @@
 
 use super::fakes::{ANN, Fakes, Memory, Seen, Ticks, Tree, policy};
 use bindgate::app::sign_on::{Attempt, Config, SignOns, SyncMode, Verdict};
+use bindgate::app::trace::Span;
 use bindgate::domain::policy::{DirectoryPolicy, OnUnknown, UserType};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,11 @@ impl Stage {
     /// Ann's bind has been received.
     pub(crate) fn bind(&self) -> Box<Attempt<Fakes>> {
         self.sign_ons.begin(0, ANN.as_bytes()).expect("ann may be a user")
+    }
+
+    /// The same, as a part of a bind that is traced.
+    pub(crate) fn bind_traced(&self, bind: &Span) -> Box<Attempt<Fakes>> {
+        self.sign_ons.begin_traced(0, ANN.as_bytes(), bind).expect("ann may be a user")
     }
 
     /// Ann signs on.

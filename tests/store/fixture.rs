@@ -74,6 +74,7 @@ pub(crate) fn config(folder: &Path) -> Config {
         max_waiting: 128,
         mark_interval: Duration::from_secs(3600),
         max_audit_rows: 1000,
+        max_observation_size: 65_536,
         max_audit_age: Duration::from_secs(36_500 * 86_400),
     }
 }
@@ -184,6 +185,7 @@ pub(crate) fn create(number: usize) -> Commit {
         groups: Vec::new(),
         mark: mark(1),
         audit: audit("created", Some(key(number))),
+        observed: None,
     }
 }
 
@@ -196,5 +198,6 @@ pub(crate) fn change(record: &Record, changes: Vec<Change>) -> Commit {
         groups: Vec::new(),
         mark: mark(2),
         audit: audit("changed", Some(record.key.clone())),
+        observed: None,
     }
 }

@@ -8,10 +8,11 @@ use bindgate::app::ports::{Catalogue, Records};
 use bindgate::app::transfer::{Export, Format};
 use bindgate::domain::change::Change;
 
-const VERSIONS: [&str; 3] = [
+const VERSIONS: [&str; 4] = [
     include_str!("versions/1.sql"),
     include_str!("versions/2.sql"),
     include_str!("versions/3.sql"),
+    include_str!("versions/4.sql"),
 ];
 
 /// The rows of users that a store of that version is opened with, as they are exported; it is opened
@@ -54,6 +55,37 @@ fn a_store_of_every_version_opens_and_keeps_what_was_in_it() {
     check(1, &[], &["collision", "in_review", "until", "local_name"]);
     check(2, &["\"collision\":\"ann\"", "\"in_review\":true"], &["until", "local_name"]);
     check(3, &["\"in_review\":true", "\"until\"", "\"local_name\":\"Annie\""], &[]);
+    check(4, &["\"in_review\":true", "\"until\"", "\"local_name\":\"Annie\""], &["title"]);
+}
+
+#[tokio::test]
+async fn what_a_store_kept_of_observations_is_there_and_an_older_one_has_none() {
+    for (version, expected) in [(3, None), (4, Some(["g1", "g2", "g3"]))] {
+        let folder = Folder::new();
+        std::fs::create_dir(folder.store()).unwrap();
+        for sql in &VERSIONS[..version] {
+            folder.sqlite().execute_batch(sql).unwrap();
+        }
+        let store = folder.open();
+        let record = store.by_record_id("r1").unwrap().record;
+        let kept = store.recollections(vec![record.key.clone()]).await.unwrap();
+        let kept = kept.get(&record.key);
+        let groups = kept.and_then(|kept| kept.groups.as_ref());
+        let ways = groups.map(|groups| {
+            groups
+                .values()
+                .map(|seen| seen.route.path.last().unwrap().to_string())
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(ways, expected.map(|ids| ids.map(str::to_owned).to_vec()));
+        if let (Some(kept), Some(groups)) = (kept, groups) {
+            let depths: Vec<usize> = groups.values().map(|seen| seen.route.depth()).collect();
+            assert_eq!(depths, [1, 2, 2]);
+            let third = groups.values().next_back().unwrap();
+            assert_eq!((third.group.name.as_str(), third.route.direct), ("three", true));
+            assert!(kept.knows("TITLE") && kept.knows("objectClass") && !kept.knows("sn"));
+        }
+    }
 }
 
 #[tokio::test]

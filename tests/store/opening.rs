@@ -69,11 +69,11 @@ fn a_second_process_is_refused() {
 fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let folder = Folder::new();
     folder.open().close().unwrap();
-    let newer = "UPDATE meta SET value = '4' WHERE key = 'schema_version'";
+    let newer = "UPDATE meta SET value = '5' WHERE key = 'schema_version'";
     folder.sqlite().execute(newer, []).unwrap();
     let before = std::fs::read(folder.store().join("bindgate.sqlite")).unwrap();
     let error = open(&folder.store()).unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 4, supported: 3 }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 5, supported: 4 }), "{error}");
     assert_eq!(std::fs::read(folder.store().join("bindgate.sqlite")).unwrap(), before);
 }
 
@@ -91,6 +91,8 @@ async fn a_store_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_
          ALTER TABLE users DROP COLUMN collision;
          ALTER TABLE users DROP COLUMN local_name;
          ALTER TABLE users DROP COLUMN switch;
+         ALTER TABLE users DROP COLUMN observation;
+         ALTER TABLE users DROP COLUMN observation_digest;
          ALTER TABLE audit DROP COLUMN outcome;
          ALTER TABLE audit DROP COLUMN steps;
          UPDATE meta SET value = '1' WHERE key = 'schema_version'")(&folder);

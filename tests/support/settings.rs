@@ -6,13 +6,14 @@ use super::tree::{GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD, SUFFIX};
 use std::fmt::Write as _;
 
 /// The sections in the file's order, as their headers are written.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "[listen]",
     "[listen.tls]",
     "[store]",
     "[admin]",
     "[admin.tls]",
     "[log]",
+    "[traces]",
     "[sign_on]",
     "[reconcile]",
     "[throttle]",
@@ -96,6 +97,11 @@ impl Settings {
         self.views.push(format!("[[view]]\n{lines}\n"));
     }
 
+    /// Leaves all views out.
+    pub fn clear_views(&mut self) {
+        self.views.clear();
+    }
+
     /// Adds an LDAPS listener with this certificate and gives its port.
     pub fn add_ldaps(&mut self, certificate: &Certificate) -> u16 {
         let port = free_port();
@@ -129,7 +135,8 @@ impl Settings {
         self.set_ports();
     }
 
-    fn set_ports(&mut self) {
+    /// Writes its ports down.
+    pub fn set_ports(&mut self) {
         let (ldap, admin) = (self.ldap_port, self.admin_port);
         self.set("[listen]", "ldap", format!("[\"127.0.0.1:{ldap}\"]"));
         self.set("[admin]", "listen", quoted(&format!("127.0.0.1:{admin}")));

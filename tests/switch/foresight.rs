@@ -170,3 +170,115 @@ fn a_changed_configuration_is_told_for_all_users_before_it_is_loaded() {
     let broken = broken.display().to_string();
     gateway.command(&["check", "--config", &broken, "--preview"]).expect_code(64);
 }
+
+/// What a changed configuration means is told from what was observed last: groups that were ignored, other
+/// filters and names, another way of flattening. And then it is so.
+#[test]
+fn s7_what_was_observed_tells_a_changed_configuration_exactly_and_the_next_sign_on_does_it() {
+    let slapd = Slapd::start();
+    let mut gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set_user_type("ignored_groups", "[\"top\"]");
+    });
+    let users = ["ann", "carol", "dave"];
+    for user in users {
+        assert_eq!(gateway.sign_on(&tree::person(user), tree::password(user)), 0);
+    }
+    assert_eq!(effective(&gateway, "carol"), ["bottom", "left", "right"]);
+    let running = gateway.folder().file("bindgate.toml");
+    let text = std::fs::read_to_string(&running).expect("it is ours");
+    let changed = text
+        .replace("ignored_groups = [\"top\"]", "disabled_filter = \"(mail=dave@*)\"")
+        .replace("username = \"uid\"", "username = \"mail\"\nusername_pattern = \"(.*)@.*\"")
+        .replace("[directory.groups]", "[directory.groups]\nflatten = \"direct\"");
+    let changed = gateway.folder().write("changed.toml", changed).display().to_string();
+    let told = ask(&gateway, &["check", "--config", &changed, "--preview"]);
+    assert_eq!((&told["observed"], &told["unsure"]), (&json!(3), &json!(0)), "{told}");
+    assert_eq!(told["changed"], 3, "the names are the same, the groups shown are not: {told}");
+    let of = |name: &str| {
+        let items = told["items"].as_array().expect("a list");
+        items.iter().find(|item| item["user"]["name"] == name).expect("she is told of").clone()
+    };
+    let names = |groups: &Value| {
+        let all = groups.as_array().expect("a list").iter();
+        all.map(|group| group["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let carol = of("carol");
+    assert_eq!(carol["changes"].as_array().map(Vec::len), Some(1), "{carol}");
+    let joins = &carol["changes"][0];
+    assert_eq!((&joins["what"], &joins["group"]["id"]), (&json!("joined"), &id_of("top")));
+    assert_eq!(names(&carol["no_longer_shown"]), ["left", "right"]);
+    assert_eq!(names(&of("ann")["no_longer_shown"]), ["A"]);
+    assert_eq!(of("dave")["changes"][0]["what"], "inactive");
+    let report = gateway.command(&["check", "--config", &changed, "--preview"]).expect_code(0);
+    assert!(report.contains("  - is not shown in left"), "{report}");
+
+    gateway.restart(|settings| {
+        settings.set_user_type("ignored_groups", "[]");
+        settings.set_user_type("disabled_filter", "\"(mail=dave@*)\"");
+        settings.set_user_type("username", "\"mail\"");
+        settings.set_user_type("username_pattern", "\"(.*)@.*\"");
+        settings.set("[directory.groups]", "flatten", "\"direct\"");
+    });
+    for user in users {
+        let before = gateway.audit().len();
+        assert_eq!(gateway.sign_on(&tree::person(user), tree::password(user)), 0);
+        let done: usize = gateway.audit().len() - before;
+        let changes = of(user)["changes"].as_array().map_or(0, Vec::len);
+        assert_eq!(done, usize::from(changes > 0), "{user}");
+        if changes > 0 {
+            let row = &gateway.audit()[0];
+            assert_eq!(row["changes"].as_array().map(Vec::len), Some(changes), "{row}");
+        }
+    }
+    assert_eq!(effective(&gateway, "carol"), ["bottom", "left", "right", "top"]);
+    assert_eq!(effective(&gateway, "dave"), [""; 0], "she is disabled now");
+}
+
+/// The id of a group of the tree, as the directory shows it.
+fn id_of(name: &str) -> Value {
+    let ldif = tree::ldif(tree::Extra::default());
+    let entry =
+        ldif.split("\n\n").find(|entry| entry.contains(&format!("dn: {}\n", tree::group(name))));
+    let line =
+        entry.and_then(|entry| entry.lines().find_map(|line| line.strip_prefix("entryUUID: ")));
+    json!(line.expect("every entry has an id"))
+}
+
+#[test]
+fn a_sign_on_that_finds_all_as_it_was_writes_nothing_and_one_that_sees_an_ignored_group_keeps_that()
+{
+    let slapd = Slapd::start();
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set_user_type("ignored_groups", "[\"top\"]");
+        settings.set("[directory.groups]", "replica", "\"none\"");
+        settings.set("[store]", "mark_interval", "\"1h\"");
+    });
+    let sign_on = || assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    sign_on();
+    let file = gateway.folder().file("store/bindgate.sqlite");
+    let store = rusqlite::Connection::open(file).expect("it is there");
+    let seen = || {
+        // Behind whatever waits to be written.
+        let rows = gateway.audit().len();
+        let writes = store.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        (rows, writes.expect("it can be read"))
+    };
+    let before = seen();
+    sign_on();
+    sign_on();
+    assert_eq!(seen(), before, "nothing was written");
+    slapd.admin().join(&tree::group("top"), ANN);
+    sign_on();
+    let after = seen();
+    assert!(
+        after.0 == before.0 && after.1 != before.1,
+        "an observation alone: {before:?} {after:?}"
+    );
+    assert_eq!(effective(&gateway, "ann"), ["A", "B"]);
+    let running = gateway.folder().file("bindgate.toml");
+    let text = std::fs::read_to_string(running).expect("it is ours");
+    let changed = text.replace("ignored_groups = [\"top\"]", "");
+    let changed = gateway.folder().write("changed.toml", changed).display().to_string();
+    let told = ask(&gateway, &["check", "--config", &changed, "--preview"]);
+    assert_eq!(told["items"][0]["changes"][0]["what"], "joined", "{told}");
+}

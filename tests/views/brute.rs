@@ -13,6 +13,7 @@ use crate::support::tree::{self, GROUPS, PEOPLE, SERVICE, SUFFIX, group, person}
 use bindgate::domain::matching::{Truth, evaluate};
 use bindgate::proto::filter::Filter;
 use bindgate::proto::search::{Attribute, Entry};
+use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where the oracle keeps what the in-chain rule sees: an attribute of names that the tree has none of.
@@ -209,9 +210,10 @@ impl World {
                 self.entries.iter().filter(holds).map(|entry| entry.dn.clone()).collect();
             level.clear();
             for holder in holders {
-                if !above.contains_key(&holder) {
-                    level.push(same(&holder));
-                    above.insert(holder, steps);
+                let name = same(&holder);
+                if let Place::Vacant(new) = above.entry(holder) {
+                    new.insert(steps);
+                    level.push(name);
                 }
             }
             if level.is_empty() {

@@ -23,6 +23,7 @@ impl Scene {
             let both = format!("[\"127.0.0.1:{first}\", \"127.0.0.1:{portal}\"]");
             settings.set("[listen]", "ldap", both);
             settings.set("[directory.groups]", "replica", format!("\"{replica}\""));
+            settings.set("[store]", "mark_interval", "\"1h\"");
             settings.add_view(&format!(
                 "name = \"portal\"\nmatch = {{ listeners = [\"127.0.0.1:{portal}\"] }}\n\
                  {portal_says}"
@@ -167,4 +168,25 @@ fn s5_8_a_preview_by_a_view_is_what_a_sign_on_by_it_does() {
     scene.elsewhere(2);
     let nowhere = ["user", "preview", "staff/erin", "--view", "door"];
     scene.gateway.command(&nowhere).expect_code(1);
+}
+
+#[test]
+fn s5_8_client_applications_that_say_otherwise_do_not_write_their_observations_in_turn() {
+    let scene = Scene::new("update_on_sign_on = false", "none");
+    scene.join("B");
+    scene.elsewhere(2);
+    let file = scene.gateway.folder().file("store/bindgate.sqlite");
+    let store = rusqlite::Connection::open(file).expect("it is there");
+    let writes = || {
+        // Behind whatever waits to be written.
+        let _rows = scene.gateway.audit();
+        let version = store.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
+        version.expect("it can be read")
+    };
+    let before = writes();
+    for _ in 0..3 {
+        scene.by_portal(2);
+        scene.elsewhere(2);
+    }
+    assert_eq!(writes(), before, "nothing was written");
 }

@@ -8,8 +8,8 @@
 //! A search for many may be refused where one for few is not, and a group may say of nobody whom it
 //! holds. Then each walk asks by itself, and searches are not joined for a while.
 
-use super::limits;
 use super::members::holding;
+use super::{BATCH, limits};
 use crate::app::flights::{Deserted, Flights, Luggage};
 use crate::app::ports::Lookups;
 use crate::domain::membership::{Member, MemberKey};
@@ -24,9 +24,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many groups one search asks about. The directory holds each candidate against each name, so that
-/// a search for twice as many costs it more than two.
-const BATCH: usize = 10;
 /// So many walks at once are worth being joined; fewer would only wait for one another.
 const CROWD: usize = 4;
 /// How long walks ask by themselves after a search for many has said less than one for few.

@@ -5,9 +5,11 @@ use crate::app::events::AuditEntry;
 use crate::app::tokens::{self, Token};
 use crate::domain::change::Change;
 use crate::domain::policy::Switch;
+use crate::domain::recollection::Recollection;
 use crate::domain::record::{Group, Mark, Record, Seen, Times, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::dn::NormalizedDn;
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use thiserror::Error;
@@ -47,6 +49,8 @@ pub struct Commit {
     pub mark: Mark,
     /// The row of the audit.
     pub audit: AuditEntry,
+    /// What is kept of the observation in the place of what is; `None` leaves that.
+    pub observed: Option<Recollection>,
 }
 
 /// What is taken over from another gateway, all or nothing.
@@ -116,6 +120,9 @@ pub trait Records: Clone + Send + Sync + 'static {
         &self,
         commit: Commit,
     ) -> impl Future<Output = Result<Arc<Record>, StoreError>> + Send;
+    /// Keeps what was observed of a user who has a record, unless that is what is kept, without waiting for
+    /// it. Where there is no room it is lost, and comes with the next observation.
+    fn remember(&self, _key: &UserKey, _of: Recollection) {}
     /// Adds a row to the audit without waiting for it; one for which there is no room is lost, and
     /// counted. Where nothing is kept, nothing is done.
     fn remark(&self, _audit: AuditEntry) {}
@@ -212,6 +219,13 @@ pub trait Catalogue: Records {
         token: Option<Token>,
         audit: AuditEntry,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// What is kept of the last complete observations of these users.
+    fn recollections(
+        &self,
+        _keys: Vec<UserKey>,
+    ) -> impl Future<Output = Result<HashMap<UserKey, Recollection>, StoreError>> + Send {
+        async { Ok(HashMap::new()) }
+    }
     /// The newest audit rows before `cursor`, newest first.
     fn audit(
         &self,

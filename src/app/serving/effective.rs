@@ -3,8 +3,9 @@
 
 use crate::app::ports::Records;
 use crate::app::switches;
+use crate::domain::membership::flatten_kept;
 use crate::domain::policy::{DirectoryPolicy, Flatten, GroupSync, UserType};
-use crate::domain::record::{Group, Membership, Provenance, Record, UpstreamId, UserKey};
+use crate::domain::record::{Group, Provenance, Record, UpstreamId, UserKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ pub(super) fn overlay(
     let more: BTreeSet<&UpstreamId> = given.map(|(key, _)| &key.group).collect();
     let denied = record.memberships.keys().filter(|key| key.provenance == Provenance::PinDeny);
     let frozen =
-        is_frozen.then(|| managed(record, flatten).into_iter().filter_map(group).collect());
+        is_frozen.then(|| flatten_kept(record, flatten).into_iter().filter_map(group).collect());
     let changed = Overlay::Changed {
         more: more.into_iter().filter_map(group).collect(),
         less: denied.map(|key| key.group.clone()).collect(),
@@ -70,19 +71,4 @@ fn follows(
 ) -> bool {
     user_type.groups == GroupSync::Always
         && switches::effective(records, &policy.name, user_type, Some(record)).is_on()
-}
-
-/// The groups that the directory said, as a mode shows them, by the way that is kept to each.
-fn managed(record: &Record, flatten: Flatten) -> Vec<&UpstreamId> {
-    let rows: Vec<(&UpstreamId, &Membership)> = record.managed_memberships().collect();
-    let above: BTreeSet<&UpstreamId> =
-        rows.iter().flat_map(|(_, row)| row.route.path.iter().skip(1)).collect();
-    let shows = |id: &UpstreamId, row: &Membership| match flatten {
-        Flatten::Ancestors => true,
-        Flatten::Direct => row.route.direct || row.route.depth() == 1,
-        Flatten::Depth(levels) => row.route.depth() <= levels.saturating_add(1),
-        Flatten::Leaf => !above.contains(id),
-        Flatten::Mapped => false,
-    };
-    rows.into_iter().filter(|(id, row)| shows(id, row)).map(|(id, _)| id).collect()
 }

@@ -15,7 +15,7 @@ use super::flights::Ride;
 use super::observe;
 use super::ports::Coverage;
 use super::ports::{Ports, Replica};
-use super::sign_on::{BarrierOf, SignOns, Verdict};
+use super::sign_on::{BarrierOf, Landed, SignOns};
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::{DirectoryPolicy, GroupPolicy};
@@ -317,7 +317,7 @@ impl<P: Ports> Serving<P> {
 
     /// Waits for a sign-on, within its budget: what is served is not older than one that was answered
     /// before it was over.
-    async fn wait_for(&self, sign_on: Option<Ride<Verdict>>) {
+    async fn wait_for(&self, sign_on: Option<Ride<Landed>>) {
         if let Some(sign_on) = sign_on {
             let _ = tokio::time::timeout(self.sign_ons.budget(), sign_on).await;
         }

@@ -5,10 +5,11 @@
 //! done, and the directory was asked for nothing but how far it has got.
 
 use super::look::Given;
+use super::traced;
 use super::unchanged::asked_for;
 use super::update::{Report, Update};
 use super::{
-    BARRED, BarrierOf, EntryRead, Luggage, QuestionOf, Shared, UNKNOWN_DENIED, Verdict,
+    BARRED, BarrierOf, EntryRead, Landed, Luggage, QuestionOf, Shared, UNKNOWN_DENIED, Verdict,
     open_verdict, read_entry,
 };
 use crate::app::barrier::{Difference, Passage};
@@ -18,6 +19,7 @@ use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
 use crate::app::observe;
 use crate::app::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
 use crate::app::switches;
+use crate::app::trace::Span;
 use crate::domain::activation::{Standing, standing};
 use crate::domain::digest::digest;
 use crate::domain::identity;
@@ -43,6 +45,8 @@ pub(super) struct Flight<P: Ports> {
     started: Instant,
     /// By which client applications the sign-ons are.
     pub(super) callers: Callers,
+    /// Of a flight that is traced.
+    pub(super) span: Span,
 }
 
 /// An entry that was read, and what it was read for.
@@ -86,15 +90,23 @@ impl<P: Ports> Flight<P> {
         directory: usize,
     ) -> Self {
         let (started, callers) = (Instant::now(), Callers::PLAIN);
-        Self { shared, lookups, directory, started, callers }
+        Self { shared, lookups, directory, started, callers, span: Span::OFF }
     }
 
-    pub(super) async fn run(mut self, mut luggage: Luggage<P>) -> Verdict {
+    pub(super) async fn run(mut self, luggage: Luggage<P>) -> Landed {
         self.callers = luggage.callers.clone();
+        self.span = luggage.sake.child("flight");
+        let verdict = self.fly(luggage).await;
+        self.span.set("bindgate.verdict", verdict.name());
+        Landed { verdict, span: self.span.id() }
+    }
+
+    async fn fly(&mut self, mut luggage: Luggage<P>) -> Verdict {
         let passage = self.pass(luggage.question.as_mut()).await;
         if passage == Passage::Fresh(Coverage::GroupsAndUsers)
             && self.shared.is_up_to_date(self.directory, &luggage, self.started)
         {
+            self.span.set("bindgate.outcome", SignOnOutcome::Unchanged.name());
             return Verdict::Admit;
         }
         let (sent_at, entry) = match self.settle_entry(&luggage).await {
@@ -113,18 +125,23 @@ impl<P: Ports> Flight<P> {
         if look.user_type.is_none() && self.shared.records.find(&look.key).is_none() {
             // Whoever had this name before may be gone all the same.
             self.make_way(&look, None).await;
-            self.emit(None, &entry.entry.dn, &Report::plain(SignOnOutcome::NotAUser));
+            self.tell(None, &entry.entry.dn, &Report::plain(SignOnOutcome::NotAUser));
             return Verdict::Admit;
         }
         let (mut report, reactivation) = self.synchronise(&look).await;
         let verdict = self.verdict(&look, &mut report, reactivation);
         self.note(&look.key, report.outcome, look.cause);
-        self.emit(look.user_type, &entry.entry.dn, &report);
+        if self.span.is_on()
+            && let Some(stored) = self.shared.records.find(&look.key)
+        {
+            self.span.set("bindgate.record", stored.record.id.0.to_string());
+        }
+        self.tell(look.user_type, &entry.entry.dn, &report);
         verdict
     }
 
     /// Who this is could not be read.
-    fn without_entry(&self, luggage: &Luggage<P>, reason: UnknownReason) -> Verdict {
+    fn without_entry(&mut self, luggage: &Luggage<P>, reason: UnknownReason) -> Verdict {
         let verdict = open_verdict::<P>(&self.shared, self.directory, &luggage.dn);
         // No user type could take it, whatever a read would show: the directory's root DN, which
         // has no entry, or an account elsewhere that the service account may not see.
@@ -138,7 +155,7 @@ impl<P: Ports> Flight<P> {
         for stored in located {
             self.note(&stored.record.key, outcome, Cause::SignOn);
         }
-        self.emit(None, luggage.dn.as_str(), &Report::plain(outcome));
+        self.tell(None, luggage.dn.as_str(), &Report::plain(outcome));
         verdict
     }
 
@@ -190,7 +207,10 @@ impl<P: Ports> Flight<P> {
     pub(super) async fn pass(&self, question: Option<&mut QuestionOf<P>>) -> Passage {
         match (self.barrier(), question) {
             (Some(barrier), Some(question)) => {
-                barrier.pass(&self.lookups[self.directory], question).await
+                let mut span = self.span.child("barrier");
+                let passage = barrier.pass(&self.lookups[self.directory], question).await;
+                traced::passage(&mut span, passage);
+                passage
             }
             (Some(barrier), None) => barrier.unasked(),
             (None, _) => Passage::Walk,
@@ -215,6 +235,7 @@ impl<P: Ports> Flight<P> {
         &self,
         luggage: &Luggage<P>,
     ) -> Result<(Timestamp, ObservedEntry), UnknownReason> {
+        let _span = self.span.child("entry");
         let first = match luggage.read.clone() {
             Some(read) => read.await,
             None => None,
@@ -245,7 +266,8 @@ impl<P: Ports> Flight<P> {
     async fn read_entry(&self, luggage: &Luggage<P>) -> EntryRead {
         let (shared, lookups) = (self.shared.clone(), self.lookups.clone());
         let name = Arc::from(luggage.dn.as_str());
-        read_entry::<P>(shared, lookups, self.directory, name).await
+        let span = self.span.asked("read entry");
+        read_entry::<P>(shared, lookups, self.directory, name, span).await
     }
 
     /// Whether the base of some user type holds the name.
@@ -302,22 +324,27 @@ impl<P: Ports> Flight<P> {
         // While somebody is in the way, that is looked at again at the next sign-on.
         let is_alone = match look.cause {
             Cause::SignOn => self.make_way(look, stored.as_ref()).await,
-            Cause::Reconciliation => true,
+            // Who is in the way is not looked at from here on, and so the next sign-on has to.
+            Cause::Reconciliation => self.others(look, stored.as_ref()).is_empty(),
         };
+        // Where a client application says otherwise than all others, they have theirs to do yet.
+        let is_plain = switch == self.switch_by(look, stored.as_ref(), &Callers::PLAIN);
         let update = Update {
             key: &look.key,
             user_type: look.user_type,
             switch,
             assigned: &given.assigned,
+            kept: &self.shared.directories[self.directory].kept,
+            is_plain,
             cause: look.cause,
             view: self.view_behind(look, switch, stored.as_ref()),
             breaker: self.breaker(),
+            span: &self.span,
         };
         let done = update.bring(&*self.shared, &observation).await;
         let is_held = done.report.outcome == SignOnOutcome::Unknown(UnknownReason::Held);
         let is_whole = given.is_whole && is_alone && !is_held && done.left_out == 0;
-        // Where a client application says otherwise than all others, they have theirs to do yet.
-        let is_whole = is_whole && switch == self.switch_by(look, stored.as_ref(), &Callers::PLAIN);
+        let is_whole = is_whole && is_plain;
         if let (Some(record), Some(user_type), true) = (&done.record, look.user_type, is_whole)
             && look.passage == Passage::Fresh(Coverage::GroupsAndUsers)
         {
@@ -334,7 +361,10 @@ impl<P: Ports> Flight<P> {
         switch: Switch,
         stored: Option<&Stored>,
     ) -> Learnt {
+        let mut span = self.span.child("groups");
         let groups = self.observe_groups(look, switch, stored).await;
+        traced::groups(&mut span, groups.source, &groups.found.closure);
+        drop(span);
         let given = self.given(look.user_type, stored).await;
         let readable = self.readable(look, switch, stored).await;
         let observation = Observation {
@@ -466,7 +496,11 @@ impl<P: Ports> Flight<P> {
         }
     }
 
-    fn emit(&self, user_type: Option<&UserType>, user: &str, report: &Report) {
+    fn tell(&mut self, user_type: Option<&UserType>, user: &str, report: &Report) {
+        if self.span.is_on() {
+            let policy = self.policy().clone();
+            traced::flight(&mut self.span, (policy, user_type), user, report);
+        }
         let user = (user, report.view.as_deref());
         self.shared.emit(self.directory, user_type, user, report, self.started);
     }

@@ -1,10 +1,14 @@
 //! The wait between the directory's success and the answer to the client.
 
-use super::{Attempt, BARRED, EntryRead, SignOns, SyncMode, UNKNOWN_DENIED, Verdict, open_verdict};
+use super::{
+    Attempt, BARRED, EntryRead, Landed, SignOns, SyncMode, UNKNOWN_DENIED, Verdict, open_verdict,
+};
+use crate::app::events::SignOnOutcome;
 use crate::app::flights::Ride;
 use crate::app::ports::{Coverage, Ports, Records};
+use crate::app::trace::Span;
 use crate::domain::identity;
-use crate::domain::observation::{Observed, ObservedEntry};
+use crate::domain::observation::{Observed, ObservedEntry, UnknownReason};
 use crate::domain::policy::{OnUnknown, OnUnprovisioned};
 use crate::domain::record::UserKey;
 use crate::proto::dn::DistinguishedName;
@@ -24,6 +28,8 @@ enum Wait {
 /// The wait of one bind. Dropping it gives the wait up, not the sign-on.
 pub struct Gate<P: Ports> {
     state: State<P>,
+    /// From the directory's success to the verdict.
+    span: Span,
 }
 
 enum State<P: Ports> {
@@ -40,27 +46,39 @@ struct Flying<P: Ports> {
     dn: DistinguishedName,
     /// The read of the entry that began with the bind.
     read: Option<Ride<EntryRead>>,
-    flight: Ride<Verdict>,
+    flight: Ride<Landed>,
     wait: Wait,
 }
 
 impl<P: Ports> Gate<P> {
-    pub(super) fn new(attempt: Box<Attempt<P>>) -> Self {
+    pub(super) fn new(mut attempt: Box<Attempt<P>>) -> Self {
+        let mut span = attempt.luggage.sake.child("sign-on");
+        attempt.luggage.sake = span.sake();
         if let Some((user, since)) = &attempt.recent
             && attempt.sign_ons.shared.pass_recent(attempt.directory, user, *since)
         {
-            return Self { state: State::Asking { attempt: None, since: *since } };
+            span.set("bindgate.outcome", SignOnOutcome::Recent.name());
+            return Self { state: State::Asking { attempt: None, since: *since }, span };
         }
         let luggage = &attempt.luggage;
         let state = match luggage.read.is_none() && luggage.question.is_some() {
             true => State::Asking { attempt: Some(attempt), since: Instant::now() },
             false => State::Flying(Flying::new(*attempt)),
         };
-        Self { state }
+        Self { state, span }
     }
 
     /// The verdict when the budget has run out: the observation is unknown.
-    pub fn overdue(&self) -> Verdict {
+    pub fn overdue(&mut self) -> Verdict {
+        self.span.set("bindgate.outcome", SignOnOutcome::Unknown(UnknownReason::Timeout).name());
+        self.span.set("bindgate.unknown", UnknownReason::Timeout.to_string());
+        self.span.failed();
+        let verdict = self.verdict_by_now();
+        tell(&mut self.span, verdict);
+        verdict
+    }
+
+    fn verdict_by_now(&self) -> Verdict {
         match &self.state {
             State::Asking { attempt: Some(attempt), .. } => {
                 let shared = &attempt.sign_ons.shared;
@@ -70,6 +88,31 @@ impl<P: Ports> Gate<P> {
             State::Flying(flying) => flying.overdue(),
         }
     }
+}
+
+impl Verdict {
+    /// The same, for which no flight was waited.
+    fn at_once(self) -> Landed {
+        Landed { verdict: self, span: None }
+    }
+}
+
+/// Says on the sign-on's span what it came to.
+#[cold]
+fn tell(span: &mut Span, verdict: Verdict) {
+    span.set("bindgate.verdict", verdict.name());
+}
+
+#[cold]
+fn tell_unchanged<P: Ports>(span: &mut Span, attempt: &Attempt<P>) {
+    let shared = &attempt.sign_ons.shared;
+    let directory = &shared.directories[attempt.directory].policy.name;
+    let known = shared.records.located(directory, attempt.luggage.dn.normalized());
+    if let [stored] = known.as_slice() {
+        span.set("bindgate.record", stored.record.id.0.to_string());
+    }
+    span.set("bindgate.outcome", SignOnOutcome::Unchanged.name());
+    tell(span, Verdict::Admit);
 }
 
 /// Whether the copy is young enough and shows the user as her record is.
@@ -142,7 +185,7 @@ enum Settled {
 }
 
 impl<P: Ports> Flying<P> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Landed> {
         if let Wait::Identity(ride) = &mut self.wait {
             let read = ready!(Pin::new(ride).poll(cx));
             let entry = read.as_ref().map(|read| &*read.entry);
@@ -152,33 +195,42 @@ impl<P: Ports> Flying<P> {
                 _ => Settled::Waits,
             };
             match settled {
-                Settled::Free => return Poll::Ready(Verdict::Admit),
-                Settled::Refused => return Poll::Ready(Verdict::Refuse(BARRED)),
+                Settled::Free => return Poll::Ready(Verdict::Admit.at_once()),
+                Settled::Refused => return Poll::Ready(Verdict::Refuse(BARRED).at_once()),
                 Settled::Waits => self.wait = Wait::Record,
             }
         }
-        let verdict = ready!(Pin::new(&mut self.flight).poll(cx));
-        Poll::Ready(verdict.unwrap_or_else(|| self.overdue()))
+        match ready!(Pin::new(&mut self.flight).poll(cx)) {
+            Some(landed) => Poll::Ready(landed),
+            None => Poll::Ready(Landed { verdict: self.overdue(), span: None }),
+        }
     }
 }
 
 impl<P: Ports> Future for Gate<P> {
     type Output = Verdict;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
-        if let State::Asking { attempt, since } = &mut self.state {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        let Self { state, span } = self.get_mut();
+        if let State::Asking { attempt, since } = state {
             let Some(asking) = attempt else { return Poll::Ready(Verdict::Admit) };
             let is_unchanged = ready!(poll_unchanged(asking, *since, cx));
+            if is_unchanged && span.is_on() {
+                tell_unchanged(span, asking);
+            }
             let asked = attempt.take();
             match asked.filter(|_| !is_unchanged) {
                 None => return Poll::Ready(Verdict::Admit),
-                Some(asked) => self.state = State::Flying(Flying::new(*asked)),
+                Some(asked) => *state = State::Flying(Flying::new(*asked)),
             }
         }
-        match &mut self.state {
-            State::Asking { .. } => Poll::Ready(Verdict::Admit),
-            State::Flying(flying) => flying.poll(cx),
+        let State::Flying(flying) = state else { return Poll::Ready(Verdict::Admit) };
+        let landed = ready!(flying.poll(cx));
+        if span.is_on() {
+            span.link(landed.span);
+            tell(span, landed.verdict);
         }
+        Poll::Ready(landed.verdict)
     }
 }
 

@@ -158,9 +158,12 @@ impl<P: Ports> Flight<P> {
             user_type,
             switch: Switch::On,
             assigned: &given.assigned,
+            kept: &self.shared.directories[self.directory].kept,
+            is_plain: true,
             cause: Cause::Reconciliation,
             view: None,
             breaker: self.breaker(),
+            span: &self.span,
         };
         update.note_missing(&self.shared, sent_at).await
     }

@@ -4,6 +4,7 @@ use super::{EntryRead, QuestionOf};
 use crate::app::callers::Callers;
 use crate::app::flights::{self, Ride};
 use crate::app::ports::Ports;
+use crate::app::trace::Sake;
 use crate::domain::time::Timestamp;
 use crate::proto::dn::DistinguishedName;
 
@@ -21,6 +22,8 @@ pub(super) struct Luggage<P: Ports> {
     pub(super) question: Option<QuestionOf<P>>,
     /// By which client application it is.
     pub(super) callers: Callers,
+    /// What of it is traced: the bind, and from its success on the sign-on.
+    pub(super) sake: Sake,
 }
 
 impl<P: Ports> flights::Luggage for Luggage<P> {
@@ -28,9 +31,11 @@ impl<P: Ports> flights::Luggage for Luggage<P> {
     fn join(&mut self, other: Self) {
         let callers = std::mem::replace(&mut self.callers, Callers::PLAIN);
         let callers = callers.and(other.callers.clone());
+        let (mut sake, mut other) = (std::mem::take(&mut self.sake), other);
+        sake.join(std::mem::take(&mut other.sake));
         if other.begun >= self.begun {
             *self = other;
         }
-        self.callers = callers;
+        (self.callers, self.sake) = (callers, sake);
     }
 }

@@ -8,13 +8,16 @@ mod luggage;
 mod naming;
 mod preview;
 mod recent;
+mod traced;
 mod unchanged;
 mod update;
+mod verdict;
 
 pub use gate::Gate;
 pub(super) use look::own_group;
 pub use look::own_id;
 pub use preview::{Foreseen, Preview, Who};
+pub use verdict::{BARRED, Landed, Verdict};
 
 use super::audit::{AuditEntry, Joined};
 use super::barrier::{Barrier, Question};
@@ -27,27 +30,29 @@ use super::ports::{Clock, Coverage, Lookups, Ports, Records, Replica, Stored};
 use super::protection::Turns;
 use super::reconcile::Changes;
 use super::serving::{self, Serving};
+use super::trace::{Sake, Span};
 use crate::domain::identity;
 use crate::domain::observation::{Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{Cause, is_to_be_deleted};
-use crate::domain::policy::{DirectoryPolicy, OnUnknown, UnknownReactivation, UserType};
+use crate::domain::policy::{DirectoryPolicy, OnUnknown, UserType};
 use crate::domain::principal;
-use crate::domain::record::{Record, UserKey};
-use crate::domain::session::Refusal;
+use crate::domain::recollection::attributes_to_keep;
+use crate::domain::record::UserKey;
 use crate::domain::time::Timestamp;
 use crate::domain::view::{View, Views};
 use crate::domain::vouching::{self, NotVouched};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
-use crate::proto::result::ResultCode;
 use crate::proto::search::{Scope, Search};
 use flight::Flight;
 use luggage::Luggage;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use verdict::{UNKNOWN_DENIED, open_verdict};
 
 /// When the answer to a bind goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,22 +76,6 @@ pub struct Config {
     pub barrier_patience: Duration,
 }
 
-/// What a sign-on says about the bind's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The directory's success goes out.
-    Admit,
-    /// This goes out in its place.
-    Refuse(Refusal),
-}
-
-const UNKNOWN_DENIED: Verdict =
-    Verdict::Refuse(Refusal::new(ResultCode::UNAVAILABLE, "the sign-on could not be synchronised"));
-
-/// What a bind of somebody is answered whom an admin or a policy has shut out, whatever the password
-/// (S4.3): as a wrong one is where nothing more is said.
-pub const BARRED: Refusal = Refusal::new(ResultCode::INVALID_CREDENTIALS, "");
-
 type FlightKey = (usize, NormalizedDn);
 
 /// The barrier before the live copy of a directory.
@@ -104,6 +93,8 @@ struct EntryRead {
 struct Directory<P: Ports> {
     policy: Arc<DirectoryPolicy>,
     attributes: Vec<String>,
+    /// Those of them of which values are kept.
+    kept: BTreeSet<String>,
     barrier: Option<BarrierOf<P>>,
     finder: Arc<observe::Finder>,
     breaker: Option<Breaker<P::Events>>,
@@ -125,8 +116,8 @@ struct Shared<P: Ports> {
     turns: Turns,
     /// What was told in the audit lately.
     told: Joined,
-    reads: Arc<Flights<FlightKey, (), EntryRead>>,
-    flights: Arc<Flights<FlightKey, Luggage<P>, Verdict>>,
+    reads: Arc<Flights<FlightKey, Sake, EntryRead>>,
+    flights: Arc<Flights<FlightKey, Luggage<P>, Landed>>,
 }
 
 impl<P: Ports> Shared<P> {
@@ -184,6 +175,7 @@ impl<P: Ports> SignOns<P> {
             .iter()
             .map(|policy| Directory {
                 attributes: identity::attributes_to_read(policy),
+                kept: attributes_to_keep(policy),
                 policy: policy.clone(),
                 barrier: None,
                 finder: Arc::default(),
@@ -373,7 +365,7 @@ impl<P: Ports> SignOns<P> {
         &self,
         directory: usize,
         dn: &DistinguishedName,
-    ) -> Option<Ride<Verdict>> {
+    ) -> Option<Ride<Landed>> {
         self.shared.flights.last(&(directory, dn.normalized().clone()))
     }
 
@@ -387,6 +379,16 @@ impl<P: Ports> SignOns<P> {
     /// user's entry unless that copy knows users. `None` if a success would not be a sign-on: synchronisation is off,
     /// the directory has no user types, the name is no DN, or it is the service account's.
     pub fn begin(&self, directory: usize, name: &[u8]) -> Option<Box<Attempt<P>>> {
+        self.begin_traced(directory, name, &Span::OFF)
+    }
+
+    /// The same as a part of a bind that may be traced.
+    pub fn begin_traced(
+        &self,
+        directory: usize,
+        name: &[u8],
+        bind: &Span,
+    ) -> Option<Box<Attempt<P>>> {
         let policy = &self.shared.directories.get(directory)?.policy;
         if !self.shared.config.enabled || policy.user_types.is_empty() {
             return None;
@@ -399,15 +401,17 @@ impl<P: Ports> SignOns<P> {
         let begun = self.shared.begun.fetch_add(1, Ordering::SeqCst);
         let since = self.shared.clock.now();
         if let Some(recent) = self.shared.recent(directory, &dn, since) {
-            let callers = Callers::PLAIN;
-            let luggage = Luggage { begun, since, dn, read: None, question: None, callers };
+            let (callers, sake) = (Callers::PLAIN, bind.sake());
+            let luggage = Luggage { begun, since, dn, read: None, question: None, callers, sake };
             let recent = Some((recent, Instant::now()));
             return Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent }));
         }
         let barrier = self.shared.directories[directory].barrier.as_ref();
-        let question = barrier.and_then(|barrier| barrier.ask(&self.lookups[directory]));
-        let read = self.needs_entry(barrier).then(|| self.read(directory, &dn));
-        let luggage = Luggage { begun, since, dn, read, question, callers: Callers::PLAIN };
+        let question =
+            barrier.and_then(|barrier| barrier.ask_for(&self.lookups[directory], bind.sake()));
+        let read = self.needs_entry(barrier).then(|| self.read(directory, &dn, bind.sake()));
+        let (callers, sake) = (Callers::PLAIN, bind.sake());
+        let luggage = Luggage { begun, since, dn, read, question, callers, sake };
         Some(Box::new(Attempt { sign_ons: self.clone(), directory, luggage, recent: None }))
     }
 
@@ -481,16 +485,19 @@ impl<P: Ports> SignOns<P> {
         self.shared.config.sync == SyncMode::AfterReply || !knows_users()
     }
 
-    fn read(&self, directory: usize, dn: &DistinguishedName) -> Ride<EntryRead> {
+    fn read(&self, directory: usize, dn: &DistinguishedName, sake: Sake) -> Ride<EntryRead> {
         let fly = || {
             let (shared, lookups) = (self.shared.clone(), self.lookups.clone());
             let name: Arc<str> = Arc::from(dn.as_str());
-            move |()| read_entry::<P>(shared.clone(), lookups.clone(), directory, name.clone())
+            move |sake: Sake| {
+                let (shared, lookups, name) = (shared.clone(), lookups.clone(), name.clone());
+                read_entry::<P>(shared, lookups, directory, name, sake.asked("read entry"))
+            }
         };
-        self.shared.reads.join((directory, dn.normalized().clone()), (), fly, spawn)
+        self.shared.reads.join((directory, dn.normalized().clone()), sake, fly, spawn)
     }
 
-    fn fly(&self, directory: usize, luggage: Luggage<P>) -> Ride<Verdict> {
+    fn fly(&self, directory: usize, luggage: Luggage<P>) -> Ride<Landed> {
         let fly = || {
             let (shared, lookups) = (self.shared.clone(), self.lookups.clone());
             move |luggage| Flight::<P>::new(shared.clone(), lookups.clone(), directory).run(luggage)
@@ -520,10 +527,15 @@ async fn read_entry<P: Ports>(
     lookups: Arc<[P::Lookups]>,
     directory: usize,
     name: Arc<str>,
+    mut span: Span,
 ) -> EntryRead {
     let sent_at = shared.clock.now();
     let attributes = &shared.directories[directory].attributes;
     let entry = observe::entry(&lookups[directory], &name, attributes).await;
+    if let Observed::Unknown(reason) = &entry {
+        span.set("bindgate.unknown", reason.to_string());
+        span.failed();
+    }
     EntryRead { sent_at, entry: Arc::new(entry) }
 }
 
@@ -549,35 +561,4 @@ impl<P: Ports> Attempt<P> {
     pub fn succeeded(self: Box<Self>) -> Gate<P> {
         Gate::new(self)
     }
-}
-
-/// The verdict while it is not known whose name it is (S9.4): nobody gets in who may be one of those
-/// that are shut out.
-fn open_verdict<P: Ports>(shared: &Shared<P>, directory: usize, dn: &DistinguishedName) -> Verdict {
-    let policy = &shared.directories[directory].policy;
-    let known = shared.records.located(&policy.name, dn.normalized());
-    if known.iter().any(|stored| stored.record.is_barred()) {
-        return Verdict::Refuse(BARRED);
-    }
-    let fails_closed = |record: &Record| record.is_suspended() && denies_return(policy, record);
-    if shared.records.has_barred(&policy.name)
-        || known.iter().any(|stored| fails_closed(&stored.record))
-    {
-        return UNKNOWN_DENIED;
-    }
-    unknown_verdict(policy, dn)
-}
-
-/// Whether the user type of a record takes nobody back whose groups are unknown.
-fn denies_return(policy: &DirectoryPolicy, record: &Record) -> bool {
-    let user_type = policy.user_types.iter().find(|t| t.name == record.user_type);
-    user_type.is_none_or(|t| t.unknown_reactivation == UnknownReactivation::Deny)
-}
-
-/// What an unknown entry means for the answer: denied if it may belong to a user type that says so.
-fn unknown_verdict(policy: &DirectoryPolicy, dn: &DistinguishedName) -> Verdict {
-    let denies = |user_type: &UserType| {
-        user_type.on_unknown == OnUnknown::Deny && dn.is_within(&user_type.base)
-    };
-    if policy.user_types.iter().any(denies) { UNKNOWN_DENIED } else { Verdict::Admit }
 }

@@ -249,7 +249,7 @@ impl<P: Ports> Flight<P> {
     }
 
     fn update<'a>(
-        &self,
+        &'a self,
         look: &'a Look<'_>,
         switch: Switch,
         given: &'a Given,
@@ -259,10 +259,13 @@ impl<P: Ports> Flight<P> {
             user_type: look.user_type,
             switch,
             assigned: &given.assigned,
+            kept: &self.shared.directories[self.directory].kept,
+            is_plain: true,
             cause: look.cause,
             view: None,
             // What is held is not foretold: that depends on who else signs on.
             breaker: None,
+            span: &self.span,
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::app::ports::{Clock, Events, Ports, Records, Replica};
 use crate::app::switches;
 use crate::domain::membership::graph::{Graph, Scratch, UserPlace};
 use crate::domain::observation::Observed;
-use crate::domain::policy::{DirectoryPolicy, GroupPolicy, GroupSync, Switch, UserType};
+use crate::domain::plan::asks_for_groups;
+use crate::domain::policy::{DirectoryPolicy, GroupPolicy, Switch, UserType};
 use crate::domain::record::{Record, Seen, Times, UserKey};
 use std::cell::RefCell;
 use std::time::Instant;
@@ -117,23 +118,14 @@ impl<P: Ports> Shared<P> {
     }
 }
 
-/// How the user's groups are to be found, if they are asked for: whoever may be taken back is asked
-/// for whatever the record follows otherwise.
+/// How the user's groups are to be found, if they are asked for.
 pub(super) fn asked_for<'p>(
     policy: &'p DirectoryPolicy,
     user_type: &UserType,
     switch: Switch,
     record: Option<&Record>,
 ) -> Option<&'p GroupPolicy> {
-    let follows = match (user_type.groups, record) {
-        (GroupSync::Always, Some(_)) => switch.is_on(),
-        (GroupSync::Always | GroupSync::FirstSignOn, None) => true,
-        (GroupSync::FirstSignOn, Some(_)) | (GroupSync::Never, _) => false,
-    };
-    let may_return =
-        |record: &Record| record.is_suspended() && record.managed_memberships().next().is_some();
-    let is_asked = follows || record.is_some_and(may_return);
-    policy.groups.as_ref().filter(|_| is_asked)
+    policy.groups.as_ref().filter(|_| asks_for_groups(user_type, switch, record))
 }
 
 fn fingerprint(graph: &Graph, policy: &GroupPolicy, user: UserPlace) -> Observed<u128> {

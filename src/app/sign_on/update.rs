@@ -1,11 +1,13 @@
 //! Brings one record up to date with what was learnt: plans, and commits what has to be written.
 
 use super::Shared;
+use super::traced;
 use crate::app::audit::outcome;
 use crate::app::breaker::Breaker;
 use crate::app::events::{AuditEntry, Event, GroupSource, SignOnOutcome};
 use crate::app::ports::{Clock, Commit, Events, Ports, Records, StoreError, Stored};
 use crate::app::protection::Held;
+use crate::app::trace::Span;
 use crate::domain::change::Change;
 use crate::domain::mass_change::{Judgement, Loss};
 use crate::domain::observation::{Observation, Observed, UnknownReason};
@@ -13,6 +15,7 @@ use crate::domain::plan::{
     Assigned, Cause, KnownGroups, Names, NoPlan, Plan, Question, Reactivation, missing, plan,
 };
 use crate::domain::policy::{Switch, UserType};
+use crate::domain::recollection::Recollection;
 use crate::domain::record::{
     Group, GroupsOutcome, InactiveReason, Mark, MembershipKey, Provenance, Record, RecordId,
     UpstreamId, UserKey,
@@ -68,11 +71,17 @@ pub(super) struct Update<'a, E> {
     pub(super) user_type: Option<&'a UserType>,
     pub(super) switch: Switch,
     pub(super) assigned: &'a Assigned,
+    /// The attributes of which values are kept.
+    pub(super) kept: &'a BTreeSet<String>,
+    /// Whether the record follows as it does at a sign-on by no client application of its own.
+    pub(super) is_plain: bool,
     pub(super) cause: Cause,
     /// The view that decided what the switch is, if it was one.
     pub(super) view: Option<&'a str>,
     /// What holds losses of many users at once.
     pub(super) breaker: Option<&'a Breaker<E>>,
+    /// What planning and committing are a part of, if that is traced.
+    pub(super) span: &'a Span,
 }
 
 impl<E: Events> Update<'_, E> {
@@ -91,6 +100,7 @@ impl<E: Events> Update<'_, E> {
                 self.plan(&shared.records, stored.as_ref(), observation, &free, (&new_id, now))
             };
             let mut observation = observation;
+            let mut span = self.span.child("plan");
             let mut plan = match planned(observation) {
                 Ok(plan) => plan,
                 Err(reason) => return refused(shared, self, reason),
@@ -104,6 +114,8 @@ impl<E: Events> Update<'_, E> {
             }
             let held = self.hold(shared, stored.as_ref(), &mut plan).await;
             self.tell_skipped(shared, &plan);
+            traced::plan(&mut span, &plan);
+            drop(span);
             let mark = mark(stored.as_ref(), observation, self.cause, now);
             match self.write(shared, stored.as_ref(), plan, mark, observation).await {
                 Ok(done) => {
@@ -214,8 +226,15 @@ impl<E: Events> Update<'_, E> {
         observation: &Observation,
     ) -> Result<Done, StoreError> {
         let (reactivation, left_out) = (plan.reactivation, plan.skipped.len());
+        // Else two applications would write what the other has asked for, in turn.
+        let observed = (self.is_plain || stored.is_none())
+            .then(|| self.recollection(shared, &plan, &mark, observation))
+            .flatten();
         if plan.is_empty() {
             shared.records.mark(self.key, mark);
+            if let Some(observed) = observed {
+                shared.records.remember(self.key, observed);
+            }
             let quiet = match (stored, self.switch) {
                 (Some(_), Switch::Off) => SignOnOutcome::SwitchedOff,
                 _ => SignOnOutcome::Unchanged,
@@ -230,10 +249,26 @@ impl<E: Events> Update<'_, E> {
             Some(_) => SignOnOutcome::Changed,
         };
         let outcome = outcome(&observation.groups);
-        let record = self.commit(shared, stored, plan, mark, outcome).await?;
+        let record = self.commit(shared, stored, plan, (mark, observed), outcome).await?;
         let plain = Report::plain(settled(observation, reactivation, made));
         let report = Report { added, removed, ..plain };
         Ok(Done { report, record: Some(record), reactivation, left_out })
+    }
+
+    /// What is kept of an observation that is complete and not older than what the record knows.
+    fn recollection<P: Ports>(
+        &self,
+        shared: &Shared<P>,
+        plan: &Plan,
+        mark: &Mark,
+        observation: &Observation,
+    ) -> Option<Recollection> {
+        if mark.observed_at != Some(observation.sent_at) {
+            return None;
+        }
+        let kept = KeptGroups { records: &shared.records, directory: &self.key.directory };
+        let has_name = |group: &Group| kept.holds(group) || plan.groups.contains(group);
+        Recollection::of(observation, self.kept, has_name)
     }
 
     /// Notes that the user's entry is known to be gone (S4.6).
@@ -260,7 +295,7 @@ impl<E: Events> Update<'_, E> {
                 shared.records.mark(self.key, mark);
                 return Report::plain(SignOnOutcome::Unchanged);
             }
-            match self.commit(shared, Some(&stored), plan, mark, None).await {
+            match self.commit(shared, Some(&stored), plan, (mark, None), None).await {
                 Ok(_) => return Report::plain(SignOnOutcome::Changed),
                 Err(StoreError::Conflict) => {}
                 Err(_) => break,
@@ -286,7 +321,7 @@ impl<E: Events> Update<'_, E> {
         shared: &Shared<P>,
         stored: Option<&Stored>,
         plan: Plan,
-        mark: Mark,
+        (mark, observed): (Mark, Option<Recollection>),
         outcome: Option<String>,
     ) -> Result<Arc<Record>, StoreError> {
         let action = if stored.is_none() { "created" } else { "changed" };
@@ -303,8 +338,12 @@ impl<E: Events> Update<'_, E> {
             groups: plan.groups,
             mark,
             audit,
+            observed,
         };
-        shared.records.commit(commit).await
+        let mut span = self.span.child("commit");
+        let committed = shared.records.commit(commit).await;
+        traced::commit(&mut span, committed.as_ref().err());
+        committed
     }
 }
 

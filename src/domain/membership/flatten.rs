@@ -6,7 +6,7 @@
 
 use crate::domain::observation::Closure;
 use crate::domain::policy::Flatten;
-use crate::domain::record::UpstreamId;
+use crate::domain::record::{Membership, Record, UpstreamId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The groups of a closure that a mode shows (semantics S6.2).
@@ -22,6 +22,22 @@ pub fn flatten(
         Flatten::Direct => by_route(closure, |depth, direct| direct || depth == 1),
         Flatten::Depth(above) => by_route(closure, |depth, _| depth <= above.saturating_add(1)),
     }
+}
+
+/// The groups that the directory said of a record, as a mode shows them, by the way that is kept to
+/// each.
+pub fn flatten_kept(record: &Record, mode: Flatten) -> Vec<&UpstreamId> {
+    let rows: Vec<(&UpstreamId, &Membership)> = record.managed_memberships().collect();
+    let above: BTreeSet<&UpstreamId> =
+        rows.iter().flat_map(|(_, row)| row.route.path.iter().skip(1)).collect();
+    let shows = |id: &UpstreamId, row: &Membership| match mode {
+        Flatten::Ancestors => true,
+        Flatten::Direct => row.route.direct || row.route.depth() == 1,
+        Flatten::Depth(levels) => row.route.depth() <= levels.saturating_add(1),
+        Flatten::Leaf => !above.contains(id),
+        Flatten::Mapped => false,
+    };
+    rows.into_iter().filter(|(id, row)| shows(id, row)).map(|(id, _)| id).collect()
 }
 
 fn by_route(closure: &Closure, shows: impl Fn(usize, bool) -> bool) -> BTreeSet<UpstreamId> {

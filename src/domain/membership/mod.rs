@@ -9,4 +9,4 @@ pub mod range;
 
 pub use attribute::{MemberAttribute, MemberRule, has_bits, members};
 pub use entry::{GroupEntry, Member, MemberKey, UserEntry, key_of_id, key_of_primary};
-pub use flatten::flatten;
+pub use flatten::{flatten, flatten_kept};

@@ -38,14 +38,15 @@ impl ShownGroups {
 
     /// Whether a group of that name is shown.
     pub fn shows(&self, dn: &str) -> bool {
-        if self.bases.is_empty() && self.filter.is_none() {
-            return true;
-        }
+        let Some(filter) = &self.filter else { return self.is_below_base(dn) };
         let Ok(name) = DistinguishedName::parse(dn) else { return false };
-        let is_below = |base: &DistinguishedName| name.is_within(base);
-        let is_there = self.bases.is_empty() || self.bases.iter().any(is_below);
-        let says = |filter: &Filter| evaluate(filter, &by_name(&name)) == Truth::True;
-        is_there && self.filter.as_ref().is_none_or(says)
+        self.is_below_base(dn) && evaluate(filter, &by_name(&name)) == Truth::True
+    }
+
+    /// Whether a group of that name is where those are that are shown.
+    pub fn is_below_base(&self, dn: &str) -> bool {
+        let is_below = |name: DistinguishedName| self.bases.iter().any(|base| name.is_within(base));
+        self.bases.is_empty() || DistinguishedName::parse(dn).is_ok_and(is_below)
     }
 
     /// Whether a group of that name has another one here.

@@ -44,6 +44,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Begins a bind by certificate; the client asks to be `asked`.
     pub(in crate::frontend) fn begin_external(&mut self, request: &Envelope<'_>, asked: &[u8]) {
         self.leave_seat();
+        self.follow_reload();
         self.part();
         let binding = &mut self.binding;
         binding.exchange = None;
@@ -68,6 +69,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let directory = self.gateway.route(bytes);
         self.binding.directory = directory;
+        self.trace_bind(directory);
+        self.binding.spans.step("vouch");
         let sign_ons = self.gateway.sign_ons().clone();
         if !is_searched {
             self.binding.attempt = self.begin_attempt(directory, bytes);
@@ -110,6 +113,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Ok(response) = Envelope::parse(&pdu) else {
             return;
         };
+        self.binding.spans.leave_step();
         match self.binding.attempt.take() {
             None => self.end_bind(ResultCode::SUCCESS, response.body),
             Some(attempt) => {

@@ -66,6 +66,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let Stage::Fast(fast) = &mut self.binding.stage else { return };
         fast.sent = fast.seat.send(Operation::BindRequest, &self.binding.body);
         self.binding.deadline = Instant::now() + timeout;
+        self.binding.spans.ask("upstream bind");
     }
 
     /// Looks whether there is something for the bind; whether there was.

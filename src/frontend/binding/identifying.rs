@@ -3,6 +3,7 @@
 
 use super::{Binding, Stage};
 use crate::app::ports::Ports;
+use crate::app::trace::Span;
 use crate::domain::sid::Sid;
 use crate::frontend::naming::Naming;
 use crate::proto::bind::{Authentication, BindRequest};
@@ -27,6 +28,7 @@ impl<P: Ports> Binding<P> {
         deadline: Instant,
     ) {
         self.stage = Stage::Identifying { id, response, asked };
+        self.spans.ask("who am I");
         self.deadline = deadline;
         // Something of an answer has come.
         self.retried = true;
@@ -46,10 +48,22 @@ impl<P: Ports> Binding<P> {
     /// The entry of the bind is looked for.
     pub(in crate::frontend) fn look_for(&mut self, wait: Naming, response: Vec<u8>) {
         self.stage = Stage::Naming { wait, response };
+        self.spans.step("find entry");
+    }
+
+    /// A connection is waited for.
+    pub(in crate::frontend) fn waits_for_link(&mut self) {
+        self.spans.step("connection");
+    }
+
+    /// What the bind is a part of, if it is traced.
+    pub(in crate::frontend) fn span(&self) -> &Span {
+        &self.spans.bind
     }
 
     /// The directory's answer to the bind, once it is known who it is of.
     pub(in crate::frontend) fn take_response(&mut self) -> Option<Vec<u8>> {
+        self.spans.leave_step();
         match std::mem::replace(&mut self.stage, Stage::None) {
             Stage::Identifying { response, .. } | Stage::Naming { response, .. } => Some(response),
             other => {

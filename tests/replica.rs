@@ -11,6 +11,8 @@ mod support;
 
 #[path = "replica/held.rs"]
 mod held;
+#[path = "replica/numbered.rs"]
+mod numbered;
 #[path = "replica/restarts.rs"]
 mod restarts;
 #[path = "replica/rollback.rs"]

@@ -1,6 +1,5 @@
 //! A synchronisation: messages of a server one after another, through the consumer into a copy.
 
-use bindgate::domain::csn::CsnSet;
 use bindgate::domain::membership::UserEntry;
 use bindgate::domain::membership::graph::Graph;
 use bindgate::domain::record::UpstreamId;
@@ -68,9 +67,9 @@ fn follow(mode: Mode, mut rest: &[u8]) {
 fn position(cookie: &[u8]) {
     let position = Position::of(cookie);
     let own = position.cookie().expect("there is one");
-    match position.csns() {
+    match position.says() {
         None => assert_eq!(own, cookie),
-        Some(csns) => assert_eq!(CsnSet::from_cookie(own).as_ref(), Some(csns)),
+        Some(says) => assert_eq!(Position::of(own).says(), Some(says)),
     }
     let mut twice = position.clone();
     twice.advance(cookie);

@@ -39,6 +39,8 @@ pub struct Answered<M> {
     marker: M,
     /// If it had been seen to have got farther before: what a copy has to have that is believed.
     lacks: Option<M>,
+    /// Whether it was the copy that asked, and has what it was told.
+    is_pulled: bool,
 }
 
 /// The answer to a question, for all who waited for it.
@@ -175,6 +177,12 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     }
 
     async fn find_marker<L: Lookups>(&self, lookups: &L) -> Answer<R::Marker> {
+        if let Some(Ok(marker)) = self.shared.replica.pull().await {
+            let number = self.next_number();
+            self.saw(self.shared.replica.seen());
+            let lacks = self.lacks(&marker);
+            return Ok(Arc::new(Answered { number, marker, lacks, is_pulled: true }));
+        }
         let search = match self.shared.replica.question() {
             Some(search) => search,
             None => self.find_question(lookups).await?,
@@ -184,7 +192,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         let marker = self.shared.replica.marker(&answer).ok_or_else(|| self.nowhere())?;
         self.saw(self.shared.replica.seen());
         let lacks = self.lacks(&marker);
-        Ok(Arc::new(Answered { number, marker, lacks }))
+        Ok(Arc::new(Answered { number, marker, lacks, is_pulled: false }))
     }
 
     /// What the copy holds, if it is as young as the question already, so that there is nothing to
@@ -247,7 +255,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     }
 
     fn has(&self, answered: &Answered<R::Marker>) -> bool {
-        let has = self.shared.replica.has(&answered.marker);
+        let has = answered.is_pulled || self.shared.replica.has(&answered.marker);
         if has {
             self.hit();
         }

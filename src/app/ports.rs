@@ -391,6 +391,18 @@ pub trait Replica: Clone + Send + Sync + 'static {
     /// Whether it is known how the directory says how far it has got.
     fn can_be_asked_for(&self) -> bool;
 
+    /// Asks the directory for what has changed, and waits until the copy has that: whoever asked then
+    /// need not ask how far the directory has got. `None` for a copy that is told of changes by itself,
+    /// or is not complete.
+    fn pull(&self) -> impl Future<Output = Option<Result<Self::Marker, Gone>>> + Send {
+        std::future::ready(None)
+    }
+
+    /// Whether the copy knows members by their upstream ids instead of by their names.
+    fn knows_by_id(&self) -> bool {
+        false
+    }
+
     /// The search whose answer says how far the directory has got; `None` if that is not known.
     fn question(&self) -> Option<Search>;
 

@@ -9,11 +9,12 @@ use crate::app::observe::{Finder, facts, vendor};
 use crate::app::ports::Events;
 use crate::config::{Config, Directory};
 use crate::domain::kind::Kind;
+use crate::domain::numbering::NotNumbered;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::GroupPolicy;
 use crate::domain::sighting::{Several, several};
 use crate::domain::strategy::{Choice, Facts, Strategy, choose};
-use crate::upstream::{self, ServerUrl, SharedLookups};
+use crate::upstream::{self, ServerChoice, ServerUrl, SharedLookups};
 
 /// By so many connections each address is looked at.
 const SIGHTINGS: usize = 8;
@@ -117,7 +118,14 @@ async fn findings(
         report.say(directory, "no [directory.groups], so no groups are asked for");
         return Ok(());
     };
-    let facts = facts(lookups, policy).await?;
+    let mut facts = facts(lookups, policy).await?;
+    let upstream = &directory.upstream;
+    if facts.numbering.is_ok()
+        && upstream.server_choice == ServerChoice::Spread
+        && upstream.urls.len() > 1
+    {
+        facts.numbering = Err(NotNumbered::SeveralServers);
+    }
     let choice = choose(policy, &facts);
     told(&choice, &facts).iter().for_each(|finding| report.say(directory, finding));
     if let Some(finding) = canary(lookups, policy).await {

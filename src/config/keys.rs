@@ -380,7 +380,7 @@ pub const KEYS: &[Key] = &[
     key("directory.groups", "resolve", Choice(&["auto", "replica", "walk", "member-of", "in-chain", "token-groups"]), Default("\"auto\""),
         "How a user's groups are found: in the replica where there is one that is up to date, else by a batched walk, one search a level; \"walk\" is the walk alone, \"member-of\", and on Active Directory \"token-groups\" and \"in-chain\" (on 389-ds too), have the directory list groups, where a probe shows that it does."),
     key("directory.groups", "replica", Choice(&["auto", "groups", "groups-and-users", "none"]), Default("\"auto\""),
-        "What is held in memory and followed live by content synchronisation (RFC 4533), where the directory offers that; \"auto\" is groups and users, or groups alone if there are too many users."),
+        "What is held in memory and followed live: by content synchronisation (RFC 4533), or, groups alone, by change numbers on Active Directory and 389-ds; \"auto\" is groups and users, or groups alone if there are too many users."),
     key("directory.groups", "max_replica_users", Count(0, 100_000_000), Default("1000000"),
         "With more users than this, \"auto\" holds groups alone."),
     key("directory.groups", "max_replica_names", Count(1, 1_000_000_000), Default("10000000"),

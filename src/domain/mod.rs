@@ -4,6 +4,7 @@
 
 pub mod activation;
 pub mod change;
+pub mod change_number;
 pub mod channel;
 pub mod csn;
 pub mod digest;
@@ -15,6 +16,7 @@ pub mod mass_change;
 pub mod matching;
 pub mod membership;
 pub mod name_rule;
+pub mod numbering;
 pub mod observation;
 pub mod offer;
 pub mod paging;

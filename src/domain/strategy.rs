@@ -2,6 +2,7 @@
 
 use super::kind::Kind;
 use super::membership::MemberAttribute;
+use super::numbering::{NotNumbered, Numbering};
 use super::policy::{GroupPolicy, ReplicaPolicy, Resolve};
 use crate::proto::oid;
 use std::collections::BTreeSet;
@@ -94,6 +95,10 @@ pub struct Facts {
     pub controls: BTreeSet<String>,
     /// Whether it says how far it has got (`contextCSN`).
     pub has_marker: bool,
+    /// How it numbers its changes, or why it is not asked for them by number.
+    pub numbering: Result<Numbering, NotNumbered>,
+    /// Whether the service account sees entries that are gone.
+    pub sees_deleted: bool,
     /// The names of its attribute types in lower case; `None` if the schema cannot be read.
     pub schema: Option<BTreeSet<String>>,
     /// Whether the service account sees a group with a member.
@@ -151,14 +156,15 @@ pub fn choose(policy: &GroupPolicy, facts: &Facts) -> Choice {
 
 fn choose_replica(policy: &GroupPolicy, facts: &Facts, choice: &mut Choice) {
     let sync = String::from_utf8_lossy(oid::SYNC_REQUEST);
-    let can = facts.controls.contains(&*sync) && facts.has_marker;
+    let can = match facts.numbering {
+        Ok(_) => true,
+        Err(NotNumbered::OtherKind) => facts.controls.contains(&*sync) && facts.has_marker,
+        Err(_) => false,
+    };
     let why = match (policy.resolve, policy.replica) {
         (resolve, _) if !takes_replica(resolve) => "`resolve` asks for no replica",
         (_, None) => "`replica` is \"none\"",
-        _ if facts.kind == Kind::ActiveDirectory => {
-            "a replica of Active Directory (DirSync) is not built yet"
-        }
-        _ if facts.kind == Kind::Ds389 => "a replica of 389-ds (entryusn) is not built yet",
+        _ if facts.numbering != Err(NotNumbered::OtherKind) => by_number(facts),
         _ if !facts.controls.contains(&*sync) => {
             "content synchronisation (RFC 4533) is not offered to the service account"
         }
@@ -167,9 +173,38 @@ fn choose_replica(policy: &GroupPolicy, facts: &Facts, choice: &mut Choice) {
     };
     choice.reasons.push(why);
     choice.replica = policy.replica.filter(|_| can && takes_replica(policy.resolve));
+    if facts.numbering.is_ok() {
+        // Users are read at each sign-on.
+        choice.replica = choice.replica.map(|_| ReplicaPolicy::Groups);
+    }
     if policy.resolve == Resolve::Replica && choice.replica.is_none() {
         let text = "`resolve` is \"replica\", and there can be none: every sign-on walks";
         choice.warnings.push(text.to_owned());
+    }
+}
+
+/// Why there is, or is not, a copy that asks for changes by their numbers.
+fn by_number(facts: &Facts) -> &'static str {
+    match &facts.numbering {
+        Ok(Numbering::ActiveDirectory) if facts.sees_deleted => {
+            "changes of groups are read by uSNChanged, and deleted objects are seen"
+        }
+        Ok(Numbering::ActiveDirectory) => {
+            "changes of groups are read by uSNChanged; deleted objects are not seen (yet), so the ids of all groups are listed after changes"
+        }
+        Ok(Numbering::Ds389 { .. }) => {
+            "changes of groups are read by entryusn, and their ids are listed where one may be gone"
+        }
+        Err(NotNumbered::SeveralParts) => {
+            "groups lie in several backends, and numbers of one say nothing of another"
+        }
+        Err(NotNumbered::SeveralServers) => {
+            "`server_choice` spreads clients, and numbers of one server say nothing of another"
+        }
+        Err(_) if facts.kind == Kind::Ds389 => {
+            "the USN plug-in is off, or lastusn cannot be read, so nobody can ask what has changed"
+        }
+        Err(_) => "highestCommittedUSN cannot be read, so nobody can ask what has changed",
     }
 }
 

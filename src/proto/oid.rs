@@ -44,6 +44,10 @@ pub const MATCHED_VALUES: &[u8] = b"1.2.826.0.1.3344810.2.3";
 pub const IN_CHAIN: &[u8] = b"1.2.840.113556.1.4.1941";
 /// That no references are wanted to other parts of the directory (MS-ADTS section 3.1.1.3.4.1.4).
 pub const DOMAIN_SCOPE: &[u8] = b"1.2.840.113556.1.4.1339";
+/// That entries are shown that are gone (MS-ADTS section 3.1.1.3.4.1.14).
+pub const SHOW_DELETED: &[u8] = b"1.2.840.113556.1.4.417";
+/// That names are shown with the ids of their entries (MS-ADTS section 3.1.1.3.4.1.5).
+pub const EXTENDED_DN: &[u8] = b"1.2.840.113556.1.4.529";
 /// Sync Request (RFC 4533).
 pub const SYNC_REQUEST: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.1";
 /// Sync State, on an entry (RFC 4533).

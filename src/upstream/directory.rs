@@ -163,7 +163,7 @@ impl Directory {
 
     /// Keeps a live copy up to date, until it is dropped.
     pub fn follow(&self, copy: LiveCopy) -> impl Future<Output = ()> + Send + use<> {
-        replica::follow(copy, self.login.clone(), self.origin.clone())
+        replica::follow(copy, (self.login.clone(), self.kind.clone()), self.origin.clone())
     }
 
     /// What a new connection sees of the server that answers it. `base` is a name in the part of

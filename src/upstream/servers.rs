@@ -182,6 +182,11 @@ impl Servers {
         self.servers.iter().any(|server| server.health().is_down())
     }
 
+    /// Whether clients' connections lead to several servers at a time.
+    pub(super) fn are_clients_spread(&self) -> bool {
+        self.choice == ServerChoice::Spread && self.servers.len() > 1
+    }
+
     /// The server with the most connections, if another one that is up has fewer by more than one.
     /// Where clients are not spread none is too crowded.
     pub(super) fn most_crowded(&self) -> Option<usize> {

@@ -66,12 +66,12 @@ fn openldap_is_described_by_looking_at_it() {
 
 #[test]
 fn active_directory_is_described_by_looking_at_it() {
-    let words = ["kind active-directory", "groups by member walk"];
+    let words = ["kind active-directory", "groups by replica"];
     check(Kind::Samba, &words, "sAMAccountName", (tree::PEOPLE, tree::GROUPS));
 }
 
 #[test]
 fn a_389_ds_is_described_by_looking_at_it() {
-    let words = ["kind 389ds", "groups by member walk"];
+    let words = ["kind 389ds", "groups by replica"];
     check(Kind::Ds389, &words, "uid", (tree::PEOPLE, tree::GROUPS));
 }

@@ -199,6 +199,7 @@ fn rounds() -> usize {
 fn fresh(kind: Kind) {
     let directory = kind.start();
     let gateway = directory.gateway("auto");
+    gateway.comes_to_have_a_copy();
     let (ann, b) = (tree::person("ann"), tree::group("B"));
     let mut admin = directory.admin();
     let mut raw = gateway.connect();
@@ -227,10 +228,13 @@ fn fresh(kind: Kind) {
             assert_eq!(is_in, round % 2 == 1, "round {round}: {}", gateway.log());
         }
     });
+    // Hardly anybody had to walk: one who did had waited for the copy on a busy machine.
+    let walked = super::copy::walks_of(&gateway, rounds());
+    assert!(walked * 10 <= rounds(), "{walked} of {}", rounds());
 }
 
 /// Says at its end that all is over, also if a test fails.
-struct Over<'a>(&'a AtomicBool);
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {

@@ -87,8 +87,8 @@ fn a_look_at_each_directory_names_kind_strategy_and_reason() {
         &[
             "reached, Samba",
             "kind active-directory, as its root DSE shows",
-            "groups by member walk",
-            "because a replica of Active Directory (DirSync) is not built yet",
+            "groups by replica, by member walk while that is not fresh",
+            "because changes of groups are read by uSNChanged; deleted objects are not seen (yet)",
         ],
     );
     says(
@@ -96,8 +96,8 @@ fn a_look_at_each_directory_names_kind_strategy_and_reason() {
         &[
             "reached, 389 Project 389-Directory/",
             "kind 389ds, as its root DSE shows",
-            "groups by member walk",
-            "because a replica of 389-ds (entryusn) is not built yet",
+            "groups by replica, by member walk while that is not fresh",
+            "because changes of groups are read by entryusn",
         ],
     );
     says(Kind::Slapd, &["kind openldap, as its root DSE shows", "groups by replica"]);

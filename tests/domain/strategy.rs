@@ -2,6 +2,7 @@
 
 use bindgate::domain::kind::Kind;
 use bindgate::domain::membership::MemberAttribute;
+use bindgate::domain::numbering::{NotNumbered, Numbering};
 use bindgate::domain::policy::{Flatten, GroupPolicy, ReplicaPolicy, Resolve};
 use bindgate::domain::strategy::{
     Choice, Facts, Listing, MemberOf, Strategy, attribute_names, choose,
@@ -40,6 +41,8 @@ fn facts(controls: &[&[u8]], has_marker: bool, member_of: MemberOf) -> Facts {
         token_groups: Listing::NotTried,
         controls: controls.iter().map(|oid| String::from_utf8_lossy(oid).into_owned()).collect(),
         has_marker,
+        numbering: Err(NotNumbered::OtherKind),
+        sees_deleted: false,
         schema: Some(names.map(str::to_owned).into()),
         sees_groups: true,
         has_bits: false,
@@ -85,6 +88,34 @@ fn s6_6_the_choice_follows_from_what_the_directory_offers() {
     member_of(MemberOf::Silent, MemberWalk, 1);
     member_of(MemberOf::NotInSchema, MemberWalk, 1);
     member_of(MemberOf::NothingToTry, MemberWalk, 1);
+}
+
+#[test]
+fn s6_6_a_copy_is_kept_where_changes_can_be_asked_for_by_their_numbers() {
+    use Strategy::{MemberWalk, Replica};
+    let last = "lastusn;userroot".to_owned();
+    for (kind, numbering, first) in [
+        (Kind::ActiveDirectory, Ok(Numbering::ActiveDirectory), Replica),
+        (Kind::Ds389, Ok(Numbering::Ds389 { last }), Replica),
+        (Kind::ActiveDirectory, Err(NotNumbered::Silent), MemberWalk),
+        (Kind::Ds389, Err(NotNumbered::Silent), MemberWalk),
+        (Kind::Ds389, Err(NotNumbered::SeveralParts), MemberWalk),
+        (Kind::ActiveDirectory, Err(NotNumbered::SeveralServers), MemberWalk),
+    ] {
+        // What else it offers counts for nothing then.
+        let plain = facts(&[oid::SYNC_REQUEST], true, MemberOf::Silent);
+        let mut reasons = Vec::new();
+        for sees_deleted in [false, true] {
+            let facts = Facts { kind, numbering: numbering.clone(), sees_deleted, ..plain.clone() };
+            check(Resolve::Auto, AUTO, &facts, first, MemberWalk, 0);
+            check(Resolve::Auto, None, &facts, MemberWalk, MemberWalk, 0);
+            let choice = choose(&policy(Resolve::Auto, AUTO), &facts);
+            assert_eq!(choice.replica, (first == Replica).then_some(ReplicaPolicy::Groups));
+            reasons.push(choice.reasons[0]);
+        }
+        let tells = kind == Kind::ActiveDirectory && first == Replica;
+        assert_eq!(reasons[0] != reasons[1], tells, "{reasons:?}");
+    }
 }
 
 #[test]

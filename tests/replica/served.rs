@@ -17,6 +17,7 @@ use bindgate::proto::envelope::Envelope;
 use bindgate::proto::filter::Filter;
 use bindgate::proto::framing::{Frame, frame};
 use bindgate::proto::op::Operation;
+use bindgate::proto::paged::Page;
 use bindgate::proto::result::{LdapResult, ResultCode};
 use bindgate::proto::search::{Attribute, Entry};
 use bindgate::proto::sync::{EntryUuid, State};
@@ -101,10 +102,7 @@ impl Stage {
 
     /// The next connection, with its bind and the questions for the root DSE and the base answered.
     pub(crate) async fn accept(&self) -> Peer {
-        let (tcp, _) = bounded(self.listener.accept()).await.unwrap();
-        let mut peer = Peer { tcp, buffer: Vec::new(), id: 0 };
-        let bind = peer.message().await.unwrap();
-        peer.result(id_of(&bind), Operation::BindResponse, ResultCode::SUCCESS).await;
+        let mut peer = bounded(self.accept_bound()).await;
         let root = peer.message().await.unwrap();
         let attributes =
             [("supportedControl", REQUEST), ("namingContexts", "dc=x"), ("namingContexts", "dc=y")];
@@ -117,6 +115,15 @@ impl Stage {
         peer
     }
 
+    /// The next connection, with its bind answered.
+    pub(crate) async fn accept_bound(&self) -> Peer {
+        let (tcp, _) = self.listener.accept().await.unwrap();
+        let mut peer = Peer { tcp, buffer: Vec::new(), id: 0 };
+        let bind = peer.message().await.unwrap();
+        peer.result(id_of(&bind), Operation::BindResponse, ResultCode::SUCCESS).await;
+        peer
+    }
+
     /// The next connection, and the cookie that it asks from.
     pub(crate) async fn accept_from(&self, cookie: Option<&str>) -> Peer {
         let mut peer = self.accept().await;
@@ -126,7 +133,12 @@ impl Stage {
 
     /// The numbers of the groups that hold the user, as the copy has them, readable or not.
     pub(crate) fn groups(&self) -> Vec<u8> {
-        let user = DistinguishedName::parse(USER).unwrap();
+        self.groups_of(USER)
+    }
+
+    /// The same of whoever is known by that name.
+    pub(crate) fn groups_of(&self, name: &str) -> Vec<u8> {
+        let user = DistinguishedName::parse(name).unwrap();
         let keys = [MemberKey::Dn(user.normalized().clone())];
         let limits = ClosureLimits { max_depth: 10, max_groups: 1000 };
         let closure = self.copy.read(|graph| graph.closure(&keys, limits));
@@ -170,6 +182,53 @@ impl Peer {
                 return None;
             }
         }
+    }
+
+    /// The same; without a bound, since it may be that nothing is asked.
+    pub(crate) async fn message_now(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Frame::Whole(length) = frame(&self.buffer, 1 << 20).unwrap() {
+                return Some(self.buffer.drain(..length).collect());
+            }
+            if self.tcp.read_buf(&mut self.buffer).await.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// Shows an entry.
+    pub(crate) async fn show(&mut self, id: i64, entry: &Entry) {
+        let mut out = Vec::new();
+        entry.write(&mut out, bindgate::proto::envelope::MessageId::new(id).unwrap());
+        self.send(&out).await;
+    }
+
+    /// Says that a part of an answer lies elsewhere.
+    pub(crate) async fn refer(&mut self, id: i64) {
+        let body = nested(Operation::SearchResultReference.tag(), |out| {
+            write_element(out, OCTET_STRING, b"ldap://elsewhere");
+        });
+        self.send(&pdu::message(id, &body)).await;
+    }
+
+    /// Ends an answer, of which there is more behind a cookie, or not.
+    pub(crate) async fn end(&mut self, id: i64, code: u32, cookie: Option<Vec<u8>>) {
+        let result = nested(Operation::SearchResultDone.tag(), |out| {
+            write_integer(out, ENUMERATED, i64::from(code));
+            write_element(out, OCTET_STRING, b"");
+            write_element(out, OCTET_STRING, b"");
+        });
+        let value = cookie.map(|cookie| Page { size: 0, cookie: &cookie }.encode());
+        let page = value.as_deref().map(|value| Control {
+            oid: "1.2.840.113556.1.4.319",
+            critical: false,
+            value: Some(value),
+        });
+        let body = match page {
+            Some(page) => pdu::with_controls(result, &[page]),
+            None => result,
+        };
+        self.send(&pdu::message(id, &body)).await;
     }
 
     /// What the follower asks for next.

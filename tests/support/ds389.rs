@@ -3,7 +3,7 @@
 //! `dscreate` wants /etc/dirsrv and systemd, so its template is filled in here. Only root can start
 //! one: the server changes the owner of its files.
 
-use super::folder::{TestFolder, free_port};
+use super::folder::{TestFolder, copy, free_port};
 use super::pdu;
 use super::process::Process;
 use super::raw::Raw;
@@ -20,6 +20,8 @@ const FILES: [(&str, &str); 3] = [
     ("/etc/dirsrv/schema/99user.ldif", "etc/schema/99user.ldif"),
 ];
 const FOLDERS: [&str; 9] = ["etc/schema", "lock", "db", "home", "bak", "run", "ldif", "log", "lib"];
+/// Where its data are in its folder: the database, and what it keeps in memory of that.
+const DATA: [&str; 2] = ["db", "home"];
 const HINT: &str =
     "389-ds is missing: run `make test-directories`, or `apt-get install 389-ds-base`";
 
@@ -36,7 +38,7 @@ const PLUGINS: [&str; 4] =
 pub struct Ds389 {
     port: u16,
     process: Process,
-    _folder: TestFolder,
+    folder: TestFolder,
 }
 
 impl Ds389 {
@@ -46,20 +48,36 @@ impl Ds389 {
         let folder = TestFolder::new("ds389");
         let port = free_port();
         prepare(&folder, port);
-        let path = |name: &str| folder.file(name).display().to_string();
-        let args = ["-D", &path("etc"), "-i", &path("run/pid"), "-d", "0"];
-        let log = folder.file("ns-slapd.log");
-        let mut process = Process::start("ns-slapd", Path::new(SERVER), &args, &log);
-        eventually("389-ds takes connections", || {
-            if let Some(status) = process.exited() {
-                let said = std::fs::read_to_string(folder.file("log/errors")).unwrap_or_default();
-                panic!("389-ds ended with {status}: {said}");
-            }
-            TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), PATIENCE).ok()
-        });
-        let server = Self { port, process, _folder: folder };
+        let process = run(&folder, port);
+        let server = Self { port, process, folder };
         server.add_suffix();
         server
+    }
+
+    /// Stops it.
+    pub fn stop(&mut self) {
+        self.process.terminate();
+        self.process.wait();
+    }
+
+    /// Starts it again with the data that it had.
+    pub fn start_again(&mut self) {
+        self.process = run(&self.folder, self.port);
+    }
+
+    /// Keeps a copy of its data, while it is stopped.
+    pub fn back_up(&self) {
+        for name in DATA {
+            copy(&self.folder.file(name), &self.folder.file(&format!("backup-{name}")));
+        }
+    }
+
+    /// Puts the data that were kept in the place of its own, while it is stopped.
+    pub fn set_back(&self) {
+        for name in DATA {
+            std::fs::remove_dir_all(self.folder.file(name)).expect("the data are there");
+            copy(&self.folder.file(&format!("backup-{name}")), &self.folder.file(name));
+        }
     }
 
     /// Where it listens on 127.0.0.1.
@@ -114,6 +132,21 @@ impl Ds389 {
             ],
         );
     }
+}
+
+fn run(folder: &TestFolder, port: u16) -> Process {
+    let path = |name: &str| folder.file(name).display().to_string();
+    let args = ["-D", &path("etc"), "-i", &path("run/pid"), "-d", "0"];
+    let log = folder.file("ns-slapd.log");
+    let mut process = Process::start("ns-slapd", Path::new(SERVER), &args, &log);
+    eventually("389-ds takes connections", || {
+        if let Some(status) = process.exited() {
+            let said = std::fs::read_to_string(folder.file("log/errors")).unwrap_or_default();
+            panic!("389-ds ended with {status}: {said}");
+        }
+        TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), PATIENCE).ok()
+    });
+    process
 }
 
 /// Writes configuration and folders.

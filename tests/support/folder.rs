@@ -64,3 +64,9 @@ pub fn free_port() -> u16 {
     }
     panic!("all of {PORTS} ports are taken");
 }
+
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status();
+    assert!(copied.is_ok_and(|status| status.success()), "{} can be copied", from.display());
+}

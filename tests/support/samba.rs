@@ -5,8 +5,8 @@
 
 use super::PATIENCE;
 use super::certs::{self, Authority, Certificate, Wanted};
-use super::eventually;
-use super::folder::TestFolder;
+use super::eventually_within;
+use super::folder::{TestFolder, copy};
 use super::pdu::{self, Change};
 use super::process::Process;
 use super::raw::Raw;
@@ -28,6 +28,10 @@ pub const ADMINISTRATOR: &str = "cn=Administrator,cn=Users,dc=example,dc=com";
 /// The administrator's password.
 pub const PASSWORD: &str = "Adm1n-pw-x";
 
+/// Where its configuration is in its folder, and where its data are.
+const CONFIG: &str = "etc/smb.conf";
+const DATA: [&str; 2] = ["private", "state"];
+
 /// Whoever listens here on an address has the address.
 const CLAIM: u16 = 10_389;
 /// The addresses that may be taken.
@@ -46,7 +50,7 @@ pub enum ClearText {
 pub struct Samba {
     address: Ipv4Addr,
     process: Process,
-    _folder: TestFolder,
+    folder: TestFolder,
     authority: PathBuf,
     _claim: TcpListener,
 }
@@ -57,8 +61,7 @@ impl Samba {
         assert!(Path::new(SAMBA).exists(), "{HINT}");
         let made = made(tree);
         let folder = TestFolder::new("samba");
-        let copied = Command::new("cp").arg("-a").arg(made.join(".")).arg(folder.path()).status();
-        assert!(copied.is_ok_and(|status| status.success()), "the domain can be copied");
+        copy(&made.join("."), folder.path());
         let (address, claim) = claim_address();
         let authority = Authority::make(&folder, "authority");
         // A test's own client asks for 127.0.0.1.
@@ -66,18 +69,35 @@ impl Samba {
         let wanted = Wanted { hosts: &hosts, ..Wanted::default() };
         let certificate = authority.issue(&folder, "dc1", &wanted);
         let text = configuration(&folder, address, &certificate, &authority.file, clear_text);
-        let config = folder.write("etc/smb.conf", text).display().to_string();
-        let log = folder.file("samba.log");
-        let args = ["-i", "-M", "single", "-s", &config];
-        let mut process = Process::start("samba", Path::new(SAMBA), &args, &log);
-        eventually("samba takes connections", || {
-            if let Some(status) = process.exited() {
-                panic!("samba ended with {status}; only root may listen on port 389");
-            }
-            let address = SocketAddr::from((address, 389));
-            TcpStream::connect_timeout(&address, PATIENCE).ok()
-        });
-        Self { address, process, _folder: folder, authority: authority.file, _claim: claim }
+        folder.write(CONFIG, text);
+        let process = run(&folder, address);
+        Self { address, process, folder, authority: authority.file, _claim: claim }
+    }
+
+    /// Stops it.
+    pub fn stop(&mut self) {
+        self.process.terminate();
+        self.process.wait();
+    }
+
+    /// Starts it again with the data that it had.
+    pub fn start_again(&mut self) {
+        self.process = run(&self.folder, self.address);
+    }
+
+    /// Keeps a copy of its data, while it is stopped.
+    pub fn back_up(&self) {
+        for name in DATA {
+            copy(&self.folder.file(name), &self.folder.file(&format!("backup-{name}")));
+        }
+    }
+
+    /// Puts the data that were kept in the place of its own, while it is stopped.
+    pub fn set_back(&self) {
+        for name in DATA {
+            std::fs::remove_dir_all(self.folder.file(name)).expect("the data are there");
+            copy(&self.folder.file(&format!("backup-{name}")), &self.folder.file(name));
+        }
     }
 
     /// Its URL in clear text.
@@ -128,6 +148,19 @@ impl Samba {
     pub fn kill(&mut self) {
         self.process.kill();
     }
+}
+
+fn run(folder: &TestFolder, address: Ipv4Addr) -> Process {
+    let config = folder.file(CONFIG).display().to_string();
+    let args = ["-i", "-M", "single", "-s", &config];
+    let mut process = Process::start("samba", Path::new(SAMBA), &args, &folder.file("samba.log"));
+    eventually_within(3 * PATIENCE, "samba takes connections", || {
+        if let Some(status) = process.exited() {
+            panic!("samba ended with {status}; only root may listen on port 389");
+        }
+        TcpStream::connect_timeout(&SocketAddr::from((address, 389)), PATIENCE).ok()
+    });
+    process
 }
 
 /// An address of this machine on which nobody else runs a domain controller.

@@ -16,6 +16,7 @@ pub use canary::hear_canary_in;
 pub use finder::Finder;
 pub use members::{group_at, members_at};
 pub use probe::{facts, naming_context, root_and_name, vendor};
+pub use ranges::complete as complete_list;
 pub use user::{entry_of_sid, is_readable, user_of_id};
 
 use super::ports::{LookupError, Lookups};

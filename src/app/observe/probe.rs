@@ -8,7 +8,9 @@ use super::members::{holding, naming_attributes};
 use super::{base_search, hinted, read};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::kind::{self, Kind};
+use crate::domain::membership::extended::has_tombstone_name;
 use crate::domain::membership::{self, Member, MemberAttribute, MemberKey, MemberRule};
+use crate::domain::numbering::{self, Numbering};
 use crate::domain::observation::UnknownReason;
 use crate::domain::offer;
 use crate::domain::policy::{GroupPolicy, Resolve};
@@ -16,6 +18,8 @@ use crate::domain::sid::{OBJECT_SID, sid_of};
 use crate::domain::strategy::{Facts, Listing, MemberOf, attribute_names};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
+use crate::proto::oid;
+use crate::proto::paged::Page;
 use crate::proto::search::{Entry, Scope, Search};
 use std::collections::BTreeSet;
 
@@ -38,6 +42,11 @@ pub async fn facts<L: Lookups>(lookups: &L, policy: &GroupPolicy) -> Result<Fact
         _ => member_of(lookups, policy, &sample).await?,
     };
     let kind = Kind::of_root(&root);
+    let numbering = numbering::numbering(&root, &policy.base);
+    let sees_deleted = match &numbering {
+        Ok((Numbering::ActiveDirectory, context)) => sees_deleted(lookups, context).await,
+        _ => false,
+    };
     let in_chain = in_chain(lookups, policy, kind, &sample).await?;
     let token_groups = token_groups(lookups, policy, kind, &sample).await;
     Ok(Facts {
@@ -47,6 +56,8 @@ pub async fn facts<L: Lookups>(lookups: &L, policy: &GroupPolicy) -> Result<Fact
         token_groups,
         controls: texts(&root, "supportedControl"),
         has_marker: has_marker(lookups, policy, &root).await,
+        numbering: numbering.map(|(numbering, _)| numbering),
+        sees_deleted,
         schema,
         sees_groups: !sample.is_empty(),
         has_bits: sample.iter().any(|entry| has_bits(policy, entry)),
@@ -73,7 +84,7 @@ pub async fn root_and_name<L: Lookups>(
 /// The root DSE (RFC 4512 5.1).
 async fn root<L: Lookups>(lookups: &L) -> Result<Entry, UnknownReason> {
     let names = ["namingContexts", "supportedControl", "subschemaSubentry"].into_iter();
-    let names = names.chain(kind::ATTRIBUTES);
+    let names = names.chain(kind::ATTRIBUTES).chain(numbering::ATTRIBUTES);
     read(lookups, "", names.map(str::to_owned).collect()).await
 }
 
@@ -107,6 +118,26 @@ async fn has_marker<L: Lookups>(lookups: &L, policy: &GroupPolicy, root: &Entry)
     let Some(context) = offer::naming_context(root, &policy.base) else { return false };
     let entry = read(lookups, context.as_str(), vec!["contextCSN".to_owned()]).await;
     entry.is_ok_and(|entry| !entry.values("contextCSN").is_empty())
+}
+
+/// Whether the account sees objects of Active Directory that are gone. That it sees where they are
+/// kept proves nothing: one of them has to be seen.
+async fn sees_deleted<L: Lookups>(lookups: &L, context: &DistinguishedName) -> bool {
+    let page = Page { size: 2, cookie: &[] }.encode();
+    let search = Search {
+        base: context.as_str().to_owned(),
+        scope: Scope::Subtree,
+        filter: Filter::equal("isDeleted", "TRUE"),
+        attributes: vec!["isDeleted".to_owned()],
+        size_limit: 0,
+        time_limit: 0,
+        controls: vec![
+            (oid::SHOW_DELETED.to_vec(), Vec::new()),
+            (oid::PAGED_RESULTS.to_vec(), page),
+        ],
+    };
+    let found = lookups.search(search).await.unwrap_or_default();
+    found.iter().any(|entry| has_tombstone_name(&entry.dn))
 }
 
 /// The naming context that holds a name; `None` if the directory names none that does.

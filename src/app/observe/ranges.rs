@@ -14,7 +14,7 @@ const MAX_PARTS: usize = 10_000;
 const MAX_TRIES: usize = 3;
 
 /// Puts the whole list in the place of a part of it, where an entry shows no more than that.
-pub(super) async fn complete<L: Lookups>(
+pub async fn complete<L: Lookups>(
     lookups: &L,
     entry: &mut Entry,
     name: &str,

@@ -17,17 +17,18 @@ use crate::app::breaker::Breaker;
 use crate::app::callers::Callers;
 use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
 use crate::app::observe;
-use crate::app::ports::{Clock, Coverage, Ports, Records, Stored};
+use crate::app::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
 use crate::app::switches;
 use crate::app::trace::Span;
 use crate::domain::activation::{Standing, standing};
 use crate::domain::digest::digest;
 use crate::domain::identity;
+use crate::domain::membership::Member;
 use crate::domain::membership::graph::Graph;
 use crate::domain::observation::{Closure, Observation, Observed, ObservedEntry, UnknownReason};
 use crate::domain::plan::{Cause, Reactivation, doubtful};
 use crate::domain::policy::{
-    DirectoryPolicy, OnUnknown, OnUnprovisioned, Switch, UnknownReactivation, UserType,
+    DirectoryPolicy, GroupPolicy, OnUnknown, OnUnprovisioned, Switch, UnknownReactivation, UserType,
 };
 use crate::domain::record::{Mark, Record, Seen, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
@@ -443,14 +444,7 @@ impl<P: Ports> Flight<P> {
             Err(reason) => return Groups::unknown(reason),
         };
         let copied = match passage {
-            Passage::Fresh(_) => {
-                let keys = user.keys();
-                let limits = observe::closure_limits(policy);
-                self.look(|graph| match observe::hear_canary_in(graph, policy) {
-                    Ok(()) => (graph.closure(&keys, limits), graph.fingerprint(&keys, limits)),
-                    Err(reason) => (Observed::Unknown(reason), Observed::Unknown(reason)),
-                })
-            }
+            Passage::Fresh(_) => self.copied(policy, &user, &entry.upstream_id).await,
             Passage::Failed(reason) => return Groups::unknown(reason),
             Passage::Behind => return Groups::unknown(UnknownReason::Rollback),
             Passage::Held => return Groups::unknown(UnknownReason::Visibility),
@@ -474,6 +468,32 @@ impl<P: Ports> Flight<P> {
             return Groups::unknown(reason);
         }
         Groups { found, source: GroupSource::Directory, fingerprint: None }
+    }
+
+    /// The groups of a user in the live copy, and their fingerprint.
+    async fn copied(
+        &self,
+        policy: &GroupPolicy,
+        user: &Member,
+        id: &UpstreamId,
+    ) -> Option<(Observed<Closure>, Observed<u128>)> {
+        let limits = observe::closure_limits(policy);
+        let found = |graph: &Graph, keys: &[_]| {
+            (graph.closure(keys, limits), graph.fingerprint(keys, limits))
+        };
+        let unknown = |reason| (Observed::Unknown(reason), Observed::Unknown(reason));
+        if !self.barrier()?.replica().knows_by_id() {
+            return self.look(|graph| match observe::hear_canary_in(graph, policy) {
+                Ok(()) => found(graph, &user.keys()),
+                Err(reason) => unknown(reason),
+            });
+        }
+        // The canary's name leads nowhere in that copy.
+        let finder = &self.shared.directories[self.directory].finder;
+        match finder.hear_canary(&self.lookups[self.directory], policy).await {
+            Ok(()) => self.look(|graph| found(graph, &user.keys_by_id(id))),
+            Err(reason) => Some(unknown(reason)),
+        }
     }
 
     fn tell(&mut self, user_type: Option<&UserType>, user: &str, report: &Report) {

@@ -25,6 +25,19 @@ impl MemberKey {
     }
 }
 
+/// The key of an entry by its upstream id, where a directory says which entry a member is and not
+/// only what it is called: a name that changes does not change this.
+pub fn key_of_id(id: &UpstreamId) -> Option<MemberKey> {
+    let dn = DistinguishedName::parse(&format!("objectGUID={}", id.as_str())).ok()?;
+    Some(MemberKey::Dn(dn.normalized().clone()))
+}
+
+/// The key of all who have that group as their primary group.
+pub fn key_of_primary(group: &Sid) -> Option<MemberKey> {
+    let dn = DistinguishedName::parse(&format!("primaryGroupID={group}")).ok()?;
+    Some(MemberKey::Dn(dn.normalized().clone()))
+}
+
 /// Somebody who may be in groups: a user, or a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -46,6 +59,13 @@ impl Member {
     pub fn bytes(&self) -> usize {
         let uids = self.uids.iter().map(|uid| uid.len() + AROUND_A_NAME);
         self.dn.as_str().len() + AROUND_A_NAME + uids.sum::<usize>()
+    }
+
+    /// What groups may hold it by, in a copy that knows members by their ids.
+    pub fn keys_by_id(&self, id: &UpstreamId) -> Vec<MemberKey> {
+        let uids = self.uids.iter().filter_map(|uid| MemberKey::uid(uid));
+        let primary = self.primary_group.as_ref().and_then(key_of_primary);
+        key_of_id(id).into_iter().chain(primary).chain(uids).collect()
     }
 
     /// What groups may name it by.

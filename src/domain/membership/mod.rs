@@ -2,10 +2,11 @@
 
 pub mod attribute;
 mod entry;
+pub mod extended;
 mod flatten;
 pub mod graph;
 pub mod range;
 
 pub use attribute::{MemberAttribute, MemberRule, has_bits, members};
-pub use entry::{GroupEntry, Member, MemberKey, UserEntry};
+pub use entry::{GroupEntry, Member, MemberKey, UserEntry, key_of_id, key_of_primary};
 pub use flatten::{flatten, flatten_kept};

@@ -10,7 +10,7 @@ mod witness;
 
 pub use guard::{Decision, Guard, Verdict};
 pub use ledger::{Held, Kept, Ledger};
-pub use position::Position;
+pub use position::{HowFar, Position};
 pub use witness::{Testimony, Witnesses};
 
 use crate::proto::result::ResultCode;

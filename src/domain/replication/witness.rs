@@ -4,7 +4,9 @@
 //! How far a directory says that it has got does not tell that alone: it goes on with the next write,
 //! and where binds are written down that is the next bind.
 
-use crate::domain::csn::{self, CsnSet};
+use super::HowFar;
+use crate::domain::change_number;
+use crate::domain::csn;
 use crate::proto::sync::{EntryUuid, uuid_from_text, uuid_text};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -35,10 +37,12 @@ impl Witnesses {
         self.latest.keys().copied()
     }
 
-    /// An entry was seen with this change number.
+    /// An entry was seen with this change number: a CSN, or a number as
+    /// [`change_number::sortable`] writes it.
     pub fn note(&mut self, uuid: EntryUuid, csn: &str) {
         let known = self.latest.get(&uuid).map(String::as_str);
-        if known.is_some_and(|known| known >= csn) || !csn::is_csn(csn) {
+        let is_number = csn::is_csn(csn) || change_number::is_sortable(csn);
+        if known.is_some_and(|known| known >= csn) || !is_number {
             return;
         }
         if known.is_none() && self.latest.len() >= MAX_WITNESSES {
@@ -55,15 +59,15 @@ impl Witnesses {
     /// Hears what entries show by now; the directory said before that it had got as far as `claims`.
     pub fn testify<'a>(
         &self,
-        claims: &CsnSet,
+        claims: &HowFar,
         shown: impl IntoIterator<Item = (EntryUuid, &'a str)>,
     ) -> Testimony {
         let mut testimony = Testimony::Silent;
         for (uuid, now) in shown {
-            let Some(before) = self.latest.get(&uuid).filter(|csn| claims.has(csn)) else {
+            let Some(before) = self.latest.get(&uuid).filter(|csn| has(claims, csn)) else {
                 continue;
             };
-            if csn::is_earlier(now, before) {
+            if is_earlier(now, before) {
                 return Testimony::SetBack;
             }
             testimony = Testimony::Consistent;
@@ -95,17 +99,35 @@ impl Witnesses {
     }
 }
 
+/// Whether a change is among those that a directory claims to have.
+fn has(claims: &HowFar, number: &str) -> bool {
+    match claims {
+        HowFar::Csns(csns) => csns.has(number),
+        HowFar::Numbers(numbers) => {
+            change_number::is_sortable(number)
+                && number <= change_number::sortable(numbers.number()).as_str()
+        }
+    }
+}
+
+fn is_earlier(now: &str, before: &str) -> bool {
+    let are_numbers = [now, before].into_iter().all(change_number::is_sortable);
+    if are_numbers { now < before } else { csn::is_earlier(now, before) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::change_number::{ChangeNumbers, sortable};
+    use crate::domain::csn::CsnSet;
 
     fn csn(second: u32, server: u16) -> String {
         format!("202611270102{second:02}.000000Z#000000#{server:03x}#000000")
     }
 
-    fn set(csns: &[(u32, u16)]) -> CsnSet {
+    fn set(csns: &[(u32, u16)]) -> HowFar {
         let values: Vec<String> = csns.iter().map(|(at, server)| csn(*at, *server)).collect();
-        CsnSet::from_values(values.iter().map(String::as_bytes)).unwrap()
+        HowFar::Csns(CsnSet::from_values(values.iter().map(String::as_bytes)).unwrap())
     }
 
     fn witnesses(seen: &[(u8, u32, u16)]) -> Witnesses {
@@ -138,6 +160,23 @@ mod tests {
     fn a_server_of_a_cluster_that_lags_behind_is_not_one_that_was_set_back() {
         check(&[(40, 1), (29, 2)], &[(2, 29, 2)], Testimony::Silent);
         check(&[(40, 1)], &[(1, 20, 1), (2, 29, 2)], Testimony::Consistent);
+    }
+
+    #[test]
+    fn numbers_of_one_server_tell_the_same() {
+        let mut witnesses = Witnesses::default();
+        witnesses.note([1; 16], &sortable(9));
+        witnesses.note([2; 16], &sortable(10));
+        let claims = |number| HowFar::Numbers(ChangeNumbers::new("dc1", number));
+        let hear = |claimed, id: u8, shown| {
+            let shown = sortable(shown);
+            witnesses.testify(&claims(claimed), [([id; 16], shown.as_str())])
+        };
+        assert_eq!(hear(20, 1, 9), Testimony::Consistent);
+        assert_eq!(hear(20, 2, 12), Testimony::Consistent);
+        assert_eq!(hear(20, 2, 9), Testimony::SetBack);
+        assert_eq!(hear(9, 2, 9), Testimony::Silent, "it does not claim to have that");
+        assert_eq!(Witnesses::read(&witnesses.text()), witnesses);
     }
 
     #[test]

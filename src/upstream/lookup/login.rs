@@ -84,6 +84,11 @@ impl Login {
         outcome.map(|id| (stream, id))
     }
 
+    /// Whether clients' connections lead to other servers than the gateway's own.
+    pub(in crate::upstream) fn is_apart_from_clients(&self) -> bool {
+        self.servers.are_clients_spread()
+    }
+
     /// Tells of a search that was sent again.
     pub(super) fn retried(&self) {
         self.servers.retried();

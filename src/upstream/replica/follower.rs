@@ -5,9 +5,11 @@ use super::census::Question;
 use super::recorder::Recorder;
 use super::testimony::ENTRY_CSN;
 use super::{Common, LiveCopy, Standing, session};
+use crate::app::kind::KnownKind;
 use crate::app::ports::{Coverage, LookupError, Replica};
 use crate::app::saved::SavedPosition;
 use crate::domain::membership::graph::Graph;
+use crate::domain::observation::UnknownReason;
 use crate::domain::policy::ReplicaPolicy;
 use crate::domain::record::UpstreamId;
 use crate::domain::replication::{Act, Ended, Kept, Ledger, Position, Verdict};
@@ -33,6 +35,8 @@ pub(super) enum Stop {
     StartAnew,
     /// The server offers no synchronisation.
     NotOffered,
+    /// A list that comes in parts could not be read to its end.
+    Unread(UnknownReason),
     /// So few groups are left that this is not believed at once.
     Held(usize),
     /// There are too many users to be kept.
@@ -77,10 +81,27 @@ impl From<LookupError> for Stop {
     }
 }
 
+/// What was read of a directory that is asked for its changes.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The entry is as given.
+    Put(Kept),
+    /// The entry is there, as it was.
+    Keep(UpstreamId),
+    /// The entry is gone, or is nothing that is kept.
+    Gone(UpstreamId),
+    /// What was neither put nor kept is gone.
+    Sweep,
+    /// All that was read counts; the cookie says how far that is.
+    Complete(Vec<u8>),
+}
+
 /// What is kept from one connection to the next.
 pub(super) struct Follower {
     pub(super) shared: Arc<Common>,
     pub(super) login: Arc<Login>,
+    /// What kind of directory it is, for all who ask it.
+    pub(super) kind: KnownKind,
     pub(super) wants_users: bool,
     /// The directory's servers, as they are configured.
     pub(super) origin: Arc<str>,
@@ -98,13 +119,18 @@ pub(super) struct Follower {
 }
 
 /// Follows until it is dropped.
-pub(in crate::upstream) async fn follow(copy: LiveCopy, login: Arc<Login>, origin: Arc<str>) {
+pub(in crate::upstream) async fn follow(
+    copy: LiveCopy,
+    (login, kind): (Arc<Login>, KnownKind),
+    origin: Arc<str>,
+) {
     let shared = copy.shared.clone();
     let mut follower = Follower {
         wants_users: shared.kept != ReplicaPolicy::Groups,
         recorder: Recorder::new(shared.policy.name.clone(), shared.archive.clone()),
         shared,
         login,
+        kind,
         origin,
         position: Position::default(),
         above: Above::default(),
@@ -238,12 +264,30 @@ impl Follower {
         acts: Vec<Act>,
         is_refreshing: bool,
     ) -> Result<(), Stop> {
+        self.apply_by(question.coverage, is_refreshing, |follower, graph| {
+            acts.into_iter().try_for_each(|act| follower.act(question, graph, act))
+        })
+    }
+
+    /// Applies what was read, all at once.
+    pub(super) fn take(&mut self, news: Vec<News>, is_refreshing: bool) -> Result<(), Stop> {
+        self.apply_by(Coverage::Groups, is_refreshing, |follower, graph| {
+            news.into_iter().try_for_each(|news| follower.hear(graph, news))
+        })
+    }
+
+    fn apply_by(
+        &mut self,
+        coverage: Coverage,
+        is_refreshing: bool,
+        all: impl FnOnce(&mut Self, &mut Graph) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
         let shared = self.shared.clone();
         let refreshes = self.refreshes;
         let ended = match self.building.take() {
-            None => self.act_all(question, &mut shared.change(), acts, is_refreshing),
+            None => self.act_all(&mut shared.change(), all, is_refreshing),
             Some(mut graph) => {
-                let ended = self.act_all(question, &mut graph, acts, is_refreshing);
+                let ended = self.act_all(&mut graph, all, is_refreshing);
                 // Also if something behind its end went wrong: the cookie is this graph's now.
                 if self.refreshes > refreshes {
                     shared.put_in_place(graph);
@@ -256,20 +300,17 @@ impl Follower {
         ended?;
         self.recorder.flush();
         shared.counters.saved.set(if self.recorder.is_kept() { 1.0 } else { 0.0 });
-        self.publish(question.coverage, self.refreshes > refreshes);
+        self.publish(coverage, self.refreshes > refreshes);
         Ok(())
     }
 
     fn act_all(
         &mut self,
-        question: &Question,
         graph: &mut Graph,
-        acts: Vec<Act>,
+        all: impl FnOnce(&mut Self, &mut Graph) -> Result<(), Stop>,
         is_refreshing: bool,
     ) -> Result<(), Stop> {
-        for act in acts {
-            self.act(question, graph, act)?;
-        }
+        all(self, graph)?;
         if !is_refreshing {
             // A server need not send a cookie with each change.
             self.settle(graph)?;
@@ -298,17 +339,7 @@ impl Follower {
                 self.ledger.sweep();
                 Ok(())
             }
-            Act::Complete(cookie) => {
-                self.settle(graph)?;
-                self.shared.counters.refreshes.increment(1);
-                self.refreshes += 1;
-                self.is_beginning = false;
-                if let Some(cookie) = cookie {
-                    self.position = Position::of(&cookie);
-                }
-                self.record(graph);
-                Ok(())
-            }
+            Act::Complete(cookie) => self.complete(graph, cookie),
             Act::Reached(cookie) => {
                 self.settle(graph)?;
                 self.position.advance(&cookie);
@@ -319,6 +350,41 @@ impl Follower {
             Act::Over(Ended::Refused(code)) => Err(Stop::Refused(code)),
             Act::Over(Ended::Finished) => Ok(()),
         }
+    }
+
+    fn hear(&mut self, graph: &mut Graph, news: News) -> Result<(), Stop> {
+        match news {
+            News::Put(kept) => {
+                self.shared.counters.changes.increment(1);
+                self.keep(graph, kept)
+            }
+            News::Keep(id) => {
+                self.ledger.keep(graph, &id);
+                Ok(())
+            }
+            News::Gone(id) => {
+                self.ledger.leave(graph, id);
+                Ok(())
+            }
+            News::Sweep => {
+                self.ledger.sweep();
+                Ok(())
+            }
+            News::Complete(cookie) => self.complete(graph, Some(cookie)),
+        }
+    }
+
+    /// The refresh has ended.
+    fn complete(&mut self, graph: &mut Graph, cookie: Option<Vec<u8>>) -> Result<(), Stop> {
+        self.settle(graph)?;
+        self.shared.counters.refreshes.increment(1);
+        self.refreshes += 1;
+        self.is_beginning = false;
+        if let Some(cookie) = cookie {
+            self.position = Position::of(&cookie);
+        }
+        self.record(graph);
+        Ok(())
     }
 
     fn put(
@@ -344,6 +410,10 @@ impl Follower {
             self.ledger.leave(graph, UpstreamId::new(&uuid_text(uuid)));
             return Ok(());
         };
+        self.keep(graph, kept)
+    }
+
+    fn keep(&mut self, graph: &mut Graph, kept: Kept) -> Result<(), Stop> {
         match &kept {
             Kept::User(entry) => self.shared.changes().note(entry.id.clone()),
             Kept::Group(_) => self.shared.changes().anybody = true,
@@ -398,7 +468,7 @@ impl Follower {
     fn publish(&self, coverage: Coverage, completes: bool) {
         let has_groups = self.shared.graph().counts().groups > 0
             || self.shared.holding().guard.is_empty_believed();
-        let csns = self.position.csns();
+        let says = self.position.says();
         self.shared.standing.send_if_modified(|standing: &mut Standing| {
             if !completes && !standing.is_complete {
                 return false;
@@ -410,7 +480,7 @@ impl Follower {
             }
             standing.is_complete = true;
             standing.coverage = Some(coverage).filter(|_| has_groups);
-            standing.arrived = csns.cloned();
+            standing.arrived = says.cloned();
             true
         });
         if self.shared.standing.borrow().is_complete && !self.shared.changes().is_empty() {

@@ -10,6 +10,7 @@ mod counters;
 mod follower;
 mod holding;
 mod look;
+mod numbered;
 mod recorder;
 mod root;
 mod session;
@@ -24,15 +25,18 @@ use crate::app::reconcile::Changes;
 use crate::app::saved::{HeldLoss, ReplicaStore};
 use crate::domain::csn::CsnSet;
 use crate::domain::membership::graph::{Counts, Graph};
+use crate::domain::numbering::{self, NotNumbered, Numbering};
 use crate::domain::observation::UnknownReason;
+use crate::domain::offer;
 use crate::domain::policy::{DirectoryPolicy, ReplicaPolicy};
-use crate::domain::replication::{Decision, Witnesses};
+use crate::domain::replication::{Decision, HowFar, Witnesses};
 use crate::proto::filter::Filter;
 use crate::proto::search::{Entry, Scope, Search};
 use counters::ReplicaCounters;
 use holding::Holding;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -48,7 +52,7 @@ const CONTEXT_CSN: &str = "contextCSN";
 /// away.
 const MAX_DOUBT: Duration = Duration::from_secs(600);
 
-impl Marker for CsnSet {
+impl Marker for HowFar {
     fn covers(&self, other: &Self) -> bool {
         Self::covers(self, other)
     }
@@ -58,12 +62,52 @@ impl Marker for CsnSet {
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.cookie()).into_owned()
+        Self::text(self)
     }
 
     fn read(text: &str) -> Option<Self> {
-        Self::from_cookie(text.as_bytes())
+        Self::read(text)
     }
+}
+
+/// Where a directory says how far it has got.
+#[derive(Debug, Clone)]
+enum Where {
+    /// In the entry of a naming context.
+    Context(Arc<str>),
+    /// In its root DSE, in its own way.
+    Root(Numbering),
+}
+
+impl Where {
+    /// The search whose answer says how far the directory has got.
+    fn question(&self) -> Search {
+        let (base, attributes) = match self {
+            Self::Context(context) => (context.to_string(), vec![CONTEXT_CSN.to_owned()]),
+            Self::Root(numbering) => (String::new(), numbering.asked()),
+        };
+        Search {
+            base,
+            scope: Scope::Base,
+            filter: Filter::any_entry(),
+            attributes,
+            size_limit: 0,
+            time_limit: 0,
+            controls: Vec::new(),
+        }
+    }
+
+    /// What it says.
+    fn marker(&self, entry: &Entry) -> Option<HowFar> {
+        match self {
+            Self::Context(_) => csns_of(entry),
+            Self::Root(numbering) => numbering.claims(entry).map(HowFar::Numbers),
+        }
+    }
+}
+
+fn csns_of(entry: &Entry) -> Option<HowFar> {
+    CsnSet::from_values(entry.values(CONTEXT_CSN).iter().map(Vec::as_slice)).map(HowFar::Csns)
 }
 
 /// The bounds of a live copy.
@@ -93,13 +137,16 @@ struct Standing {
     doubtful_until: Option<Instant>,
     /// Whether entries are still to be asked if the directory was set back.
     is_unheard: bool,
-    arrived: Option<CsnSet>,
+    arrived: Option<HowFar>,
     /// How far it had got before it was lost.
-    seen: Option<CsnSet>,
+    seen: Option<HowFar>,
     /// Whether entries showed that the directory was set back.
     went_back: bool,
     /// How many refreshes have ended: each answers the poll that asked for it.
     polls: u64,
+    /// The last pull that is answered, and how far the directory said before that it had got; where
+    /// the copy asks for changes instead of being told.
+    pulled: Option<(u64, HowFar)>,
 }
 
 impl Standing {
@@ -111,6 +158,12 @@ impl Standing {
         }
         self.coverage = None;
         self.is_complete = false;
+        self.pulled = None;
+    }
+
+    /// Whether the copy is complete, and asks for changes instead of being told.
+    fn can_be_pulled(&self) -> bool {
+        self.coverage.is_some() && self.pulled.is_some()
     }
 
     fn is_doubtful(&self) -> bool {
@@ -138,7 +191,9 @@ struct Common {
     graph: RwLock<Graph>,
     standing: watch::Sender<Standing>,
     /// Where the directory says how far it has got; known once it was asked.
-    context: RwLock<Option<Arc<str>>>,
+    place: RwLock<Option<Where>>,
+    /// How many pulls were asked for.
+    asked: AtomicU64,
     /// Somebody wants a poll.
     wanted: Notify,
     /// Somebody has confirmed what is held.
@@ -180,7 +235,8 @@ impl LiveCopy {
             limits,
             graph: RwLock::new(Graph::new((random(), random()))),
             standing: watch::Sender::new(standing),
-            context: RwLock::new(None),
+            place: RwLock::new(None),
+            asked: AtomicU64::new(0),
             wanted: Notify::new(),
             confirmed: Notify::new(),
             hurry: Notify::new(),
@@ -276,30 +332,17 @@ impl Common {
         self.witnesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn context(&self) -> Option<Arc<str>> {
-        self.context.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn place(&self) -> Option<Where> {
+        self.place.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_context(&self, context: Option<Arc<str>>) {
-        *self.context.write().unwrap_or_else(PoisonError::into_inner) = context;
-    }
-}
-
-/// The search whose answer says how far a naming context has got.
-fn question_at(context: &str) -> Search {
-    Search {
-        base: context.to_owned(),
-        scope: Scope::Base,
-        filter: Filter::any_entry(),
-        attributes: vec![CONTEXT_CSN.to_owned()],
-        size_limit: 0,
-        time_limit: 0,
-        controls: Vec::new(),
+    fn set_place(&self, place: Where) {
+        *self.place.write().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }
 }
 
 impl Replica for LiveCopy {
-    type Marker = CsnSet;
+    type Marker = HowFar;
 
     fn coverage(&self) -> Option<Coverage> {
         self.shared.standing.borrow().coverage
@@ -310,11 +353,11 @@ impl Replica for LiveCopy {
     }
 
     fn can_be_asked_for(&self) -> bool {
-        self.shared.context.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.shared.place.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn question(&self) -> Option<Search> {
-        self.shared.context().map(|context| question_at(&context))
+        self.shared.place().map(|place| place.question())
     }
 
     async fn find_question<L: Lookups>(
@@ -322,11 +365,22 @@ impl Replica for LiveCopy {
         lookups: &L,
     ) -> Result<Option<Search>, UnknownReason> {
         let Some(groups) = &self.shared.policy.groups else { return Ok(None) };
-        let context = observe::naming_context(lookups, &groups.base).await?;
-        Ok(context.map(|context| question_at(context.as_str())))
+        let names = offer::ATTRIBUTES.into_iter().chain(numbering::ATTRIBUTES);
+        let names: Vec<&str> = names.collect();
+        let (_, root) = observe::root_and_name(lookups, &names).await?;
+        let place = match numbering::numbering(&root, &groups.base) {
+            Ok((numbering, _)) => Some(Where::Root(numbering)),
+            Err(NotNumbered::OtherKind) => offer::naming_context(&root, &groups.base)
+                .map(|context| Where::Context(context.as_str().into())),
+            Err(_) => None,
+        };
+        if let Some(place @ Where::Root(_)) = &place {
+            self.shared.set_place(place.clone());
+        }
+        Ok(place.map(|place| place.question()))
     }
 
-    fn seen(&self) -> Option<CsnSet> {
+    fn seen(&self) -> Option<HowFar> {
         let standing = self.shared.standing.borrow();
         let mut seen = standing.seen.clone();
         match (&mut seen, &standing.arrived) {
@@ -352,15 +406,38 @@ impl Replica for LiveCopy {
         self.shared.anew.notify_one();
     }
 
-    fn marker(&self, answer: &[Entry]) -> Option<CsnSet> {
+    fn marker(&self, answer: &[Entry]) -> Option<HowFar> {
         let [entry] = answer else { return None };
-        CsnSet::from_values(entry.values(CONTEXT_CSN).iter().map(Vec::as_slice))
+        match self.shared.place() {
+            Some(place) => place.marker(entry),
+            None => csns_of(entry),
+        }
     }
 
-    fn has(&self, marker: &CsnSet) -> bool {
+    async fn pull(&self) -> Option<Result<HowFar, Gone>> {
+        let mut standing = self.shared.standing.subscribe();
+        if !standing.borrow().can_be_pulled() {
+            return None;
+        }
+        let ticket = self.shared.asked.fetch_add(1, Relaxed) + 1;
+        self.shared.wanted.notify_one();
+        let is_over = |standing: &Standing| {
+            let answered = standing.pulled.as_ref().map(|(answered, _)| *answered);
+            !standing.can_be_pulled() || answered.is_some_and(|answered| answered >= ticket)
+        };
+        let standing = standing.wait_for(is_over).await.ok();
+        let pulled = standing.as_ref().filter(|standing| standing.can_be_pulled());
+        Some(pulled.and_then(|standing| Some(standing.pulled.as_ref()?.1.clone())).ok_or(Gone))
+    }
+
+    fn knows_by_id(&self) -> bool {
+        matches!(self.shared.place(), Some(Where::Root(numbering)) if numbering.knows_ids())
+    }
+
+    fn has(&self, marker: &HowFar) -> bool {
         let standing = self.shared.standing.borrow();
         let arrived = standing.arrived.as_ref().filter(|_| standing.coverage.is_some());
-        arrived.is_some_and(|arrived| arrived.covers(marker))
+        arrived.is_some_and(|arrived| arrived.has(marker))
     }
 
     async fn testified(&self) {
@@ -383,17 +460,23 @@ impl Replica for LiveCopy {
         if known.is_held { Err(Gone) } else { Ok(()) }
     }
 
-    async fn arrived(&self, marker: &CsnSet) -> Result<(), Gone> {
+    async fn arrived(&self, marker: &HowFar) -> Result<(), Gone> {
+        if let Some(pulled) = self.pull().await {
+            return pulled?.has(marker).then_some(()).ok_or(Gone);
+        }
         let mut standing = self.shared.standing.subscribe();
         let is_there = |standing: &Standing| {
             standing.coverage.is_none()
-                || standing.arrived.as_ref().is_some_and(|arrived| arrived.covers(marker))
+                || standing.arrived.as_ref().is_some_and(|arrived| arrived.has(marker))
         };
         let reached = standing.wait_for(is_there).await.map_err(|_| Gone)?;
         reached.coverage.map(|_| ()).ok_or(Gone)
     }
 
     async fn poll(&self) -> Result<(), Gone> {
+        if let Some(pulled) = self.pull().await {
+            return pulled.map(|_| ());
+        }
         let mut standing = self.shared.standing.subscribe();
         let before = standing.borrow().polls;
         self.shared.wanted.notify_one();

@@ -4,7 +4,7 @@
 use super::follower::Stop;
 use super::wire::Wire;
 use crate::app::ports::LookupError;
-use crate::domain::offer;
+use crate::domain::{kind, numbering, offer};
 use crate::proto::dn::DistinguishedName;
 use crate::proto::envelope::{Envelope, MessageId};
 use crate::proto::extended::ExtendedResponse;
@@ -20,19 +20,21 @@ use tokio::time::timeout;
 /// The most entries that any of these questions is answered with.
 const MAX_ENTRIES: usize = 16;
 
+/// What the root DSE says of what is looked at here.
+pub(super) async fn root_dse(wire: &mut Wire, patience: Duration) -> Result<Entry, LookupError> {
+    let names = offer::ATTRIBUTES.into_iter().chain(kind::ATTRIBUTES);
+    let names: Vec<&str> = names.chain(numbering::ATTRIBUTES).collect();
+    read(wire, "", &names, patience).await
+}
+
 /// Where this server says how far it has got: the naming context that holds the base. Fails where
 /// no synchronisation is offered.
-pub(super) async fn naming_context(
-    wire: &mut Wire,
-    base: &str,
-    patience: Duration,
-) -> Result<String, Stop> {
-    let root = read(wire, "", &offer::ATTRIBUTES, patience).await?;
-    if !offer::has_control(&root, oid::SYNC_REQUEST) {
+pub(super) fn naming_context(root: &Entry, base: &str) -> Result<String, Stop> {
+    if !offer::has_control(root, oid::SYNC_REQUEST) {
         return Err(Stop::NotOffered);
     }
     let base = DistinguishedName::parse(base).map_err(|_| Stop::NotOffered)?;
-    let context = offer::naming_context(&root, &base).ok_or(Stop::NotOffered)?;
+    let context = offer::naming_context(root, &base).ok_or(Stop::NotOffered)?;
     Ok(context.as_str().to_owned())
 }
 

@@ -10,8 +10,11 @@ use super::look::Look;
 use super::root;
 use super::testimony;
 use super::wire::Wire;
+use super::{Where, numbered};
 use crate::app::ports::LookupError;
-use crate::domain::replication::{Act, Consumer, Told};
+use crate::domain::kind::Kind;
+use crate::domain::numbering::{self, NotNumbered};
+use crate::domain::replication::{Act, Consumer, HowFar, Position, Told};
 use crate::proto::ber;
 use crate::proto::control::Control;
 use crate::proto::envelope::{Envelope, MessageId};
@@ -40,8 +43,19 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     shared.counters.connects.increment(1);
     let mut wire = Wire::new(stream, last_id, shared.limits.message);
     let patience = shared.limits.patience;
-    let context = root::naming_context(&mut wire, &question.search.base, patience).await?;
-    shared.set_context(Some(context.as_str().into()));
+    let root = root::root_dse(&mut wire, patience).await?;
+    // Before anybody asks on other connections what this one knows.
+    follower.kind.learn(Kind::of_root(&root));
+    match numbering::numbering(&root, &groups.base) {
+        Ok(numbered) => return numbered::run(follower, &question, wire, numbered).await,
+        Err(NotNumbered::OtherKind) => {}
+        Err(_) => return Err(Stop::NotOffered),
+    }
+    let context = root::naming_context(&root, &question.search.base)?;
+    shared.set_place(Where::Context(context.as_str().into()));
+    if matches!(follower.position.says(), Some(HowFar::Numbers(_))) {
+        follower.position = Position::default();
+    }
     follower.above.set_base(root::uuid_of(&mut wire, groups.base.as_str(), patience).await?);
     testimony::hear(&shared, &mut wire, &question, &context, patience).await?;
     let mut look = Look::new(groups, shared.standing.borrow().is_held);

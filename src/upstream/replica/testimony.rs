@@ -5,7 +5,7 @@ use super::wire::Wire;
 use super::{CONTEXT_CSN, Common, root};
 use crate::app::ports::LookupError;
 use crate::domain::csn::CsnSet;
-use crate::domain::replication::Testimony;
+use crate::domain::replication::{HowFar, Testimony};
 use crate::proto::filter::Filter;
 use crate::proto::search::Search;
 use crate::proto::sync::{EntryUuid, uuid_from_text, uuid_text};
@@ -28,6 +28,12 @@ pub(super) async fn hear(
         true => Testimony::Silent,
         false => ask(shared, wire, question, context, uuids, patience).await?,
     };
+    heard(shared, testimony);
+    Ok(())
+}
+
+/// Notes what entries have shown.
+pub(super) fn heard(shared: &Common, testimony: Testimony) {
     shared.standing.send_modify(|standing| {
         standing.is_unheard = false;
         match testimony {
@@ -36,7 +42,6 @@ pub(super) async fn hear(
             Testimony::SetBack => standing.went_back = true,
         }
     });
-    Ok(())
 }
 
 async fn ask(
@@ -50,7 +55,7 @@ async fn ask(
     // In this order: what the directory claims to have, it has when the entries are read.
     let claims = root::read(wire, context, &[CONTEXT_CSN], patience).await?;
     let claims = CsnSet::from_values(claims.values(CONTEXT_CSN).iter().map(Vec::as_slice));
-    let Some(claims) = claims else { return Ok(Testimony::Silent) };
+    let Some(claims) = claims.map(HowFar::Csns) else { return Ok(Testimony::Silent) };
     let equal = |uuid| Filter::equal("entryUUID", uuid_text(uuid));
     let search = Search {
         filter: Filter::Or(uuids.into_iter().map(equal).collect()),

@@ -25,6 +25,11 @@ impl Wire {
         Self { stream, last_id, limit, inbound: Vec::new(), taken: 0 }
     }
 
+    /// Whether the gateway's own reads have gone on to another server.
+    pub(super) fn is_left(&self) -> bool {
+        self.stream.seat().is_left()
+    }
+
     /// The next messageID.
     pub(super) fn next_id(&mut self) -> MessageId {
         self.last_id = self.last_id.next();

@@ -381,6 +381,7 @@ pub(crate) struct Gateway {
     pub(crate) shelves: Arc<Shelves>,
     pub(crate) changes: Arc<Mutex<Vec<String>>>,
     pub(crate) watched: Arc<Watched>,
+    #[allow(dead_code, reason = "the tests of the commands do not look at it")]
     pub(crate) telemetry: Telemetry,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,

@@ -1,7 +1,7 @@
 //! A backup is one state of the store while others write to it, and a store set back to one is that
 //! state.
 
-use crate::fixture::{Folder, create, key};
+use crate::fixture::{Folder, create, key, wait_out};
 use bindgate::app::ports::{Catalogue, Records};
 use bindgate::store::{BackupError, OpenError, Present, Store, restore};
 use std::io::{Read, Seek};
@@ -17,8 +17,10 @@ fn back_up(store: &Store<crate::fixture::Silent>, file: &Path) {
     std::fs::write(file, bytes).unwrap();
 }
 
+/// Sets a closed store back.
 fn set_back(folder: &Folder, file: &Path, present: Present) -> Result<u64, BackupError> {
-    restore(&folder.store(), file, present, &mut |_, _| {})
+    let attempt = || restore(&folder.store(), file, present, &mut |_, _| {});
+    wait_out(attempt, |error| matches!(error, BackupError::Open(OpenError::InUse { .. })))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -100,7 +102,7 @@ async fn a_store_that_is_open_and_a_file_that_is_no_backup_are_refused_and_nothi
     let store = folder.open();
     store.commit(create(1)).await.unwrap();
     back_up(&store, &file);
-    let error = set_back(&folder, &file, Present::Replaced).unwrap_err();
+    let error = restore(&folder.store(), &file, Present::Replaced, &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, BackupError::Open(OpenError::InUse { .. })), "{error}");
     store.close().unwrap();
     let good = std::fs::read(&file).unwrap();

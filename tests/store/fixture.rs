@@ -43,16 +43,13 @@ impl Folder {
     /// Opens the store. Another test of this process may be starting a child, which holds a copy
     /// of the closed store's lock for the moment between its fork and its exec: that is waited out.
     pub(crate) fn open(&self) -> Store<Silent> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            match Store::open(config(&self.store()), Silent) {
-                Ok(store) => return store,
-                Err(OpenError::InUse { .. }) if Instant::now() < deadline => {
-                    std::thread::yield_now();
-                }
-                Err(error) => panic!("store opens: {error}"),
-            }
-        }
+        self.try_open().unwrap_or_else(|error| panic!("store opens: {error}"))
+    }
+
+    /// The same, or why it cannot be opened.
+    pub(crate) fn try_open(&self) -> Result<Store<Silent>, OpenError> {
+        let open = || Store::open(config(&self.store()), Silent);
+        wait_out(open, |error| matches!(error, OpenError::InUse { .. }))
     }
 
     /// The store's file, as anybody's tools see it.
@@ -199,5 +196,21 @@ pub(crate) fn change(record: &Record, changes: Vec<Change>) -> Commit {
         mark: mark(2),
         audit: audit("changed", Some(record.key.clone())),
         observed: None,
+    }
+}
+
+/// Tries until what is in the way has gone, for at most ten seconds.
+pub(crate) fn wait_out<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    is_in_the_way: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match attempt() {
+            Err(error) if is_in_the_way(&error) && Instant::now() < deadline => {
+                std::thread::yield_now();
+            }
+            done => return done,
+        }
     }
 }

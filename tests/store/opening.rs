@@ -43,9 +43,8 @@ fn a_second_open_is_refused_until_the_first_is_closed() {
     let error = open(&folder.store()).unwrap_err();
     assert!(matches!(&error, OpenError::InUse { path } if *path == folder.store()), "{error}");
     first.close().unwrap();
-    let second = open(&folder.store()).unwrap();
-    drop(second);
-    open(&folder.store()).unwrap();
+    drop(folder.try_open().unwrap());
+    folder.try_open().unwrap();
 }
 
 #[test]
@@ -72,7 +71,7 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let newer = "UPDATE meta SET value = '5' WHERE key = 'schema_version'";
     folder.sqlite().execute(newer, []).unwrap();
     let before = std::fs::read(folder.store().join("bindgate.sqlite")).unwrap();
-    let error = open(&folder.store()).unwrap_err();
+    let error = folder.try_open().unwrap_err();
     assert!(matches!(error, OpenError::Newer { found: 5, supported: 4 }), "{error}");
     assert_eq!(std::fs::read(folder.store().join("bindgate.sqlite")).unwrap(), before);
 }
@@ -108,7 +107,7 @@ fn check_refused(spoil: impl FnOnce(&Folder), expected: &str) {
     runtime.block_on(store.commit(create(1))).expect("commit is written");
     store.close().expect("store closes");
     spoil(&folder);
-    let error = open(&folder.store()).expect_err("store is refused");
+    let error = folder.try_open().expect_err("store is refused");
     assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}");
     assert!(error.to_string().contains(expected), "{error}");
 }

@@ -8,7 +8,7 @@
 
 use super::member_of::{listed, within};
 use super::members::holding;
-use super::{BATCH, Found, limits, read};
+use super::{BATCH, Found, batches, limits, read};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::membership::{Member, MemberKey, MemberRule};
 use crate::domain::observation::{Closure, Observed, UnknownReason};
@@ -151,23 +151,4 @@ async fn walk_with_hint<L: Lookups>(
         let holds = |group: &&FoundGroup| group.members.iter().any(|key| wanted.contains(key));
         walk.feed(found.iter().filter(holds).cloned().collect());
     }
-}
-
-/// Members in parts that one search may ask about.
-fn batches<'a>(policy: &GroupPolicy, members: &'a [Member]) -> Vec<&'a [Member]> {
-    let most = limits(policy).bytes;
-    let mut parts = Vec::new();
-    let mut rest = members;
-    while !rest.is_empty() {
-        let mut bytes = 0_usize;
-        let fits = |member: &&Member| {
-            bytes = bytes.saturating_add(member.bytes());
-            bytes <= most
-        };
-        let fitting = rest.iter().take(BATCH).take_while(fits).count().max(1);
-        let (part, behind) = rest.split_at(fitting);
-        parts.push(part);
-        rest = behind;
-    }
-    parts
 }

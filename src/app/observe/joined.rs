@@ -8,8 +8,8 @@
 //! A search for many may be refused where one for few is not, and a group may say of nobody whom it
 //! holds. Then each walk asks by itself, and searches are not joined for a while.
 
+use super::batches;
 use super::members::holding;
-use super::{BATCH, limits};
 use crate::app::flights::{Deserted, Flights, Luggage};
 use crate::app::ports::Lookups;
 use crate::domain::membership::{Member, MemberKey};
@@ -119,7 +119,7 @@ impl Joined {
 async fn find<L: Lookups>(lookups: L, policy: Arc<GroupPolicy>, asked: Asked) -> Answer {
     let all: Vec<Member> = asked.0.into_values().collect();
     let mut found = Vec::new();
-    for part in parts(&all, limits(&policy).bytes) {
+    for part in batches(&policy, &all) {
         found.extend(holding_each(&lookups, &policy, part).await.ok()??);
     }
     Some(Arc::new(found))
@@ -137,49 +137,4 @@ async fn holding_each<L: Lookups>(
         group.members.retain(|key| keys.contains(key));
     }
     Ok(found.iter().all(|group| !group.members.is_empty()).then_some(found))
-}
-
-/// Parts of what is asked, each no larger than a search may be.
-fn parts(mut all: &[Member], most_bytes: usize) -> Vec<&[Member]> {
-    let mut parts = Vec::new();
-    while !all.is_empty() {
-        let mut bytes = 0_usize;
-        let fits = |member: &&Member| {
-            bytes = bytes.saturating_add(member.bytes());
-            bytes <= most_bytes
-        };
-        let count = all.iter().take(BATCH).take_while(fits).count().max(1);
-        let (part, rest) = all.split_at(count);
-        parts.push(part);
-        all = rest;
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::dn::DistinguishedName;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn parts_hold_everybody_once_in_order_and_none_is_larger_than_a_search(
-            lengths in prop::collection::vec(1_usize..40, 0..400),
-            most in 1_usize..4_000,
-        ) {
-            let name = |(number, length): (usize, &usize)| {
-                format!("cn={}{number}", "x".repeat(*length))
-            };
-            let dn = |text: String| DistinguishedName::parse(&text).expect("a name");
-            let all: Vec<Member> =
-                lengths.iter().enumerate().map(name).map(|text| Member::by_dn(dn(text))).collect();
-            let parts = parts(&all, most);
-            prop_assert_eq!(&parts.concat(), &all);
-            for part in parts {
-                let bytes: usize = part.iter().map(Member::bytes).sum();
-                prop_assert!(part.len() == 1 || part.len() <= BATCH && bytes <= most);
-            }
-        }
-    }
 }

@@ -161,6 +161,25 @@ fn limits(policy: &GroupPolicy) -> WalkLimits {
     }
 }
 
+/// Members in parts that one search may ask about.
+fn batches<'a>(policy: &GroupPolicy, members: &'a [Member]) -> Vec<&'a [Member]> {
+    let most = limits(policy).bytes;
+    let mut parts = Vec::new();
+    let mut rest = members;
+    while !rest.is_empty() {
+        let mut bytes = 0_usize;
+        let fits = |member: &&Member| {
+            bytes = bytes.saturating_add(member.bytes());
+            bytes <= most
+        };
+        let fitting = rest.iter().take(BATCH).take_while(fits).count().max(1);
+        let (part, behind) = rest.split_at(fitting);
+        parts.push(part);
+        rest = behind;
+    }
+    parts
+}
+
 /// Whether the service account sees any group under the base at this time (rule K5).
 ///
 /// One entry is asked for. A directory that says there would have been more has shown that one.

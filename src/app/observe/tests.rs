@@ -2,7 +2,7 @@
 
 use super::finder::Finder;
 use super::hinted::{self, Hint};
-use super::{member_of, walk};
+use super::{BATCH, batches, member_of, walk};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::matching::{Truth, evaluate};
 use crate::domain::membership::{Member, MemberAttribute};
@@ -390,6 +390,26 @@ proptest! {
         let finder = Finder::default();
         let found = run(finder.groups(&world.open(), &policy, &user(), &BTreeSet::new())).closure;
         prop_assert_eq!(&found, &expected);
+    }
+
+    #[test]
+    fn parts_hold_everybody_once_in_order_and_none_is_larger_than_a_search(
+        lengths in prop::collection::vec(1_usize..40, 0..400),
+        most in 1_usize..4_000,
+    ) {
+        let name = |(number, length): (usize, &usize)| format!("cn={}{number}", "x".repeat(*length));
+        let dn = |text: String| DistinguishedName::parse(&text).expect("a name");
+        let all: Vec<Member> =
+            lengths.iter().enumerate().map(name).map(|text| Member::by_dn(dn(text))).collect();
+        // A name stands in the filter once for each attribute.
+        let max_filter_size = most * MemberAttribute::usual().len();
+        let policy = GroupPolicy { max_filter_size, ..policy() };
+        let parts = batches(&policy, &all);
+        prop_assert_eq!(&parts.concat(), &all);
+        for part in parts {
+            let bytes: usize = part.iter().map(Member::bytes).sum();
+            prop_assert!(part.len() == 1 || part.len() <= BATCH && bytes <= most);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod roll;
 
 use super::events::{AuditEntry, Event};
 use super::ports::{Catalogue, Clock, Events, StoreError};
+use crate::domain::plain_name::{MAX, is_plain_name};
 use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 use crate::domain::view::Views;
@@ -18,9 +19,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use thiserror::Error;
-
-/// The most bytes of an account's name.
-const MAX_NAME: usize = 64;
 
 /// An account as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,9 +177,7 @@ impl Shelf {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AccountFault {
     /// A name that cannot be one.
-    #[error(
-        "an account's name has 1 to {MAX_NAME} of the characters a-z, A-Z, 0-9, '.', '_' and '-'"
-    )]
+    #[error("an account's name has 1 to {MAX} of the characters a-z, A-Z, 0-9, '.', '_' and '-'")]
     BadName,
     /// A password that cannot be one.
     #[error("a password has {0} to {1} bytes, none of which is NUL", hash::GIVEN.start(), hash::GIVEN.end())]
@@ -254,7 +250,7 @@ impl<C: Catalogue, K: Clock, E: Events> Accounts<C, K, E> {
     /// Makes one in the name of `who`; it is on disk when this returns.
     pub async fn make(&self, wanted: Wanted, who: &str) -> Result<Arc<Account>, AccountFault> {
         let Wanted { name, view, password, expires_at } = wanted;
-        if !is_name(&name) {
+        if !is_plain_name(&name) {
             return Err(AccountFault::BadName);
         }
         if self.views.named(&view).is_none() {
@@ -364,11 +360,6 @@ async fn hashed(password: Secret) -> Result<Hash, AccountFault> {
 /// What an account of that name binds as.
 pub fn account_dn(name: &str, base: &DistinguishedName) -> String {
     format!("cn={name},{base}")
-}
-
-fn is_name(name: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_plain)
 }
 
 #[cfg(test)]

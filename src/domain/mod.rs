@@ -20,6 +20,7 @@ pub mod numbering;
 pub mod observation;
 pub mod offer;
 pub mod paging;
+pub mod plain_name;
 pub mod plan;
 pub mod policy;
 pub mod principal;

@@ -3,11 +3,9 @@
 //! in the file of the certificate that the configuration names.
 
 use super::exit::{Exit, Failure};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use crate::telemetry::https;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::TlsConfig;
 
 /// The file with the certificates of authorities, PEM, by which the gateway is trusted.
 pub const CA_FILE_VARIABLE: &str = "BINDGATE_ADMIN_CA_FILE";
@@ -17,27 +15,16 @@ pub const CA_FILE_VARIABLE: &str = "BINDGATE_ADMIN_CA_FILE";
 pub(super) fn trust(configured: Option<&Path>) -> Result<TlsConfig, Failure> {
     let named = std::env::var_os(CA_FILE_VARIABLE).filter(|value| !value.is_empty());
     let roots = match named.map(PathBuf::from) {
-        Some(path) => certificates(&path).map_err(|reason| {
+        Some(path) => https::certificates(&path).map_err(|reason| {
             let detail = format!("{CA_FILE_VARIABLE}: {}: {reason}", path.display());
             Failure::new(Exit::Usage, "usage", detail)
         })?,
         None => {
-            let own = rustls_native_certs::load_native_certs().certs;
+            let own = https::of_this_machine();
             // Whoever may not read it, or asks from elsewhere, goes on with what this machine trusts.
-            let configured = configured.and_then(|path| certificates(path).ok());
+            let configured = configured.and_then(|path| https::certificates(path).ok());
             own.into_iter().chain(configured.into_iter().flatten()).collect()
         }
     };
-    let roots: Vec<_> = roots.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .unversioned_rustls_crypto_provider(provider)
-        .build())
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;
-    let found: Result<Vec<_>, _> = found.collect();
-    found.map_err(|error| error.to_string())
+    Ok(https::believing(&roots))
 }

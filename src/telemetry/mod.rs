@@ -6,6 +6,7 @@
 mod accounts;
 mod escape;
 mod figures;
+pub mod https;
 mod instruments;
 mod joined;
 mod line;

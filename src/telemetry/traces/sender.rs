@@ -5,14 +5,12 @@ use super::otlp::{self, Here};
 use super::queue::Queue;
 use super::{Config, TraceError};
 use crate::app::trace::Ended;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use crate::telemetry::https;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use ureq::Agent;
 use ureq::http::StatusCode;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::TlsConfig;
 
 /// How often the same spans are sent that nobody has taken.
 const MAX_TRIES: u32 = 4;
@@ -156,21 +154,9 @@ fn may_be_retried(status: StatusCode) -> bool {
 
 fn trust(ca: Option<&Path>) -> Result<TlsConfig, TraceError> {
     let roots = match ca {
-        None => rustls_native_certs::load_native_certs().certs,
-        Some(path) => {
-            certificates(path).map_err(|reason| TraceError::Ca { path: path.to_owned(), reason })?
-        }
+        None => https::of_this_machine(),
+        Some(path) => https::certificates(path)
+            .map_err(|reason| TraceError::Ca { path: path.to_owned(), reason })?,
     };
-    let roots: Vec<_> = roots.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .unversioned_rustls_crypto_provider(provider)
-        .build())
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;
-    let found: Result<Vec<_>, _> = found.collect();
-    found.map_err(|error| error.to_string())
+    Ok(https::believing(&roots))
 }

@@ -56,8 +56,10 @@ impl Limited {
         if self.places.available_permits() == 0 {
             (self.hit)("admin.max_clients", None);
         }
-        let place = self.places.clone().acquire_owned().await;
-        let place = place.expect("the semaphore is never closed");
+        let Ok(place) = self.places.clone().acquire_owned().await else {
+            // Only a semaphore that is closed has none, and nobody closes it.
+            return std::future::pending().await;
+        };
         loop {
             let (stream, peer) = match self.listener.accept().await {
                 Ok(accepted) => accepted,

@@ -31,7 +31,6 @@ use support::company::{PEOPLE, SERVICE_DN, SERVICE_PASSWORD, division_dn};
 use support::cpu::Sample;
 use support::link::Dialer;
 use support::load::{Load, Observer, Outcome};
-use support::metrics::{metrics, value};
 use support::openldap;
 use support::peers::{self, Ground, Peer};
 use support::target::Target;
@@ -59,7 +58,6 @@ struct Arguments {
 
 const LARGEST: usize = 1 << 26;
 const PATIENCE: Duration = Duration::from_secs(600);
-const STEP: Duration = Duration::from_millis(10);
 /// The group that is searched by.
 const DIVISION: u32 = 7;
 
@@ -78,22 +76,9 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
     let ground = Ground::create()?;
     let slapd = openldap::slapd_of_divisions(&ground, arguments.users)?;
     let gateway = peers::gateway(&ground, slapd.address, Target::Jit)?;
-    wait_for_the_copy(&gateway)?;
+    gateway.comes_to_have_a_copy(PATIENCE)?;
     searches(arguments, &slapd, &gateway)?;
     logins(arguments, slapd.address, gateway.address)
-}
-
-fn wait_for_the_copy(gateway: &Peer) -> Result<(), BenchError> {
-    let failed = |source| BenchError::Load { target: "gateway", source };
-    let admin = gateway.admin.ok_or_else(|| failed(io::ErrorKind::NotConnected.into()))?;
-    let deadline = Instant::now() + PATIENCE;
-    while value(&metrics(admin).map_err(failed)?, "bindgate_replica_complete") != 1 {
-        if Instant::now() > deadline {
-            return Err(failed(io::ErrorKind::TimedOut.into()));
-        }
-        std::thread::sleep(STEP);
-    }
-    Ok(())
 }
 
 /// Searches by the group, and plain ones that return the same entries.

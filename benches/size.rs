@@ -35,7 +35,7 @@ use support::costs::Costs;
 use support::cpu::Sample;
 use support::link::Dialer;
 use support::load::{Load, Observer};
-use support::metrics::{metrics, value};
+use support::memory::resident;
 use support::openldap;
 use support::peers::{self, Ground, Peer};
 use support::target::Target;
@@ -67,7 +67,6 @@ const CONNECTIONS: usize = 64;
 const WAITING: u64 = 4_096;
 const GROUPS: u64 = 6;
 const PATIENCE: Duration = Duration::from_secs(1_200);
-const STEP: Duration = Duration::from_millis(20);
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -131,8 +130,7 @@ impl Stage {
         let gateway = peers::gateway_with(ground, slapd.address, Target::Jit, fill)?;
         bind(gateway.address).map_err(failed)?;
         let opened = began.elapsed();
-        let admin = gateway.admin.ok_or_else(|| failed(io::ErrorKind::NotConnected.into()))?;
-        wait_for_the_copy(admin)?;
+        gateway.comes_to_have_a_copy(PATIENCE)?;
         let complete = began.elapsed();
         println!(
             "| {users} | {:.1} | {:.1} | {} | {} |",
@@ -232,24 +230,6 @@ fn bind(address: SocketAddr) -> io::Result<()> {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         _ => Ok(()),
     }
-}
-
-fn wait_for_the_copy(admin: SocketAddr) -> Result<(), BenchError> {
-    let deadline = Instant::now() + PATIENCE;
-    while value(&metrics(admin).map_err(failed)?, "bindgate_replica_complete") != 1 {
-        if Instant::now() > deadline {
-            return Err(failed(io::ErrorKind::TimedOut.into()));
-        }
-        std::thread::sleep(STEP);
-    }
-    Ok(())
-}
-
-/// Resident memory in KiB.
-fn resident(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn size(folder: &Path) -> u64 {

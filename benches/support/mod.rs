@@ -10,7 +10,7 @@ mod limits;
 pub(crate) mod link;
 pub(crate) mod load;
 mod measuring;
-mod memory;
+pub(crate) mod memory;
 #[allow(dead_code, reason = "not every bench looks at them")]
 pub(crate) mod metrics;
 pub(crate) mod openldap;

@@ -2,6 +2,7 @@
 
 use super::BenchError;
 use super::company::{GROUPS, PEOPLE, SERVICE_DN, SERVICE_PASSWORD, SUFFIX};
+use super::metrics::{metrics, value};
 use super::process::{Folder, Process, bound_to_bench, find, free_address, render, write};
 use super::target::Target;
 use rcgen::CertifiedKey;
@@ -9,12 +10,15 @@ use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const HAPROXY: &str = include_str!("../peers/haproxy.cfg");
 const GATEWAY: &str = include_str!("../peers/gateway.conf");
 
 /// Connections beyond those of the load: the probe at the start, and those that end late.
 const SPARE_CONNECTIONS: usize = 64;
+/// How often it is looked whether a copy is complete.
+const STEP: Duration = Duration::from_millis(10);
 /// What the pool of the gateway `relay64` may have.
 const SMALL_POOL: &str = "max_connections = 64";
 
@@ -40,6 +44,21 @@ impl Peer {
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Waits until the gateway's copy of the directory is complete.
+    #[allow(dead_code, reason = "not every bench waits for it")]
+    pub(crate) fn comes_to_have_a_copy(&self, patience: Duration) -> Result<(), BenchError> {
+        let failed = |source| BenchError::Load { target: "gateway", source };
+        let admin = self.admin.ok_or_else(|| failed(io::ErrorKind::NotConnected.into()))?;
+        let deadline = Instant::now() + patience;
+        while value(&metrics(admin).map_err(failed)?, "bindgate_replica_complete") != 1 {
+            if Instant::now() > deadline {
+                return Err(failed(io::ErrorKind::TimedOut.into()));
+            }
+            std::thread::sleep(STEP);
+        }
+        Ok(())
     }
 }
 

@@ -135,7 +135,7 @@ fn life_of_groups(directory: &Directory, gateway: &Gateway) {
 }
 
 /// Others are changed all the time, which is nobody's business.
-fn beside_a_writer(directory: &Directory, work: impl FnOnce()) {
+pub(crate) fn beside_a_writer(directory: &Directory, work: impl FnOnce()) {
     let (is_over, carol) = (AtomicBool::new(false), tree::person("carol"));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -147,9 +147,18 @@ fn beside_a_writer(directory: &Directory, work: impl FnOnce()) {
                 admin.modify(&carol, Change::Replace, "description", &[text.as_bytes()]);
             }
         });
-        let _over = super::life::Over(&is_over);
+        let _over = Over(&is_over);
         work();
     });
+}
+
+/// Says at its end that all is over, also if a test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn reads(source: &str, gateway: &Gateway) -> u64 {

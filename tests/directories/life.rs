@@ -7,7 +7,6 @@ use crate::support::eventually;
 use crate::support::gateway::{Gateway, group_names};
 use crate::support::pdu::{self, Change};
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a directory says that somebody may not use an account any more, and that one may again.
 fn lock(directory: &Directory, who: &str, locked: bool) {
@@ -203,19 +202,7 @@ fn fresh(kind: Kind) {
     let (ann, b) = (tree::person("ann"), tree::group("B"));
     let mut admin = directory.admin();
     let mut raw = gateway.connect();
-    let (is_over, carol) = (AtomicBool::new(false), tree::person("carol"));
-    std::thread::scope(|scope| {
-        // Others are changed all the time, which is nobody's business.
-        scope.spawn(|| {
-            let mut admin = directory.admin();
-            let mut number = 0_u32;
-            while !is_over.load(Ordering::Relaxed) {
-                number += 1;
-                let text = number.to_string();
-                admin.modify(&carol, Change::Replace, "description", &[text.as_bytes()]);
-            }
-        });
-        let _over = Over(&is_over);
+    super::copy::beside_a_writer(&directory, || {
         for round in 0..rounds() {
             match round % 2 {
                 0 => admin.leave(&b, &ann),
@@ -231,15 +218,6 @@ fn fresh(kind: Kind) {
     // Hardly anybody had to walk: one who did had waited for the copy on a busy machine.
     let walked = super::copy::walks_of(&gateway, rounds());
     assert!(walked * 10 <= rounds(), "{walked} of {}", rounds());
-}
-
-/// Says at its end that all is over, also if a test fails.
-pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]

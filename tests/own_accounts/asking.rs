@@ -1,6 +1,6 @@
 //! What an account may ask, and what it is shown.
 
-use crate::scene::{bound, gateway, made, name, slapd};
+use crate::scene::{bound, found, gateway, made, name, slapd};
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Ask, Change, Control};
 use crate::support::raw::Raw;
@@ -23,14 +23,6 @@ fn names(entry: &Entry) -> Vec<&str> {
     let mut names: Vec<&str> = entry.attributes.iter().map(|found| found.name.as_str()).collect();
     names.sort_unstable();
     names
-}
-
-#[track_caller]
-fn found(client: &mut Raw, base: &str, filter: &str) -> (Vec<String>, u32) {
-    let (entries, code) = client.search(&Ask::below(base, pdu::filter(filter), &["1.1"]));
-    let mut names: Vec<String> = entries.into_iter().map(|entry| entry.dn).collect();
-    names.sort();
-    (names, code)
 }
 
 #[test]

@@ -1,16 +1,9 @@
 //! The records' own suffix, read by an account: also while the directory is down, as is the bind.
 
-use crate::scene::{gateway, made, name, slapd};
+use crate::scene::{found, gateway, made, name, slapd};
 use crate::support::pdu::{self, Ask};
 use crate::support::raw::Raw;
 use crate::support::tree::{self, PEOPLE, person};
-
-fn found(client: &mut Raw, base: &str, filter: &str) -> (Vec<String>, u32) {
-    let (entries, code) = client.search(&Ask::below(base, pdu::filter(filter), &["1.1"]));
-    let mut names: Vec<String> = entries.into_iter().map(|entry| entry.dn).collect();
-    names.sort();
-    (names, code)
-}
 
 #[test]
 fn with_the_directory_down_an_account_binds_and_reads_the_records_as_far_as_its_view_shows_them() {

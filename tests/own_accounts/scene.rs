@@ -1,6 +1,7 @@
 //! A directory that shows its secrets to the gateway's service account, and a gateway with a view.
 
 use crate::support::gateway::Gateway;
+use crate::support::pdu::{self, Ask};
 use crate::support::raw::Raw;
 use crate::support::settings::Settings;
 use crate::support::slapd::{Options, Slapd};
@@ -47,4 +48,13 @@ pub(crate) fn bound(gateway: &Gateway, account: &str, view: &str) -> (Raw, Strin
     let mut client = gateway.connect();
     assert_eq!(client.bind(&name(account), &password), 0);
     (client, password)
+}
+
+/// The names that a filter finds below a base, sorted, and the result code.
+#[track_caller]
+pub(crate) fn found(client: &mut Raw, base: &str, filter: &str) -> (Vec<String>, u32) {
+    let (entries, code) = client.search(&Ask::below(base, pdu::filter(filter), &["1.1"]));
+    let mut names: Vec<String> = entries.into_iter().map(|entry| entry.dn).collect();
+    names.sort();
+    (names, code)
 }

@@ -3,7 +3,7 @@
 //! `dscreate` wants /etc/dirsrv and systemd, so its template is filled in here. Only root can start
 //! one: the server changes the owner of its files.
 
-use super::folder::{TestFolder, copy, free_port};
+use super::folder::{TestFolder, free_port};
 use super::pdu;
 use super::process::Process;
 use super::raw::Raw;
@@ -67,17 +67,12 @@ impl Ds389 {
 
     /// Keeps a copy of its data, while it is stopped.
     pub fn back_up(&self) {
-        for name in DATA {
-            copy(&self.folder.file(name), &self.folder.file(&format!("backup-{name}")));
-        }
+        self.folder.back_up(&DATA);
     }
 
     /// Puts the data that were kept in the place of its own, while it is stopped.
     pub fn set_back(&self) {
-        for name in DATA {
-            std::fs::remove_dir_all(self.folder.file(name)).expect("the data are there");
-            copy(&self.folder.file(&format!("backup-{name}")), &self.folder.file(name));
-        }
+        self.folder.set_back(&DATA);
     }
 
     /// Where it listens on 127.0.0.1.

@@ -36,6 +36,21 @@ impl TestFolder {
         self.0.join(name)
     }
 
+    /// Keeps a copy of some of what is in it.
+    pub fn back_up(&self, names: &[&str]) {
+        for name in names {
+            copy(&self.file(name), &self.file(&format!("backup-{name}")));
+        }
+    }
+
+    /// Puts what was kept in the place of what is there.
+    pub fn set_back(&self, names: &[&str]) {
+        for name in names {
+            std::fs::remove_dir_all(self.file(name)).expect("it is there");
+            copy(&self.file(&format!("backup-{name}")), &self.file(name));
+        }
+    }
+
     /// Writes a file into it, for its owner's eyes only, and gives its path.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.file(name);

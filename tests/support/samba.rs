@@ -87,17 +87,12 @@ impl Samba {
 
     /// Keeps a copy of its data, while it is stopped.
     pub fn back_up(&self) {
-        for name in DATA {
-            copy(&self.folder.file(name), &self.folder.file(&format!("backup-{name}")));
-        }
+        self.folder.back_up(&DATA);
     }
 
     /// Puts the data that were kept in the place of its own, while it is stopped.
     pub fn set_back(&self) {
-        for name in DATA {
-            std::fs::remove_dir_all(self.folder.file(name)).expect("the data are there");
-            copy(&self.folder.file(&format!("backup-{name}")), &self.folder.file(name));
-        }
+        self.folder.set_back(&DATA);
     }
 
     /// Its URL in clear text.

@@ -37,11 +37,12 @@ struct Group {
 impl Sleepers {
     /// One more waits, on the worker that calls this.
     pub(super) fn add(&mut self, waker: &Waker) -> Bed {
-        let post = here();
-        let is_same = |group: &Group| is_same(group.post.as_ref(), post.as_ref());
-        let group = self.groups.iter().position(is_same).unwrap_or_else(|| {
-            self.groups.push(Group { post, wakers: Vec::new() });
-            self.groups.len() - 1
+        let group = at_post(|post| {
+            let is_same = |group: &Group| is_same(group.post.as_ref(), post);
+            self.groups.iter().position(is_same).unwrap_or_else(|| {
+                self.groups.push(Group { post: post.cloned(), wakers: Vec::new() });
+                self.groups.len() - 1
+            })
         });
         let wakers = &mut self.groups[group].wakers;
         wakers.push(waker.clone());
@@ -149,21 +150,25 @@ async fn watch(watch: Watch) {
     .await;
 }
 
-/// This worker's post; `None` where tasks go from thread to thread, or there is no runtime.
-fn here() -> Option<Arc<Post>> {
+/// Looks at this worker's post; `None` where tasks go from thread to thread, or there is no runtime.
+fn at_post<T>(look: impl FnOnce(Option<&Arc<Post>>) -> T) -> T {
     HERE.with_borrow_mut(|here| {
-        if let Some(post) = here.as_ref().filter(|post| !post.is_closed()) {
-            return Some(post.clone());
+        if here.as_ref().is_none_or(|post| post.is_closed()) {
+            *here = open();
         }
-        let runtime = Handle::try_current().ok()?;
-        if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
-            return None;
-        }
-        let post = Arc::new(Post::default());
-        runtime.spawn(watch(Watch(post.clone())));
-        *here = Some(post.clone());
-        Some(post)
+        look(here.as_ref())
     })
+}
+
+/// A post for the worker that calls this.
+fn open() -> Option<Arc<Post>> {
+    let runtime = Handle::try_current().ok()?;
+    if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
+        return None;
+    }
+    let post = Arc::new(Post::default());
+    runtime.spawn(watch(Watch(post.clone())));
+    Some(post)
 }
 
 #[cfg(test)]
@@ -269,8 +274,7 @@ mod tests {
     fn the_next_runtime_of_a_thread_has_a_post_of_its_own() {
         for _ in 0..2 {
             runtime().block_on(async {
-                let post = here().expect("there is a runtime");
-                assert!(!post.is_closed());
+                at_post(|post| assert!(!post.expect("there is a runtime").is_closed()));
             });
         }
         assert!(HERE.with_borrow(|here| here.as_ref().is_some_and(|post| post.is_closed())));

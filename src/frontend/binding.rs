@@ -214,9 +214,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if !is_next {
             self.follow_reload();
         }
-        if let Some(accounts) = self.gateway.accounts().cloned()
-            && self.is_of_account(&accounts, name)
-        {
+        // Looked at where it is: all workers would count on one cache line who has a copy.
+        if self.gateway.accounts().is_some_and(|accounts| self.is_of_account(accounts, name)) {
             return self.begin_account(request, kind);
         }
         if !is_next && self.upstream.as_ref().is_some_and(|upstream| !upstream.takes_a_bind()) {

@@ -2,8 +2,8 @@
 
 use super::access::Access;
 use super::exit::{Exit, Failure};
+use crate::proto::url::encoded;
 use serde_json::Value;
-use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 use ureq::http::Response;
@@ -181,19 +181,9 @@ fn refused(status: u16, value: &mut Value) -> Failure {
     }
 }
 
-/// A path's segment, percent-encoded (RFC 3986 section 2.1) but for unreserved characters.
+/// A path's segment, of any text.
 pub(super) fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            // writing to a string cannot fail
-            _ => drop(write!(out, "%{byte:02X}")),
-        }
-    }
-    out
+    encoded(text.as_bytes())
 }
 
 #[cfg(test)]

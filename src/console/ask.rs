@@ -3,8 +3,8 @@
 use super::fault::Fault;
 use super::visit::Visit;
 use crate::app::operations::Asking;
+use crate::proto::url::encoded;
 use serde::de::DeserializeOwned;
-use std::fmt::Write;
 
 /// A path with its query, put together so that no name changes where it leads.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl Path {
     /// One more step, of any text.
     pub(super) fn step(mut self, name: &str) -> Self {
         self.text.push('/');
-        encode(name, &mut self.text);
+        self.text.push_str(&encoded(name.as_bytes()));
         self
     }
 
@@ -39,7 +39,7 @@ impl Path {
         self.has_query = true;
         self.text.push_str(key);
         self.text.push('=');
-        encode(value, &mut self.text);
+        self.text.push_str(&encoded(value.as_bytes()));
         self
     }
 
@@ -57,19 +57,6 @@ impl Path {
 
     pub(super) fn into_string(self) -> String {
         self.text
-    }
-}
-
-/// Percent-encodes all but unreserved characters (RFC 3986 section 2.3).
-fn encode(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            // writing to a string cannot fail
-            _ => drop(write!(out, "%{byte:02X}")),
-        }
     }
 }
 

@@ -56,6 +56,26 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Text of any bytes as a part of a URL: all but unreserved characters percent-encoded (RFC 3986
+/// section 2).
+pub fn encoded(part: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(part.len());
+    for byte in part {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(*byte));
+            }
+            byte => {
+                let digits = [byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]);
+                out.push('%');
+                out.extend(digits.map(char::from));
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +126,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded_and_has_no_character_that_means_something(
+            part in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let text = encoded(&part);
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)));
+            prop_assert_eq!(decode(&text), Some(part));
+        }
+
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             let _ = LdapUrl::parse(&bytes);

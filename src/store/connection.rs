@@ -1,6 +1,7 @@
 //! The database's connection: its settings, the version of its schema, and the way to the newest.
 
 use super::OpenError;
+use crate::proto::url;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -81,16 +82,8 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
 
 /// A path as SQLite reads it in a URI.
 fn encoded(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                text.push(char::from(*byte));
-            }
-            byte => text.push_str(&format!("%{byte:02X}")),
-        }
-        text
-    })
+    let parts = path.as_os_str().as_encoded_bytes().split(|byte| *byte == b'/');
+    parts.map(url::encoded).collect::<Vec<_>>().join("/")
 }
 
 /// The fault of an open, as the operator has to see it.

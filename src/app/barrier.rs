@@ -1,8 +1,8 @@
 //! The barrier: no sign-on is answered from a live copy that is older than the sign-on.
 //!
 //! It is a pull, shared by all who wait: the directory is asked how far it has got, and the copy
-//! may be used once it has got as far. One question is under way at a time, and one more waits to
-//! be asked for all who came later, so a question that somebody joins is sent after they came.
+//! may be used once it has got as far. A question that somebody shares is sent after they came
+//! (`app::questions`).
 //!
 //! A copy that does not arrive in time is a miss. A miss costs a poll and then a walk. After
 //! several in a row the copy is not waited for any more until it has caught up.
@@ -11,10 +11,10 @@ mod rollback;
 
 pub use rollback::{Difference, Progress};
 
-use super::boarding::{Boarding, Passenger};
 use super::events::Event;
 use super::flights::{Deserted, Flights, Ride};
 use super::ports::{Coverage, Events, Lookups, Replica};
+use super::questions::{Asker, Questions};
 use super::trace::{Sake, Span};
 use crate::domain::observation::UnknownReason;
 use rollback::Seen;
@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// A question waits for others to share it for no more than this part of the patience.
-const BOARDING_SHARE: u32 = 10;
+const GATHERING_SHARE: u32 = 10;
 /// After so many misses in a row the copy is not waited for.
 const MAX_MISSES: u32 = 5;
 
@@ -50,7 +50,7 @@ pub type Answer<M> = Result<Arc<Answered<M>>, UnknownReason>;
 /// waited for with it in mind.
 pub struct Question<M> {
     answer: Ride<Answer<M>>,
-    _passenger: Passenger,
+    _asker: Asker,
 }
 
 impl<M> Future for Question<M> {
@@ -87,8 +87,7 @@ struct Common<R: Replica, E: Events> {
     directory: Arc<str>,
     replica: R,
     patience: Duration,
-    questions: Arc<Flights<(), Sake, Answer<R::Marker>>>,
-    boarding: Arc<Boarding>,
+    questions: Arc<Questions<Sake, Answer<R::Marker>>>,
     polls: Arc<Flights<(), (), ()>>,
     state: Mutex<State<R::Marker>>,
     /// Whether the copy was missed since it was last in time: so that those who find it in time
@@ -119,13 +118,11 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     pub fn new(directory: Arc<str>, replica: R, patience: Duration, events: E) -> Self {
         let state =
             State { seen: Seen::default(), asked: 0, misses: 0, last_miss: 0, waits_for: None };
-        let boarding = Boarding::new(patience / BOARDING_SHARE);
         let shared = Common {
             directory,
             replica,
             patience,
-            questions: Flights::boarded(Deserted::Skip, boarding.clone()),
-            boarding,
+            questions: Questions::new(patience / GATHERING_SHARE),
             polls: Flights::new(Deserted::Skip),
             state: Mutex::new(state),
             is_troubled: AtomicBool::new(false),
@@ -155,16 +152,12 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         if !self.shared.replica.can_be_asked_for() && self.is_nowhere() {
             return None;
         }
-        let fly = || {
+        let ask = || {
             let (barrier, lookups) = (self.clone(), lookups.clone());
-            move |sake: Sake| {
-                let (barrier, lookups) = (barrier.clone(), lookups.clone());
-                async move { barrier.find_out(&lookups, sake.asked("how far")).await }
-            }
+            move |sake: Sake| async move { barrier.find_out(&lookups, sake.asked("how far")).await }
         };
-        let passenger = self.shared.boarding.come();
-        let answer = self.shared.questions.join((), sake, fly, spawn);
-        Some(Question { answer, _passenger: passenger })
+        let (answer, asker) = self.shared.questions.join(sake, ask, spawn);
+        Some(Question { answer, _asker: asker })
     }
 
     async fn find_out<L: Lookups>(&self, lookups: &L, mut span: Span) -> Answer<R::Marker> {

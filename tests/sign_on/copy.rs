@@ -37,7 +37,7 @@ impl Ports for Copied {
 
 /// How many changes there were.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Changes(u64);
+pub(crate) struct Changes(u64);
 
 impl Marker for Changes {
     fn covers(&self, other: &Self) -> bool {

@@ -274,7 +274,8 @@ fn gateway(port: u16, change: impl FnOnce(&mut Settings)) -> Gateway {
     })
 }
 
-/// At most one in a hundred sign-ons walked or learnt nothing.
+/// At most one in a hundred sign-ons walked or learnt nothing; of a short run, one crowd's at most, since
+/// whoever finds the copy late finds it so together.
 fn expect_few_walks(text: &str) {
     let read = |source: &str| {
         let labels = format!("{{directory=\"corp\",source=\"{source}\"}} ");
@@ -283,7 +284,8 @@ fn expect_few_walks(text: &str) {
     let unknown = metric(text, "bindgate_sign_ons_total{directory=\"corp\",outcome=\"unknown\"} ");
     let (copied, walked) = (read("replica"), read("directory"));
     println!("{copied} sign-ons from the copy, {walked} by a walk, {unknown} unknown");
-    assert!(copied > 0 && (walked + unknown) * 100 <= copied + walked + unknown);
+    let few = ((copied + walked + unknown) / 100).max(BINDERS as u64);
+    assert!(copied > 0 && walked + unknown <= few);
 }
 
 /// Signs a person on before a copy of that kind; gives the metrics, and checks the groups.

@@ -90,7 +90,10 @@ fn s3_7_a_storm_of_binds_of_one_user_writes_once_for_each_change() {
     // So that a run can tell how hard it was; nothing is asserted of it.
     let rate = (3 * CLIENTS * BINDS) as f64 / began.elapsed().as_secs_f64();
     println!("{rate:.0} binds a second of one user");
-    let bound = format!("bindgate_binds_total{{result=\"success\"}} {}", 3 * CLIENTS * BINDS);
+    let bound = format!(
+        "bindgate_binds_total{{directory=\"corp\",result=\"success\"}} {}",
+        3 * CLIENTS * BINDS
+    );
     gateway.comes_to_count(&bound);
 }
 

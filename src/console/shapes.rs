@@ -375,12 +375,22 @@ pub(super) struct Counted {
     pub(super) unknown: BTreeMap<String, u64>,
     pub(super) binds: BTreeMap<String, u64>,
     pub(super) bind_seconds: Spent,
-    pub(super) sign_on_seconds: Spent,
+    pub(super) bind_parts: Parts,
+}
+
+/// Where the time of binds went.
+#[derive(Deserialize)]
+pub(super) struct Parts {
+    pub(super) upstream: Spent,
+    pub(super) sign_on: Spent,
+    pub(super) gateway: Spent,
 }
 
 /// How long something took, in seconds.
 #[derive(Deserialize)]
 pub(super) struct Spent {
+    pub(super) count: u64,
+    pub(super) mean: Option<f64>,
     pub(super) median: Option<f64>,
     pub(super) p95: Option<f64>,
 }

@@ -141,7 +141,7 @@ fn members(all: &[Member]) -> Markup {
 /// The groups right below and right above, as far as the ways of members on this page lead over them.
 async fn near(visit: &Visit, group: &Group, members: &[Member]) -> Markup {
     let path = Path::new("/groups").step(&format!("id:{}", group.id)).then("around");
-    // Where there is no live copy, the ways of members are what is known.
+    // Where the directory does not answer, the ways of members are what is known.
     let around: Option<Around> = visit.get(path).await.ok();
     if let Some(around) = around.filter(|around| around.known) {
         let dns = |side: &'_ Side| {
@@ -150,7 +150,13 @@ async fn near(visit: &Visit, group: &Group, members: &[Member]) -> Markup {
         let (below, above) = (dns(&around.below), dns(&around.above));
         let more = (around.below.more, around.above.more);
         let (below, above) = (refs(&below), refs(&above));
-        return beside(group, "As the directory has them now.", (&below, &above), more);
+        let known = match around.complete {
+            true => "As the directory has them now.",
+            false => {
+                "As the directory has them now; of those in it, as far as they say so by memberOf."
+            }
+        };
+        return beside(group, known, (&below, &above), more);
     }
     let rows = members.iter().flat_map(|member| &member.rows);
     let below: BTreeSet<&str> = rows

@@ -18,6 +18,7 @@ pub(super) struct List<T> {
 #[derive(Deserialize)]
 pub(super) struct Around {
     pub(super) known: bool,
+    pub(super) complete: bool,
     pub(super) below: Side,
     pub(super) above: Side,
 }

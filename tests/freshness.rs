@@ -352,3 +352,35 @@ fn a_sign_on_of_an_unchanged_user_asks_only_how_far_the_directory_has_got() {
     assert!(gateway.managed_groups(&uid).contains(&direct(0)));
     assert_eq!(searches(&uid), 1);
 }
+
+/// What walks keep is given up by whatever changes, and by nothing that is older than a sign-on.
+#[test]
+fn no_walk_shows_what_was_before_it() {
+    let (seed, rounds) = (seed(), counted(100, 2000));
+    let mut dice = Dice::new(seed);
+    let slapd = Slapd::with(&Options { database_lines: Vec::new(), ..options() });
+    let mut admin = slapd.admin();
+    populate(&mut admin);
+    let gateway = gateway(slapd.port(), |settings| {
+        settings.set("[directory.groups]", "replica", "\"none\"");
+    });
+    let asked = || {
+        let text = gateway.metrics();
+        metric(&text, "bindgate_upstream_searches_total{directory=\"corp\"} ")
+    };
+    let (mut model, mut crowd) = (Model::new(), Crowd::before(&gateway));
+    for round in 0..rounds {
+        model.change(round, &mut dice, &mut admin);
+        crowd.bind(|at| at);
+        for number in some_binders(&mut dice) {
+            let uid = tree::extra_uid(number);
+            let user = gateway.json(&format!("/api/v1/users/{uid}"));
+            assert_eq!(group_names(&user), model.expected(number), "round {round}, {uid}");
+        }
+        if round % 10 == 0 {
+            let before = asked();
+            assert_eq!(gateway.sign_on(&binder(0), tree::password(&tree::extra_uid(0))), 0);
+            assert!(asked() - before <= 2, "the entry, and how far the directory has got");
+        }
+    }
+}

@@ -283,7 +283,7 @@ impl fmt::Display for Etime {
 mod tests {
     use super::*;
     use crate::app::accounts::NotAdmitted;
-    use crate::app::events::{ConnectionId, GroupSource, Handshake, TlsVersion};
+    use crate::app::events::{BindSpent, ConnectionId, GroupSource, Handshake, TlsVersion};
     use crate::app::oversight::HeldKind;
     use crate::domain::observation::UnknownReason;
     use crate::domain::replication::Decision;

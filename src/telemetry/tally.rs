@@ -61,9 +61,12 @@ impl Times {
     }
 }
 
+/// Finds one kind of times in a place.
+type Of<const RESULTS: usize> = fn(&Place<RESULTS>) -> &Times;
+
 impl<const RESULTS: usize> Place<RESULTS> {
     /// The parts that a bind's time is split into, by their labels.
-    const PARTS: [(&'static str, fn(&Self) -> &Times); 3] = [
+    const PARTS: [(&'static str, Of<RESULTS>); 3] = [
         ("gateway", |place| &place.gateway),
         ("upstream", |place| &place.upstream),
         ("sign_on", |place| &place.sign_on),
@@ -104,13 +107,7 @@ impl<const RESULTS: usize> Tally<RESULTS> {
         self.places.iter().map(|place| place.results[result].load(Relaxed)).sum()
     }
 
-    fn render(
-        &self,
-        out: &mut String,
-        metric: Metric,
-        labels: &str,
-        of: fn(&Place<RESULTS>) -> &Times,
-    ) {
+    fn render(&self, out: &mut String, metric: Metric, labels: &str, of: Of<RESULTS>) {
         let name = metric.name;
         let sum = |counter: &dyn Fn(&Times) -> &AtomicU64| -> u64 {
             self.places.iter().map(|place| counter(of(place)).load(Relaxed)).sum()

@@ -3,7 +3,7 @@
 //! lines out.
 
 use super::*;
-use crate::app::events::{Closed, ConnectionId, GroupSource, Unidentified};
+use crate::app::events::{BindSpent, Closed, ConnectionId, GroupSource, Unidentified};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::referral::Settled;

@@ -453,6 +453,7 @@ pub(crate) fn policy(name: &str, on_unknown: OnUnknown) -> DirectoryPolicy {
         replica: None,
         max_replica_pause: Duration::from_secs(60),
         max_replica_names: 1_000_000,
+        max_kept_lookups: 0,
     };
     DirectoryPolicy {
         name: name.into(),

@@ -19,7 +19,7 @@ const PEOPLE: [&str; 4] = ["ann", "bob", "deep", "jane"];
 /// can do that.
 const BURST: usize = 10;
 const PACE: Duration = Duration::from_millis(100);
-const LISTS: &str = "bindgate_replica_lists_total";
+pub(crate) const LISTS: &str = "bindgate_replica_lists_total";
 const POLLS: &str = "bindgate_replica_polls_total";
 const NOTICES: &str = "bindgate_replica_notices_total";
 const CHANGES: &str = "bindgate_replica_changes_total";

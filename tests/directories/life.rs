@@ -1,8 +1,9 @@
 //! The life of an account: disabled, enabled, renamed, moved, deleted, made anew, the same on each
 //! directory (S4), and changes that count at once.
 
+use super::busy::LISTS;
 use super::tree;
-use super::world::{Directory, Kind};
+use super::world::{Directory, Kind, counted};
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, group_names};
 use crate::support::pdu::{self, Change};
@@ -253,6 +254,7 @@ fn fresh(kind: Kind) {
     });
     // Hardly anybody had to walk: one who did had waited for the copy on a busy machine.
     let walked = super::copy::walks_of(&gateway, rounds());
+    println!("{walked} of {} walked, {} lists", rounds(), counted(&gateway, LISTS));
     assert!(walked * 10 <= rounds(), "{walked} of {}", rounds());
 }
 

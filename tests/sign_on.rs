@@ -14,6 +14,8 @@ mod fakes;
 mod flights;
 #[path = "sign_on/forecast.rs"]
 mod forecast;
+#[path = "sign_on/kept.rs"]
+mod kept;
 #[path = "frontend/links.rs"]
 #[allow(dead_code, reason = "shared with the tests of the clients' side")]
 mod links;

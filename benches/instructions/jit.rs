@@ -219,6 +219,7 @@ fn policy() -> DirectoryPolicy {
         replica: None,
         max_replica_pause: NEVER,
         max_replica_names: 1_000_000,
+        max_kept_lookups: 0,
     };
     DirectoryPolicy {
         name: "memory".into(),

@@ -1,8 +1,8 @@
 //! The barrier: no sign-on is answered from a live copy that is older than the sign-on.
 //!
 //! It is a pull, shared by all who wait: the directory is asked how far it has got, and the copy
-//! may be used once it has got as far. One question is under way at a time, and one more waits to
-//! be asked for all who came later, so a question that somebody joins is sent after they came.
+//! may be used once it has got as far. A question that somebody shares is sent after they came
+//! (`app::questions`).
 //!
 //! A copy that does not arrive in time is a miss. A miss costs a poll and then a walk. After
 //! several in a row the copy is not waited for any more until it has caught up.
@@ -11,10 +11,10 @@ mod rollback;
 
 pub use rollback::{Difference, Progress};
 
-use super::boarding::{Boarding, Passenger};
 use super::events::Event;
 use super::flights::{Deserted, Flights, Ride};
-use super::ports::{Coverage, Events, Lookups, Replica};
+use super::ports::{Coverage, Events, Lookups, Marker, Replica};
+use super::questions::{Asker, Questions};
 use super::trace::{Sake, Span};
 use crate::domain::observation::UnknownReason;
 use rollback::Seen;
@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// A question waits for others to share it for no more than this part of the patience.
-const BOARDING_SHARE: u32 = 10;
+const GATHERING_SHARE: u32 = 10;
 /// After so many misses in a row the copy is not waited for.
 const MAX_MISSES: u32 = 5;
 
@@ -41,6 +41,8 @@ pub struct Answered<M> {
     lacks: Option<M>,
     /// Whether it was the copy that asked, and has what it was told.
     is_pulled: bool,
+    /// The time in which it says the same.
+    era: u64,
 }
 
 /// The answer to a question, for all who waited for it.
@@ -50,7 +52,15 @@ pub type Answer<M> = Result<Arc<Answered<M>>, UnknownReason>;
 /// waited for with it in mind.
 pub struct Question<M> {
     answer: Ride<Answer<M>>,
-    _passenger: Passenger,
+    era: Option<u64>,
+    _asker: Asker,
+}
+
+impl<M> Question<M> {
+    /// Once it was passed: the time in which the directory says the same, if it is believed.
+    pub fn era(&self) -> Option<u64> {
+        self.era
+    }
 }
 
 impl<M> Future for Question<M> {
@@ -87,8 +97,7 @@ struct Common<R: Replica, E: Events> {
     directory: Arc<str>,
     replica: R,
     patience: Duration,
-    questions: Arc<Flights<(), Sake, Answer<R::Marker>>>,
-    boarding: Arc<Boarding>,
+    questions: Arc<Questions<Sake, Answer<R::Marker>>>,
     polls: Arc<Flights<(), (), ()>>,
     state: Mutex<State<R::Marker>>,
     /// Whether the copy was missed since it was last in time: so that those who find it in time
@@ -100,6 +109,8 @@ struct Common<R: Replica, E: Events> {
 struct State<M> {
     seen: Seen<M>,
     asked: u64,
+    /// What the directory said last, and the number of the time in which it has said that.
+    era: (Option<M>, u64),
     misses: u32,
     /// The question that was missed last: all who waited for it count once.
     last_miss: u64,
@@ -117,15 +128,19 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     /// The barrier before a directory's copy. `patience` is how long the copy may take to get as
     /// far as the directory has got.
     pub fn new(directory: Arc<str>, replica: R, patience: Duration, events: E) -> Self {
-        let state =
-            State { seen: Seen::default(), asked: 0, misses: 0, last_miss: 0, waits_for: None };
-        let boarding = Boarding::new(patience / BOARDING_SHARE);
+        let state = State {
+            seen: Seen::default(),
+            asked: 0,
+            era: (None, 0),
+            misses: 0,
+            last_miss: 0,
+            waits_for: None,
+        };
         let shared = Common {
             directory,
             replica,
             patience,
-            questions: Flights::boarded(Deserted::Skip, boarding.clone()),
-            boarding,
+            questions: Questions::new(patience / GATHERING_SHARE),
             polls: Flights::new(Deserted::Skip),
             state: Mutex::new(state),
             is_troubled: AtomicBool::new(false),
@@ -155,16 +170,12 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         if !self.shared.replica.can_be_asked_for() && self.is_nowhere() {
             return None;
         }
-        let fly = || {
+        let ask = || {
             let (barrier, lookups) = (self.clone(), lookups.clone());
-            move |sake: Sake| {
-                let (barrier, lookups) = (barrier.clone(), lookups.clone());
-                async move { barrier.find_out(&lookups, sake.asked("how far")).await }
-            }
+            move |sake: Sake| async move { barrier.find_out(&lookups, sake.asked("how far")).await }
         };
-        let passenger = self.shared.boarding.come();
-        let answer = self.shared.questions.join((), sake, fly, spawn);
-        Some(Question { answer, _passenger: passenger })
+        let (answer, asker) = self.shared.questions.join(sake, ask, spawn);
+        Some(Question { answer, era: None, _asker: asker })
     }
 
     async fn find_out<L: Lookups>(&self, lookups: &L, mut span: Span) -> Answer<R::Marker> {
@@ -180,8 +191,8 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         if let Some(Ok(marker)) = self.shared.replica.pull().await {
             let number = self.next_number();
             self.saw(self.shared.replica.seen());
-            let lacks = self.lacks(&marker);
-            return Ok(Arc::new(Answered { number, marker, lacks, is_pulled: true }));
+            let (lacks, era) = (self.lacks(&marker), self.era_of(&marker));
+            return Ok(Arc::new(Answered { number, marker, lacks, is_pulled: true, era }));
         }
         let search = match self.shared.replica.question() {
             Some(search) => search,
@@ -191,8 +202,8 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         let answer = lookups.search(search).await.map_err(|error| error.reason())?;
         let marker = self.shared.replica.marker(&answer).ok_or_else(|| self.nowhere())?;
         self.saw(self.shared.replica.seen());
-        let lacks = self.lacks(&marker);
-        Ok(Arc::new(Answered { number, marker, lacks, is_pulled: false }))
+        let (lacks, era) = (self.lacks(&marker), self.era_of(&marker));
+        Ok(Arc::new(Answered { number, marker, lacks, is_pulled: false, era }))
     }
 
     /// What the copy holds, if it is as young as the question already, so that there is nothing to
@@ -226,6 +237,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         if let Some(seen) = &answered.lacks {
             return self.pass_behind(seen).await;
         }
+        question.era = Some(answered.era);
         match self.shared.replica.coverage() {
             Some(coverage) if self.arrives(&answered).await => Passage::Fresh(coverage),
             _ => Passage::Walk,
@@ -281,6 +293,18 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     /// younger than it.
     pub fn is_missed(&self) -> bool {
         self.shared.is_troubled.load(Ordering::Acquire)
+    }
+
+    /// The number of the time in which the directory says this. It may be another one that says what
+    /// was said before something else was, and is the same only where nothing else was said.
+    fn era_of(&self, marker: &R::Marker) -> u64 {
+        let (last, number) = &mut self.state().era;
+        let is_same = |last: &R::Marker| last.covers(marker) && marker.covers(last);
+        if !last.as_ref().is_some_and(is_same) {
+            *last = Some(marker.clone());
+            *number += 1;
+        }
+        *number
     }
 
     fn next_number(&self) -> u64 {

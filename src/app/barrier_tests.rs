@@ -1,7 +1,7 @@
 //! The barrier before a copy whose directory counts its changes, on a clock that stands still.
 
 use super::*;
-use crate::app::ports::{Gone, LookupError, Marker};
+use crate::app::ports::{Gone, LookupError};
 use crate::app::saved::SeenMarker;
 use crate::domain::membership::graph::Graph;
 use crate::proto::filter::Filter;
@@ -440,6 +440,37 @@ fn a_directory_that_went_back_is_not_believed_until_that_is_accepted() {
 
 fn progress(seen: u64, shown: u64, is_behind: bool) -> Progress {
     Progress { seen: Some(seen.to_string()), shown: Some(shown.to_string()), is_behind }
+}
+
+#[test]
+fn an_era_lasts_for_as_long_as_the_directory_says_the_same_and_is_believed() {
+    paused(async {
+        let world = World::new();
+        world.copy(None);
+        let barrier = world.barrier();
+        let era = async || {
+            let mut question = barrier.ask(&world).unwrap();
+            assert_eq!(question.era(), None, "it was not passed");
+            let passage = barrier.pass(&world, &mut question).await;
+            (passage, question.era())
+        };
+        world.changes.store(7, SeqCst);
+        assert_eq!(era().await, (Passage::Walk, Some(1)));
+        assert_eq!(era().await, (Passage::Walk, Some(1)));
+        world.change();
+        assert_eq!(era().await, (Passage::Walk, Some(2)));
+        world.changes.store(5, SeqCst);
+        assert_eq!(era().await, (Passage::Behind, None));
+        world.changes.store(8, SeqCst);
+        let (passage, after) = era().await;
+        assert_eq!(passage, Passage::Walk);
+        assert!(
+            after > Some(2),
+            "what it says is what it said before, and it was set back meanwhile"
+        );
+        barrier.forget();
+        assert!(era().await.1 > after, "it was set back on purpose");
+    });
 }
 
 #[test]

@@ -195,6 +195,16 @@ impl Unidentified {
     }
 }
 
+/// What others took of a bind's time; what is left is the gateway's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BindSpent {
+    /// From the request on the directory's connection to its answer, or to the end of the wait for
+    /// it; of the last attempt, if it was sent twice.
+    pub upstream: Option<Duration>,
+    /// From the directory's success until the record was up to date.
+    pub sign_on: Option<Duration>,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
@@ -238,12 +248,16 @@ pub enum Event<'a> {
         conn: ConnectionId,
         /// The operation's number on it, from 0.
         op: u64,
+        /// The directory that it was for; empty if it was for none.
+        directory: &'a str,
         /// The name that was bound as; bytes that are not UTF-8 are replaced.
         name: &'a [u8],
         /// The result.
         code: ResultCode,
         /// From the whole request to the answer.
         elapsed: Duration,
+        /// What others took of that.
+        spent: BindSpent,
     },
     /// Another operation was answered.
     Answered {

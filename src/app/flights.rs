@@ -4,7 +4,6 @@
 //! nothing of it has been sent yet, so its answer is younger than the question. A thousand who ask
 //! at once share two flights.
 
-use super::boarding::Boarding;
 use super::wakes::{Bed, Sleepers};
 use dashmap::DashMap;
 use std::collections::hash_map::RandomState;
@@ -37,8 +36,6 @@ impl Luggage for () {
 pub struct Flights<K, A, T> {
     lanes: DashMap<K, Lane<A, T>, RandomState>,
     deserted: Deserted,
-    /// What a flight that waits waits for once the one before is over.
-    boarding: Option<Arc<Boarding>>,
 }
 
 /// The flights of one key.
@@ -53,7 +50,7 @@ struct Waiting<A, T> {
 }
 
 /// Where a flight's outcome is put up.
-struct Board<T> {
+pub(super) struct Board<T> {
     state: Mutex<BoardState<T>>,
 }
 
@@ -63,12 +60,12 @@ struct BoardState<T> {
 }
 
 impl<T> Board<T> {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         let state = BoardState { outcome: None, sleepers: Sleepers::default() };
         Arc::new(Self { state: Mutex::new(state) })
     }
 
-    fn put_up(&self, outcome: Option<T>) {
+    pub(super) fn put_up(&self, outcome: Option<T>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.outcome.is_none() {
             state.outcome = Some(outcome);
@@ -88,7 +85,7 @@ pub struct Ride<T> {
 }
 
 impl<T> Ride<T> {
-    fn new(board: Arc<Board<T>>) -> Self {
+    pub(super) fn new(board: Arc<Board<T>>) -> Self {
         Self { board, bed: None }
     }
 }
@@ -132,17 +129,7 @@ where
 {
     /// No flight yet.
     pub fn new(deserted: Deserted) -> Arc<Self> {
-        Self::made(deserted, None)
-    }
-
-    /// The same; a flight that waits when the one before is over waits for others to join.
-    pub(super) fn boarded(deserted: Deserted, boarding: Arc<Boarding>) -> Arc<Self> {
-        Self::made(deserted, Some(boarding))
-    }
-
-    fn made(deserted: Deserted, boarding: Option<Arc<Boarding>>) -> Arc<Self> {
-        let lanes = DashMap::with_hasher(RandomState::new());
-        Arc::new(Self { lanes, deserted, boarding })
+        Arc::new(Self { lanes: DashMap::with_hasher(RandomState::new()), deserted })
     }
 
     /// Asks: joins the flight that waits, else starts one by `start`, which is handed the future
@@ -175,13 +162,11 @@ where
             match lane.waiting.as_mut() {
                 Some(waiting) => {
                     waiting.brought.join(brought);
-                    self.has_boarded();
                     waiting.board.clone()
                 }
                 None => {
                     let board = Board::new();
                     lane.waiting = Some(Waiting { brought, board: board.clone() });
-                    self.has_boarded();
                     board
                 }
             }
@@ -207,17 +192,9 @@ where
         self.lanes.is_empty()
     }
 
-    /// Lets others join the flight that waits, if there is one.
-    async fn board(&self, key: &K) {
-        let Some(boarding) = &self.boarding else { return };
-        if self.lanes.get(key).is_some_and(|lane| lane.waiting.is_some()) {
-            boarding.gather().await;
-        }
-    }
-
     /// The flight that waits, if somebody still waits for it; else the key's lane is closed.
     fn next(&self, key: &K) -> Option<Waiting<A, T>> {
-        let waiting = self.lanes.get_mut(key).and_then(|mut lane| self.departs(&mut lane));
+        let waiting = self.lanes.get_mut(key).and_then(|mut lane| Self::departs(&mut lane));
         // Beside its passengers, it and its lane have the board.
         let wanted = |waiting: &Waiting<A, T>| {
             self.deserted == Deserted::Fly || Arc::strong_count(&waiting.board) > 2
@@ -230,21 +207,12 @@ where
         match self.lanes.remove_if(key, |_, lane| lane.waiting.is_none()) {
             Some(_) => None,
             // Somebody joined in between.
-            None => self.lanes.get_mut(key).and_then(|mut lane| self.departs(&mut lane)),
-        }
-    }
-
-    fn has_boarded(&self) {
-        if let Some(boarding) = &self.boarding {
-            boarding.board();
+            None => self.lanes.get_mut(key).and_then(|mut lane| Self::departs(&mut lane)),
         }
     }
 
     /// Nobody joins the flight that waited any more.
-    fn departs(&self, lane: &mut Lane<A, T>) -> Option<Waiting<A, T>> {
-        if let Some(boarding) = &self.boarding {
-            boarding.depart();
-        }
+    fn departs(lane: &mut Lane<A, T>) -> Option<Waiting<A, T>> {
         let waiting = lane.waiting.take()?;
         lane.flying = waiting.board.clone();
         Some(waiting)
@@ -285,7 +253,6 @@ where
     loop {
         let outcome = fly(current.brought).await;
         current.board.put_up(Some(outcome));
-        landing.flights.board(&landing.key).await;
         match landing.flights.next(&landing.key) {
             Some(waiting) => {
                 landing.board = Some(waiting.board.clone());

@@ -3,7 +3,6 @@
 pub mod accounts;
 pub mod audit;
 pub mod barrier;
-mod boarding;
 pub mod breaker;
 pub mod callers;
 pub mod edits;
@@ -22,6 +21,7 @@ pub mod operations;
 pub mod oversight;
 pub mod ports;
 mod protection;
+mod questions;
 pub mod reconcile;
 pub mod rehearsal;
 pub mod saved;

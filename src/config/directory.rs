@@ -102,12 +102,17 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
             "name at least one, for example \"dc=example,dc=com\"",
         );
     }
+    let (upstream, mut groups) = (upstream?, groups?);
+    if let Some(groups) = groups.as_mut().filter(|_| upstream.urls.len() > 1) {
+        // How far one server has got says nothing of another one, which may be asked then.
+        groups.max_kept_lookups = 0;
+    }
     let policy = DirectoryPolicy {
         name: Arc::from(name.get_ref().as_str()),
         suffixes: suffixes.iter().map(|suffix| suffix.get_ref().clone()).collect(),
         is_default: default?,
         service_account: account,
-        groups: groups?,
+        groups,
         user_types: user_types?,
     };
     let default = section.get("default").map_or_else(|| section.span(), Spanned::span);
@@ -115,7 +120,7 @@ fn directory<'d>(r: &mut Reader<'d>, section: &Section<'d>, here: Here) -> Optio
     if let (Some(groups), false) = (&policy.groups, relay.serve.members.is_empty()) {
         relay.serve.members.clone_from(&groups.member_attributes);
     }
-    let directory = Directory { upstream: upstream?, kind: kind?, policy, relay, mass_change };
+    let directory = Directory { upstream, kind: kind?, policy, relay, mass_change };
     Some(Read { directory, name: name.span(), suffixes, default })
 }
 
@@ -326,6 +331,7 @@ fn group_policy<'d>(
     let replica = replica(r, &section);
     let max_replica_pause = r.duration(&section, "max_replica_pause");
     let max_replica_names = r.amount(&section, "max_replica_names");
+    let max_kept_lookups = r.amount(&section, "max_kept_lookups");
     let flatten = r.text(&section, "flatten", value::flatten);
     let max_depth = r.amount(&section, "max_depth");
     let max_groups_per_user = r.amount(&section, "max_groups_per_user");
@@ -358,6 +364,7 @@ fn group_policy<'d>(
         replica: replica.filter(|_| matches!(resolve, Resolve::Auto | Resolve::Replica)),
         max_replica_pause: max_replica_pause?,
         max_replica_names: max_replica_names?,
+        max_kept_lookups: max_kept_lookups?,
     }))
 }
 

@@ -385,6 +385,8 @@ pub const KEYS: &[Key] = &[
         "With more users than this, \"auto\" holds groups alone."),
     key("directory.groups", "max_replica_names", Count(1, 1_000_000_000), Default("10000000"),
         "The most names in the replica: of groups, of users, and of members that are neither; with more there is none."),
+    key("directory.groups", "max_kept_lookups", Count(0, 10_000_000), Default("50000"),
+        "The most look-ups of a walk, of who is in which group, that are kept for other sign-ons while the directory says that nothing has changed; 0 for none. Nothing is kept where a directory has several URLs."),
     key("directory.groups", "max_replica_pause", Duration(SECOND, DAY), Default("\"1m\""),
         "The longest wait before the replica is tried again after it was lost; the first is 100 ms, and each is twice the one before."),
     key("directory.groups", "flatten", Text(FLATTEN), Default("\"ancestors\""),

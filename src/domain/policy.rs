@@ -400,6 +400,8 @@ pub struct GroupPolicy {
     pub max_replica_pause: std::time::Duration,
     /// The most names in a live copy: of groups, of users, and of members that are neither.
     pub max_replica_names: usize,
+    /// The most look-ups of who is in which group that are kept while nothing changes; 0 for none.
+    pub max_kept_lookups: usize,
 }
 
 /// One directory as the rules see it.

@@ -20,7 +20,7 @@ const HEAD: usize = 8;
 const MAX_PARTS: usize = 15;
 
 /// A security identifier (MS-DTYP section 2.4.2.2), in its binary form.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sid(Vec<u8>);
 
 impl Sid {

@@ -8,12 +8,14 @@
 //! upstream connection is closed.
 
 mod account;
+mod course;
 mod external;
 mod fast;
 mod identifying;
 mod throttled;
 mod traced;
 
+use course::Course;
 pub(super) use external::Shown;
 pub(super) use identifying::Asked;
 use traced::Spans;
@@ -24,7 +26,7 @@ use super::naming::Naming;
 use super::reply;
 use super::upstream::Standing;
 use crate::app::accounts::roll;
-use crate::app::events::Event;
+use crate::app::events::{BindSpent, Event};
 use crate::app::ports::{Events, Link, Ports, Purpose, Shared};
 use crate::app::sign_on::{Attempt, BARRED, Gate, Verdict};
 use crate::app::throttle::{Place, TurnWait, Watch};
@@ -54,6 +56,7 @@ pub(super) struct Binding<P: Ports> {
     directory: usize,
     arrived: Instant,
     deadline: Instant,
+    course: Course,
     attempt: Option<Box<Attempt<P>>>,
     retried: bool,
     kind: BindKind,
@@ -115,6 +118,7 @@ impl<P: Ports> Binding<P> {
             directory: 0,
             arrived: now,
             deadline: now,
+            course: Course::HERE,
             attempt: None,
             retried: false,
             kind: BindKind::Anonymous,
@@ -238,6 +242,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.client = request.id;
         self.binding.number = self.requests;
         self.binding.directory = directory;
+        self.binding.course = Course::UPSTREAM;
         // The clock is not read again for what was heard just now.
         self.binding.arrived = self.heard_at;
         self.binding.retried = is_next;
@@ -293,6 +298,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let id = upstream.send(&self.binding.body);
         self.binding.stage = Stage::Sent(id);
+        self.binding.course.is_sent(now);
         self.binding.spans.ask("upstream bind");
         let timeout = self.gateway.directory(self.binding.directory).bind_timeout;
         self.binding.deadline = now + timeout;
@@ -342,7 +348,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.stage = Stage::Gated(attempt.succeeded());
         // The request is not sent again.
         self.binding.keep(response);
-        self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
+        let now = Instant::now();
+        self.binding.course.is_gated(now);
+        self.binding.deadline = now + self.gateway.sign_ons().budget();
     }
 
     /// Relays what comes before the answer (RFC 4511 section 4.13).
@@ -509,12 +517,19 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.heard_at = Instant::now();
         self.moments.is_served = true;
         self.binding.spans.end(code);
+        let (at, course) = (self.binding.directory, self.binding.course);
+        let directory = match course.is_directorys() {
+            true => &*self.gateway.directory(at).policy.name,
+            false => "",
+        };
         self.gateway.events().emit(&Event::Bind {
             conn: self.id,
             op: self.binding.number,
+            directory,
             name: self.session.name(),
             code,
             elapsed: self.heard_at - self.binding.arrived,
+            spent: course.spent(self.heard_at),
         });
     }
 
@@ -566,6 +581,15 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let name = BindRequest::decode(content).map_or(&[][..], |bind| bind.name);
         let (conn, op, elapsed) = (self.id, self.requests, Duration::ZERO);
-        self.gateway.events().emit(&Event::Bind { conn, op, name, code, elapsed });
+        let (directory, spent) = ("", BindSpent::default());
+        self.gateway.events().emit(&Event::Bind {
+            conn,
+            op,
+            directory,
+            name,
+            code,
+            elapsed,
+            spent,
+        });
     }
 }

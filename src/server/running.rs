@@ -432,12 +432,15 @@ impl Running {
         for worker in self.workers {
             worker.join().map_err(|_| RunError::Internal("a worker panicked".to_owned()))?;
         }
+        tracing::debug!(target: "bindgate", "the workers have ended");
         self.generation.stop_following();
         if let Some(archive) = &self.ground.archive {
             archive.close();
         }
+        tracing::debug!(target: "bindgate", "the copies are kept");
         self.control.stop();
         self.ground.telemetry.stop_tracing();
+        tracing::debug!(target: "bindgate", "administration has ended");
         let closed =
             self.ground.store.close().map_err(|error| RunError::Internal(error.to_string()));
         tracing::info!(target: "bindgate", "stopped");

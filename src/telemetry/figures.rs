@@ -1,7 +1,8 @@
 //! The gateway's own counters, read back once a minute from what the metrics say: nothing is counted
 //! twice, and no bind pays for it.
 
-use super::instruments::{OUTCOMES, REASONS, bind_results};
+use super::binds;
+use super::instruments::{OUTCOMES, REASONS};
 use super::table::{self, BUCKETS};
 use crate::app::figures::{Counts, Figures, Spent};
 
@@ -10,7 +11,7 @@ pub(super) fn read(metrics: &str) -> Figures {
     let mut figures = Figures::default();
     let outcomes: Vec<_> = OUTCOMES.iter().map(|outcome| outcome.name()).collect();
     let reasons: Vec<_> = REASONS.iter().map(|reason| reason.name()).collect();
-    let results: Vec<_> = bind_results().collect();
+    let results: Vec<_> = binds::results().collect();
     for line in metrics.lines() {
         let Some((series, value)) = line.rsplit_once(' ') else { continue };
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));
@@ -54,9 +55,9 @@ fn spent(spent: &mut Spent, metric: &str, (name, labels): (&str, &str), value: &
         Some("_bucket") => {
             let bound = label_of(labels, "le").and_then(|bound| bound.parse::<f64>().ok());
             let at = bound.and_then(|bound| BUCKETS.iter().position(|known| *known == bound));
-            spent.buckets[at.unwrap_or(BUCKETS.len())] = value.parse().unwrap_or(0);
+            spent.buckets[at.unwrap_or(BUCKETS.len())] += value.parse::<u64>().unwrap_or(0);
         }
-        Some("_sum") => spent.seconds = value.parse().unwrap_or(0.0),
+        Some("_sum") => spent.seconds += value.parse().unwrap_or(0.0),
         _ => {}
     }
 }
@@ -71,7 +72,7 @@ fn apart(spent: &mut Spent) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::events::{ConnectionId, Event, GroupSource, SignOnOutcome};
+    use crate::app::events::{BindSpent, ConnectionId, Event, GroupSource, SignOnOutcome};
     use crate::app::figures::Resolution;
     use crate::app::ports::Events;
     use crate::domain::observation::UnknownReason;
@@ -96,7 +97,8 @@ mod tests {
 
     fn bind(code: ResultCode, milliseconds: u64) -> Event<'static> {
         let elapsed = Duration::from_millis(milliseconds);
-        Event::Bind { conn: ConnectionId(1), op: 0, name: b"uid=ann", code, elapsed }
+        let (conn, directory, spent) = (ConnectionId(1), "", BindSpent::default());
+        Event::Bind { conn, op: 0, directory, name: b"uid=ann", code, elapsed, spent }
     }
 
     #[test]

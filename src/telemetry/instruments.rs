@@ -1,10 +1,13 @@
 //! Handles of all metrics, registered once: an event finds its handle by position, not by name.
 
 use super::accounts::OfAccounts;
+use super::binds::OfBinds;
 use super::joined::Joined;
 use super::table::{self, BUCKETS, Kind, METRICS, Metric};
-use super::tally::Tally;
-use crate::app::events::{Closed, GroupSource, Handshake, SignOnOutcome, TlsVersion, Unidentified};
+use super::tally;
+use crate::app::events::{
+    BindSpent, Closed, GroupSource, Handshake, SignOnOutcome, TlsVersion, Unidentified,
+};
 use crate::app::oversight::HeldKind;
 use crate::domain::observation::UnknownReason;
 use crate::domain::referral::Settled;
@@ -21,30 +24,6 @@ use std::time::Duration;
 const MAX_LIMITS: usize = 64;
 /// The most servers of one directory whose state is kept.
 const MAX_SERVERS: usize = 64;
-
-/// Result codes of binds that have a label of their own; all others, `other (80)` among them, share
-/// the label "other".
-const BIND_CODES: [ResultCode; 19] = [
-    ResultCode::SUCCESS,
-    ResultCode::INVALID_CREDENTIALS,
-    ResultCode::OPERATIONS_ERROR,
-    ResultCode::PROTOCOL_ERROR,
-    ResultCode::TIME_LIMIT_EXCEEDED,
-    ResultCode::AUTH_METHOD_NOT_SUPPORTED,
-    ResultCode::STRONGER_AUTH_REQUIRED,
-    ResultCode::REFERRAL,
-    ResultCode::ADMIN_LIMIT_EXCEEDED,
-    ResultCode::CONFIDENTIALITY_REQUIRED,
-    ResultCode::SASL_BIND_IN_PROGRESS,
-    ResultCode::CONSTRAINT_VIOLATION,
-    ResultCode::NO_SUCH_OBJECT,
-    ResultCode::INVALID_DN_SYNTAX,
-    ResultCode::INAPPROPRIATE_AUTHENTICATION,
-    ResultCode::INSUFFICIENT_ACCESS_RIGHTS,
-    ResultCode::BUSY,
-    ResultCode::UNAVAILABLE,
-    ResultCode::UNWILLING_TO_PERFORM,
-];
 
 const OPERATIONS: [Operation; 9] = [
     Operation::SearchRequest,
@@ -82,11 +61,6 @@ pub(super) const OUTCOMES: [SignOnOutcome; 9] = [
     SignOnOutcome::Refused,
     SignOnOutcome::Unknown(UnknownReason::Timeout),
 ];
-
-/// The labels of binds' results.
-pub(super) fn bind_results() -> impl Iterator<Item = &'static str> {
-    BIND_CODES.iter().map(|code| code.name().unwrap_or("other")).chain(["other"])
-}
 
 fn outcome_index(outcome: SignOnOutcome) -> Option<usize> {
     let kind = std::mem::discriminant(&outcome);
@@ -144,7 +118,8 @@ impl ResultClass {
 /// of a process counts for itself.
 pub(super) fn recorder() -> PrometheusRecorder {
     let mut builder = PrometheusBuilder::new();
-    let recorded = |metric: &&Metric| **metric != table::BIND_SECONDS;
+    let apart = [table::BIND_SECONDS, table::BIND_PART_SECONDS];
+    let recorded = |metric: &&Metric| !apart.contains(metric);
     for metric in METRICS.iter().filter(recorded).filter(|metric| metric.kind == Kind::Histogram) {
         let matcher = Matcher::Full(metric.name.to_owned());
         builder = builder
@@ -172,7 +147,7 @@ fn key(metric: Metric, values: &[&str]) -> Key {
     Key::from_parts(metric.name, metric.labels.iter().zip(values).map(label).collect::<Vec<_>>())
 }
 
-fn counter(recorder: &PrometheusRecorder, metric: Metric, values: &[&str]) -> Counter {
+pub(super) fn counter(recorder: &PrometheusRecorder, metric: Metric, values: &[&str]) -> Counter {
     recorder.register_counter(&key(metric, values), &METADATA)
 }
 
@@ -185,6 +160,7 @@ fn gauge(recorder: &PrometheusRecorder, metric: Metric, values: &[&str], value: 
 /// The handles of one directory.
 pub(super) struct PerDirectory {
     name: Box<str>,
+    binds: OfBinds,
     /// Lines about unknown sign-ons, by reason.
     pub(super) unknown: [Joined; REASONS.len()],
     sign_ons: [Counter; OUTCOMES.len()],
@@ -212,6 +188,7 @@ impl PerDirectory {
     fn new(recorder: &PrometheusRecorder, name: &str) -> Self {
         Self {
             name: name.into(),
+            binds: OfBinds::new(recorder, name),
             unknown: Default::default(),
             sign_ons: OUTCOMES
                 .map(|outcome| counter(recorder, table::SIGN_ONS_TOTAL, &[name, outcome.name()])),
@@ -373,9 +350,8 @@ pub(super) struct Instruments {
     pub(super) connections_total: Counter,
     pub(super) connections: Gauge,
     closed: [Counter; CLOSED.len()],
-    binds: [Counter; BIND_CODES.len()],
-    binds_other: Counter,
-    tally: Tally<{ BIND_CODES.len() + 1 }>,
+    /// Of binds that never were a directory's.
+    binds: OfBinds,
     operations: [[Counter; ResultClass::ALL.len()]; OPERATIONS.len()],
     operations_other: [Counter; ResultClass::ALL.len()],
     /// The directories of the start, and last one for names that are not configured.
@@ -421,6 +397,14 @@ impl Added {
         None
     }
 
+    fn each<'a>(&'a self, mut each: impl FnMut(&'a PerDirectory)) {
+        let mut at = self;
+        while let Some(node) = at.0.get() {
+            each(&node.0);
+            at = &node.1;
+        }
+    }
+
     fn add(&self, recorder: &PrometheusRecorder, name: &str) {
         let mut at = self;
         loop {
@@ -460,10 +444,7 @@ impl Instruments {
             connections_total: counter(r, table::CONNECTIONS_TOTAL, &[]),
             connections: gauge(r, table::CONNECTIONS, &[], 0.0),
             closed: CLOSED.map(|reason| counter(r, table::CLOSED_TOTAL, &[reason.name()])),
-            binds: BIND_CODES
-                .map(|code| counter(r, table::BINDS_TOTAL, &[code.name().unwrap_or("other")])),
-            binds_other: counter(r, table::BINDS_TOTAL, &["other"]),
-            tally: Tally::new(),
+            binds: OfBinds::new(r, ""),
             operations: OPERATIONS.map(|operation| by_class(operation.log_name())),
             operations_other: by_class("other"),
             directories: names.map(|name| PerDirectory::new(r, name)).collect(),
@@ -523,21 +504,40 @@ impl Instruments {
         }
     }
 
-    pub(super) fn bound(&self, worker: usize, code: ResultCode, elapsed: Duration) {
-        let index = BIND_CODES.iter().position(|known| *known == code);
-        self.tally.count(worker, index.unwrap_or(BIND_CODES.len()), elapsed);
+    /// A bind of a directory, or of none: then the name is empty.
+    pub(super) fn bound(
+        &self,
+        worker: usize,
+        directory: &str,
+        code: ResultCode,
+        elapsed: Duration,
+        spent: BindSpent,
+    ) {
+        let binds = match directory {
+            "" => &self.binds,
+            _ => &self.directory(directory).binds,
+        };
+        binds.count(worker, code, elapsed, spent);
     }
 
     /// Brings the counters up to what was counted apart from them.
     pub(super) fn sum_up(&self) {
-        for (index, counter) in self.binds.iter().chain([&self.binds_other]).enumerate() {
-            counter.absolute(self.tally.total(index));
-        }
+        self.all_binds(|_, binds| binds.sum_up());
     }
 
     /// Appends the metrics that are kept here, in Prometheus' text format.
     pub(super) fn render(&self, out: &mut String) {
-        self.tally.render(out);
+        let mut tallies = Vec::new();
+        self.all_binds(|directory, binds| tallies.push((directory, binds.tally())));
+        tally::render(&tallies, out);
+    }
+
+    fn all_binds<'a>(&'a self, mut each: impl FnMut(&'a str, &'a OfBinds)) {
+        each("", &self.binds);
+        for directory in &self.directories {
+            each(&directory.name, &directory.binds);
+        }
+        self.more.each(|directory| each(&directory.name, &directory.binds));
     }
 
     pub(super) fn answered(&self, operation: Operation, code: ResultCode) {

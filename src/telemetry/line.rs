@@ -50,7 +50,7 @@ fn connection(event: &Event<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Event::Disconnected { conn, reason } => {
             write!(f, "conn={} closed ({})", conn.0, reason.name())
         }
-        Event::Bind { conn, op, name, code, elapsed } => {
+        Event::Bind { conn, op, name, code, elapsed, .. } => {
             let (conn, code, name) = (conn.0, code.0, Quoted(name));
             write!(f, "conn={conn} op={op} BIND dn={name} result={code} {}", Etime(elapsed))
         }
@@ -283,7 +283,7 @@ impl fmt::Display for Etime {
 mod tests {
     use super::*;
     use crate::app::accounts::NotAdmitted;
-    use crate::app::events::{ConnectionId, GroupSource, Handshake, TlsVersion};
+    use crate::app::events::{BindSpent, ConnectionId, GroupSource, Handshake, TlsVersion};
     use crate::app::oversight::HeldKind;
     use crate::domain::observation::UnknownReason;
     use crate::domain::replication::Decision;
@@ -295,6 +295,11 @@ mod tests {
     #[track_caller]
     fn check(event: Event<'_>, expected: &str) {
         assert_eq!(Line(&event).to_string(), expected);
+    }
+
+    fn bind(op: u64, name: &[u8], code: ResultCode, elapsed: Duration) -> Event<'_> {
+        let (directory, spent) = ("corp", BindSpent::default());
+        Event::Bind { conn: CONN, op, directory, name, code, elapsed, spent }
     }
 
     #[test]
@@ -319,7 +324,7 @@ mod tests {
         );
         let code = ResultCode::INVALID_CREDENTIALS;
         check(
-            Event::Bind { conn: CONN, op: 3, name: b"uid=ann,dc=x", code, elapsed: ETIME },
+            bind(3, b"uid=ann,dc=x", code, ETIME),
             r#"conn=12 op=3 BIND dn="uid=ann,dc=x" result=49 etime=0.004021"#,
         );
         let answered = |operation| Event::Answered {
@@ -350,7 +355,7 @@ mod tests {
         let name = b"uid=ann\nconn=13 op=0 BIND dn=\"cn=admin\" result=0";
         let code = ResultCode::SUCCESS;
         check(
-            Event::Bind { conn: CONN, op: 0, name, code, elapsed: Duration::ZERO },
+            bind(0, name, code, Duration::ZERO),
             concat!(
                 r#"conn=12 op=0 BIND dn="uid=ann\x0aconn=13 op=0 BIND dn=\"cn=admin\" result=0" "#,
                 "result=0 etime=0.000000"

@@ -4,6 +4,7 @@
 //! name, nothing is allocated, nothing is formatted. No label and no metric holds what a peer sent.
 
 mod accounts;
+mod binds;
 mod escape;
 mod figures;
 pub mod https;
@@ -234,8 +235,8 @@ impl Inner {
                 instruments.connections.decrement(1.0);
                 instruments.closed(reason);
             }
-            Event::Bind { code, elapsed, .. } => {
-                instruments.bound(worker, code, elapsed);
+            Event::Bind { directory, code, elapsed, spent, .. } => {
+                instruments.bound(worker, directory, code, elapsed, spent);
             }
             Event::Answered { operation, code, .. } => instruments.answered(operation, code),
             Event::TlsEstablished { version, handshake, .. } => {

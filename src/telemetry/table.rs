@@ -45,12 +45,14 @@ metrics_table! {
         "Client connections that are open.";
     CLOSED_TOTAL: Counter "bindgate_closed_total" ["reason"]
         "Client connections that ended, by reason.";
-    BINDS_TOTAL: Counter "bindgate_binds_total" ["result"]
-        "Binds that were answered, by result code; codes outside the fixed list are \"other\".";
+    BINDS_TOTAL: Counter "bindgate_binds_total" ["directory", "result"]
+        "Binds that were answered, by directory (none: accounts of the gateway's own, and what was refused as no bind) and result code; codes outside the fixed list are \"other\".";
     ACCOUNT_BINDS_TOTAL: Counter "bindgate_account_binds_total" ["result"]
         "Binds as accounts of the gateway's own, by result: success, or why not.";
-    BIND_SECONDS: Histogram "bindgate_bind_seconds" []
+    BIND_SECONDS: Histogram "bindgate_bind_seconds" ["directory"]
         "Time from a whole bind request to its answer, record included.";
+    BIND_PART_SECONDS: Histogram "bindgate_bind_part_seconds" ["directory", "part"]
+        "The same time by where it went: `upstream` (from the request on the directory's connection to its answer), `sign_on` (from there until the record was up to date), `gateway` (all the rest, waits for a connection among it).";
     OPERATIONS_TOTAL: Counter "bindgate_operations_total" ["operation", "result"]
         "Other operations that were answered: ok, refused (the client's affair), or failed.";
     TRACE_SPANS_TOTAL: Counter "bindgate_trace_spans_total" ["outcome"]

@@ -3,7 +3,7 @@
 //! lines out.
 
 use super::*;
-use crate::app::events::{Closed, ConnectionId, GroupSource, Unidentified};
+use crate::app::events::{BindSpent, Closed, ConnectionId, GroupSource, Unidentified};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::referral::Settled;
@@ -18,7 +18,9 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 fn bind(code: u32) -> Event<'static> {
     let name = b"uid=ann,dc=secret";
-    Event::Bind { conn: CONN, op: 0, name, code: ResultCode(code), elapsed: MILLISECOND }
+    let (directory, spent) = ("", BindSpent::default());
+    let code = ResultCode(code);
+    Event::Bind { conn: CONN, op: 0, directory, name, code, elapsed: MILLISECOND, spent }
 }
 
 fn sign_on(outcome: SignOnOutcome) -> Event<'static> {
@@ -69,12 +71,12 @@ fn a_bind_is_counted_by_the_name_of_its_code_and_unlisted_codes_as_other() {
     check(
         &[bind(0), bind(49), bind(49), bind(4711), bind(80)],
         &[
-            "bindgate_binds_total{result=\"success\"} 1",
-            "bindgate_binds_total{result=\"invalidCredentials\"} 2",
-            "bindgate_binds_total{result=\"other\"} 2",
-            "bindgate_bind_seconds_count 5",
-            "bindgate_bind_seconds_bucket{le=\"0.0005\"} 0",
-            "bindgate_bind_seconds_bucket{le=\"0.001\"} 5",
+            "bindgate_binds_total{directory=\"\",result=\"success\"} 1",
+            "bindgate_binds_total{directory=\"\",result=\"invalidCredentials\"} 2",
+            "bindgate_binds_total{directory=\"\",result=\"other\"} 2",
+            "bindgate_bind_seconds_count{directory=\"\"} 5",
+            "bindgate_bind_seconds_bucket{directory=\"\",le=\"0.0005\"} 0",
+            "bindgate_bind_seconds_bucket{directory=\"\",le=\"0.001\"} 5",
         ],
     );
 }

@@ -2,20 +2,23 @@
 
 use crate::fake::Gateway;
 use crate::get;
-use bindgate::app::events::{ConnectionId, Event};
+use bindgate::app::events::{BindSpent, ConnectionId, Event};
 use bindgate::app::ports::Events;
 use bindgate::proto::result::ResultCode;
 use serde_json::json;
 use std::time::Duration;
+
+fn bind(elapsed: Duration) -> Event<'static> {
+    let (conn, code, spent) = (ConnectionId(1), ResultCode::SUCCESS, BindSpent::default());
+    Event::Bind { conn, op: 0, directory: "corp", name: b"uid=ann", code, elapsed, spent }
+}
 
 #[test]
 fn figures_tell_what_was_counted_by_steps_of_time() {
     let gateway = Gateway::start();
     let step = |query: &str| get(&gateway, &format!("/api/v1/figures{query}")).json();
     assert_eq!(step("")["items"][0]["binds"], json!({}));
-    let (conn, elapsed) = (ConnectionId(1), Duration::from_millis(2));
-    let code = ResultCode::SUCCESS;
-    gateway.telemetry.emit(&Event::Bind { conn, op: 0, name: b"uid=ann", code, elapsed });
+    gateway.telemetry.emit(&bind(Duration::from_millis(2)));
     for (query, seconds) in [("", 60), ("?step=minute", 60), ("?step=quarter", 900)] {
         let found = step(query);
         assert_eq!(found["step_seconds"], seconds, "{query}");

@@ -37,6 +37,7 @@ fn policy(user_type: UserType) -> DirectoryPolicy {
         replica: None,
         max_replica_pause: Duration::from_secs(60),
         max_replica_names: 1_000_000,
+        max_kept_lookups: 0,
     };
     DirectoryPolicy {
         name: "corp".into(),

@@ -29,6 +29,7 @@ fn policy(resolve: Resolve, replica: Option<ReplicaPolicy>) -> GroupPolicy {
         replica,
         max_replica_pause: Duration::from_secs(60),
         max_replica_names: 1000,
+        max_kept_lookups: 0,
     }
 }
 

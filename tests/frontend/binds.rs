@@ -393,6 +393,39 @@ fn the_budget_begins_with_the_directorys_success() {
     );
 }
 
+/// What the directory took, and then the record, is told apart from what the gateway took itself.
+#[test]
+fn a_binds_time_is_told_by_who_took_it() {
+    check(
+        "shut
+         > 1 bind uid=ann,dc=one
+         1< 1 bind uid=ann,dc=one
+         wait 5
+         1> 1 bound 0
+         < nothing
+         wait 1
+         open
+         < 1 bound 0
+         event spent [one] 6s: 5s and 1s
+         > 2 bind uid=ann,dc=one wrong
+         1< 2 bind uid=ann,dc=one
+         wait 3
+         1> 2 bound 49
+         < 2 bound 49
+         event spent [one] 3s: 3s and none
+         > 3 bind uid=ann,dc=one
+         1< 3 bind uid=ann,dc=one
+         wait 30
+         < 3 bound 52
+         event spent [one] 30s: 30s and none
+         1 silent
+         1 closed
+         > 4 bind uid=ann,dc=one -
+         < 4 bound 53
+         event spent [] 0s: none and none",
+    );
+}
+
 #[test]
 fn a_sign_on_that_is_denied_leaves_nobody_bound_anywhere() {
     play(

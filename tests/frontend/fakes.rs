@@ -396,7 +396,15 @@ impl Events for Seen {
     fn emit(&self, event: &Event<'_>) {
         let text = match event {
             Event::Disconnected { reason, .. } => format!("left {}", reason.name()),
-            Event::Bind { code, .. } => format!("bind {}", code.0),
+            Event::Bind { code, directory, elapsed, spent, .. } => {
+                let seconds = |time: Duration| format!("{}s", time.as_secs());
+                let part = |part: Option<Duration>| part.map_or("none".to_owned(), seconds);
+                let (upstream, sign_on) = (part(spent.upstream), part(spent.sign_on));
+                let whole = seconds(*elapsed);
+                let spent = format!("spent [{directory}] {whole}: {upstream} and {sign_on}");
+                self.0.lock().unwrap().push(spent);
+                format!("bind {}", code.0)
+            }
             Event::Answered { op, code, entries, .. } => {
                 format!("answered {op} {} {entries}", code.0)
             }
@@ -445,6 +453,7 @@ pub(crate) fn policy(name: &str, on_unknown: OnUnknown) -> DirectoryPolicy {
         replica: None,
         max_replica_pause: Duration::from_secs(60),
         max_replica_names: 1_000_000,
+        max_kept_lookups: 0,
     };
     DirectoryPolicy {
         name: name.into(),

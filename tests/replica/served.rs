@@ -425,6 +425,7 @@ fn policy() -> DirectoryPolicy {
         replica: Some(ReplicaPolicy::Groups),
         max_replica_pause: BOUND,
         max_replica_names: 1000,
+        max_kept_lookups: 0,
     };
     DirectoryPolicy {
         name: "corp".into(),

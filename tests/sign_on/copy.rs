@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, watch};
 /// The search whose answer is the number of the directory's last change.
 const QUESTION: &str = "the last change";
 
-struct Copied;
+pub(crate) struct Copied;
 
 impl Ports for Copied {
     type Links = FakeLinks;
@@ -37,7 +37,7 @@ impl Ports for Copied {
 
 /// How many changes there were.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Changes(u64);
+pub(crate) struct Changes(u64);
 
 impl Marker for Changes {
     fn covers(&self, other: &Self) -> bool {
@@ -59,8 +59,8 @@ impl Marker for Changes {
 
 /// A directory that counts its changes, and its copy.
 #[derive(Clone)]
-struct Directory {
-    tree: Tree,
+pub(crate) struct Directory {
+    pub(crate) tree: Tree,
     changes: Arc<AtomicU64>,
     asked: Arc<AtomicU64>,
     /// A question is answered, with what was so when it was sent, for each permit.
@@ -84,7 +84,7 @@ impl Directory {
     }
 
     /// Ann comes into a group.
-    fn change(&self, group: &str) {
+    pub(crate) fn change(&self, group: &str) {
         self.tree.group(group, &[ANN]);
         self.changes.fetch_add(1, SeqCst);
     }
@@ -212,16 +212,27 @@ impl Replica for Directory {
     }
 }
 
-struct Stage {
-    directory: Directory,
+pub(crate) struct Stage {
+    pub(crate) directory: Directory,
     memory: Memory,
-    seen: Seen,
+    pub(crate) seen: Seen,
     sign_ons: SignOns<Copied>,
 }
 
 impl Stage {
     fn new() -> Self {
-        let (directory, memory, seen) = (Directory::new(), Memory::default(), Seen::default());
+        Self::before(Directory::new(), 0)
+    }
+
+    /// Before a directory that counts its changes and has no copy; so many look-ups are kept.
+    pub(crate) fn without_a_copy(max_kept_lookups: usize) -> Self {
+        let directory = Directory::new();
+        directory.arrived.send_replace(None);
+        Self::before(directory, max_kept_lookups)
+    }
+
+    fn before(directory: Directory, max_kept_lookups: usize) -> Self {
+        let (memory, seen) = (Memory::default(), Seen::default());
         let patience = Duration::from_millis(50);
         let config = Config {
             enabled: true,
@@ -229,7 +240,9 @@ impl Stage {
             budget: Duration::from_secs(2),
             barrier_patience: patience,
         };
-        let policy = Arc::new(policy("one", OnUnknown::Keep));
+        let mut policy = policy("one", OnUnknown::Keep);
+        policy.groups.as_mut().unwrap().max_kept_lookups = max_kept_lookups;
+        let policy = Arc::new(policy);
         let barrier = Barrier::new("one".into(), directory.clone(), patience, seen.clone());
         let (lookups, records) = (vec![directory.clone()], memory.clone());
         let sign_ons =
@@ -250,16 +263,16 @@ impl Stage {
         stage
     }
 
-    fn bind(&self) -> Box<Attempt<Copied>> {
+    pub(crate) fn bind(&self) -> Box<Attempt<Copied>> {
         self.sign_ons.begin(0, ANN.as_bytes()).expect("ann may be a user")
     }
 
-    fn groups(&self) -> String {
+    pub(crate) fn groups(&self) -> String {
         self.memory.groups_of("ann").join(" ")
     }
 
     /// Questions so far, other searches so far.
-    fn asked(&self) -> (u64, usize) {
+    pub(crate) fn asked(&self) -> (u64, usize) {
         (self.directory.asked.load(SeqCst), self.directory.tree.state().searches.len())
     }
 

@@ -50,7 +50,9 @@ fn a_refusal_leaves_the_session_anonymous() {
     let mut raw = gateway.connect();
     assert_eq!(raw.bind(ANN, "pw-ann"), CONFIDENTIALITY_REQUIRED);
     assert_eq!(who_am_i(&mut raw), "");
-    gateway.comes_to_count("bindgate_binds_total{result=\"confidentialityRequired\"} 1");
+    gateway.comes_to_count(
+        "bindgate_binds_total{directory=\"\",result=\"confidentialityRequired\"} 1",
+    );
     raw.start_tls(&client);
     assert_eq!(raw.bind(ANN, "pw-ann"), 0);
 }

@@ -262,6 +262,7 @@ impl<R: Replica, E: Events> SeenMarker for Barrier<R, E> {
         self.shared.replica.forget_seen();
         let mut state = self.state();
         state.seen.highest = None;
+        state.era.0 = None;
         state.waits_for = None;
         state.misses = 0;
         let was_behind = std::mem::take(&mut state.seen.is_behind);

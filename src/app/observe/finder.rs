@@ -3,7 +3,8 @@
 use super::canary::Cage;
 use super::hinted::{self, Hint};
 use super::joined::Joined;
-use super::{Found, base_search, groups_visible, member_of, probe, walk_among};
+use super::kept::Kept;
+use super::{Found, Others, base_search, groups_visible, member_of, probe, walk_among};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::identity::{self, OBJECT_GUID};
 use crate::domain::membership::{Member, MemberRule};
@@ -28,24 +29,37 @@ pub struct Finder {
     chosen: Mutex<Option<(Instant, Strategy)>>,
     cage: Cage,
     joined: Joined,
+    kept: Kept,
 }
 
 impl Finder {
     /// All groups of a user, direct and nested; `held` are those that the record has from the
-    /// directory.
+    /// directory. Where the directory said how far it has got, `era` is the time in which it says
+    /// the same: then what was found in it is not asked again.
     pub async fn groups<L: Lookups>(
         &self,
         lookups: &L,
         policy: &GroupPolicy,
         user: &Member,
         held: &BTreeSet<UpstreamId>,
+        era: Option<u64>,
     ) -> Found {
-        let found = self.find(lookups, policy, user, held).await;
+        let found = self.find(lookups, policy, user, held, era).await;
         let Observed::Known(closure) = &found.closure else { return found };
         match self.believe(lookups, policy, closure, held).await {
             Ok(()) => found,
             Err(reason) => Found::unknown(reason),
         }
+    }
+
+    /// Whether look-ups were more than may be kept, since this was asked last.
+    pub fn was_full(&self) -> bool {
+        self.kept.was_full()
+    }
+
+    fn others(&self, policy: &GroupPolicy, era: Option<u64>) -> Others<'_> {
+        let era = era.filter(|_| policy.max_kept_lookups > 0);
+        Others { joined: Some(&self.joined), kept: era.map(|era| (&self.kept, era)) }
     }
 
     /// What `memberOf` does not list is not believed to be gone, and an entry that lists nothing
@@ -56,7 +70,9 @@ impl Finder {
         policy: &GroupPolicy,
         user: &Member,
         held: &BTreeSet<UpstreamId>,
+        era: Option<u64>,
     ) -> Found {
+        let others = self.others(policy, era);
         let by_uid_alone = policy.member_attributes.iter().all(|a| a.rule == MemberRule::Uid);
         if by_uid_alone && user.uids.is_empty() {
             // Nothing could be asked, and so nothing was learnt.
@@ -64,7 +80,7 @@ impl Finder {
         }
         let listed = match self.strategy(lookups, policy).await {
             Strategy::Replica | Strategy::MemberWalk => {
-                return walk_among(lookups, policy, user, Some(&self.joined)).await;
+                return walk_among(lookups, policy, user, others).await;
             }
             Strategy::MemberOfWalk => member_of::walk(lookups, policy, user).await,
             Strategy::MemberOfComputed => {
@@ -81,7 +97,7 @@ impl Finder {
             Observed::Known(closure)
                 if closure.is_empty() || !held.iter().all(|id| closure.contains_key(id)) =>
             {
-                walk_among(lookups, policy, user, Some(&self.joined)).await
+                walk_among(lookups, policy, user, others).await
             }
             other => other.into(),
         }
@@ -156,6 +172,6 @@ impl Finder {
             Ok(member) => member,
             Err(reason) => return Observed::Unknown(reason),
         };
-        self.find(lookups, policy, &member, &BTreeSet::new()).await.closure
+        self.find(lookups, policy, &member, &BTreeSet::new(), None).await.closure
     }
 }

@@ -205,6 +205,7 @@ mod tests {
             replica: None,
             max_replica_pause: std::time::Duration::from_secs(60),
             max_replica_names: 1000,
+            max_kept_lookups: 0,
         }
     }
 

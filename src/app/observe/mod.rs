@@ -4,6 +4,7 @@ mod canary;
 mod finder;
 mod hinted;
 mod joined;
+mod kept;
 mod member_of;
 mod members;
 mod probe;
@@ -25,12 +26,13 @@ use crate::domain::membership::graph::ClosureLimits;
 use crate::domain::membership::{Member, MemberKey};
 use crate::domain::observation::{Closure, Observed, ObservedEntry, UnknownReason};
 use crate::domain::policy::GroupPolicy;
-use crate::domain::walk::{Step, Walk, WalkLimits};
+use crate::domain::walk::{FoundGroup, Step, Walk, WalkLimits};
 use crate::proto::dn::NormalizedDn;
 use crate::proto::filter::Filter;
 use crate::proto::result::ResultCode;
 use crate::proto::search::{Entry, Scope, Search};
 use joined::Joined;
+use kept::Kept;
 
 /// How many members one search of a walk asks about at most.
 pub const BATCH: usize = 128;
@@ -120,17 +122,31 @@ impl From<Observed<Closure>> for Found {
 
 /// Finds all groups of a user, direct and nested, by the member walk: one search a level and batch.
 pub async fn walk<L: Lookups>(lookups: &L, policy: &GroupPolicy, user: &Member) -> Found {
-    walk_among(lookups, policy, user, None).await
+    walk_among(lookups, policy, user, Others::NONE).await
 }
 
-/// The same; what it asks about groups goes together with what other walks ask.
+/// What a walk shares with others.
+#[derive(Clone, Copy)]
+struct Others<'a> {
+    /// Its questions about groups.
+    joined: Option<&'a Joined>,
+    /// What others found in the same era.
+    kept: Option<(&'a Kept, u64)>,
+}
+
+impl Others<'_> {
+    const NONE: Self = Self { joined: None, kept: None };
+}
+
+/// The same; what it asks about groups goes together with what other walks ask, and is not asked where
+/// it is known.
 async fn walk_among<L: Lookups>(
     lookups: &L,
     policy: &GroupPolicy,
     user: &Member,
-    others: Option<&Joined>,
+    others: Others<'_>,
 ) -> Found {
-    let _walking = others.map(Joined::begin);
+    let _walking = others.joined.map(Joined::begin);
     let mut walk = Walk::new(user, limits(policy));
     loop {
         let asked = match walk.step() {
@@ -138,17 +154,48 @@ async fn walk_among<L: Lookups>(
             Step::Done(Observed::Known(closure)) => return Observed::Known(closure).into(),
             Step::Done(unknown) => return Found { closure: unknown, seen: walk.seen() },
         };
-        if let Some(others) = others.filter(|_| walk.asks_about_groups())
-            && let Some(found) = others.holding(lookups, policy, &asked).await
-        {
-            walk.feed(found);
-            continue;
-        }
-        match members::holding(lookups, policy, &asked).await {
+        let is_about_groups = walk.asks_about_groups();
+        match holding(lookups, policy, &asked, is_about_groups, others).await {
             Ok(found) => walk.feed(found),
             Err(reason) => walk.fail(reason),
         }
     }
+}
+
+/// All groups that hold one of `asked` directly.
+async fn holding<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    asked: &[Member],
+    is_about_groups: bool,
+    others: Others<'_>,
+) -> Result<Vec<FoundGroup>, UnknownReason> {
+    let Some((kept, era)) = others.kept else {
+        return search(lookups, policy, asked, others.joined.filter(|_| is_about_groups)).await;
+    };
+    let known = kept.known(era, asked);
+    if known.missing.is_empty() {
+        return Ok(known.groups);
+    }
+    let joined = others.joined.filter(|_| is_about_groups);
+    let found = search(lookups, policy, &known.missing, joined).await?;
+    kept.keep(era, policy.max_kept_lookups, &known.missing, &found);
+    // Not joined: one that does not tell whom it holds has to be seen not to.
+    Ok([known.groups, found].concat())
+}
+
+async fn search<L: Lookups>(
+    lookups: &L,
+    policy: &GroupPolicy,
+    asked: &[Member],
+    joined: Option<&Joined>,
+) -> Result<Vec<FoundGroup>, UnknownReason> {
+    if let Some(joined) = joined
+        && let Some(found) = joined.holding(lookups, policy, asked).await
+    {
+        return Ok(found);
+    }
+    members::holding(lookups, policy, asked).await
 }
 
 /// The bounds of a walk. A member's name stands in the filter once for each attribute.

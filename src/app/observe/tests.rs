@@ -178,6 +178,7 @@ fn policy() -> GroupPolicy {
         replica: None,
         max_replica_pause: Duration::from_secs(60),
         max_replica_names: 1000,
+        max_kept_lookups: 1000,
     }
 }
 
@@ -294,7 +295,7 @@ fn walked_at_once(world: &World) -> (Vec<Observed<Closure>>, usize) {
         let walks = walkers(world).map(|member| {
             let (directory, finder, policy) = (directory.clone(), finder.clone(), policy.clone());
             let groups = async move {
-                finder.groups(&directory, &policy, &member, &BTreeSet::new()).await.closure
+                finder.groups(&directory, &policy, &member, &BTreeSet::new(), None).await.closure
             };
             tokio::spawn(groups)
         });
@@ -353,6 +354,31 @@ fn what_is_refused_for_many_is_asked_for_by_each() {
     assert_eq!(of_groups(walked_at_once(&world).0), known);
 }
 
+#[tokio::test(start_paused = true)]
+async fn in_an_era_nothing_is_asked_twice_and_for_no_longer_than_a_minute() {
+    let directory = World::new(&[&[3], &[0], &[1]], Kept::Not).open();
+    let finder = Finder::default();
+    for (era, passes, expected) in [
+        (Some(7), 0, 4),
+        (Some(7), 0, 0),
+        (Some(7), 59, 0),
+        (Some(7), 1, 4),
+        (Some(8), 0, 4),
+        (Some(8), 0, 0),
+        (Some(7), 0, 4),
+        (None, 0, 4),
+        (Some(8), 0, 0),
+    ] {
+        tokio::time::advance(Duration::from_secs(passes)).await;
+        let asked = || directory.0.lock().expect("no test panics with it").searches;
+        let before = asked();
+        let found = finder.groups(&directory, &wide(), &user(), &BTreeSet::new(), era).await;
+        assert_eq!(numbers(found.closure).map(|groups| groups.len()), Ok(3));
+        assert_eq!(asked() - before, expected, "{era:?}");
+    }
+    assert!(!finder.was_full());
+}
+
 fn any_world() -> impl Strategy<Value = World> {
     let kept = prop_oneof![Just(Kept::Direct), Just(Kept::Computed), Just(Kept::Not)];
     let members = prop_oneof![Just(Members::Shown), Just(Members::Hidden)];
@@ -388,7 +414,7 @@ proptest! {
             prop_assert_eq!(&found, &expected);
         }
         let finder = Finder::default();
-        let found = run(finder.groups(&world.open(), &policy, &user(), &BTreeSet::new())).closure;
+        let found = run(finder.groups(&world.open(), &policy, &user(), &BTreeSet::new(), None)).closure;
         prop_assert_eq!(&found, &expected);
     }
 
@@ -420,7 +446,7 @@ proptest! {
         let held: BTreeSet<UpstreamId> =
             held.iter().map(|number| UpstreamId::new(&format!("id-{number}"))).collect();
         let expected = run(walk(&world.clone().open(), &policy(), &user())).closure;
-        let found = run(Finder::default().groups(&world.open(), &policy(), &user(), &held)).closure;
+        let found = run(Finder::default().groups(&world.open(), &policy(), &user(), &held, None)).closure;
         prop_assert_eq!(found, expected);
     }
 }
@@ -445,6 +471,37 @@ proptest! {
             if matches!(expected, Observed::Known(_)) {
                 prop_assert_eq!(found, expected);
             }
+        }
+    }
+
+    /// Changes, and walks that know of them or came before them: what these keep does not mislead those.
+    #[test]
+    fn what_is_kept_of_an_era_is_what_would_be_found_in_it(
+        world in any_world(),
+        steps in prop::collection::vec((0_usize..8, 0_usize..9, 0_u8..4), 1..60),
+        most in prop_oneof![Just(0_usize), Just(3), Just(1000)],
+    ) {
+        let policy = GroupPolicy { max_kept_lookups: most, resolve: Resolve::Walk, ..wide() };
+        let (directory, finder) = (world.open(), Finder::default());
+        let mut era = 1;
+        for (group, member, what) in steps {
+            let mut world = directory.0.lock().expect("no test panics with it").clone();
+            let (group, member) = (group % world.user(), member % (world.user() + 1));
+            if what == 0 {
+                if !world.holds[group].remove(&member) {
+                    world.holds[group].insert(member);
+                }
+                *directory.0.lock().expect("no test panics with it") = world;
+                era += 1;
+                continue;
+            }
+            let asker = Member::by_dn(DistinguishedName::parse(&world.name(member)).expect("a name"));
+            // One who came before the last change may be told what was so then, or in part.
+            let (is_late, none) = (what == 1, BTreeSet::new());
+            let era = if is_late { era - 1 } else { era };
+            let found = run(finder.groups(&directory, &policy, &asker, &none, Some(era))).closure;
+            let expected = run(walk(&world.open(), &wide(), &asker)).closure;
+            prop_assert!(is_late || found == expected, "{found:?} in place of {expected:?}");
         }
     }
 }

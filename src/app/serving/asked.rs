@@ -408,7 +408,7 @@ impl<P: Ports> Serving<P> {
             .iter()
             .flat_map(|stored| stored.record.managed_memberships().map(|(id, _)| id.clone()))
             .collect();
-        match self.finder.groups(&self.lookups, policy, &member, &held).await.closure {
+        match self.finder.groups(&self.lookups, policy, &member, &held, None).await.closure {
             Observed::Known(closure) => Ok(closure),
             Observed::Unknown(reason) => Err(reason),
         }

@@ -12,12 +12,12 @@ use super::{
     BARRED, BarrierOf, EntryRead, Landed, Luggage, QuestionOf, Shared, UNKNOWN_DENIED, Verdict,
     open_verdict, read_entry,
 };
-use crate::app::barrier::{Difference, Passage};
+use crate::app::barrier::{Difference, Passage, Question};
 use crate::app::breaker::Breaker;
 use crate::app::callers::Callers;
-use crate::app::events::{AuditEntry, GroupSource, SignOnOutcome};
+use crate::app::events::{AuditEntry, Event, GroupSource, SignOnOutcome};
 use crate::app::observe;
-use crate::app::ports::{Clock, Coverage, Ports, Records, Replica, Stored};
+use crate::app::ports::{Clock, Coverage, Events, Ports, Records, Replica, Stored};
 use crate::app::switches;
 use crate::app::trace::Span;
 use crate::domain::activation::{Standing, standing};
@@ -57,6 +57,8 @@ pub(super) struct Look<'a> {
     pub(super) sent_at: Timestamp,
     pub(super) entry: &'a ObservedEntry,
     pub(super) passage: Passage,
+    /// The time in which the directory says that it has got as far.
+    pub(super) era: Option<u64>,
     pub(super) cause: Cause,
 }
 
@@ -81,6 +83,11 @@ impl Groups {
         let found = observe::Found::unknown(reason);
         Self { found, source: GroupSource::Nowhere, fingerprint: None }
     }
+}
+
+/// The time in which the directory says the same, of a question that was passed.
+pub(super) fn era_of<M>(question: Option<&Question<M>>) -> Option<u64> {
+    question.and_then(Question::era)
 }
 
 impl<P: Ports> Flight<P> {
@@ -120,6 +127,7 @@ impl<P: Ports> Flight<P> {
             sent_at: sent_at.min(luggage.since),
             entry: &entry,
             passage,
+            era: era_of(luggage.question.as_ref()),
             cause: Cause::SignOn,
         };
         if look.user_type.is_none() && self.shared.records.find(&look.key).is_none() {
@@ -460,7 +468,11 @@ impl<P: Ports> Flight<P> {
         let held = record.map(managed).unwrap_or_default();
         let finder = &self.shared.directories[self.directory].finder;
         let lookups = &self.lookups[self.directory];
-        let found = finder.groups(lookups, policy, &user, &held).await;
+        let found = finder.groups(lookups, policy, &user, &held, look.era).await;
+        if finder.was_full() {
+            let limit = "groups.max_kept_lookups";
+            self.shared.events.emit(&Event::LimitHit { limit, peer: None });
+        }
         if let (Observed::Known(closure), Some(barrier)) = (&found.closure, self.barrier())
             && let Some(difference) = difference(closure, &held).filter(|_| stored.is_some())
             && let Err(reason) = barrier.vouch(lookups, difference).await

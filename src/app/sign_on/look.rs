@@ -1,7 +1,7 @@
 //! A look at a user by upstream id: of a background reconciliation, or because somebody else came
 //! under that user's name.
 
-use super::flight::{Flight, Look};
+use super::flight::{Flight, Look, era_of};
 use super::update::{Report, Update, is_in_the_way};
 use crate::app::events::{Event, SignOnOutcome};
 use crate::app::observe;
@@ -142,6 +142,7 @@ impl<P: Ports> Flight<P> {
             sent_at,
             entry: &entry,
             passage: self.pass(question.as_mut()).await,
+            era: era_of(question.as_ref()),
             cause: Cause::Reconciliation,
         };
         self.synchronise(&look).await.0

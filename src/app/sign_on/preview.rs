@@ -1,7 +1,7 @@
 //! What would change if a user signed on now: everything is read as a sign-on reads it, and nothing
 //! is written.
 
-use super::flight::{Flight, Look};
+use super::flight::{Flight, Look, era_of};
 use super::look::{Given, MAX_LOOKS};
 use super::update::Update;
 use super::{BARRED, SignOns, UNKNOWN_DENIED, Verdict};
@@ -134,6 +134,7 @@ impl<P: Ports> Flight<P> {
             sent_at,
             entry: &entry,
             passage: self.pass(question.as_mut()).await,
+            era: era_of(question.as_ref()),
             cause: Cause::SignOn,
         };
         Ok(self.foresee_look(&look).await)
@@ -248,6 +249,7 @@ impl<P: Ports> Flight<P> {
                     sent_at,
                     entry: &entry,
                     passage: self.pass(question.as_mut()).await,
+                    era: era_of(question.as_ref()),
                     cause: Cause::Reconciliation,
                 };
                 let (_, plan) = self.planned(&look, Some(&stored), free).await;

@@ -1,6 +1,7 @@
 //! A bind as an account of the gateway's own: settled here, and never heard of by a directory.
 
 use super::Stage;
+use super::course::Course;
 use crate::app::accounts::NotAdmitted;
 use crate::app::accounts::roll::{Outcome, Refused, Roll, Verifying};
 use crate::app::events::Event;
@@ -34,6 +35,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn begin_account(&mut self, request: &Envelope<'_>, kind: BindKind) {
         self.part();
         let binding = &mut self.binding;
+        binding.course = Course::HERE;
         binding.exchange = None;
         binding.attempt = None;
         binding.keep(request.body);

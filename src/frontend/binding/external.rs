@@ -5,6 +5,7 @@
 //! its own and goes on by proxied authorisation, so it is refused where that is not granted.
 
 use super::Stage;
+use super::course::Course;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Ports, Shared};
 use crate::domain::session::{BindKind, BoundName, Refusal, Session};
@@ -18,7 +19,6 @@ use crate::proto::result::{LdapResult, ResultCode};
 use std::future::Future;
 use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
 /// Who a client is by its certificate and the rule for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.follow_reload();
         self.part();
         let binding = &mut self.binding;
+        binding.course = Course::HERE;
         binding.exchange = None;
         binding.client = request.id;
         binding.number = self.requests;
@@ -70,6 +71,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let directory = self.gateway.route(bytes);
         self.binding.directory = directory;
+        self.binding.course = Course::UPSTREAM;
         self.trace_bind(directory);
         self.binding.spans.step("vouch");
         let sign_ons = self.gateway.sign_ons().clone();
@@ -117,11 +119,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         self.binding.spans.leave_step();
         match self.binding.attempt.take() {
             None => self.end_bind(ResultCode::SUCCESS, response.body),
-            Some(attempt) => {
-                self.binding.stage = Stage::Gated(attempt.succeeded());
-                self.binding.keep(response.body);
-                self.binding.deadline = Instant::now() + self.gateway.sign_ons().budget();
-            }
+            Some(attempt) => self.enter_gate(attempt, response.body),
         }
     }
 

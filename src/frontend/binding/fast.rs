@@ -65,7 +65,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         let timeout = self.gateway.directory(self.binding.directory).bind_timeout;
         let Stage::Fast(fast) = &mut self.binding.stage else { return };
         fast.sent = fast.seat.send(Operation::BindRequest, &self.binding.body);
-        self.binding.deadline = Instant::now() + timeout;
+        let now = Instant::now();
+        if fast.sent.is_some() {
+            self.binding.course.is_sent(now);
+        }
+        self.binding.deadline = now + timeout;
         self.binding.spans.ask("upstream bind");
     }
 

@@ -10,6 +10,8 @@ mod support;
 
 #[path = "directories/binds.rs"]
 mod binds;
+#[path = "directories/busy.rs"]
+mod busy;
 #[path = "directories/copy.rs"]
 mod copy;
 #[path = "directories/examples.rs"]

@@ -23,3 +23,5 @@ mod scripted;
 mod served;
 #[path = "replica/visibility.rs"]
 mod visibility;
+#[path = "replica/watched.rs"]
+mod watched;

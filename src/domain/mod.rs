@@ -2,6 +2,7 @@
 //!
 //! Time and new ids are arguments; what is to be done comes back as a value.
 
+pub mod accounted;
 pub mod activation;
 pub mod change;
 pub mod change_number;

@@ -3,7 +3,8 @@
 use super::change_number::ChangeNumbers;
 use super::kind::Kind;
 use super::offer;
-use crate::proto::dn::DistinguishedName;
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
+use crate::proto::oid;
 use crate::proto::search::Entry;
 
 /// How far Active Directory has got.
@@ -96,6 +97,19 @@ impl Numbering {
         *self == Self::ActiveDirectory
     }
 
+    /// The control on a search that goes on and shows what changes.
+    pub fn watching(&self) -> &'static [u8] {
+        match self {
+            Self::ActiveDirectory => oid::NOTIFICATION,
+            Self::Ds389 { .. } => oid::PERSISTENT_SEARCH,
+        }
+    }
+
+    /// Whether each change is told by such a search, with its number; one that was overwritten too.
+    pub fn tells_each(&self) -> bool {
+        matches!(self, Self::Ds389 { .. })
+    }
+
     /// Whether members are known by the ids of their entries.
     pub fn knows_ids(&self) -> bool {
         *self == Self::ActiveDirectory
@@ -132,13 +146,15 @@ impl Numbering {
     }
 }
 
-/// How many of the numbers after one and up to another nobody bears: those of changes that were
-/// overwritten since, and of entries that are gone or not shown.
-pub fn unseen(after: u64, to: u64, seen: impl Iterator<Item = u64>) -> u64 {
-    let mut seen: Vec<u64> = seen.filter(|number| *number > after && *number <= to).collect();
-    seen.sort_unstable();
-    seen.dedup();
-    to.saturating_sub(after).saturating_sub(seen.len() as u64)
+/// The suffixes below `context` that other parts of 389-ds hold, which number their changes by
+/// themselves.
+pub fn other_parts(root: &Entry, context: &DistinguishedName) -> Vec<NormalizedDn> {
+    let suffixes = root.values(PARTS).iter().filter_map(|value| {
+        let (_, suffix) = std::str::from_utf8(value).ok()?.split_once(':')?;
+        DistinguishedName::parse(suffix).ok()
+    });
+    let others = suffixes.filter(|suffix| suffix.is_within(context) && suffix != context);
+    others.map(|suffix| suffix.normalized().clone()).collect()
 }
 
 #[cfg(test)]
@@ -189,17 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_nobody_bears_are_counted() {
-        for (after, to, seen, expected) in [
-            (5, 5, &[][..], 0),
-            (5, 8, &[6, 7, 8], 0),
-            (5, 8, &[8, 6, 6, 9, 5], 1),
-            (5, 8, &[], 3),
-            (8, 5, &[], 0),
-            (0, u64::MAX, &[1], u64::MAX - 1),
-        ] {
-            let seen = seen.iter().copied();
-            assert_eq!(unseen(after, to, seen), expected, "after {after} to {to}");
-        }
+    fn other_parts_are_known_by_their_suffixes() {
+        let parts = ["changelog:cn=changelog", "userRoot:dc=example", "sub:ou=Sub,dc=example", "x"];
+        let root = root(&[(PARTS, &parts)]);
+        let context = DistinguishedName::parse("dc=example").unwrap();
+        let sub = DistinguishedName::parse("ou=sub,dc=example").unwrap();
+        assert_eq!(other_parts(&root, &context), [sub.normalized().clone()]);
     }
 }

@@ -18,6 +18,7 @@ pub mod modify;
 pub mod oid;
 pub mod op;
 pub mod paged;
+pub mod persistent;
 pub mod prepare;
 pub mod proxy_header;
 pub mod result;

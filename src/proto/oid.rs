@@ -48,6 +48,12 @@ pub const DOMAIN_SCOPE: &[u8] = b"1.2.840.113556.1.4.1339";
 pub const SHOW_DELETED: &[u8] = b"1.2.840.113556.1.4.417";
 /// That names are shown with the ids of their entries (MS-ADTS section 3.1.1.3.4.1.5).
 pub const EXTENDED_DN: &[u8] = b"1.2.840.113556.1.4.529";
+/// That a search goes on and shows what changes (MS-ADTS section 3.1.1.3.4.1.9).
+pub const NOTIFICATION: &[u8] = b"1.2.840.113556.1.4.528";
+/// Persistent search (draft-ietf-ldapext-psearch-03).
+pub const PERSISTENT_SEARCH: &[u8] = b"2.16.840.1.113730.3.4.3";
+/// What happened to an entry that a persistent search shows.
+pub const ENTRY_CHANGE: &[u8] = b"2.16.840.1.113730.3.4.7";
 /// Sync Request (RFC 4533).
 pub const SYNC_REQUEST: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.1";
 /// Sync State, on an entry (RFC 4533).

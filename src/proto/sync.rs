@@ -194,6 +194,11 @@ fn uuid(octets: &[u8]) -> Result<EntryUuid, BerError> {
 
 /// A UUID in the form that `entryUUID` has as an attribute (RFC 4530).
 pub fn uuid_text(uuid: EntryUuid) -> String {
+    uuid_digits(uuid, str::to_owned)
+}
+
+/// What `read` makes of that form, for which no memory is asked.
+pub fn uuid_digits<T>(uuid: EntryUuid, read: impl FnOnce(&str) -> T) -> T {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [b'-'; 36];
     let places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
@@ -201,7 +206,8 @@ pub fn uuid_text(uuid: EntryUuid) -> String {
         text[at] = DIGITS[usize::from(byte >> 4)];
         text[at + 1] = DIGITS[usize::from(byte & 15)];
     }
-    text.map(char::from).iter().collect()
+    // Digits and hyphens are UTF-8 in any case.
+    read(std::str::from_utf8(&text).unwrap_or_default())
 }
 
 /// The UUID of that form, in either case; `None` if it is none.

@@ -4,17 +4,20 @@
 //! leaves this file.
 
 use dashmap::DashMap;
+use foldhash::fast::RandomState;
 use std::hash::Hash;
 
 /// A concurrent map; its values are cheap to clone.
 #[derive(Debug)]
 pub(super) struct OwnedMap<K: Eq + Hash, V> {
-    map: DashMap<K, V>,
+    /// What is looked up here once a bind are names and ids of the directory's own: no client chooses
+    /// them, and hashing is what takes the time.
+    map: DashMap<K, V, RandomState>,
 }
 
 impl<K: Eq + Hash, V: Clone> OwnedMap<K, V> {
     pub(super) fn new() -> Self {
-        Self { map: DashMap::new() }
+        Self { map: DashMap::with_hasher(RandomState::default()) }
     }
 
     /// What `read` makes of the value under `key`; it must not touch this map.

@@ -103,6 +103,14 @@ metrics_table! {
         "Times that the replica was given up because of `max_replica_names`.";
     REPLICA_CHANGES_TOTAL: Counter "bindgate_replica_changes_total" ["directory"]
         "Entries that were put into the replica or removed from it.";
+    REPLICA_LISTS_TOTAL: Counter "bindgate_replica_lists_total" ["directory"]
+        "Times that the ids of all groups were listed, since one of them may have been gone.";
+    REPLICA_WATCHED: Gauge "bindgate_replica_watched" ["directory"]
+        "1 while the directory tells of changes by itself (notification, persistent search), else 0.";
+    REPLICA_NOTICES_TOTAL: Counter "bindgate_replica_notices_total" ["directory"]
+        "Changes of which the directory told by itself.";
+    REPLICA_WARMED_TOTAL: Counter "bindgate_replica_warmed_total" ["directory"]
+        "Changes that the replica had before anybody asked, since the directory had told of them.";
     SIGN_ON_SECONDS: Histogram "bindgate_sign_on_seconds" []
         "Time of a sign-on's flight: reads, plan and commit.";
     MEMBERSHIPS_ADDED_TOTAL: Counter "bindgate_memberships_added_total" []

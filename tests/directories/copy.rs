@@ -2,12 +2,13 @@
 //! at it, and nothing is taken away because a server was restarted or set back.
 
 use super::tree;
-use super::world::{Directory, Kind, online};
+use super::world::{Directory, Kind, counted, online};
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, group_names};
 use crate::support::pdu::{self, Change};
 use crate::support::raw::Raw;
 use crate::support::samba;
+use crate::support::settings::Settings;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,7 +54,23 @@ impl Directory {
         self.start_again();
     }
 
-    fn add_group(&self, dn: &str, member: &str) {
+    /// A gateway before Active Directory whose account sees deleted objects, with a copy.
+    pub(crate) fn gateway_that_sees_the_gone(&self, change: impl FnOnce(&mut Settings)) -> Gateway {
+        // One has to be seen before it is believed that they are.
+        self.add_group(&tree::group("gone"), &tree::person("ann"));
+        assert_eq!(self.admin().code(&pdu::delete(&tree::group("gone"))), 0);
+        let gateway = self.gateway_with(|settings, folder| {
+            let file = folder.write("admin.password", format!("{}\n", samba::PASSWORD));
+            let (dn, file) = (samba::ADMINISTRATOR, file.display());
+            let account = format!("{{ dn = \"{dn}\", password_file = \"{file}\" }}");
+            settings.set("[[directory]]", "service_account", account);
+            change(settings);
+        });
+        gateway.comes_to_have_a_copy();
+        gateway
+    }
+
+    pub(crate) fn add_group(&self, dn: &str, member: &str) {
         let class = if self.kind() == Kind::Samba { "group" } else { "groupOfNames" };
         let add = pdu::add(dn, &[("objectClass", &[class]), ("member", &[member])]);
         assert_eq!(self.admin().code(&add), 0, "{dn}");
@@ -153,7 +170,7 @@ pub(crate) fn beside_a_writer(directory: &Directory, work: impl FnOnce()) {
 }
 
 /// Says at its end that all is over, also if a test fails.
-struct Over<'a>(&'a AtomicBool);
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
@@ -200,16 +217,7 @@ fn s4_4_whatever_happens_to_a_group_counts_at_the_next_bind_on_389_ds() {
 #[test]
 fn s4_4_an_account_that_sees_deleted_objects_has_them_told() {
     let directory = Kind::Samba.start();
-    // One has to be seen before it is believed that they are.
-    directory.add_group(&tree::group("gone"), &tree::person("ann"));
-    assert_eq!(directory.admin().code(&pdu::delete(&tree::group("gone"))), 0);
-    let gateway = directory.gateway_with(|settings, folder| {
-        let file = folder.write("admin.password", format!("{}\n", samba::PASSWORD));
-        let (dn, file) = (samba::ADMINISTRATOR, file.display());
-        let account = format!("{{ dn = \"{dn}\", password_file = \"{file}\" }}");
-        settings.set("[[directory]]", "service_account", account);
-    });
-    gateway.comes_to_have_a_copy();
+    let gateway = directory.gateway_that_sees_the_gone(|_| {});
     let said = online(&gateway).expect_code(0);
     assert!(said.contains("deleted objects are seen"), "{said}");
     life_of_groups(&directory, &gateway);
@@ -245,12 +253,7 @@ fn searches(directory: &Directory, resolve: &str) -> u64 {
     if resolve == "replica" {
         gateway.comes_to_have_a_copy();
     }
-    let count = || {
-        let line = "bindgate_upstream_searches_total{directory=\"corp\"} ";
-        let metrics = gateway.metrics();
-        let found = metrics.lines().find_map(|found| found.strip_prefix(line));
-        found.and_then(|count| count.parse::<u64>().ok()).expect("it is counted")
-    };
+    let count = || counted(&gateway, "bindgate_upstream_searches_total");
     let (deep, mut raw) = (tree::person("deep"), gateway.connect());
     // The first sign-on finds out what the directory offers.
     assert_eq!(raw.bind(&deep, "pw-deep"), 0);

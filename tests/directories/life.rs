@@ -1,12 +1,14 @@
 //! The life of an account: disabled, enabled, renamed, moved, deleted, made anew, the same on each
 //! directory (S4), and changes that count at once.
 
+use super::busy::LISTS;
 use super::tree;
-use super::world::{Directory, Kind};
+use super::world::{Directory, Kind, counted};
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, group_names};
 use crate::support::pdu::{self, Change};
 use serde_json::{Value, json};
+use std::time::SystemTime;
 
 /// How a directory says that somebody may not use an account any more, and that one may again.
 fn lock(directory: &Directory, who: &str, locked: bool) {
@@ -189,6 +191,41 @@ fn s4_6_deleted_and_made_anew_it_is_another_user_on_389_ds() {
     is_made_anew(Kind::Ds389);
 }
 
+/// Active Directory's time of that many seconds from now: tenths of microseconds since 1601.
+fn filetime(from_now: i64) -> String {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since_1970.expect("it is later than 1970").as_secs() as i64 + from_now;
+    ((seconds + 11_644_473_600) * 10_000_000).to_string()
+}
+
+#[test]
+fn s4_2_an_account_whose_time_is_over_on_active_directory_is_disabled_until_it_has_more_time() {
+    const DAY: i64 = 24 * 60 * 60;
+    let directory = Kind::Samba.start();
+    let gateway = watchful(&directory);
+    let ann = tree::person("ann");
+    let groups = ["A", "B", "list", "local"];
+    let set = |at: &str| {
+        directory.admin().modify(&ann, Change::Replace, "accountExpires", &[at.as_bytes()]);
+    };
+    let may_sign_on = |at: &str| {
+        set(at);
+        assert_eq!(gateway.sign_on(&ann, "pw-ann"), 0, "{at}");
+        expect(&gateway, "ann", &[], &groups);
+    };
+    // Two ways to say never, and a day to come.
+    ["0", "9223372036854775807", &filetime(DAY)].into_iter().for_each(may_sign_on);
+    set(&filetime(-DAY));
+    assert_eq!(gateway.sign_on(&ann, "pw-ann"), 49, "the directory refuses her");
+    eventually("the reconciliation sees it", || {
+        (gateway.user("ann")["state"]["active"] == false).then_some(())
+    });
+    expect(&gateway, "ann", &["upstream"], &[]);
+    assert_eq!(gateway.sign_on(&ann, "pw-ann"), 49);
+    expect(&gateway, "ann", &["upstream"], &[]);
+    may_sign_on(&filetime(DAY));
+}
+
 /// How many changes: 500 in a soak.
 fn rounds() -> usize {
     if std::env::var_os("BINDGATE_SOAK").is_some() { 500 } else { 30 }
@@ -217,6 +254,7 @@ fn fresh(kind: Kind) {
     });
     // Hardly anybody had to walk: one who did had waited for the copy on a busy machine.
     let walked = super::copy::walks_of(&gateway, rounds());
+    println!("{walked} of {} walked, {} lists", rounds(), counted(&gateway, LISTS));
     assert!(walked * 10 <= rounds(), "{walked} of {}", rounds());
 }
 

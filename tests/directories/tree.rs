@@ -5,6 +5,7 @@ use crate::support::raw::Raw;
 use crate::support::samba;
 use crate::support::tree::{SERVICE, SERVICE_PASSWORD, SUFFIX};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Where people are.
 pub(crate) const PEOPLE: &str = "ou=staff,dc=example,dc=com";
@@ -34,6 +35,11 @@ pub(crate) const DISABLED: &str = "frank";
 pub(crate) const HAS_PRIMARY: &str = "erin";
 /// A group that does not list whoever has it as primary group.
 pub(crate) const PRIMARY: &str = "primary";
+
+/// The ways in which groups are flattened.
+pub(crate) const MODES: [&str; 5] = ["direct", "ancestors", "depth:1", "leaf", "mapped"];
+/// The groups that `mapped` shows.
+pub(crate) const MAPPED: [&str; 5] = ["A", "top", "level-7", "loop-one", "above primary"];
 
 /// What a group is, where that makes a difference.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +117,46 @@ fn groups() -> Vec<(String, Kind, Vec<String>)> {
     let mut crowded = crowd();
     crowded.push(person("bob"));
     named.chain([("crowd".to_owned(), Kind::Global, crowded)]).collect()
+}
+
+/// The groups above somebody or some group, each with how many levels it lies above the first.
+fn above(dn: &str) -> BTreeMap<String, usize> {
+    let (groups, mut above) = (groups(), BTreeMap::new());
+    let mut level = vec![dn.to_owned()];
+    for depth in 0.. {
+        let holds = |group: &&(String, Kind, Vec<String>)| {
+            group.2.iter().any(|member| level.contains(member))
+        };
+        let next: Vec<String> = groups.iter().filter(holds).map(|(name, ..)| group(name)).collect();
+        level = next.into_iter().filter(|dn| !above.contains_key(dn)).collect();
+        if level.is_empty() {
+            break;
+        }
+        above.extend(level.iter().map(|dn| (dn.clone(), depth)));
+    }
+    above
+}
+
+/// The names of somebody's groups in each of [`MODES`], by what the tree says alone.
+pub(crate) fn flattened(uid: &str, mode: &str) -> Vec<String> {
+    let all = above(&person(uid));
+    let is_leaf = |dn: &String| {
+        let is_below = |other: &&String| above(other).contains_key(dn);
+        // Groups of one cycle are one.
+        all.keys().filter(is_below).all(|other| above(dn).contains_key(other))
+    };
+    let is_shown = |(dn, depth): &(&String, &usize)| match mode {
+        "direct" => **depth == 0,
+        "depth:1" => **depth <= 1,
+        "leaf" => is_leaf(dn),
+        "mapped" => MAPPED.iter().any(|name| group(name) == **dn),
+        _ => true,
+    };
+    let shown = all.iter().filter(is_shown).map(|(dn, _)| plain(dn));
+    let first = |dn: String| dn["cn=".len()..dn.len() - GROUPS.len() - 1].to_owned();
+    let mut names: Vec<String> = shown.map(first).collect();
+    names.sort();
+    names
 }
 
 /// The tree as Active Directory has it.

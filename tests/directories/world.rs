@@ -53,11 +53,7 @@ impl Kind {
                 Directory::Slapd(slapd)
             }
             Self::Samba => Directory::Samba(Samba::start(&tree::domain(), ClearText::Allowed)),
-            Self::Ds389 => {
-                let server = Ds389::start();
-                tree::plant(&mut server.admin(), ("nsAccountLock", "true"), Members::Later);
-                Directory::Ds389(server)
-            }
+            Self::Ds389 => Directory::of_389_ds(&[]),
         }
     }
 }
@@ -70,6 +66,13 @@ pub(crate) enum Directory {
 }
 
 impl Directory {
+    /// 389-ds with the tree, without some of its plug-ins.
+    pub(crate) fn of_389_ds(without: &[&str]) -> Self {
+        let server = Ds389::without(without);
+        tree::plant(&mut server.admin(), ("nsAccountLock", "true"), Members::Later);
+        Self::Ds389(server)
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Slapd(_) => Kind::Slapd,
@@ -150,6 +153,14 @@ impl Directory {
 pub(crate) fn online(gateway: &Gateway) -> Said {
     let config = gateway.folder().file("bindgate.toml").display().to_string();
     gateway.command(&["check", "--online", "--config", &config])
+}
+
+/// What a metric of the directory says.
+pub(crate) fn counted(gateway: &Gateway, name: &str) -> u64 {
+    let line = format!("{name}{{directory=\"corp\"}} ");
+    let metrics = gateway.metrics();
+    let found = metrics.lines().find_map(|found| found.strip_prefix(&line));
+    found.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{name} is counted"))
 }
 
 /// A name in its normal form: directories spell the types of names in their own way.

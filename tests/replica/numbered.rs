@@ -11,9 +11,14 @@ use bindgate::proto::paged::Page;
 use bindgate::proto::search::{Attribute, Entry, SearchRequest};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
 
 const PAGED: &[u8] = b"1.2.840.113556.1.4.319";
 const SHOW_DELETED: &[u8] = b"1.2.840.113556.1.4.417";
+const NOTIFICATION: &str = "1.2.840.113556.1.4.528";
+const PERSISTENT_SEARCH: &str = "2.16.840.1.113730.3.4.3";
+pub(crate) const DELETED: i64 = 2;
+pub(crate) const MODIFIED: i64 = 4;
 const USER: &str = "uid=ann,dc=x";
 /// The id of the user, where members are known by ids.
 const USER_ID: &str = "00000000-0000-0000-0000-0000000000ff";
@@ -24,7 +29,7 @@ const PAGE: usize = 2;
 const PART: usize = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Active,
     Ds389,
 }
@@ -49,28 +54,47 @@ enum Which {
     Root,
 }
 
-struct World {
+pub(crate) struct World {
     kind: Kind,
     server: &'static str,
     life: &'static str,
-    number: u64,
+    pub(crate) number: u64,
     /// The groups, each with the change that made it so.
-    groups: BTreeMap<u8, u64>,
+    pub(crate) groups: BTreeMap<u8, u64>,
     /// Those that are gone, which only some accounts see.
     gone: BTreeMap<u8, u64>,
-    sees_gone: bool,
+    pub(crate) sees_gone: bool,
     /// The name of what the groups lie below.
     unit: (&'static str, u64),
     fault: Option<(Which, Fault)>,
     /// How often everything was listed.
-    lists: usize,
+    pub(crate) lists: usize,
+    /// Whether it can tell of changes by itself, and does so if it is asked to.
+    pub(crate) watch: Watch,
+    /// What is to be told: an entry, and what happened to it.
+    pub(crate) told: Vec<(Entry, i64)>,
+}
+
+/// What becomes of a search that goes on and shows what changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// It is not offered.
+    Unknown,
+    /// It is refused.
+    Refused,
+    /// It tells of changes.
+    Telling,
+    /// It is taken, and tells of nothing.
+    Silent,
+    /// It is ended.
+    Ended,
 }
 
 #[derive(Clone)]
-struct Directory(Arc<Mutex<World>>);
+pub(crate) struct Directory(Arc<Mutex<World>>, Arc<Notify>);
 
 impl Directory {
-    fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         let world = World {
             kind,
             server: "one",
@@ -82,40 +106,88 @@ impl Directory {
             unit: ("ou=unit,ou=groups,dc=x", 0),
             fault: None,
             lists: 0,
+            watch: Watch::Unknown,
+            told: Vec::new(),
         };
-        Self(Arc::new(Mutex::new(world)))
+        Self(Arc::new(Mutex::new(world)), Arc::default())
     }
 
-    fn set<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+    pub(crate) fn set<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut self.0.lock().unwrap())
     }
 
-    fn put(&self, group: u8) {
+    pub(crate) fn put(&self, group: u8) {
         self.set(|world| {
             world.number += 1;
             world.groups.insert(group, world.number);
+            world.told.push((world.group(group, None), MODIFIED));
         });
+        self.1.notify_one();
     }
 
-    fn delete(&self, group: u8) {
+    pub(crate) fn delete(&self, group: u8) {
         self.set(|world| {
+            // It is told with the number that it had.
+            world.told.push((world.group(group, None), DELETED));
             world.number += 1;
             world.groups.remove(&group);
             world.gone.insert(group, world.number);
         });
+        self.1.notify_one();
+    }
+
+    /// Somebody is changed who is no group, and is not looked at.
+    pub(crate) fn write(&self) {
+        self.set(|world| {
+            world.number += 1;
+            let somebody = world.entry("cn=x,dc=x", 250, world.number, &[]);
+            world.told.push((somebody, MODIFIED));
+        });
+        self.1.notify_one();
     }
 
     /// Answers whoever connects, one after another.
     async fn serve(self, stage: Arc<Stage>) {
         loop {
             let mut peer = stage.accept_bound().await;
-            while let Some(message) = peer.message_now().await {
+            let mut watch = None;
+            loop {
+                let message = tokio::select! {
+                    message = peer.message_now() => Some(message),
+                    () = self.1.notified() => None,
+                };
+                // What was told comes before what is answered.
+                self.tell(&mut peer, &mut watch).await;
+                let Some(message) = message else { continue };
+                let Some(message) = message else { break };
                 let envelope = Envelope::parse(&message).unwrap();
-                if envelope.operation != Operation::SearchRequest
+                if is_watch(&envelope) {
+                    watch = Some(i64::from(envelope.id.get()));
+                    self.tell(&mut peer, &mut watch).await;
+                } else if envelope.operation != Operation::SearchRequest
                     || !self.answer(&mut peer, &envelope).await
                 {
                     break;
                 }
+            }
+        }
+    }
+
+    /// Tells what is to be told, if somebody wants to know.
+    async fn tell(&self, peer: &mut Peer, watch: &mut Option<i64>) {
+        let (told, what) = self.set(|world| (std::mem::take(&mut world.told), world.watch));
+        let Some(id) = *watch else { return };
+        match what {
+            Watch::Unknown => panic!("it is asked for and was not offered"),
+            Watch::Silent => {}
+            Watch::Telling => {
+                for (entry, change) in told {
+                    peer.show_change(id, &entry, change).await;
+                }
+            }
+            Watch::Refused | Watch::Ended => {
+                *watch = None;
+                peer.end(id, 53, None).await;
             }
         }
     }
@@ -162,6 +234,19 @@ impl Directory {
         peer.end(id, 0, cookie.map(|_| behind.into_bytes())).await;
         fault != Some(Fault::CutPage)
     }
+}
+
+/// Whether a search is to go on and to show what changes.
+fn is_watch(envelope: &Envelope<'_>) -> bool {
+    let controls = Control::decode_all(envelope.controls.unwrap_or_default(), 9).unwrap();
+    let names = [NOTIFICATION, PERSISTENT_SEARCH];
+    let asks = |control: &&Control<'_>| names.iter().any(|name| control.oid == name.as_bytes());
+    let Some(control) = controls.iter().find(asks) else { return false };
+    assert!(control.critical, "who does not know it must not show all that there is");
+    let search = SearchRequest::decode(envelope.content).unwrap();
+    let filter = Filter::decode(search.filter, LIMITS).unwrap();
+    assert_eq!(filter, Filter::any_entry(), "Active Directory takes no other");
+    true
 }
 
 impl World {
@@ -223,14 +308,21 @@ impl World {
             Kind::Ds389 => &[
                 ("vendorName", "389 Project"),
                 ("nsBackendSuffix", "userRoot:dc=x"),
+                ("nsBackendSuffix", "other:ou=other,dc=x"),
                 ("lastusn;userroot", &number),
                 ("netscapemdsuffix", self.server),
             ],
         };
-        entry("", &[&[("namingContexts", "dc=x")], of_kind].concat())
+        let control = match self.kind {
+            Kind::Active => NOTIFICATION,
+            Kind::Ds389 => PERSISTENT_SEARCH,
+        };
+        let control = if self.watch == Watch::Unknown { "1.1" } else { control };
+        let all = [("namingContexts", "dc=x"), ("supportedControl", control)];
+        entry("", &[&all, of_kind].concat())
     }
 
-    fn group(&self, group: u8, from: Option<usize>) -> Entry {
+    pub(crate) fn group(&self, group: u8, from: Option<usize>) -> Entry {
         let name = format!("g{group}");
         let dn = format!("cn={name},{}", self.unit.0);
         let mut entry = self.entry(
@@ -268,7 +360,7 @@ impl World {
         self.entry(&dn, group, number, &[("isDeleted", "TRUE"), ("objectClass", "groupOfNames")])
     }
 
-    fn entry(&self, dn: &str, id: u8, number: u64, more: &[(&str, &str)]) -> Entry {
+    pub(crate) fn entry(&self, dn: &str, id: u8, number: u64, more: &[(&str, &str)]) -> Entry {
         let (dn, number) = (dn.to_owned(), number.to_string());
         let name = match self.kind {
             Kind::Active => format!("<GUID=x>;{dn}"),
@@ -298,9 +390,9 @@ fn entry(dn: &str, attributes: &[(&str, &str)]) -> Entry {
 }
 
 /// A directory, and a copy of it that is complete.
-struct Scene {
-    stage: Arc<Stage>,
-    directory: Directory,
+pub(crate) struct Scene {
+    pub(crate) stage: Arc<Stage>,
+    pub(crate) directory: Directory,
     server: tokio::task::AbortHandle,
 }
 
@@ -309,7 +401,7 @@ impl Scene {
         Self::of(Directory::new(kind)).await
     }
 
-    async fn of(directory: Directory) -> Self {
+    pub(crate) async fn of(directory: Directory) -> Self {
         let stage = Arc::new(Stage::new().await);
         let server = tokio::spawn(directory.clone().serve(stage.clone())).abort_handle();
         let scene = Self { stage, directory, server };
@@ -319,7 +411,7 @@ impl Scene {
         scene
     }
 
-    fn groups(&self) -> Vec<u8> {
+    pub(crate) fn groups(&self) -> Vec<u8> {
         let by_id = format!("objectGUID={USER_ID}");
         let is_active = self.directory.set(|world| world.kind == Kind::Active);
         self.stage.groups_of(if is_active { &by_id } else { USER })
@@ -330,7 +422,7 @@ impl Scene {
     }
 
     /// Pulls until the copy is there.
-    async fn pulled(&self, expected: &[u8]) {
+    pub(crate) async fn pulled(&self, expected: &[u8]) {
         while !matches!(self.pull().await, Some(Ok(()))) {
             self.stage.covered().await;
         }

@@ -41,6 +41,7 @@ const USER: &str = "uid=ann,dc=x";
 const BASE: &str = "ffffffff-ffff-4fff-8fff-ffffffffffff";
 const REQUEST: &str = "1.3.6.1.4.1.4203.1.9.1.1";
 const STATE: &str = "1.3.6.1.4.1.4203.1.9.1.2";
+const ENTRY_CHANGE: &str = "2.16.840.1.113730.3.4.7";
 const INFO: &[u8] = b"1.3.6.1.4.1.4203.1.9.1.4";
 
 /// The entry's id of a group of that number.
@@ -201,6 +202,29 @@ impl Peer {
         let mut out = Vec::new();
         entry.write(&mut out, bindgate::proto::envelope::MessageId::new(id).unwrap());
         self.send(&out).await;
+    }
+
+    /// Shows an entry of a search that goes on, with what has happened to it.
+    pub(crate) async fn show_change(&mut self, id: i64, shown: &Entry, change: i64) {
+        let body = nested(Operation::SearchResultEntry.tag(), |out| {
+            write_element(out, OCTET_STRING, shown.dn.as_bytes());
+            write_nested(out, SEQUENCE, |out| {
+                for attribute in &shown.attributes {
+                    write_nested(out, SEQUENCE, |out| {
+                        write_element(out, OCTET_STRING, attribute.name.as_bytes());
+                        write_nested(out, SET, |out| {
+                            attribute
+                                .values
+                                .iter()
+                                .for_each(|v| write_element(out, OCTET_STRING, v));
+                        });
+                    });
+                }
+            });
+        });
+        let value = nested(SEQUENCE, |out| write_integer(out, ENUMERATED, change));
+        let control = Control { oid: ENTRY_CHANGE, critical: false, value: Some(&value) };
+        self.send(&pdu::message(id, &pdu::with_controls(body, &[control]))).await;
     }
 
     /// Says that a part of an answer lies elsewhere.

@@ -44,10 +44,15 @@ pub struct Ds389 {
 impl Ds389 {
     /// A directory with an empty suffix, on which whoever is bound may read everything but passwords.
     pub fn start() -> Self {
+        Self::without(&[])
+    }
+
+    /// The same with some of the plug-ins off.
+    pub fn without(plugins: &[&str]) -> Self {
         assert!(Path::new(SERVER).exists(), "{HINT}");
         let folder = TestFolder::new("ds389");
         let port = free_port();
-        prepare(&folder, port);
+        prepare(&folder, port, plugins);
         let process = run(&folder, port);
         let server = Self { port, process, folder };
         server.add_suffix();
@@ -145,7 +150,7 @@ fn run(folder: &TestFolder, port: u16) -> Process {
 }
 
 /// Writes configuration and folders.
-fn prepare(folder: &TestFolder, port: u16) {
+fn prepare(folder: &TestFolder, port: u16, without: &[&str]) {
     for name in FOLDERS {
         std::fs::create_dir_all(folder.file(name)).expect("the temporary folder can be written");
     }
@@ -157,7 +162,7 @@ fn prepare(folder: &TestFolder, port: u16) {
     for (name, value) in filling(folder, port) {
         text = text.replace(&format!("%{name}%"), &value);
     }
-    for plugin in PLUGINS {
+    for plugin in PLUGINS.iter().filter(|plugin| !without.contains(plugin)) {
         switch(&mut text, plugin, ("off", "on"));
     }
     // Names and passwords may be in any script.

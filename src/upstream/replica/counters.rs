@@ -23,6 +23,10 @@ pub(super) struct ReplicaCounters {
     pub(super) polls: Counter,
     pub(super) changes: Counter,
     pub(super) too_large: Counter,
+    pub(super) lists: Counter,
+    pub(super) watched: Gauge,
+    pub(super) notices: Counter,
+    pub(super) warmed: Counter,
 }
 
 impl ReplicaCounters {
@@ -43,6 +47,10 @@ impl ReplicaCounters {
             polls: counter!("bindgate_replica_polls_total", "directory" => name()),
             changes: counter!("bindgate_replica_changes_total", "directory" => name()),
             too_large: counter!("bindgate_replica_too_large_total", "directory" => name()),
+            lists: counter!("bindgate_replica_lists_total", "directory" => name()),
+            watched: gauge!("bindgate_replica_watched", "directory" => name()),
+            notices: counter!("bindgate_replica_notices_total", "directory" => name()),
+            warmed: counter!("bindgate_replica_warmed_total", "directory" => name()),
         }
     }
 

@@ -194,6 +194,7 @@ impl Follower {
             standing.is_held |= is_held;
         });
         self.shared.counters.complete.set(0.0);
+        self.shared.counters.watched.set(0.0);
         if is_held {
             self.shared.counters.held.set(1.0);
         }

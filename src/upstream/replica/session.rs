@@ -47,7 +47,7 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
     // Before anybody asks on other connections what this one knows.
     follower.kind.learn(Kind::of_root(&root));
     match numbering::numbering(&root, &groups.base) {
-        Ok(numbered) => return numbered::run(follower, &question, wire, numbered).await,
+        Ok(numbered) => return numbered::run(follower, &question, wire, &root, numbered).await,
         Err(NotNumbered::OtherKind) => {}
         Err(_) => return Err(Stop::NotOffered),
     }
@@ -104,7 +104,7 @@ pub(super) async fn run(follower: &mut Follower) -> Result<Infallible, Stop> {
 }
 
 /// Waits for a moment; for ever if there is none.
-async fn until(moment: Option<Instant>) {
+pub(super) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,

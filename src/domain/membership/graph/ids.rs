@@ -1,7 +1,7 @@
 //! Upstream ids in few bytes, and what is numbered by them.
 
 use crate::domain::record::UpstreamId;
-use crate::proto::sync::uuid_text;
+use crate::proto::sync::{uuid_digits, uuid_text};
 use std::cmp::Ordering;
 
 /// An upstream id: most of them are UUIDs, which need no memory of their own.
@@ -19,7 +19,7 @@ impl Id {
 
     pub(super) fn upstream_id(&self) -> UpstreamId {
         match self {
-            Self::Uuid(bytes) => UpstreamId::new(&uuid_text(*bytes)),
+            Self::Uuid(bytes) => uuid_digits(*bytes, UpstreamId::new),
             Self::Text(text) => UpstreamId::new(text),
         }
     }

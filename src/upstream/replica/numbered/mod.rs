@@ -3,8 +3,9 @@
 //!
 //! A pull asks how far the server has got, then for whatever has a later number than the copy. What
 //! was changed before the pull was asked for is in its answer, or is gone. What is gone has no number
-//! any more, unless the account sees deleted objects; so where numbers are missing from an answer
-//! the ids of all groups are listed, and what is not among them is gone.
+//! any more, unless the account sees deleted objects; so where a number is missing from an answer, and
+//! the server has not told of that change by itself, the ids of all groups are listed, and what is not
+//! among them is gone.
 //!
 //! A number counts on one server alone. The copy stays with the server that the gateway's own reads
 //! go to, and is made anew on another.
@@ -12,22 +13,25 @@
 mod ancestors;
 mod reader;
 mod sorting;
+mod watch;
 
 use super::census::Question;
 use super::follower::{Follower, News, Stop};
+use super::session::until;
 use super::wire::Wire;
 use super::{Common, Where, testimony};
 use crate::app::observe;
 use crate::app::ports::LookupError;
 use crate::domain::change_number::{ChangeNumbers, sortable};
 use crate::domain::membership::extended::has_tombstone_name;
-use crate::domain::numbering::{Numbering, unseen};
+use crate::domain::numbering::{self, Numbering};
+use crate::domain::offer;
 use crate::domain::record::UpstreamId;
 use crate::domain::replication::{HowFar, Kept, Position, Testimony, Witnesses};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
 use crate::proto::result::ResultCode;
-use crate::proto::search::{Scope, Search};
+use crate::proto::search::{Entry, Scope, Search};
 use crate::proto::sync::EntryUuid;
 use ancestors::Ancestors;
 use reader::Reader;
@@ -38,9 +42,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
+use watch::Watch;
 
 /// How often the directory is asked although nobody waits for it.
 const EACH: Duration = Duration::from_secs(10);
+/// How long after a pull a change that was told waits to be asked for, so that many are one question.
+const WARM_EACH: Duration = Duration::from_millis(100);
+/// How long what was changed is waited for to be told, before the ids of all groups are listed.
+const GRACE: Duration = Duration::from_millis(20);
 /// How often a load looks whether the disk has caught up with it.
 const ROOM_LOOK: Duration = Duration::from_millis(5);
 /// What Active Directory calls the database that a server has: another after a backup was restored.
@@ -51,6 +60,7 @@ pub(super) async fn run(
     follower: &mut Follower,
     question: &Question,
     wire: Wire,
+    root: &Entry,
     (numbering, context): (Numbering, DistinguishedName),
 ) -> Result<Infallible, Stop> {
     let shared = follower.shared.clone();
@@ -59,18 +69,26 @@ pub(super) async fn run(
         // A number of one server says nothing of another on which somebody binds.
         return Err(Stop::NotOffered);
     }
-    let reader = Reader::new(wire, shared.limits.patience, shared.limits.names);
     shared.set_place(Where::Root(numbering.clone()));
+    let is_offered = offer::has_control(root, numbering.watching());
+    let other_parts = numbering::other_parts(root, &context);
+    let sorting = Arc::new(Sorting { numbering, groups, context, other_parts });
+    let watch = Watch::new(sorting.clone(), shared.clone(), is_offered);
+    let reader = Reader::new(wire, watch, shared.limits.patience, shared.limits.names);
     let mut session = Session {
         follower,
         question,
         shared,
         reader,
-        sorting: Sorting { numbering, groups, context },
+        sorting,
         ancestors: Ancestors::default(),
         latest: HashMap::new(),
         is_told_deaths: false,
+        pulled_at: Instant::now(),
+        warm_at: None,
     };
+    // Before anything is read: what changes from then on is told.
+    session.reader.watch().await?;
     session.begin().await?;
     session.go_on().await
 }
@@ -80,20 +98,24 @@ struct Session<'a> {
     question: &'a Question,
     shared: Arc<Common>,
     reader: Reader,
-    sorting: Sorting,
+    sorting: Arc<Sorting>,
     ancestors: Ancestors,
     /// The entries of the last answer, each with its number: some come twice.
     latest: HashMap<EntryUuid, u64>,
     /// Whether the account was seen to see entries that are gone.
     is_told_deaths: bool,
+    /// When changes were asked for last.
+    pulled_at: Instant,
+    /// When to ask for a change that was told, unless somebody asks before.
+    warm_at: Option<Instant>,
 }
 
 /// What changes a pull brought.
 struct Changes {
     news: Vec<News>,
     latest: HashMap<EntryUuid, u64>,
-    /// How many changes there were that no entry shows.
-    unseen: u64,
+    /// Whether nobody knows what some of them were.
+    are_unseen: bool,
 }
 
 impl Session<'_> {
@@ -117,7 +139,7 @@ impl Session<'_> {
                 news
             }
         };
-        self.settle(news, claims, answered)
+        self.settle(news, claims, answered).await
     }
 
     async fn go_on(&mut self) -> Result<Infallible, Stop> {
@@ -126,14 +148,22 @@ impl Session<'_> {
         if shared.standing.borrow().is_held {
             next = Instant::now();
         }
+        self.hear_concern().await;
         loop {
             tokio::select! {
-                error = self.reader.unasked() => return Err(error.into()),
-                () = shared.wanted.notified() => self.pull().await?,
+                told = self.reader.unasked() => {
+                    told?;
+                    self.hear_concern().await;
+                }
+                () = shared.wanted.notified() => {
+                    self.pull().await?;
+                }
                 () = shared.anew.notified() => return Err(Stop::StartAnew),
+                () = until(self.warm_at) => self.warm().await?,
                 () = sleep_until(next) => {
                     self.look().await?;
                     self.is_told_deaths = self.sees_the_dead().await?;
+                    self.reader.watch().await?;
                     self.pull().await?;
                     next = Instant::now() + EACH;
                 }
@@ -141,12 +171,29 @@ impl Session<'_> {
         }
     }
 
-    /// Brings the copy up to what the directory has when this is called.
-    async fn pull(&mut self) -> Result<(), Stop> {
+    /// Sees to it that a change is asked for that was told and concerns groups.
+    async fn hear_concern(&mut self) {
+        if self.warm_at.is_none() && self.reader.with_watch(Watch::take_concern).await {
+            self.warm_at = Some(Instant::now().max(self.pulled_at + WARM_EACH));
+        }
+    }
+
+    /// Asks for what was told, before anybody needs it.
+    async fn warm(&mut self) -> Result<(), Stop> {
+        let groups = self.pull().await?;
+        self.shared.counters.warmed.increment(groups as u64);
+        Ok(())
+    }
+
+    /// Brings the copy up to what the directory has when this is called: how many groups have changed.
+    async fn pull(&mut self) -> Result<usize, Stop> {
         let answered = self.shared.asked.load(Acquire);
         if self.reader.is_left().await {
             return Err(LookupError::Disconnected.into());
         }
+        // What is told from now on may be of a later change.
+        self.reader.with_watch(Watch::take_concern).await;
+        self.warm_at = None;
         self.shared.counters.polls.increment(1);
         let before = self.before().ok_or(Stop::StartAnew)?;
         let claims = self.claims().await?;
@@ -159,16 +206,20 @@ impl Session<'_> {
             let changes = self.changes(&before, &claims).await?;
             self.latest = changes.latest;
             news = changes.news;
-            if changes.unseen > 0 && !self.is_told_deaths {
+            if changes.are_unseen {
                 self.list(&mut news, &claims).await?;
             }
         }
+        let groups = news.iter().filter(|news| matches!(news, News::Put(_))).count();
         self.follower.begin(self.question);
-        self.settle(news, claims, answered)
+        self.settle(news, claims, answered).await?;
+        self.pulled_at = Instant::now();
+        self.hear_concern().await;
+        Ok(groups)
     }
 
     /// All that was read counts.
-    fn settle(
+    async fn settle(
         &mut self,
         mut news: Vec<News>,
         claims: ChangeNumbers,
@@ -177,6 +228,7 @@ impl Session<'_> {
         let certain = self.sorting.numbering.certain(&claims);
         let mut reached = self.before().unwrap_or_else(|| certain.clone());
         reached.advance(&certain);
+        let number = reached.number();
         news.push(News::Complete(reached.text().into_bytes()));
         self.shared.standing.send_if_modified(|standing| {
             // Whoever sees that the copy is complete is to see that it can be pulled; no pull is
@@ -188,6 +240,7 @@ impl Session<'_> {
         self.shared.standing.send_modify(|standing| {
             standing.pulled = Some((answered, HowFar::Numbers(claims)));
         });
+        self.reader.with_watch(|watch| watch.accounted.forget_through(number)).await;
         Ok(())
     }
 
@@ -315,12 +368,13 @@ impl Session<'_> {
         claims: &ChangeNumbers,
     ) -> Result<Changes, Stop> {
         let search = self.sorting.changed_from(before.number().saturating_add(1));
-        let mut changes = Changes { news: Vec::new(), latest: HashMap::new(), unseen: 0 };
+        let mut changes = Changes { news: Vec::new(), latest: HashMap::new(), are_unseen: false };
         let base = self.sorting.groups.base.normalized().clone();
-        let mut above = HashSet::new();
+        let (mut above, mut shown) = (HashSet::new(), Vec::new());
         for entry in self.reader.all(&search).await? {
             let Some(read) = self.sorting.read(entry)? else { continue };
             changes.latest.insert(read.uuid, read.number);
+            shown.extend(self.sorting.counted(&read));
             if self.latest.get(&read.uuid) == Some(&read.number) {
                 continue;
             }
@@ -335,9 +389,23 @@ impl Session<'_> {
             changes.news.push(news);
         }
         self.climb(above, claims).await?;
-        let seen = changes.latest.values().copied();
-        changes.unseen = unseen(before.number(), claims.number(), seen);
+        changes.are_unseen =
+            !self.is_told_deaths && !self.knows_each(before, claims, shown).await?;
         Ok(changes)
+    }
+
+    /// Whether it is known of each number in between what that change was: an entry showed it, or the
+    /// server has told of it, or does within a moment.
+    async fn knows_each(
+        &self,
+        before: &ChangeNumbers,
+        claims: &ChangeNumbers,
+        shown: Vec<u64>,
+    ) -> Result<bool, Stop> {
+        let put = |watch: &mut Watch| shown.into_iter().for_each(|n| watch.accounted.put(n));
+        self.reader.with_watch(put).await;
+        let between = (before.number(), claims.number());
+        Ok(self.reader.account(between, Instant::now() + GRACE).await?)
     }
 
     /// What an entry means for the copy.
@@ -359,6 +427,7 @@ impl Session<'_> {
     /// Adds the ids of all groups that there are: whatever is not among them is gone. One that is
     /// called otherwise than it was, and has not changed, lies below something that was renamed.
     async fn list(&mut self, news: &mut Vec<News>, claims: &ChangeNumbers) -> Result<(), Stop> {
+        self.shared.counters.lists.increment(1);
         let put = |news: &News| match news {
             News::Put(Kept::Group(entry)) => Some(entry.group.id.clone()),
             _ => None,

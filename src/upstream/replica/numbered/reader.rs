@@ -1,7 +1,8 @@
-//! Searches on the connection of a copy, one after another, in pages.
+//! Searches on the connection of a copy, one after another, in pages, beside the one that goes on.
 
 use super::super::root;
 use super::super::wire::Wire;
+use super::watch::Watch;
 use crate::app::ports::{LookupError, Lookups};
 use crate::proto::control::Control;
 use crate::proto::envelope::Envelope;
@@ -13,7 +14,7 @@ use crate::proto::search::{Entry, Search};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How many entries one page has: fewer than any server gives at most.
 const PAGE: i64 = 500;
@@ -23,10 +24,15 @@ const MAX_CONTROLS: usize = 16;
 /// A connection that is bound.
 #[derive(Clone)]
 pub(super) struct Reader {
-    wire: Arc<Mutex<Wire>>,
+    line: Arc<Mutex<Line>>,
     patience: Duration,
     /// The most entries of one answer.
     most: usize,
+}
+
+struct Line {
+    wire: Wire,
+    watch: Watch,
 }
 
 /// A part of an answer, and what the next one is asked for with: nothing behind the last one.
@@ -36,26 +42,65 @@ pub(super) struct Part {
 }
 
 impl Reader {
-    pub(super) fn new(wire: Wire, patience: Duration, most: usize) -> Self {
-        Self { wire: Arc::new(Mutex::new(wire)), patience, most }
+    pub(super) fn new(wire: Wire, watch: Watch, patience: Duration, most: usize) -> Self {
+        let line = Line { wire, watch };
+        Self { line: Arc::new(Mutex::new(line)), patience, most }
     }
 
-    /// Waits for what nobody has asked for: why the connection is of no use any more.
-    pub(super) async fn unasked(&self) -> LookupError {
-        let mut wire = self.wire.lock().await;
-        if let Err(error) = wire.heard().await {
-            return error;
+    /// Has the server tell what changes, if it can.
+    pub(super) async fn watch(&self) -> Result<(), LookupError> {
+        let mut line = self.line.lock().await;
+        let Line { wire, watch } = &mut *line;
+        let id = wire.next_id();
+        match watch.ask(id) {
+            Some(message) => wire.send(&message).await,
+            None => Ok(()),
         }
-        match wire.take() {
-            Ok(Some(message)) => root::unasked(&message),
-            Ok(None) => LookupError::Malformed,
-            Err(error) => error,
+    }
+
+    /// Waits for what is no answer: what the server tells of changes is noted, anything else is why
+    /// the connection is of no use any more.
+    pub(super) async fn unasked(&self) -> Result<(), LookupError> {
+        let mut line = self.line.lock().await;
+        let Line { wire, watch } = &mut *line;
+        wire.heard().await?;
+        match wire.take()? {
+            Some(message) if watch.is_told_by(&message) => watch.hear(&message),
+            Some(message) => Err(root::unasked(&message)),
+            None => Ok(()),
         }
+    }
+
+    /// The same, until it is known what all the changes were whose numbers lie after one and up to
+    /// another, or until a moment has come. Whether it is known.
+    pub(super) async fn account(
+        &self,
+        (after, to): (u64, u64),
+        due: Instant,
+    ) -> Result<bool, LookupError> {
+        loop {
+            let (missing, is_on) = {
+                let line = self.line.lock().await;
+                (line.watch.accounted.missing(after, to), line.watch.tells_each())
+            };
+            if missing == 0 || !is_on {
+                return Ok(missing == 0);
+            }
+            match timeout_at(due, self.unasked()).await {
+                Ok(told) => told?,
+                Err(_) => return Ok(false),
+            }
+        }
+    }
+
+    /// What is known of the server's changes by itself.
+    pub(super) async fn with_watch<T>(&self, look: impl FnOnce(&mut Watch) -> T) -> T {
+        look(&mut self.line.lock().await.watch)
     }
 
     /// Whether the gateway's own reads have gone on to another server.
     pub(super) async fn is_left(&self) -> bool {
-        self.wire.lock().await.is_left()
+        self.line.lock().await.wire.is_left()
     }
 
     /// Everything that a search finds.
@@ -86,7 +131,8 @@ impl Reader {
     }
 
     async fn page(&self, search: &Search, size: i64, cookie: &[u8]) -> Result<Part, LookupError> {
-        let mut wire = self.wire.lock().await;
+        let mut line = self.line.lock().await;
+        let Line { wire, watch } = &mut *line;
         let id = wire.next_id();
         let value = Page { size, cookie }.encode();
         let page = Control { oid: oid::PAGED_RESULTS, critical: false, value: Some(&value) };
@@ -98,6 +144,7 @@ impl Reader {
             timeout(self.patience, wire.heard()).await.unwrap_or(Err(LookupError::Timeout))?;
             while let Some(message) = wire.take()? {
                 match message.operation {
+                    _ if watch.is_told_by(&message) => watch.hear(&message)?,
                     _ if message.id != id => return Err(root::unasked(&message)),
                     Operation::SearchResultEntry if entries.len() >= self.most => {
                         return Err(LookupError::TooLarge);

@@ -15,8 +15,10 @@ use crate::domain::sid::{self, OBJECT_SID};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
 use crate::proto::oid;
+use crate::proto::persistent;
 use crate::proto::search::{Entry, Scope, Search};
 use crate::proto::sync::{EntryUuid, uuid_from_text};
+use std::collections::BTreeSet;
 
 /// What an entry says that is gone.
 const IS_DELETED: &str = "isDeleted";
@@ -31,6 +33,8 @@ pub(super) struct Sorting {
     pub(super) groups: GroupPolicy,
     /// The top of the part of the directory that holds the groups.
     pub(super) context: DistinguishedName,
+    /// What lies below it and numbers its changes by itself.
+    pub(super) other_parts: Vec<NormalizedDn>,
 }
 
 /// An entry as it was read.
@@ -75,6 +79,33 @@ impl Sorting {
         let mut search = self.search(self.context.as_str(), Scope::Subtree, filter, attributes);
         search.controls.extend(self.shows_deleted());
         search
+    }
+
+    /// Whatever changes, for as long as this goes on; of Active Directory what lies below the base alone.
+    pub(super) fn watched(&self) -> Search {
+        let base = match self.numbering.tells_each() {
+            true => &self.context,
+            false => &self.groups.base,
+        };
+        let mut attributes = self.identifying();
+        attributes.push("objectClass".to_owned());
+        attributes.extend(self.groups.filter.attributes().into_iter().map(str::to_owned));
+        let mut search =
+            self.search(base.as_str(), Scope::Subtree, Filter::any_entry(), distinct(attributes));
+        search.controls.clear();
+        search
+    }
+
+    /// The value of the control that has a search go on.
+    pub(super) fn watching(&self) -> Option<Vec<u8>> {
+        self.numbering.tells_each().then(persistent::all_changes)
+    }
+
+    /// The number of the change that made an entry what it is, if the part gave it that is asked how far
+    /// it has got.
+    pub(super) fn counted(&self, read: &Read) -> Option<u64> {
+        let is_own = !self.other_parts.iter().any(|part| read.dn.is_within(part));
+        Some(read.number).filter(|number| is_own && *number > 0)
     }
 
     /// Entries that are gone.
@@ -171,9 +202,7 @@ impl Sorting {
         attributes.push(self.groups.name_attribute.clone());
         attributes.extend(self.groups.member_attributes.iter().map(|member| member.name.clone()));
         attributes.extend(self.groups.filter.attributes().into_iter().map(str::to_owned));
-        let mut seen = std::collections::BTreeSet::new();
-        attributes.retain(|name| seen.insert(name.to_ascii_lowercase()));
-        attributes
+        distinct(attributes)
     }
 
     fn search(&self, base: &str, scope: Scope, filter: Filter, attributes: Vec<String>) -> Search {
@@ -191,6 +220,12 @@ impl Sorting {
     fn shows_deleted(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         self.numbering.tells_deaths().then(|| (oid::SHOW_DELETED.to_vec(), Vec::new()))
     }
+}
+
+fn distinct(mut attributes: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    attributes.retain(|name| seen.insert(name.to_ascii_lowercase()));
+    attributes
 }
 
 /// Whom a value names, by the id that stands in it.

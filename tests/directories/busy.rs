@@ -126,7 +126,8 @@ fn s4_4_writes_that_concern_no_group_slow_no_sign_on_on_389_ds() {
     if std::env::var_os("BINDGATE_SOAK").is_some() {
         // So that it would be felt if they were listed.
         for number in 0..10_000 {
-            directory.add_group(&tree::group(&format!("many-{number}")), &tree::person("frank"));
+            let nobody = tree::person(&format!("nobody-{number}"));
+            directory.add_group(&tree::group(&format!("many-{number}")), &nobody);
         }
     }
     let gateway = directory.gateway_with(|settings, _| patiently(settings));

@@ -9,6 +9,7 @@ use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Change};
 use crate::support::settings::{Settings, quoted};
+use crate::support::tree::SERVICE;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -124,7 +125,8 @@ fn s4_4_writes_that_concern_no_group_slow_no_sign_on_on_active_directory() {
 fn s4_4_writes_that_concern_no_group_slow_no_sign_on_on_389_ds() {
     let directory = Kind::Ds389.start();
     if std::env::var_os("BINDGATE_SOAK").is_some() {
-        // So that it would be felt if they were listed.
+        // So that it would be felt if they were listed. Without this an account is shown 5 000 at most.
+        directory.admin().modify(SERVICE, Change::Replace, "nsLookThroughLimit", &[b"-1"]);
         for number in 0..10_000 {
             let nobody = tree::person(&format!("nobody-{number}"));
             directory.add_group(&tree::group(&format!("many-{number}")), &nobody);

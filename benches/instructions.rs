@@ -16,6 +16,8 @@ mod callgrind;
 mod comparison;
 #[path = "instructions/directory.rs"]
 mod directory;
+#[path = "instructions/domain.rs"]
+mod domain;
 #[path = "instructions/jit.rs"]
 mod jit;
 #[path = "instructions/relay.rs"]

@@ -13,12 +13,16 @@ mod support;
 mod browser;
 #[path = "console_pages/content.rs"]
 mod content;
+#[path = "console_pages/doors.rs"]
+mod doors;
 #[path = "console_pages/login.rs"]
 mod login;
 #[path = "console_pages/roles.rs"]
 mod roles;
 #[path = "console_pages/steering.rs"]
 mod steering;
+#[path = "console_pages/views.rs"]
+mod views;
 
 use support::gateway::Gateway;
 use support::slapd::Slapd;
@@ -30,4 +34,14 @@ fn with_ann(slapd: &Slapd) -> Gateway {
     let gateway = Gateway::before(slapd.port());
     assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
     gateway
+}
+
+/// A view that shows less, to clients of an account of the gateway's own.
+const PORTAL: &str = "name = \"portal\"\nflatten = \"direct\"\nwrites = \"deny\"\n\
+                      attributes = [\"objectClass\", \"uid\", \"cn\", \"memberOf\"]\n\
+                      [view.match]\nbind_dns = [\"cn=portal,ou=services,dc=example,dc=com\"]";
+
+/// A gateway with a view.
+fn with_a_view(slapd: &Slapd) -> Gateway {
+    Gateway::configured(slapd.port(), |settings, _| settings.add_view(PORTAL))
 }

@@ -127,11 +127,11 @@ impl Wake for Woken {
     }
 }
 
-fn user_name(number: usize) -> String {
+pub(crate) fn user_name(number: usize) -> String {
     format!("uid=user{number:05},ou=people,dc=example,dc=com")
 }
 
-fn dn(text: &str) -> DistinguishedName {
+pub(crate) fn dn(text: &str) -> DistinguishedName {
     DistinguishedName::parse(text).expect("it is a name")
 }
 
@@ -200,7 +200,7 @@ fn gateway(links: Directory, folder: &Path) -> Arc<Gateway<Signing>> {
     Arc::new(Gateway::new(vec![directory], sign_ons, telemetry))
 }
 
-fn policy() -> DirectoryPolicy {
+pub(crate) fn policy() -> DirectoryPolicy {
     let staff = UserType {
         attributes: vec![AttributeMapping::new("cn", "cn")],
         ..UserType::new("staff", dn("ou=people,dc=example,dc=com"))
@@ -245,7 +245,7 @@ impl Lookups for People {
     }
 }
 
-fn user(number: usize) -> Entry {
+pub(crate) fn user(number: usize) -> Entry {
     let (uid, id) = (format!("user{number:05}"), user_id(number));
     let attributes = [("uid", uid), ("cn", format!("User {number}")), ("entryUUID", id)];
     let attributes = attributes
@@ -253,7 +253,7 @@ fn user(number: usize) -> Entry {
     Entry { dn: user_name(number), attributes: attributes.into() }
 }
 
-fn user_id(number: usize) -> String {
+pub(crate) fn user_id(number: usize) -> String {
     format!("{number:08x}-5c5d-103f-9d2b-c1ddc1b1a001")
 }
 
@@ -285,35 +285,40 @@ struct Copy {
 
 impl Copy {
     fn new() -> Self {
-        let mut graph = Graph::new((1, 2));
-        for number in 0..CLIENTS {
-            graph.put_user(&UserEntry {
-                id: UpstreamId::new(&user_id(number)),
-                dn: dn(&user_name(number)).normalized().clone(),
-                uids: Vec::new(),
-                digest: digest(graph.seed(), &user(number)),
-            });
-        }
-        let everybody = || (0..CLIENTS).map(user_name).collect();
-        for (chain, level) in (0..CHAINS).flat_map(|chain| (0..DEPTH).map(move |at| (chain, at))) {
-            let members: Vec<String> = match level {
-                0 => everybody(),
-                _ => vec![group_name(chain, level - 1)],
-            };
-            let name = group_name(chain, level);
-            let members = members.iter().map(|name| MemberKey::Dn(dn(name).normalized().clone()));
-            graph.put_group(&GroupEntry {
-                dn: dn(&name).normalized().clone(),
-                group: Group {
-                    id: UpstreamId::new(&format!("{chain:08x}-5c5d-103f-9d2b-{level:012x}")),
-                    dn: name,
-                    name: format!("group {chain} {level}"),
-                },
-                members: members.collect(),
-            });
-        }
-        Self { graph: Arc::new(graph) }
+        Self { graph: Arc::new(graph()) }
     }
+}
+
+/// Everybody, and the groups above them: three chains of four.
+pub(crate) fn graph() -> Graph {
+    let mut graph = Graph::new((1, 2));
+    for number in 0..CLIENTS {
+        graph.put_user(&UserEntry {
+            id: UpstreamId::new(&user_id(number)),
+            dn: dn(&user_name(number)).normalized().clone(),
+            uids: Vec::new(),
+            digest: digest(graph.seed(), &user(number)),
+        });
+    }
+    let everybody = || (0..CLIENTS).map(user_name).collect();
+    for (chain, level) in (0..CHAINS).flat_map(|chain| (0..DEPTH).map(move |at| (chain, at))) {
+        let members: Vec<String> = match level {
+            0 => everybody(),
+            _ => vec![group_name(chain, level - 1)],
+        };
+        let name = group_name(chain, level);
+        let members = members.iter().map(|name| MemberKey::Dn(dn(name).normalized().clone()));
+        graph.put_group(&GroupEntry {
+            dn: dn(&name).normalized().clone(),
+            group: Group {
+                id: UpstreamId::new(&format!("{chain:08x}-5c5d-103f-9d2b-{level:012x}")),
+                dn: name,
+                name: format!("group {chain} {level}"),
+            },
+            members: members.collect(),
+        });
+    }
+    graph
 }
 
 fn group_name(chain: usize, level: usize) -> String {

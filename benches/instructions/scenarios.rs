@@ -2,6 +2,7 @@
 //! and after is the same whatever the number is.
 
 use crate::directory::{Directory, Script};
+use crate::domain;
 use crate::jit;
 use crate::relay::{Asks, serve};
 use bindgate::domain::channel::{Passwords, StartTls};
@@ -44,6 +45,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("result-decode", 20_000, result_decode),
     scenario("session-bind", 10_000, session_bind),
     Scenario { is_exact: false, ..scenario("dn-normalise", 500, dn_normalise) },
+    scenario("entry-digest", 5_000, domain::digest_of_an_entry),
+    scenario("closure-fingerprint", 5_000, domain::fingerprint_of_a_closure),
+    Scenario { is_exact: false, ..scenario("closure", 1_000, domain::whole_closure) },
+    Scenario { is_exact: false, ..scenario("plan-unchanged", 1_000, domain::plan_of_nothing) },
+    Scenario { is_exact: false, ..scenario("plan-first", 1_000, domain::plan_of_a_record) },
     scenario("relayed-bind", 2_048, |times| relayed_bind(ResultCode::SUCCESS, times)),
     scenario("relayed-bind-refused", 2_048, |times| {
         relayed_bind(ResultCode::INVALID_CREDENTIALS, times);

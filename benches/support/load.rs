@@ -97,19 +97,22 @@ impl Load {
         })
     }
 
-    /// Runs until no connection has work left; all of it counts.
+    /// Runs until no connection has work left; all of it counts, and the window closes with the last
+    /// connection.
     pub(crate) fn run_to_end<W: Work + 'static>(
         &self,
         work: impl Fn(usize) -> W,
         observer: &mut impl Observer,
     ) -> io::Result<Outcome> {
         self.block_on(work, async |shared: &Shared| {
+            observer.opens();
             shared.counts.set(true);
             let begin = Instant::now();
             while shared.running.get() > 0 {
                 pass(TICK, begin, observer).await;
             }
-            begin.elapsed()
+            observer.closes();
+            shared.ended.get().map_or_else(|| begin.elapsed(), |ended| ended - begin)
         })
     }
 
@@ -154,6 +157,8 @@ struct Shared {
     running: Cell<usize>,
     counts: Cell<bool>,
     stops: Cell<bool>,
+    /// When the last of those that have ended did.
+    ended: Cell<Option<Instant>>,
 }
 
 async fn pass(time: Duration, begin: Instant, observer: &mut impl Observer) {
@@ -193,5 +198,6 @@ async fn repeat<W: Work>(mut work: W, mut link: Link, shared: Rc<Shared>) -> io:
         }
     };
     shared.running.set(shared.running.get() - 1);
+    shared.ended.set(Some(Instant::now()));
     ended
 }

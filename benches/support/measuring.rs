@@ -26,6 +26,8 @@ use std::time::Duration;
 pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 /// Above this share of others a measurement counts as disturbed.
 pub(crate) const DISTURBED: f64 = 0.10;
+/// The longest that a gateway takes to copy the directory.
+const COPIED: Duration = Duration::from_secs(300);
 /// Connections that bring a target to where it is measured.
 const PREPARING: usize = 64;
 
@@ -78,8 +80,15 @@ impl<'a> Bench<'a> {
         round: u16,
         progress: &Progress,
     ) -> Result<Row, BenchError> {
-        self.make_ready(target)?;
-        let peer = self.started.iter().find(|(other, _)| *other == target).map(|(_, peer)| peer);
+        let fresh = match scenario.kind {
+            Kind::Firsts => self.fresh(target)?,
+            _ => {
+                self.make_ready(target)?;
+                None
+            }
+        };
+        let kept = || self.started.iter().find(|(other, _)| *other == target);
+        let peer = fresh.as_ref().or_else(|| kept().map(|(_, peer)| peer));
         let mut clocks = Clocks {
             proxy: peer.map(Peer::id),
             directory: self.directory.id(),
@@ -103,6 +112,15 @@ impl<'a> Bench<'a> {
         let resumed = load.dialer.resumed();
         let costs = clocks.costs.filter(|costs| costs.sign_ons > 0);
         Ok(Row { round, clients: load.connections, side: target.side(), resumed, costs, ..row })
+    }
+
+    /// Starts a target that nobody has come to yet; its copy of the directory is complete.
+    fn fresh(&self, target: Target) -> Result<Option<Peer>, BenchError> {
+        let peer = self.begin(target)?;
+        if let Some(peer) = peer.as_ref().filter(|_| target.signs_on() && !target.walks()) {
+            peer.comes_to_have_a_copy(COPIED)?;
+        }
+        Ok(peer)
     }
 
     fn make_ready(&mut self, target: Target) -> Result<(), BenchError> {
@@ -191,6 +209,10 @@ fn run(
         Kind::Binds if target == Target::Walk => load.run(|nth| walks(nth, 0), clocks),
         Kind::SomeWrong if target == Target::Walk => load.run(|nth| walks(nth, WRONG), clocks),
         Kind::Binds => load.run(|nth| Binds::new(requests, turn(nth)), clocks),
+        Kind::Firsts => {
+            let next = Rc::new(Cell::new(0));
+            load.run_to_end(|_| Binds::new(requests, Turn::Next(Rc::clone(&next))), clocks)
+        }
         Kind::SomeWrong => load.run(|nth| Binds::some_wrong(requests, turn(nth)), clocks),
         Kind::Connects => load.run(|nth| Connects::new(requests, turn(nth)), clocks),
         Kind::Logins => load.run(|nth| Logins::new(requests, turn(nth)), clocks),

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Binds,
     /// The same, and every tenth password is wrong.
     SomeWrong,
+    /// Binds as the next user who has not, until all have: before a gateway that knows nobody yet.
+    Firsts,
     /// Connects, binds, unbinds, and closes.
     Connects,
     /// What an application does at a login: binds as itself, searches for the user, binds as it.
@@ -74,7 +76,7 @@ const fn over(transport: Transport, scenario: Scenario) -> Scenario {
 
 /// Everything that can be measured, in order: memory first, while the directory is rested.
 #[rustfmt::skip]
-pub(crate) const ALL: [Scenario; 17] = [
+pub(crate) const ALL: [Scenario; 18] = [
     plain("idle", "memory of 10 000 clients that are silent", Kind::Idle, 10_000, IN_MEMORY),
     plain("bound", "memory of 10 000 clients that bound once", Kind::Bound, 10_000, IN_MEMORY),
     over(Transport::Tls, plain("tls-idle", "the same over LDAPS, silent", Kind::Idle, 10_000, IN_MEMORY_TLS)),
@@ -89,6 +91,7 @@ pub(crate) const ALL: [Scenario; 17] = [
     plain("login-16", "16 applications: bind, search, bind as the user", Kind::Logins, 16, EVERYBODY),
     plain("search-16", "16 connections with 32 searches outstanding each", Kind::Searches, 16, &[Direct, Haproxy, Lloadd, BackLdap, Relay]),
     plain("wrong-64", "64 connections that bind, every tenth password wrong", Kind::SomeWrong, 64, &[Direct, Haproxy, Lloadd, Relay, Jit, JitWalk, Walk]),
+    plain("firsts-64", "64 connections that bind, everybody for the first time", Kind::Firsts, 64, &[Direct, Haproxy, Relay, Jit, JitWalk]),
     over(Transport::Tls, plain("tls-binds-64", "64 LDAPS connections that bind", Kind::Binds, 64, OVER_TLS)),
     over(Transport::Tls, plain("tls-connect-16", "connect, bind, unbind over LDAPS, full handshakes", Kind::Connects, 16, OVER_TLS)),
     over(Transport::Resumed, plain("tls-resume-16", "connect, bind, unbind over LDAPS, sessions resumed", Kind::Connects, 16, OVER_TLS)),

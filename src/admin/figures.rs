@@ -5,7 +5,7 @@ use super::asked::Asked;
 use super::desk::{Desk, Needs};
 use super::json::{Time, rfc3339};
 use super::table::{Method::Get, Table, Told, operation};
-use crate::app::figures::{Counts, Resolution, Spent, Step};
+use crate::app::figures::{BindParts, Counts, Resolution, Spent, Step};
 use crate::app::tokens::Role::Read;
 use axum::Json;
 use schemars::JsonSchema;
@@ -58,8 +58,22 @@ struct StepJson {
     binds: Counts,
     /// From a whole bind request to its answer.
     bind_seconds: SpentJson,
+    /// The same time by where it went; together it is all of it.
+    bind_parts: PartsJson,
     /// A sign-on's flight: reads, plan and commit.
     sign_on_seconds: SpentJson,
+}
+
+/// Where the time of binds went.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BindParts")]
+struct PartsJson {
+    /// Until the directory had answered, of binds that it was asked for.
+    upstream: SpentJson,
+    /// From there until the record was up to date, of binds that waited for that.
+    sign_on: SpentJson,
+    /// All the rest, of every bind.
+    gateway: SpentJson,
 }
 
 /// How long something took, in seconds; null where there was none.
@@ -85,11 +99,18 @@ impl From<&Spent> for SpentJson {
     }
 }
 
+impl From<&BindParts> for PartsJson {
+    fn from(BindParts { upstream, sign_on, gateway }: &BindParts) -> Self {
+        Self { upstream: upstream.into(), sign_on: sign_on.into(), gateway: gateway.into() }
+    }
+}
+
 impl From<Step> for StepJson {
     fn from(Step { at, figures }: Step) -> Self {
         Self {
             at: rfc3339(at),
             bind_seconds: (&figures.bind_seconds).into(),
+            bind_parts: (&figures.bind_parts).into(),
             sign_on_seconds: (&figures.sign_on_seconds).into(),
             sign_ons: figures.sign_ons,
             unknown: figures.unknown,

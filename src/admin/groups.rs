@@ -44,6 +44,8 @@ struct ListQuery {
     q: Option<String>,
     /// Groups of this directory.
     directory: Option<String>,
+    /// Groups of the gateway's own, or those of directories.
+    own: Option<bool>,
     /// What to sort by; directory and name if nothing is said.
     sort: Option<SortBy>,
 }
@@ -83,6 +85,9 @@ fn found<N: Needs>(desk: &Desk<N>, query: &ListQuery) -> Vec<Listed> {
     };
     if let Some(directory) = &query.directory {
         found.retain(|listed| *listed.directory == **directory);
+    }
+    if let Some(own) = query.own {
+        found.retain(|listed| listed.is_own() == own);
     }
     if let Some(text) = query.q.as_deref().map(str::to_lowercase) {
         let has = |of: &str| of.to_lowercase().contains(&text);

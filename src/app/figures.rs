@@ -30,8 +30,21 @@ pub struct Figures {
     pub binds: Counts,
     /// From a whole bind request to its answer.
     pub bind_seconds: Spent,
+    /// The same time by where it went.
+    pub bind_parts: BindParts,
     /// From the beginning of a sign-on's flight to its end.
     pub sign_on_seconds: Spent,
+}
+
+/// Where the time of binds went; together it is all of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BindParts {
+    /// Until the directory had answered, of binds that it was asked for.
+    pub upstream: Spent,
+    /// From there until the record was up to date, of binds that waited for that.
+    pub sign_on: Spent,
+    /// All the rest, of every bind.
+    pub gateway: Spent,
 }
 
 /// How long something took.
@@ -84,12 +97,29 @@ impl Spent {
     }
 }
 
+impl BindParts {
+    fn add(&mut self, more: &Self) {
+        self.upstream.add(&more.upstream);
+        self.sign_on.add(&more.sign_on);
+        self.gateway.add(&more.gateway);
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            upstream: self.upstream.since(&before.upstream),
+            sign_on: self.sign_on.since(&before.sign_on),
+            gateway: self.gateway.since(&before.gateway),
+        }
+    }
+}
+
 impl Figures {
     fn add(&mut self, more: &Self) {
         add(&mut self.sign_ons, &more.sign_ons);
         add(&mut self.unknown, &more.unknown);
         add(&mut self.binds, &more.binds);
         self.bind_seconds.add(&more.bind_seconds);
+        self.bind_parts.add(&more.bind_parts);
         self.sign_on_seconds.add(&more.sign_on_seconds);
     }
 
@@ -99,6 +129,7 @@ impl Figures {
             unknown: since(&self.unknown, &before.unknown),
             binds: since(&self.binds, &before.binds),
             bind_seconds: self.bind_seconds.since(&before.bind_seconds),
+            bind_parts: self.bind_parts.since(&before.bind_parts),
             sign_on_seconds: self.sign_on_seconds.since(&before.sign_on_seconds),
         }
     }

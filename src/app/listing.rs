@@ -3,7 +3,7 @@
 
 use super::ports::{Catalogue, Stored};
 use crate::domain::record::{GroupsOutcome, MembershipKey, Provenance, Record, UpstreamId};
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -122,14 +122,15 @@ fn page<P: Ord + Placed>(
             return;
         }
         total += 1;
-        let place = placed(Place::of(stored, wanted.sort));
-        if after.as_ref().is_some_and(|after| place <= *after) {
+        // Most records are on another page: that is seen without a copy of what is sorted by.
+        let order = |place: &P| P::order(compare(stored, wanted.sort, place.place()));
+        if after.as_ref().is_some_and(|after| order(after).is_le()) {
             return;
         }
-        if least.len() > limit && least.peek().is_some_and(|last| place >= *last) {
+        if least.len() > limit && least.peek().is_some_and(|last| order(last).is_ge()) {
             return;
         }
-        least.push(place);
+        least.push(placed(Place::of(stored, wanted.sort)));
         if least.len() > limit + 1 {
             least.pop();
         }
@@ -146,20 +147,64 @@ fn page<P: Ord + Placed>(
     Found { items: places.iter().filter_map(find).collect(), next, total }
 }
 
+/// Where a user is in the order, beside a place.
+fn compare(stored: &Stored, sort: Sort, place: &Place) -> Ordering {
+    let record = &*stored.record;
+    let by_text = |name: &str| match &place.key {
+        Key::Text(text) => in_lower_case(name, text),
+        _ => Ordering::Greater,
+    };
+    let by_number = |number: i64| match &place.key {
+        Key::Number(other) => number.cmp(other),
+        _ => Ordering::Greater,
+    };
+    let by_key = match sort {
+        Sort::Id => Ordering::Equal,
+        Sort::Name => by_text(&record.name),
+        Sort::DisplayName => by_text(record.shown_name().unwrap_or_default()),
+        Sort::LastSignOn => by_number(stored.mark.last_sign_on.0),
+        Sort::ObservedAt => by_number(observed_at(stored)),
+    };
+    by_key.then_with(|| (*record.id.0).cmp(&*place.id))
+}
+
+/// A text's place beside one that is in lower case. Most texts are ASCII, and need no copy for that.
+fn in_lower_case(text: &str, lowered: &str) -> Ordering {
+    match text.is_ascii() {
+        true => text.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(lowered.bytes()),
+        false => text.to_lowercase().as_str().cmp(lowered),
+    }
+}
+
+fn observed_at(stored: &Stored) -> i64 {
+    stored.mark.observed_at.map_or(i64::MIN, |at| at.0)
+}
+
 /// What holds a place.
 trait Placed {
     fn place(&self) -> &Place;
+
+    /// The order of two of these, of which the places have that one.
+    fn order(of_places: Ordering) -> Ordering;
 }
 
 impl Placed for Place {
     fn place(&self) -> &Place {
         self
     }
+
+    fn order(of_places: Ordering) -> Ordering {
+        of_places
+    }
 }
 
 impl Placed for Reverse<Place> {
     fn place(&self) -> &Place {
         &self.0
+    }
+
+    fn order(of_places: Ordering) -> Ordering {
+        of_places.reverse()
     }
 }
 
@@ -171,7 +216,7 @@ impl Place {
             Sort::Name => Key::Text(record.name.to_lowercase()),
             Sort::DisplayName => Key::Text(record.shown_name().unwrap_or_default().to_lowercase()),
             Sort::LastSignOn => Key::Number(stored.mark.last_sign_on.0),
-            Sort::ObservedAt => Key::Number(stored.mark.observed_at.map_or(i64::MIN, |at| at.0)),
+            Sort::ObservedAt => Key::Number(observed_at(stored)),
         };
         Self { key, id: record.id.0.to_string() }
     }
@@ -285,6 +330,17 @@ mod tests {
             assert_eq!(Place::read(bad, Sort::Name), Err(BadCursor), "{bad:?}");
         }
         assert_eq!(Place::read("x.r1", Sort::LastSignOn), Err(BadCursor));
+    }
+
+    #[test]
+    fn a_text_is_placed_as_its_copy_in_lower_case_is() {
+        let texts = ["", "a", "A", "ann", "Ann B", "annb", "Zoë", "zoe", "ΣΑΣ", "σας", "ß", "Z"];
+        for text in texts {
+            for other in texts.map(str::to_lowercase) {
+                let expected = text.to_lowercase().cmp(&other);
+                assert_eq!(in_lower_case(text, &other), expected, "{text:?} {other:?}");
+            }
+        }
     }
 
     #[test]

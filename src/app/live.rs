@@ -2,6 +2,7 @@
 //! would change. Behind one object, since administration is on no hot path.
 
 use super::events::SignOnOutcome;
+use super::observe::Around;
 use super::oversight::Boxed;
 use super::ports::Ports;
 use super::sign_on::{Preview, SignOns, Who};
@@ -37,11 +38,28 @@ pub trait Live: Send + Sync + 'static {
     fn beside(&self, _directory: &str, _group: &UpstreamId) -> Option<Beside> {
         None
     }
+
+    /// The same as the directory says now. `None` if it has no such group.
+    fn around<'a>(
+        &'a self,
+        _directory: &'a str,
+        _name: &'a DistinguishedName,
+    ) -> Boxed<'a, Option<Result<Around, UnknownReason>>> {
+        Box::pin(async { None })
+    }
 }
 
 impl<P: Ports> Live for SignOns<P> {
     fn beside(&self, directory: &str, group: &UpstreamId) -> Option<Beside> {
         self.beside(directory, group)
+    }
+
+    fn around<'a>(
+        &'a self,
+        directory: &'a str,
+        name: &'a DistinguishedName,
+    ) -> Boxed<'a, Option<Result<Around, UnknownReason>>> {
+        Box::pin(self.around(directory, name))
     }
 
     fn sync(&self, key: UserKey) -> Boxed<'_, Option<SignOnOutcome>> {

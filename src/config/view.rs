@@ -17,17 +17,17 @@ use toml::Spanned;
 /// The section whose keys are groups.
 pub(super) const NAMES: &str = "view.group_names";
 
-/// The words for kinds of operations.
-pub(super) const OPERATIONS: [(&str, Kind); 9] = [
-    ("bind", Kind::Bind),
-    ("search", Kind::Search),
-    ("compare", Kind::Compare),
-    ("add", Kind::Add),
-    ("modify", Kind::Modify),
-    ("delete", Kind::Delete),
-    ("modify-dn", Kind::ModifyDn),
-    ("password-modify", Kind::PasswordModify),
-    ("extended", Kind::Extended),
+/// The kinds of operations that a view may serve.
+const OPERATIONS: [Kind; 9] = [
+    Kind::Bind,
+    Kind::Search,
+    Kind::Compare,
+    Kind::Add,
+    Kind::Modify,
+    Kind::Delete,
+    Kind::ModifyDn,
+    Kind::PasswordModify,
+    Kind::Extended,
 ];
 
 /// A view with the places in the file that it is compared by.
@@ -186,9 +186,9 @@ fn visible_to<'d>(r: &mut Reader<'d>, section: &Section<'d>) -> Option<VisibleTo
 }
 
 fn operation(text: &str) -> Result<Kind, Mistake> {
-    let found = OPERATIONS.iter().find(|(word, _)| *word == text).map(|(_, kind)| *kind);
+    let found = OPERATIONS.into_iter().find(|kind| kind.name() == text);
     found.ok_or_else(|| {
-        let words: Vec<&str> = OPERATIONS.iter().map(|(word, _)| *word).collect();
+        let words: Vec<&str> = OPERATIONS.into_iter().map(Kind::name).collect();
         Mistake::new(format!("\"{text}\" is no operation"), words.join(", "))
     })
 }

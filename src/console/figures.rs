@@ -4,7 +4,7 @@ use super::ROOT;
 use super::ask::Path;
 use super::fault::Fault;
 use super::picture::{self, Plot, Series, Unit};
-use super::shapes::{Counted, Figures};
+use super::shapes::{Counted, Figures, Spent};
 use super::visit::Visit;
 use crate::domain::time::Timestamp;
 use maud::{Markup, PreEscaped, html};
@@ -37,6 +37,7 @@ pub(super) async fn plots(visit: &Visit) -> Result<Markup, Fault> {
                 (frame.counted("Sign-ons by outcome", |step| &step.sign_ons, &Clone::clone))
                 (frame.counted("Binds by result", |step| &step.binds, &|code| bind(code)))
                 (frame.counted("Why groups were unknown", |step| &step.unknown, &Clone::clone))
+                (frame.parts())
                 (frame.spent())
             }
         }
@@ -113,19 +114,47 @@ impl<'a> Frame<'a> {
         PreEscaped(picture::stacked(&self.plot(title, Unit::Count, &series)))
     }
 
-    /// A line for each of the times that a bind and a sign-on took.
+    /// What a bind took on average, by who took it.
+    fn parts(&self) -> Markup {
+        type Part = fn(&Counted) -> &Spent;
+        let parts: [(&str, Part); 3] = [
+            ("the directory", |step| &step.bind_parts.upstream),
+            ("the record, after that", |step| &step.bind_parts.sign_on),
+            ("the gateway itself", |step| &step.bind_parts.gateway),
+        ];
+        // Each bind has a share of what all of them took, whether it took part in it or not.
+        let share = |step: &Counted, of: Part| {
+            let part = of(step);
+            let binds = step.bind_seconds.count;
+            let seconds = part.mean.unwrap_or(0.0) * part.count as f64;
+            (binds > 0).then(|| seconds / binds as f64)
+        };
+        let values: Vec<(&str, Vec<Option<f64>>)> = parts
+            .into_iter()
+            .map(|(name, of)| {
+                let steps = self.steps.iter();
+                (name, steps.map(|step| step.and_then(|step| share(step, of))).collect())
+            })
+            .collect();
+        let series: Vec<_> = values.iter().map(|(name, values)| Series { name, values }).collect();
+        let title = "Where the time of a bind goes, on average";
+        PreEscaped(picture::stacked(&self.plot(title, Unit::Seconds, &series)))
+    }
+
+    /// A line for each of the times that binds and their parts took.
     fn spent(&self) -> Markup {
         let values = |of: &dyn Fn(&Counted) -> Option<f64>| -> Vec<Option<f64>> {
             self.steps.iter().map(|step| step.and_then(of)).collect()
         };
         let lines = [
-            ("bind, half of all", values(&|step| step.bind_seconds.median)),
-            ("bind, 95 of 100", values(&|step| step.bind_seconds.p95)),
-            ("sign-on, half of all", values(&|step| step.sign_on_seconds.median)),
-            ("sign-on, 95 of 100", values(&|step| step.sign_on_seconds.p95)),
+            ("half of all binds", values(&|step| step.bind_seconds.median)),
+            ("95 of 100 binds", values(&|step| step.bind_seconds.p95)),
+            ("the directory, 95 of 100", values(&|step| step.bind_parts.upstream.p95)),
+            ("the record, 95 of 100", values(&|step| step.bind_parts.sign_on.p95)),
+            ("the gateway, 95 of 100", values(&|step| step.bind_parts.gateway.p95)),
         ];
         let series: Vec<_> = lines.iter().map(|(name, values)| Series { name, values }).collect();
-        let title = "How long binds took, and the sign-ons within them";
+        let title = "How long binds took";
         PreEscaped(picture::lines(&self.plot(title, Unit::Seconds, &series)))
     }
 }

@@ -6,7 +6,8 @@ use super::fault::Fault;
 use super::frame::{Content, Section};
 use super::lists;
 use super::routes::Shown;
-use super::shapes::{Explanation, Explanations, Ground, GroupsRead, Preview, Says, User, Ways};
+use super::shapes::{Explanation, Explanations, Ground, GroupsRead, List, Preview, Says, User};
+use super::shapes::{View, ViewOfUser, Ways};
 use super::user::{Tab, tabs};
 use super::visit::Visit;
 use super::{drawn, words};
@@ -30,13 +31,37 @@ pub(super) async fn preview(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let title = format!("The next sign-on of {}", user.name);
     let asked: Result<Preview, Fault> =
         visit.get(path.with_some("view", visit.query.get("view"))).await;
+    let views = views(&visit).await;
     let said = match asked {
         Ok(preview) => foreseen(&preview),
         Err(fault) if fault.status == 503 => unanswered(&fault.detail),
         Err(fault) => return Err(fault),
     };
-    let body = html! { (head(&user, Tab::Preview, &title)) (said) };
+    let body = html! {
+        (head(&user, Tab::Preview, &title))
+        @if !views.is_empty() {
+            form class="filter" method="get" {
+                (by_view(&visit, &views))
+                button class="primary" { "Look" }
+            }
+        }
+        (said)
+    };
     Ok(Shown::Page(Content::new(Section::Users, title, body)))
+}
+
+/// The names of the views.
+async fn views(visit: &Visit) -> Vec<String> {
+    // A page is not worth less for a choice that it does not offer.
+    let views: Option<List<View>> = visit.get(Path::new("/views")).await.ok();
+    views.into_iter().flat_map(|views| views.items).map(|view| view.name).collect()
+}
+
+/// The choice of the client application by which somebody signs on.
+fn by_view(visit: &Visit, views: &[String]) -> Markup {
+    let mut all = vec![("", "none in particular")];
+    all.extend(views.iter().map(|name| (name.as_str(), name.as_str())));
+    lists::choice("view", "By the client application", visit.query.get("view"), &all)
 }
 
 fn unanswered(detail: &str) -> Markup {
@@ -89,9 +114,10 @@ fn foreseen(preview: &Preview) -> Markup {
 }
 
 pub(super) async fn explain(visit: Arc<Visit>) -> Result<Shown, Fault> {
-    let group = visit.query.get("group");
+    let (group, view) = (visit.query.get("group"), visit.query.get("view"));
     let path = Path::new("/users").step(visit.part()).then("explain").with_some("group", group);
-    let found: Explanations = visit.get(path).await?;
+    let found: Explanations = visit.get(path.with_some("view", view)).await?;
+    let views = views(&visit).await;
     let user = &found.user;
     let title = format!("Why {} is in which groups", user.name);
     let ways = Path::new("/users").step(&format!("rec:{}", user.id)).then("ways");
@@ -100,7 +126,8 @@ pub(super) async fn explain(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let from: usize = visit.query.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
     let end = found.items.len().min(from.saturating_add(ROWS));
     let shown = found.items.get(from.min(end)..end).unwrap_or_default();
-    let at = |from: usize| words::user(&user.id).then("explain").with("from", &from.to_string());
+    let all = || words::user(&user.id).then("explain").with_some("view", view);
+    let at = |from: usize| all().with("from", &from.to_string());
     let next = (end < found.items.len()).then(|| at(end).into_string());
     let first = (from > 0).then(|| at(0).into_string());
     let body = html! {
@@ -110,8 +137,9 @@ pub(super) async fn explain(visit: Arc<Visit>) -> Result<Shown, Fault> {
                 span { "A group, also one that the user is not in" }
                 input name="group" value=(group.unwrap_or("")) placeholder="name or dn:DN";
             }
+            @if !views.is_empty() { (by_view(&visit, &views)) }
             button class="primary" { "Explain" }
-            @if group.is_some() { a href=(words::user(&user.id).then("explain").as_str()) { "All groups" } }
+            @if group.is_some() { a href=(all().as_str()) { "All groups" } }
         }
         p { "What the directory says now: " (words::observation(&found.observation.groups)) }
         @if let GroupsRead::Unknown(_) = found.observation.groups {
@@ -123,10 +151,36 @@ pub(super) async fn explain(visit: Arc<Visit>) -> Result<Shown, Fault> {
         @if let (Some(ways), 0) = (&ways, from) {
             @if !found.items.is_empty() { (drawn::now(&found, ways)) }
         }
+        @if from == 0 { (treatments(&found.views, view)) }
         @for one in shown { (explanation(one)) }
         (lists::turns(first.as_deref(), next.as_deref()))
     };
     Ok(Shown::Page(Content::new(Section::Users, title, body)))
+}
+
+/// What views make of the user's sign-ons.
+fn treatments(views: &[ViewOfUser], asked: Option<&str>) -> Markup {
+    let rows = html! {
+        @for one in views {
+            tr {
+                th scope="row" { a href={ (ROOT) "/views" } { (one.view) } }
+                td { @if one.takes && one.binds { (words::mark("good", "yes")) } @else { (words::mark("", "no")) } }
+                td {
+                    @if one.update_on_sign_on { (words::mark("good", "on")) } @else { (words::mark("warn", "off")) }
+                    @if one.otherwise { " " (words::mark("warn", "otherwise than without a view")) }
+                }
+                td { (super::fault::sentence(one.text.clone())) }
+            }
+        }
+    };
+    let head = ["View", "Signs on by it", "Update on sign-on", "In words"];
+    html! {
+        @if !views.is_empty() {
+            h2 { @if asked.is_some() { "What the view makes of sign-ons" } @else { "What views make of sign-ons" } }
+            p class="muted" { "Where a view shows a group otherwise than is said here, that stands with the group." }
+            (lists::table("Views", &head, &rows))
+        }
+    }
 }
 
 fn explanation(one: &Explanation) -> Markup {
@@ -148,6 +202,22 @@ fn explanation(one: &Explanation) -> Markup {
                             @if let Some(path) = &miss.path { " " (words::way(path)) }
                             @if let Some(since) = &miss.since { " Since " (words::moment(since)) "." }
                             @if let Some(until) = &miss.until { " Until " (words::moment(until)) "." }
+                        }
+                    }
+                }
+            }
+            @if !one.views.is_empty() {
+                h3 { "In views" }
+                ul {
+                    @for sight in &one.views {
+                        li {
+                            (sight.view) ": "
+                            @match sight.shown {
+                                Some(true) => (words::mark("good", "shown")),
+                                Some(false) => (words::mark("warn", "not shown")),
+                                None => (words::mark("warn", "not known")),
+                            }
+                            @if sight.text != "shown" { " " (super::fault::sentence(sight.text.clone())) }
                         }
                     }
                 }

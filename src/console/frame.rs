@@ -6,6 +6,7 @@ use super::fault::{Candidate, Fault};
 use super::files::{MARK_AT, SCRIPT_AT, STYLE_AT};
 use super::visit::Visit;
 use super::words;
+use crate::app::tokens::Role::{self, Admin, Read};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
@@ -17,33 +18,41 @@ pub(super) enum Section {
     Users,
     Groups,
     UserTypes,
+    Views,
     Held,
     Audit,
+    Sessions,
+    Accounts,
+    Tokens,
 }
 
 impl Section {
-    const ALL: [Self; 6] =
-        [Self::Overview, Self::Users, Self::Groups, Self::UserTypes, Self::Held, Self::Audit];
+    const ALL: [Self; 10] = [
+        Self::Overview,
+        Self::Users,
+        Self::Groups,
+        Self::UserTypes,
+        Self::Views,
+        Self::Held,
+        Self::Audit,
+        Self::Sessions,
+        Self::Accounts,
+        Self::Tokens,
+    ];
 
-    fn name(self) -> &'static str {
+    /// Its name, its path, and the least role that sees it.
+    fn told(self) -> (&'static str, &'static str, Role) {
         match self {
-            Self::Overview => "Overview",
-            Self::Users => "Users",
-            Self::Groups => "Groups",
-            Self::UserTypes => "User types",
-            Self::Held => "Held changes",
-            Self::Audit => "Audit",
-        }
-    }
-
-    fn path(self) -> &'static str {
-        match self {
-            Self::Overview => "/",
-            Self::Users => "/users",
-            Self::Groups => "/groups",
-            Self::UserTypes => "/user-types",
-            Self::Held => "/held",
-            Self::Audit => "/audit",
+            Self::Overview => ("Overview", "/", Read),
+            Self::Users => ("Users", "/users", Read),
+            Self::Groups => ("Groups", "/groups", Read),
+            Self::UserTypes => ("User types", "/user-types", Read),
+            Self::Views => ("Views", "/views", Read),
+            Self::Held => ("Held changes", "/held", Read),
+            Self::Audit => ("Audit", "/audit", Read),
+            Self::Sessions => ("Sessions", "/sessions", Read),
+            Self::Accounts => ("Accounts", "/accounts", Admin),
+            Self::Tokens => ("Tokens", "/tokens", Admin),
         }
     }
 }
@@ -194,15 +203,20 @@ fn top(visit: Option<&Visit>, theme: Theme, section: Option<Section>, here: &str
                     }
                 }
             }
-            @if visit.is_some() {
-                nav aria-label="Pages" {
-                    ul {
-                        @for one in Section::ALL {
-                            li {
-                                a href={ (ROOT) (one.path()) } aria-current=[(Some(one) == section).then_some("page")] {
-                                    (one.name())
-                                }
-                            }
+            @if let Some(visit) = visit { (navigation(visit, section)) }
+        }
+    }
+}
+
+fn navigation(visit: &Visit, section: Option<Section>) -> Markup {
+    html! {
+        nav aria-label="Pages" {
+            ul {
+                @for one in Section::ALL {
+                    @let (name, path, role) = one.told();
+                    @if visit.may(role) {
+                        li {
+                            a href={ (ROOT) (path) } aria-current=[(Some(one) == section).then_some("page")] { (name) }
                         }
                     }
                 }

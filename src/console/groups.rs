@@ -8,7 +8,8 @@ use super::lists;
 use super::routes::Shown;
 use super::shapes::{Around, Group, GroupWithMembers, List, Member, Side, User};
 use super::visit::Visit;
-use super::{drawn, words};
+use super::{drawn, own, words};
+use crate::app::tokens::Role::Operate;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,11 +24,15 @@ const ASKED: usize = 10;
 pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let get = |name| visit.query.get(name);
     let sort = get("sort").filter(|sort| *sort == "members");
-    let asked = Path::new("/groups").with("limit", ROWS).with_some("q", get("q"));
-    let again =
-        Path::new(&format!("{ROOT}/groups")).with_some("q", get("q")).with_some("sort", sort);
-    let asked = asked.with_some("sort", sort).with_some("cursor", get("cursor"));
-    let found: List<Group> = visit.get(asked).await?;
+    let filtered = |path: Path| {
+        let path = path.with_some("q", get("q")).with_some("sort", sort);
+        path.with_some("own", get("own"))
+    };
+    let asked = filtered(Path::new("/groups").with("limit", ROWS));
+    let again = filtered(Path::new(&format!("{ROOT}/groups")));
+    let found: List<Group> = visit.get(asked.with_some("cursor", get("cursor"))).await?;
+    let may = visit.may(Operate);
+    let directories = if may { own::directories(&visit).await } else { Vec::new() };
     let next = found.next.as_deref().map(|next| again.clone().with("cursor", next).into_string());
     let first = get("cursor").map(|_| again.as_str());
     let rows = html! {
@@ -44,16 +49,18 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
         h1 { "Groups" }
         form class="filter" method="get" role="search" {
             label class="grow" { span { "Search" } input type="search" name="q" value=(get("q").unwrap_or("")) placeholder="Name or DN"; }
+            (lists::choice("own", "Whose", get("own"), &[("", "any"), ("false", "the directories'"), ("true", "the gateway's own")]))
             (lists::choice("sort", "Sorted by", sort, &[("", "name"), ("members", "members, most first")]))
             button class="primary" { "Search" }
         }
         @if let Some(total) = found.total { p class="muted" role="status" { (words::count(total, "group", "groups")) } }
         @if found.items.is_empty() {
-            (empty(get("q")))
+            (empty(get("q").or(get("own"))))
         } @else {
             (lists::table("Groups", &["Name", "Members", "Directory", "DN"], &rows))
             (lists::turns(first, next.as_deref()))
         }
+        @if may { (own::form(&visit, &directories)) }
     };
     Ok(Shown::Page(Content::new(Section::Groups, "Groups", body)))
 }
@@ -69,7 +76,7 @@ fn empty(searched: Option<&str>) -> Markup {
         None => lists::nothing(
             "There are no groups yet.",
             &html! {
-                "Groups are kept once somebody who signed on is in them; " code { "bindgate group create" } " makes one of the gateway's own."
+                "Groups are kept once somebody who signed on is in them; " code { "bindgate group create" } ", or the form here, makes one of the gateway's own."
             },
         ),
     }
@@ -94,6 +101,7 @@ pub(super) async fn one(visit: Arc<Visit>) -> Result<Shown, Fault> {
             dt { "Members that count" } dd { (group.members) " · " a href=(users.as_str()) { "as a list of users" } }
             dt { "Id" } dd class="dn" { (group.id) }
         }
+        @if visit.may(Operate) { (own::actions(&visit, &group, memberships.items.is_empty())) }
         (near)
         h2 { "Who, by whom, and on which way" }
         @if memberships.items.is_empty() {
@@ -133,7 +141,7 @@ fn members(all: &[Member]) -> Markup {
 /// The groups right below and right above, as far as the ways of members on this page lead over them.
 async fn near(visit: &Visit, group: &Group, members: &[Member]) -> Markup {
     let path = Path::new("/groups").step(&format!("id:{}", group.id)).then("around");
-    // Where there is no live copy, the ways of members are what is known.
+    // Where the directory does not answer, the ways of members are what is known.
     let around: Option<Around> = visit.get(path).await.ok();
     if let Some(around) = around.filter(|around| around.known) {
         let dns = |side: &'_ Side| {
@@ -142,7 +150,13 @@ async fn near(visit: &Visit, group: &Group, members: &[Member]) -> Markup {
         let (below, above) = (dns(&around.below), dns(&around.above));
         let more = (around.below.more, around.above.more);
         let (below, above) = (refs(&below), refs(&above));
-        return beside(group, "As the directory has them now.", (&below, &above), more);
+        let known = match around.complete {
+            true => "As the directory has them now.",
+            false => {
+                "As the directory has them now; of those in it, as far as they say so by memberOf."
+            }
+        };
+        return beside(group, known, (&below, &above), more);
     }
     let rows = members.iter().flat_map(|member| &member.rows);
     let below: BTreeSet<&str> = rows

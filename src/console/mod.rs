@@ -2,6 +2,7 @@
 //! is readable without scripts; nothing is asked of anybody else. What is shown and done is what the
 //! table of operations gives and does, asked from within the process as the one who is logged in.
 
+mod accounts;
 mod ask;
 mod audit;
 mod book;
@@ -17,13 +18,17 @@ mod groups;
 mod held;
 mod lists;
 mod overview;
+mod own;
 pub mod picture;
 mod routes;
+mod sessions;
 mod shapes;
 mod steer;
+mod tokens;
 mod user;
 mod user_types;
 mod users;
+mod views;
 mod visit;
 mod words;
 

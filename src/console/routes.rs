@@ -6,10 +6,12 @@ use super::cookies::{self, Theme};
 use super::fault::Fault;
 use super::visit::{Fields, Visit};
 use super::{Console, ROOT, door, files, frame};
-use super::{audit, foresight, groups, held, overview, steer, user, user_types, users};
+use super::{accounts, audit, foresight, groups, held, overview, own, sessions, steer, tokens};
+use super::{user, user_types, users, views};
 use crate::app::operations::{Barred, Credential, Operations, Peer};
 use crate::app::tokens::Role::{self, Admin, Operate, Read};
 use axum::extract::{Form, FromRequest, Query, RawPathParams, Request};
+use axum::handler::Handler;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodFilter, any, get, on};
@@ -77,19 +79,64 @@ impl Routes {
         all.act("/users/{ref}/switch", Operate, steer::switch);
         all.act("/users/{ref}/forget", Admin, steer::forget);
         all.show("/groups", Read, groups::page);
+        all.act("/groups", Operate, own::make);
         all.show("/groups/{ref}", Read, groups::one);
+        all.act("/groups/{ref}/members", Operate, own::put_in);
+        all.act("/groups/{ref}/delete", Operate, own::delete);
         all.show("/user-types", Read, user_types::page);
         all.act("/user-types", Admin, user_types::set);
+        all.show("/views", Read, views::page);
+        all.act("/views/{name}", Admin, views::set);
         all.show("/held", Read, held::page);
         all.act("/held/{id}", Operate, held::decide);
         all.act("/directories/{name}/accept-rollback", Operate, overview::accept_rollback);
         all.show("/audit", Read, audit::page);
         all.show("/audit/rows", Read, audit::rows);
+        all.show("/sessions", Read, sessions::page);
+        all.act("/sessions/{id}/end", Operate, sessions::end);
+        all.doors();
         all
+    }
+
+    /// Who gets in: only an admin sees them, and what is made is shown this once.
+    fn doors(&mut self) {
+        self.show("/accounts", Admin, accounts::page);
+        self.reveal("/accounts", Admin, accounts::make);
+        self.show("/accounts/{name}/password", Admin, accounts::ask_for_password);
+        self.reveal("/accounts/{name}/password", Admin, accounts::set_password);
+        self.act("/accounts/{name}/disable", Admin, accounts::disable);
+        self.act("/accounts/{name}/enable", Admin, accounts::enable);
+        self.show("/accounts/{name}/revoke", Admin, accounts::ask_to_revoke);
+        self.act("/accounts/{name}/revoke", Admin, accounts::revoke);
+        self.show("/tokens", Admin, tokens::page);
+        self.reveal("/tokens", Admin, tokens::make);
+        self.show("/tokens/{name}/revoke", Admin, tokens::ask_to_revoke);
+        self.act("/tokens/{name}/revoke", Admin, tokens::revoke);
     }
 
     fn show<F>(&mut self, path: &'static str, role: Role, page: impl Show<F>)
     where
+        F: Future<Output = Result<Shown, Fault>> + Send + 'static,
+    {
+        self.answer("GET", path, role, page);
+    }
+
+    /// What a form makes that is shown once: in the answer itself, which nothing keeps, and not on a
+    /// page that the form leads to.
+    fn reveal<F>(&mut self, path: &'static str, role: Role, page: impl Show<F>)
+    where
+        F: Future<Output = Result<Shown, Fault>> + Send + 'static,
+    {
+        self.answer("POST", path, role, page);
+    }
+
+    fn answer<F>(
+        &mut self,
+        method: &'static str,
+        path: &'static str,
+        role: Role,
+        page: impl Show<F>,
+    ) where
         F: Future<Output = Result<Shown, Fault>> + Send + 'static,
     {
         let answer = move |desk: axum::extract::State<Arc<Desk>>, request: Request| async move {
@@ -110,7 +157,7 @@ impl Routes {
                 Err(fault) => frame::fault(&visit, &fault),
             }
         };
-        self.add("GET", path, role, on(MethodFilter::GET, answer));
+        self.add(method, path, role, answer);
     }
 
     fn act<F>(&mut self, path: &'static str, role: Role, act: impl Act<F>)
@@ -131,18 +178,17 @@ impl Routes {
                 Err(fault) => frame::fault(&visit, &fault),
             }
         };
-        self.add("POST", path, role, on(MethodFilter::POST, answer));
+        self.add("POST", path, role, answer);
     }
 
-    fn add(
-        &mut self,
-        method: &'static str,
-        path: &'static str,
-        role: Role,
-        route: axum::routing::MethodRouter<Arc<Desk>>,
-    ) {
+    fn add<H, T>(&mut self, method: &'static str, path: &'static str, role: Role, answer: H)
+    where
+        H: Handler<T, Arc<Desk>>,
+        T: 'static,
+    {
+        let filter = if method == "POST" { MethodFilter::POST } else { MethodFilter::GET };
         let router = std::mem::take(&mut self.router);
-        self.router = router.route(&format!("{ROOT}{path}"), route);
+        self.router = router.route(&format!("{ROOT}{path}"), on(filter, answer));
         self.pages.push(Page { method, path, role });
     }
 }
@@ -208,8 +254,12 @@ async fn enter(desk: &Desk, mut request: Request, role: Role) -> Result<(Visit, 
     let theme = Theme::of(request.headers());
     let outside = |fault: Fault| frame::outside(theme, &fault);
     admit(desk, &request).map_err(outside)?;
-    let here = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
     let is_form = request.method() == axum::http::Method::POST;
+    let here = match request.uri().path_and_query() {
+        // There need not be a page where a form goes.
+        Some(here) if !is_form => here.to_string(),
+        _ => format!("{ROOT}/"),
+    };
     let id = cookies::value(request.headers(), cookies::SESSION).unwrap_or_default().to_owned();
     let found = desk.console.book.find(&id, Instant::now());
     let holder =

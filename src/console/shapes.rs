@@ -1,7 +1,9 @@
 //! What operations answer, as far as pages show it. Fields that are added there are no fault here.
 
-use serde::Deserialize;
+use maud::{Markup, Render, html};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 /// A page of a listing.
 #[derive(Deserialize)]
@@ -16,6 +18,7 @@ pub(super) struct List<T> {
 #[derive(Deserialize)]
 pub(super) struct Around {
     pub(super) known: bool,
+    pub(super) complete: bool,
     pub(super) below: Side,
     pub(super) above: Side,
 }
@@ -231,7 +234,27 @@ pub(super) struct PlannedChange {
 pub(super) struct Explanations {
     pub(super) user: User,
     pub(super) observation: Observation,
+    pub(super) views: Vec<ViewOfUser>,
     pub(super) items: Vec<Explanation>,
+}
+
+/// How a view treats a user's sign-ons.
+#[derive(Deserialize)]
+pub(super) struct ViewOfUser {
+    pub(super) view: String,
+    pub(super) takes: bool,
+    pub(super) binds: bool,
+    pub(super) update_on_sign_on: bool,
+    pub(super) otherwise: bool,
+    pub(super) text: String,
+}
+
+/// Whether a view shows that a user is in a group.
+#[derive(Deserialize)]
+pub(super) struct Sight {
+    pub(super) view: String,
+    pub(super) shown: Option<bool>,
+    pub(super) text: String,
 }
 
 #[derive(Deserialize)]
@@ -241,6 +264,7 @@ pub(super) struct Explanation {
     pub(super) because: Vec<Ground>,
     pub(super) why_not: Vec<Miss>,
     pub(super) left: Option<Left>,
+    pub(super) views: Vec<Sight>,
 }
 
 #[derive(Deserialize)]
@@ -352,12 +376,129 @@ pub(super) struct Counted {
     pub(super) unknown: BTreeMap<String, u64>,
     pub(super) binds: BTreeMap<String, u64>,
     pub(super) bind_seconds: Spent,
-    pub(super) sign_on_seconds: Spent,
+    pub(super) bind_parts: Parts,
+}
+
+/// Where the time of binds went.
+#[derive(Deserialize)]
+pub(super) struct Parts {
+    pub(super) upstream: Spent,
+    pub(super) sign_on: Spent,
+    pub(super) gateway: Spent,
 }
 
 /// How long something took, in seconds.
 #[derive(Deserialize)]
 pub(super) struct Spent {
+    pub(super) count: u64,
+    pub(super) mean: Option<f64>,
     pub(super) median: Option<f64>,
     pub(super) p95: Option<f64>,
+}
+
+/// A view: whom it is for, what it shows and serves, and its switch.
+#[derive(Deserialize)]
+pub(super) struct View {
+    pub(super) name: String,
+    pub(super) update_on_sign_on: Option<bool>,
+    pub(super) source: String,
+    pub(super) set_at: Option<String>,
+    pub(super) file: Option<bool>,
+    #[serde(rename = "match")]
+    pub(super) matching: Matching,
+    pub(super) shows: Shows,
+    pub(super) serves: Serves,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Matching {
+    pub(super) listeners: Vec<String>,
+    pub(super) addresses: Vec<String>,
+    pub(super) bind_dns: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Shows {
+    pub(super) flatten: Option<String>,
+    pub(super) group_base: Vec<String>,
+    pub(super) group_filter: Option<String>,
+    pub(super) group_names: BTreeMap<String, String>,
+    pub(super) attributes: Option<Vec<String>>,
+    pub(super) base: Vec<String>,
+    pub(super) filter: Option<String>,
+    pub(super) inactive: Option<String>,
+    pub(super) visible_to: String,
+    pub(super) visible_to_names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Serves {
+    pub(super) operations: Option<Vec<String>>,
+    pub(super) writes: bool,
+    pub(super) bind_only: bool,
+}
+
+/// A client that is connected.
+#[derive(Deserialize)]
+pub(super) struct Session {
+    pub(super) id: String,
+    pub(super) peer: String,
+    pub(super) tls: bool,
+    pub(super) since: String,
+    pub(super) name: Option<String>,
+}
+
+/// An account of the gateway's own.
+#[derive(Deserialize)]
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) dn: String,
+    pub(super) view: String,
+    pub(super) view_exists: bool,
+    pub(super) enabled: bool,
+    pub(super) created_at: String,
+    pub(super) created_by: String,
+    pub(super) expires_at: Option<String>,
+    pub(super) expired: bool,
+    pub(super) last_used: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MadeAccount {
+    #[serde(flatten)]
+    pub(super) account: Account,
+    pub(super) password: Option<Once>,
+}
+
+/// A token, without what is shown of it once.
+#[derive(Deserialize)]
+pub(super) struct Token {
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) created_at: String,
+    pub(super) created_by: String,
+    pub(super) expires_at: Option<String>,
+    pub(super) expired: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MadeToken {
+    #[serde(flatten)]
+    pub(super) shown: Token,
+    pub(super) token: Once,
+}
+
+/// What is shown once: it is wiped when it is dropped, and nothing but a page can say it.
+pub(super) struct Once(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+impl Render for Once {
+    fn render(&self) -> Markup {
+        html! { code class="secret" { (self.0.as_str()) } }
+    }
 }

@@ -35,7 +35,7 @@ fn done(visit: &Visit, what: &str, edited: &Edited) -> Done {
     Done { to: back(visit), notice: format!("{told} {}", next(&edited.next_sign_on)) }
 }
 
-fn next(next: &Forecast) -> String {
+pub(super) fn next(next: &Forecast) -> String {
     let until = next.until.as_ref().map_or_else(String::new, |until| format!(" ({until})"));
     format!("What comes next: {}{until}.", next.text)
 }
@@ -117,7 +117,7 @@ pub(super) async fn groups(visit: Arc<Visit>) -> Result<Done, Fault> {
 }
 
 /// What a browser's field for date and time says, as RFC 3339 in UTC.
-fn utc(field: &str) -> String {
+pub(super) fn utc(field: &str) -> String {
     match field.len() {
         16 => format!("{field}:00Z"),
         19 => format!("{field}Z"),

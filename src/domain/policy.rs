@@ -49,6 +49,19 @@ pub enum Flatten {
     Mapped,
 }
 
+impl Flatten {
+    /// The word for it in a configuration.
+    pub fn name(self) -> String {
+        match self {
+            Self::Direct => "direct".to_owned(),
+            Self::Ancestors => "ancestors".to_owned(),
+            Self::Depth(levels) => format!("depth:{levels}"),
+            Self::Leaf => "leaf".to_owned(),
+            Self::Mapped => "mapped".to_owned(),
+        }
+    }
+}
+
 /// Whether a stored run-time value stands over the file's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {

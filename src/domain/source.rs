@@ -38,6 +38,16 @@ pub struct Network {
     bits: u8,
 }
 
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = if self.address.is_ipv4() { 32 } else { 128 };
+        match self.bits == most {
+            true => write!(f, "{}", self.address),
+            false => write!(f, "{}/{}", self.address, self.bits),
+        }
+    }
+}
+
 impl Network {
     /// Reads `ADDRESS` or `ADDRESS/BITS`; bits that do not count have to be 0. `None` if it is no
     /// network.
@@ -114,6 +124,13 @@ mod tests {
         let network = Network::parse(network).unwrap();
         inside.iter().for_each(|address| assert!(network.contains(ip(address)), "{address}"));
         outside.iter().for_each(|address| assert!(!network.contains(ip(address)), "{address}"));
+    }
+
+    #[test]
+    fn a_network_is_shown_as_it_is_read() {
+        for text in ["192.0.2.7", "192.0.2.0/24", "0.0.0.0/0", "::1", "2001:db8::/32"] {
+            assert_eq!(Network::parse(text).unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -91,6 +91,23 @@ pub enum Kind {
     Extended,
 }
 
+impl Kind {
+    /// The word for it in a configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bind => "bind",
+            Self::Search => "search",
+            Self::Compare => "compare",
+            Self::Add => "add",
+            Self::Modify => "modify",
+            Self::Delete => "delete",
+            Self::ModifyDn => "modify-dn",
+            Self::PasswordModify => "password-modify",
+            Self::Extended => "extended",
+        }
+    }
+}
+
 /// One view: a section `[[view]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct View {

@@ -3,6 +3,7 @@
 use super::encoding;
 use super::memory::MAX_PAGE;
 use super::rows::whole;
+use super::steps;
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
 use crate::app::ports::Page;
@@ -16,23 +17,36 @@ const FORGOTTEN: &str = "(forgotten)";
 /// The most rows that are taken away for their age at once.
 const PRUNED_AT_ONCE: i64 = 10_000;
 
-/// Adds a row; the database numbers it.
-pub(super) fn put(connection: &Connection, entry: &AuditEntry) -> Result<()> {
+/// Adds a row; the database numbers it. `about` is the number of the record of the user whom it is
+/// about, if there is one.
+pub(super) fn put(connection: &Connection, entry: &AuditEntry, about: Option<i64>) -> Result<()> {
+    put_worded(connection, entry, steps::to_column(&entry.steps).as_deref(), about)
+}
+
+/// The same of a row whose steps are in words already.
+pub(super) fn put_worded(
+    connection: &Connection,
+    entry: &AuditEntry,
+    steps: Option<&str>,
+    about: Option<i64>,
+) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO audit (at, cause, actor, action, directory, upstream_id, detail, outcome, steps)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO audit
+             (at, cause, actor, action, directory, upstream_id, detail, outcome, steps, about)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let steps = (!entry.steps.is_empty()).then(|| encoding::steps_to_text(&entry.steps));
+    let user = entry.user.as_ref().filter(|_| about.is_none());
     statement.execute(params![
         entry.at.0,
         entry.cause,
         entry.actor,
         entry.action,
-        entry.user.as_ref().map(|user| &*user.directory),
-        entry.user.as_ref().map(|user| user.upstream_id.as_str()),
+        user.map(|user| &*user.directory),
+        user.map(|user| user.upstream_id.as_str()),
         entry.detail,
         entry.outcome,
         steps,
+        about,
     ])?;
     Ok(())
 }
@@ -55,14 +69,25 @@ pub(super) fn prune_before(connection: &Connection, at: i64) -> Result<()> {
     statement.execute([at, PRUNED_AT_ONCE]).map(drop)
 }
 
+/// Writes whose a record is into all rows about it, for it goes.
+pub(super) fn name(connection: &Connection, number: i64, key: &UserKey) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE audit SET about = NULL, directory = ?2, upstream_id = ?3 WHERE about = ?1",
+    )?;
+    statement.execute(params![number, &*key.directory, key.upstream_id.as_str()]).map(drop)
+}
+
 /// Erases of all rows about a user whom they are about and what they say; that something happened,
 /// when and by whom, stays.
-pub(super) fn erase(connection: &Connection, key: &UserKey) -> Result<()> {
+pub(super) fn erase(connection: &Connection, number: i64, key: &UserKey) -> Result<()> {
+    // Those from before there was the record say whose they are.
     let mut statement = connection.prepare_cached(
-        "UPDATE audit SET directory = NULL, upstream_id = NULL, detail = ?3, steps = NULL
-         WHERE directory = ?1 AND upstream_id = ?2",
+        "UPDATE audit
+         SET about = NULL, directory = NULL, upstream_id = NULL, detail = ?4, steps = NULL
+         WHERE about = ?1 OR (directory = ?2 AND upstream_id = ?3)",
     )?;
-    statement.execute(params![&*key.directory, key.upstream_id.as_str(), FORGOTTEN]).map(drop)
+    let (directory, id) = (&*key.directory, key.upstream_id.as_str());
+    statement.execute(params![number, directory, id, FORGOTTEN]).map(drop)
 }
 
 /// The number of the newest row; 0 if there is none.
@@ -72,10 +97,11 @@ pub(super) fn newest(connection: &Connection) -> Result<i64> {
     statement.query_row([], |row| row.get(0))
 }
 
-/// A page of those rows, in that order.
+/// A page of those rows, in that order. `about` is the number of the record of the user that is asked
+/// for, if there is one.
 pub(super) fn read(
     connection: &Connection,
-    filter: &AuditFilter,
+    (filter, about): (&AuditFilter, Option<i64>),
     order: AuditOrder,
     limit: usize,
 ) -> Result<Page<AuditEntry>> {
@@ -84,18 +110,25 @@ pub(super) fn read(
         AuditOrder::Before(cursor) => ("<", cursor.unwrap_or(i64::MAX), "DESC"),
         AuditOrder::After(cursor) => (">", cursor, "ASC"),
     };
-    // Nothing of a request is pasted here: two fixed words for the order.
+    // Nothing of a request is pasted here: fixed words for the order, and for whether there is a user,
+    // by whose rows it is looked for then.
+    let is_theirs = match filter.user {
+        Some(_) => "(about = ?9 OR (audit.directory = ?2 AND audit.upstream_id = ?3))",
+        None => "TRUE",
+    };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT sequence, at, cause, actor, action, directory, upstream_id, detail, outcome, steps
-         FROM audit
+        "SELECT sequence, at, cause, actor, action,
+                coalesce(audit.directory, users.directory),
+                coalesce(audit.upstream_id, users.upstream_id), detail, outcome, steps
+         FROM audit LEFT JOIN users ON users.number = audit.about
          WHERE sequence {bound} ?1
-           AND (?3 IS NULL OR (directory = ?2 AND upstream_id = ?3))
+           AND {is_theirs}
            AND (?4 IS NULL OR cause = ?4)
            AND (?5 IS NULL OR action = ?5)
            AND (?6 IS NULL OR actor = ?6)
            AND (?7 IS NULL OR at >= ?7)
            AND (?8 IS NULL OR at < ?8)
-         ORDER BY sequence {direction} LIMIT ?9"
+         ORDER BY sequence {direction} LIMIT ?10"
     ))?;
     let rows = statement.query_map(
         params![
@@ -107,6 +140,7 @@ pub(super) fn read(
             filter.actor,
             filter.since.map(|at| at.0),
             filter.until.map(|at| at.0),
+            about,
             whole(limit as u64 + 1),
         ],
         entry,
@@ -134,7 +168,7 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry> {
         outcome: row.get(8)?,
         steps: row
             .get::<_, Option<String>>(9)?
-            .map(|text| encoding::steps_from_text(&text))
+            .map(|text| steps::from_text(&text))
             .unwrap_or_default(),
     })
 }

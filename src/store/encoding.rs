@@ -6,8 +6,7 @@ use crate::app::audit::{ACTIONS, CAUSES};
 use crate::app::tokens::{Digest, Role, Token};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
-use crate::domain::record::{GroupsOutcome, InactiveReason, Provenance, UpstreamId};
-use crate::domain::step::Step;
+use crate::domain::record::{GroupsOutcome, InactiveReason};
 use crate::domain::time::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -60,6 +59,20 @@ impl<T, V: Serialize> Serialize for Listed<'_, T, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(self.1))
     }
+}
+
+/// A part of a row that stands in JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Part<'a> {
+    /// It says nothing.
+    Nothing,
+    Text(&'a str),
+    Number(i64),
+    /// The row of that number.
+    Place(usize),
+    Truth(bool),
+    List(Vec<Self>),
 }
 
 /// The attributes of such a text; `None` if it is none.
@@ -122,16 +135,6 @@ pub(super) fn reasons_to_text(reasons: &BTreeSet<InactiveReason>) -> String {
 pub(super) fn reasons_from_text(text: &str) -> Option<BTreeSet<InactiveReason>> {
     let names: Vec<String> = serde_json::from_str(text).ok()?;
     names.iter().map(|name| InactiveReason::from_name(name)).collect()
-}
-
-/// `["id of the first group", "id of the last"]`.
-pub(super) fn path_to_text(path: &[UpstreamId]) -> String {
-    written(&Listed(path, UpstreamId::as_str))
-}
-
-/// The ids in such a text; `None` if it is none.
-pub(super) fn path_from_text(text: &str) -> Option<Vec<String>> {
-    serde_json::from_str(text).ok()
 }
 
 /// `known`, or `unknown: timeout`.
@@ -235,52 +238,6 @@ pub(super) fn switch_from_text(text: &str) -> Option<Switch> {
     }
 }
 
-/// `[{"what": "name", "before": ["ann"], "after": ["anna"]}]`.
-pub(super) fn steps_to_text(steps: &[Step]) -> String {
-    written(&Listed(steps, told))
-}
-
-/// A step as JSON has it.
-#[derive(Serialize)]
-struct Told<'a> {
-    after: &'a [String],
-    before: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provenance: Option<&'static str>,
-    what: &'a str,
-}
-
-fn told(step: &Step) -> Told<'_> {
-    Told {
-        after: &step.after,
-        before: &step.before,
-        of: step.of.as_deref(),
-        provenance: step.provenance.map(Provenance::name),
-        what: &step.what,
-    }
-}
-
-/// The steps of such a text; those that cannot be understood are left out.
-pub(super) fn steps_from_text(text: &str) -> Vec<Step> {
-    let list = |value: &Value| -> Vec<String> {
-        let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-        texts.map(str::to_owned).collect()
-    };
-    let one = |value: &Value| {
-        Some(Step {
-            what: value["what"].as_str()?.to_owned(),
-            of: value["of"].as_str().map(str::to_owned),
-            provenance: value["provenance"].as_str().and_then(Provenance::from_name),
-            before: list(&value["before"]),
-            after: list(&value["after"]),
-        })
-    };
-    let all: Value = serde_json::from_str(text).unwrap_or_default();
-    all.as_array().into_iter().flatten().filter_map(one).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,9 +256,7 @@ mod tests {
         fn no_text_makes_a_decoder_panic(text in any::<String>()) {
             let _ = attributes_from_text(&text);
             let _ = reasons_from_text(&text);
-            let _ = path_from_text(&text);
             let _ = outcome_from_text(&text);
-            let _ = steps_from_text(&text);
             let _ = from_hex(&text);
         }
 

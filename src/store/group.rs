@@ -3,7 +3,7 @@
 
 use super::memory::{Memory, Observed};
 use super::recollections::Kept;
-use super::writer::{Reply, Write};
+use super::writer::{Reply, Worded, Write};
 use super::{audit_rows, recollections, rows};
 use crate::app::accounts::Account;
 use crate::app::events::AuditEntry;
@@ -160,9 +160,12 @@ pub(super) fn roll_back(connection: &Connection) {
     }
 }
 
+/// A record and the number of its row.
+type Row = (i64, Arc<Record>);
+
 /// A write that stands in the open transaction, or was refused.
 enum Staged {
-    Record { record: Arc<Record>, commit: Box<(Commit, Option<Kept>)>, reply: Reply<Arc<Record>> },
+    Record { row: Row, worded: Box<Worded>, reply: Reply<Arc<Record>> },
     Observation { key: UserKey, digest: Option<i64> },
     Switch { change: SwitchChange, reply: Reply<()> },
     Note { forgotten: Option<String>, reply: Reply<()> },
@@ -194,14 +197,14 @@ impl Staged {
     fn settle(self, memory: &Memory) {
         // An answer that nobody waits for any more is no fault: the write stands.
         match self {
-            Self::Record { record, commit, reply } => {
-                let (Commit { key, groups, mark, .. }, kept) = *commit;
+            Self::Record { row, worded, reply } => {
+                let Worded { commit: Commit { key, groups, mark, .. }, kept, .. } = *worded;
                 for group in groups {
                     memory.install_group(&key.directory, Arc::new(group));
                 }
                 let observed = kept.map_or(Observed::AsBefore, |kept| Observed::Now(kept.digest));
-                memory.install(record.clone(), mark, observed);
-                let _ = reply.send(Ok(record));
+                memory.install(row.clone(), mark, observed);
+                let _ = reply.send(Ok(row.1));
             }
             Self::Switch { change, reply } => {
                 memory.install_switch(&change.directory, &change.user_type, change.stored());
@@ -292,27 +295,27 @@ impl From<rusqlite::Error> for Fault {
 struct Group<'a> {
     connection: &'a Connection,
     memory: &'a Memory,
-    records: HashMap<UserKey, Arc<Record>>,
+    records: HashMap<UserKey, Row>,
     ids: HashMap<RecordId, UserKey>,
+    /// By name in lower case: whose records have it, or had it before a later change.
+    names: HashMap<String, Vec<UserKey>>,
     /// Those that were deleted and not made anew.
     deleted: HashSet<UserKey>,
 }
 
 impl<'a> Group<'a> {
     fn new(connection: &'a Connection, memory: &'a Memory) -> Self {
-        let (records, ids, deleted) = Default::default();
-        Self { connection, memory, records, ids, deleted }
+        let (records, ids, names, deleted) = Default::default();
+        Self { connection, memory, records, ids, names, deleted }
     }
 
     /// Stages one write; with the fault that ends the transaction, if there is one.
     fn stage(&mut self, write: Write) -> (Staged, Option<rusqlite::Error>) {
         match write {
-            Write::Remark(audit) => {
-                match self.apart(|connection| audit_rows::put(connection, &audit)) {
-                    Ok(()) => (Staged::Remark, None),
-                    Err(fault) => refused(Write::Remark(audit), fault),
-                }
-            }
+            Write::Remark(audit) => match self.note(&audit) {
+                Ok(()) => (Staged::Remark, None),
+                Err(fault) => refused(Write::Remark(audit), fault),
+            },
             Write::Forget(key, audit, reply) => match self.forget(&key, &audit) {
                 Ok(()) => (Staged::Deleted { key, reply }, None),
                 Err(fault) => refused(Write::Forget(key, audit, reply), fault),
@@ -339,20 +342,18 @@ impl<'a> Group<'a> {
                     Err(fault) => refused(Write::AccountUsed(name, at), fault),
                 }
             }
-            Write::Commit(commit, reply) => match self.commit(&commit) {
-                Ok(record) => (Staged::Record { record, commit, reply }, None),
-                Err(fault) => refused(Write::Commit(commit, reply), fault),
+            Write::Commit(worded, reply) => match self.commit(&worded) {
+                Ok(row) => (Staged::Record { row, worded, reply }, None),
+                Err(fault) => refused(Write::Commit(worded, reply), fault),
             },
             Write::Switch(change, reply) => match self.switch(&change) {
                 Ok(()) => (Staged::Switch { change, reply }, None),
                 Err(fault) => refused(Write::Switch(change, reply), fault),
             },
-            Write::Note(forgotten, audit, reply) => {
-                match self.apart(|connection| audit_rows::put(connection, &audit)) {
-                    Ok(()) => (Staged::Note { forgotten, reply }, None),
-                    Err(fault) => refused(Write::Note(forgotten, audit, reply), fault),
-                }
-            }
+            Write::Note(forgotten, audit, reply) => match self.note(&audit) {
+                Ok(()) => (Staged::Note { forgotten, reply }, None),
+                Err(fault) => refused(Write::Note(forgotten, audit, reply), fault),
+            },
             Write::Delete(key, version, audit, reply) => match self.delete(&key, version, &audit) {
                 Ok(()) => (Staged::Deleted { key, reply }, None),
                 Err(fault) => refused(Write::Delete(key, version, audit, reply), fault),
@@ -369,33 +370,49 @@ impl<'a> Group<'a> {
 
     /// Keeps what was observed of a user who is still there.
     fn observe(&self, key: &UserKey, kept: &Kept) -> Result<(), Fault> {
-        self.current(key).ok_or(Misfit("there is no record"))?;
-        self.apart(|connection| recollections::put(connection, key, kept))
+        let (number, _) = self.current(key).ok_or(Misfit("there is no record"))?;
+        self.apart(|connection| recollections::put(connection, number, kept))
     }
 
-    fn commit(&mut self, (commit, kept): &(Commit, Option<Kept>)) -> Result<Arc<Record>, Fault> {
+    fn commit(&mut self, Worded { commit, kept, steps }: &Worded) -> Result<Row, Fault> {
         let old = self.current(&commit.key);
-        let new = Arc::new(self.next(old.as_deref(), commit)?);
-        self.apart(|connection| {
+        let old = old.as_ref().map(|(number, old)| (*number, &**old));
+        let new = Arc::new(self.next(old.map(|(_, old)| old), commit)?);
+        let number = self.apart(|connection| {
             for group in &commit.groups {
                 rows::put_group(connection, &commit.key.directory, group)?;
             }
-            rows::put_record(connection, old.as_deref(), &new, (&commit.mark, kept.as_ref()))?;
-            audit_rows::put(connection, &commit.audit)
+            let number = rows::put_record(connection, old, &new, (&commit.mark, kept.as_ref()))?;
+            // A row of the audit is about the user whose record it changes, or about nobody.
+            let about = (commit.audit.user.as_ref() == Some(&commit.key)).then_some(number);
+            audit_rows::put_worded(connection, &commit.audit, steps.as_deref(), about)?;
+            Ok(number)
         })?;
         self.deleted.remove(&commit.key);
-        self.records.insert(commit.key.clone(), new.clone());
+        self.records.insert(commit.key.clone(), (number, new.clone()));
+        self.names.entry(new.name.to_lowercase()).or_default().push(commit.key.clone());
         self.ids.insert(new.id.clone(), commit.key.clone());
-        Ok(new)
+        Ok((number, new))
+    }
+
+    /// Adds a row to the audit.
+    fn note(&self, audit: &AuditEntry) -> Result<(), Fault> {
+        let about = audit.user.as_ref().and_then(|key| self.number(key));
+        self.apart(|connection| audit_rows::put(connection, audit, about))
+    }
+
+    /// The number of a user's row, if there is a record.
+    fn number(&self, key: &UserKey) -> Option<i64> {
+        self.current(key).map(|(number, _)| number)
     }
 
     /// Deletes a record that is at this version.
     fn delete(&mut self, key: &UserKey, version: u64, audit: &AuditEntry) -> Result<(), Fault> {
-        let old = self.current(key).filter(|old| old.version == version);
-        let old = old.ok_or(StoreError::Conflict)?;
+        let old = self.current(key).filter(|(_, old)| old.version == version);
+        let (number, _) = old.ok_or(StoreError::Conflict)?;
         self.apart(|connection| {
-            rows::delete_user(connection, &old)?;
-            audit_rows::put(connection, audit)
+            rows::delete_user(connection, number, key)?;
+            audit_rows::put(connection, audit, None)
         })?;
         self.records.remove(key);
         self.deleted.insert(key.clone());
@@ -406,16 +423,16 @@ impl<'a> Group<'a> {
         self.apart(|connection| {
             let SwitchChange { directory, user_type, audit, .. } = change;
             rows::put_switch(connection, directory, user_type, change.stored())?;
-            audit_rows::put(connection, audit)
+            audit_rows::put(connection, audit, None)
         })
     }
 
     /// Erases a record, at whatever version it is.
     fn forget(&mut self, key: &UserKey, audit: &AuditEntry) -> Result<(), Fault> {
-        let old = self.current(key).ok_or(Misfit("there is no record"))?;
+        let (number, _) = self.current(key).ok_or(Misfit("there is no record"))?;
         self.apart(|connection| {
-            rows::delete_record(connection, &old)?;
-            audit_rows::put(connection, audit)
+            rows::delete_record(connection, number, key)?;
+            audit_rows::put(connection, audit, None)
         })?;
         self.records.remove(key);
         self.deleted.insert(key.clone());
@@ -428,30 +445,30 @@ impl<'a> Group<'a> {
                 Some(group) => rows::put_group(connection, &change.directory, group)?,
                 None => rows::delete_group(connection, &change.directory, &change.id)?,
             }
-            audit_rows::put(connection, &change.audit)
+            audit_rows::put(connection, &change.audit, None)
         })
     }
 
     fn token(&self, change: &TokenChange) -> Result<(), Fault> {
         self.apart(|connection| {
             rows::put_token(connection, &change.name, change.token.as_ref())?;
-            audit_rows::put(connection, &change.audit)
+            audit_rows::put(connection, &change.audit, None)
         })
     }
 
     fn account(&self, change: &AccountChange) -> Result<(), Fault> {
         self.apart(|connection| {
             rows::put_account(connection, &change.name, change.account.as_ref())?;
-            audit_rows::put(connection, &change.audit)
+            audit_rows::put(connection, &change.audit, None)
         })
     }
 
-    fn current(&self, key: &UserKey) -> Option<Arc<Record>> {
+    fn current(&self, key: &UserKey) -> Option<Row> {
         if self.deleted.contains(key) {
             return None;
         }
         let staged = self.records.get(key).cloned();
-        staged.or_else(|| self.memory.find(key).map(|stored| stored.record))
+        staged.or_else(|| self.memory.row(key))
     }
 
     /// The record after the commit, if the commit was made for the record as it is.
@@ -487,7 +504,9 @@ impl<'a> Group<'a> {
         let kept = others.map(|stored| stored.record).filter(|record| {
             !self.records.contains_key(&record.key) && !self.deleted.contains(&record.key)
         });
-        let staged = self.records.values().filter(|record| {
+        let staged = self.names.get(&name).into_iter().flatten();
+        let staged = staged.filter_map(|key| self.records.get(key)).map(|(_, record)| record);
+        let staged = staged.filter(|record| {
             record.user_type == new.user_type && record.name.to_lowercase() == name
         });
         kept.chain(staged.cloned()).any(|other| {
@@ -503,18 +522,21 @@ impl<'a> Group<'a> {
 
     /// Writes inside a savepoint: rows that the database refuses for themselves are taken back,
     /// and the transaction goes on.
-    fn apart(&self, write: impl Fn(&Connection) -> rusqlite::Result<()>) -> Result<(), Fault> {
+    fn apart<T>(&self, write: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, Fault> {
         self.connection.prepare_cached("SAVEPOINT one")?.execute([])?;
-        let written = write(self.connection);
-        if let Err(error) = written {
-            if self.connection.is_autocommit() || !is_of_one_row(&error) {
-                return Err(Fault::Broken(error));
+        match write(self.connection) {
+            Ok(written) => {
+                self.connection.prepare_cached("RELEASE one")?.execute([])?;
+                Ok(written)
             }
-            self.connection.execute_batch("ROLLBACK TO one; RELEASE one")?;
-            return Err(Fault::Refused(StoreError::Failed(error.to_string())));
+            Err(error) if self.connection.is_autocommit() || !is_of_one_row(&error) => {
+                Err(Fault::Broken(error))
+            }
+            Err(error) => {
+                self.connection.execute_batch("ROLLBACK TO one; RELEASE one")?;
+                Err(Fault::Refused(StoreError::Failed(error.to_string())))
+            }
         }
-        self.connection.prepare_cached("RELEASE one")?.execute([])?;
-        Ok(())
     }
 }
 

@@ -27,28 +27,30 @@ pub(super) fn write(
         }
         // First all that go: an id may move from one of them to another.
         for (record, _) in &users {
-            if let Some(old) = memory.find(&record.key) {
-                rows::delete_user(connection, &old.record)?;
+            if let Some(number) = memory.number(&record.key) {
+                rows::delete_user(connection, number, &record.key)?;
             }
         }
-        for (record, mark) in &users {
-            rows::put_record(connection, None, record, (mark, None))?;
-        }
-        audit_rows::put(connection, &audit)?;
-        connection.execute_batch("COMMIT")
+        let put = |(record, mark): &(Arc<Record>, Mark)| {
+            rows::put_record(connection, None, record, (mark, None))
+        };
+        let numbers = users.iter().map(put).collect::<Result<Vec<_>, _>>()?;
+        audit_rows::put(connection, &audit, None)?;
+        connection.execute_batch("COMMIT")?;
+        Ok(numbers)
     });
-    if let Err(error) = written {
+    let numbers = written.map_err(|error| {
         group::roll_back(connection);
-        return Err(StoreError::Failed(error.to_string()));
-    }
+        StoreError::Failed(error.to_string())
+    })?;
     for (directory, group) in groups {
         memory.install_group(&directory, Arc::new(group));
     }
     for (directory, user_type, switch) in switches {
         memory.install_switch(&directory, &user_type, Some(switch));
     }
-    for (record, mark) in users {
-        memory.install(record, mark, Observed::Now(None));
+    for (number, (record, mark)) in numbers.into_iter().zip(users) {
+        memory.install((number, record), mark, Observed::Now(None));
     }
     if let Ok(newest) = audit_rows::newest(connection) {
         memory.audited(newest);

@@ -4,16 +4,14 @@ use super::OpenError;
 use super::audit_rows;
 use super::connection::open_error;
 use super::encoding;
+use super::memberships;
 use super::memory::{Memory, Observed};
 use super::rows::{ACCOUNT_PREFIX, HELD_PREFIX, MARKER_PREFIX, TOKEN_PREFIX};
 use crate::app::ports::StoredSwitch;
-use crate::domain::record::{
-    Group, Mark, Membership, MembershipKey, Provenance, Record, RecordId, Route, UpstreamId,
-    UserKey,
-};
+use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use rusqlite::{Connection, Row};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,33 +111,33 @@ fn load_markers(connection: &Connection, memory: &Memory) -> Result<(), Fault> {
 }
 
 fn load_records(connection: &Connection, texts: &mut Texts, memory: &Memory) -> Result<(), Fault> {
-    let mut memberships = load_memberships(connection, texts)?;
     let mut statement = connection.prepare(
         "SELECT record_id, directory, upstream_id, user_type, name, dn, display_name, attributes,
                 inactive_reasons, missing_since, created_at, version,
                 last_sign_on, observed_at, groups_outcome, collision, local_name, switch,
-                observation_digest
+                observation_digest, memberships, number
          FROM users",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
         let mark = read_mark(row, &id)?;
-        let memberships = memberships.remove(&id).unwrap_or_default();
         let observed = Observed::Now(row.get(18)?);
-        memory.install(Arc::new(read_record(row, texts, id, memberships)?), mark, observed);
+        let number = row.get(20)?;
+        let record = read_record(row, texts, id)?;
+        // The table does not see to it, but the writer.
+        if memory.key_of(&record.id).is_some() {
+            return Err(bad("users", &record.id.0, "record_id"));
+        }
+        if memory.number(&record.key).is_some() {
+            return Err(bad("users", &record.id.0, "upstream_id"));
+        }
+        memory.install((number, Arc::new(record)), mark, observed);
     }
     Ok(())
 }
 
-type Memberships = BTreeMap<MembershipKey, Membership>;
-
-fn read_record(
-    row: &Row<'_>,
-    texts: &mut Texts,
-    id: String,
-    memberships: Memberships,
-) -> Result<Record, Fault> {
+fn read_record(row: &Row<'_>, texts: &mut Texts, id: String) -> Result<Record, Fault> {
     let bad = |column| bad("users", &id, column);
     Ok(Record {
         key: UserKey {
@@ -161,7 +159,11 @@ fn read_record(
             None => None,
             Some(text) => Some(encoding::switch_from_text(&text).ok_or_else(|| bad("switch"))?),
         },
-        memberships,
+        memberships: memberships::from_text(
+            row.get_ref(19)?.as_str().map_err(rusqlite::Error::from)?,
+            |id| texts.shared(id),
+        )
+        .ok_or_else(|| bad("memberships"))?,
         created_at: Timestamp(row.get(10)?),
         version: u64::try_from(row.get::<_, i64>(11)?).map_err(|_| bad("version"))?,
         id: RecordId(Arc::from(id)),
@@ -176,34 +178,4 @@ fn read_mark(row: &Row<'_>, id: &str) -> Result<Mark, Fault> {
             .ok_or_else(|| bad("users", id, "groups_outcome"))?,
         seen: None,
     })
-}
-
-fn load_memberships(
-    connection: &Connection,
-    texts: &mut Texts,
-) -> Result<HashMap<String, Memberships>, Fault> {
-    let mut of_records: HashMap<String, Memberships> = HashMap::new();
-    let mut statement = connection.prepare(
-        "SELECT record_id, group_id, provenance, direct, path, since, in_review, until
-         FROM memberships",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let record_id: String = row.get(0)?;
-        let bad = |column| bad("memberships", &record_id, column);
-        let provenance = Provenance::from_name(&row.get::<_, String>(2)?);
-        let path = encoding::path_from_text(&row.get::<_, String>(4)?);
-        let key = MembershipKey {
-            group: UpstreamId(texts.shared(&row.get::<_, String>(1)?)),
-            provenance: provenance.ok_or_else(|| bad("provenance"))?,
-        };
-        let path = path.ok_or_else(|| bad("path"))?;
-        let path = path.iter().map(|id| UpstreamId(texts.shared(id))).collect();
-        let route = Route { path, direct: row.get(3)? };
-        let since = Timestamp(row.get(5)?);
-        let until = row.get::<_, Option<i64>>(7)?.map(Timestamp);
-        let membership = Membership { route, since, in_review: row.get(6)?, until };
-        of_records.entry(record_id).or_default().insert(key, membership);
-    }
-    Ok(of_records)
 }

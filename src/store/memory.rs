@@ -74,6 +74,8 @@ type GroupRow = (Arc<str>, Arc<Group>);
 #[derive(Debug, Clone)]
 struct Slot {
     stored: Stored,
+    /// The number of its row.
+    number: i64,
     mark: Saved,
     /// The digest of what is kept of the last complete observation.
     observed: Option<i64>,
@@ -167,8 +169,19 @@ impl Memory {
         before.flatten().is_some()
     }
 
-    /// Up to `limit` marks that are not on disk; they count as saved from here on.
-    pub(super) fn take_unsaved(&self, limit: usize) -> Vec<(UserKey, Mark)> {
+    /// The number of a record's row, if there is a record.
+    pub(super) fn number(&self, key: &UserKey) -> Option<i64> {
+        self.records.read(key, |slot| slot.number)
+    }
+
+    /// A record and the number of its row.
+    pub(super) fn row(&self, key: &UserKey) -> Option<(i64, Arc<Record>)> {
+        self.records.read(key, |slot| (slot.number, slot.stored.record.clone()))
+    }
+
+    /// Up to `limit` marks that are not on disk, with the numbers of their rows; they count as saved
+    /// from here on.
+    pub(super) fn take_unsaved(&self, limit: usize) -> Vec<(UserKey, i64, Mark)> {
         let keys = {
             let mut unsaved = self.unsaved();
             let rest = unsaved.len().saturating_sub(limit);
@@ -177,9 +190,9 @@ impl Memory {
         let take = |key: UserKey| {
             let mark = self.records.update(&key, |slot| {
                 let before = std::mem::replace(&mut slot.mark, Saved::Yes);
-                (before == Saved::No).then(|| slot.stored.mark.clone())
+                (before == Saved::No).then(|| (slot.number, slot.stored.mark.clone()))
             });
-            mark.flatten().map(|mark| (key, mark))
+            mark.flatten().map(|(number, mark)| (key, number, mark))
         };
         keys.into_iter().filter_map(take).collect()
     }
@@ -271,8 +284,14 @@ impl Memory {
         self.records.update(key, |slot| slot.observed = digest);
     }
 
-    /// Takes over a record that is on disk, with its mark and what is kept of its observation.
-    pub(super) fn install(&self, record: Arc<Record>, mark: Mark, observed: Observed) {
+    /// Takes over a record that is on disk under this number, with its mark and what is kept of its
+    /// observation.
+    pub(super) fn install(
+        &self,
+        (number, record): (i64, Arc<Record>),
+        mark: Mark,
+        observed: Observed,
+    ) {
         let mut index = self.index_for_writing();
         let key = record.key.clone();
         let observed = match observed {
@@ -280,7 +299,7 @@ impl Memory {
             Observed::AsBefore => self.observed(&key).flatten(),
         };
         let stored = Stored { record: record.clone(), mark };
-        let slot = Slot { stored, mark: Saved::Yes, observed };
+        let slot = Slot { stored, number, mark: Saved::Yes, observed };
         if let Some(old) = self.records.insert(key, slot) {
             index.remove(&old.stored.record);
         }

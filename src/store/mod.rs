@@ -14,12 +14,14 @@ mod followers;
 mod group;
 mod import;
 mod loading;
+mod memberships;
 mod memory;
 mod owned_map;
 mod ports;
 mod recollections;
 mod replica;
 mod rows;
+mod steps;
 mod writer;
 
 use crate::app::accounts::Shelf;

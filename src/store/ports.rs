@@ -1,8 +1,8 @@
 //! The store as the use cases and administration see it.
 
 use super::group::{AccountChange, GroupChange, SwitchChange, TokenChange};
-use super::writer::{Job, Write};
-use super::{BackupError, Store, recollections};
+use super::writer::{Job, Worded, Write};
+use super::{BackupError, Store, recollections, steps};
 use crate::app::accounts::{self, Account};
 use crate::app::audit::{AuditFilter, AuditOrder};
 use crate::app::events::AuditEntry;
@@ -80,10 +80,11 @@ impl<E: Events> Records for Store<E> {
     }
 
     async fn commit(&self, mut commit: Commit) -> Result<Arc<Record>, StoreError> {
-        // Put into words here: the writer is one for all.
         let of = commit.observed.take();
         let kept = of.and_then(|of| self.to_keep(&commit.key, &of));
-        self.ask(|reply| Job::Write(Write::Commit(Box::new((commit, kept)), reply))).await
+        let steps = steps::to_column(&std::mem::take(&mut commit.audit.steps));
+        let worded = Box::new(Worded { commit, kept, steps });
+        self.ask(|reply| Job::Write(Write::Commit(worded, reply))).await
     }
 
     fn remember(&self, key: &UserKey, of: Recollection) {

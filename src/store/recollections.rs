@@ -5,13 +5,13 @@
 //! that says something: without a way it holds the user, a number is the group that the way comes by, a list
 //! all groups before this one. Groups stand there by their place in the list.
 
-use super::encoding::{self, Attributes, Listed};
+use super::encoding::{self, Attributes, Listed, Part};
 use crate::domain::digest::of_parts;
 use crate::domain::observation::{Closure, ObservedGroup};
 use crate::domain::recollection::{Recollection, always_asked, nameless};
 use crate::domain::record::{Group, Route, UpstreamId, UserKey};
-use rusqlite::{Connection, OptionalExtension, Result, params};
-use serde::Serialize;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,58 +44,73 @@ struct Written<'a> {
     has: BTreeMap<&'a String, Listed<'a, Vec<u8>, encoding::Shown<'a>>>,
     lacks: Vec<&'a String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    groups: Option<Vec<Value>>,
+    groups: Option<Vec<Row<'a>>>,
 }
 
 pub(super) fn to_text(of: &Recollection) -> String {
     let has = of.attributes.iter().map(|(name, values)| (name, encoding::listed_values(values)));
     let always: BTreeSet<String> = always_asked().collect();
     let is_told = |name: &&String| !of.attributes.contains_key(*name) && !always.contains(*name);
+    let all: Vec<_> = of.groups.iter().flatten().collect();
+    let rows = (0..all.len()).map(|number| Row { all: &all, number });
     encoding::written(&Written {
         dn: &of.dn,
         has: has.collect(),
         lacks: of.asked.iter().filter(is_told).collect(),
-        groups: of.groups.as_ref().map(groups_to_json),
+        groups: of.groups.is_some().then(|| rows.collect()),
     })
 }
 
-fn groups_to_json(closure: &Closure) -> Vec<Value> {
-    let places: BTreeMap<&UpstreamId, usize> =
-        closure.keys().enumerate().map(|(at, id)| (id, at)).collect();
-    closure.iter().map(|(id, seen)| group_to_json(id, seen, closure, &places)).collect()
+/// A group among all of a closure, which stand in the order of their ids.
+struct Row<'a> {
+    all: &'a [(&'a UpstreamId, &'a ObservedGroup)],
+    number: usize,
 }
 
-fn group_to_json(
-    id: &UpstreamId,
-    seen: &ObservedGroup,
-    closure: &Closure,
-    places: &BTreeMap<&UpstreamId, usize>,
-) -> Value {
-    let place = |id: &UpstreamId| places.get(id).map_or_else(|| json!(id.as_str()), |at| json!(at));
-    let before = seen.route.path.split_last().map_or(&[][..], |(_, before)| before);
-    let way = match before.last() {
-        None => Value::Null,
-        Some(last) if closure.get(last).is_some_and(|below| below.route.path == before) => {
-            place(last)
-        }
-        Some(_) => before.iter().map(place).collect(),
-    };
-    let below: Value = seen.members.iter().map(place).collect();
-    let direct = seen.route.direct != before.is_empty();
-    let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
-    let mut row = vec![
-        json!(id.as_str()),
-        way,
-        below,
-        if direct { json!(seen.route.direct) } else { Value::Null },
-        text(&seen.group.dn),
-        text(&seen.group.name),
-    ];
-    let says_nothing = |value: &Value| value.is_null() || *value == json!([]);
-    while row.last().is_some_and(says_nothing) {
-        row.pop();
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (id, seen) = self.all[self.number];
+        let before = seen.route.path.split_last().map_or(&[][..], |(_, before)| before);
+        let direct = seen.route.direct != before.is_empty();
+        let parts = [
+            Part::Text(id.as_str()),
+            self.way(before),
+            Part::List(seen.members.iter().map(|id| self.place(id)).collect()),
+            if direct { Part::Truth(seen.route.direct) } else { Part::Nothing },
+            text(&seen.group.dn),
+            text(&seen.group.name),
+        ];
+        let says_something = |part: &Part<'_>| match part {
+            Part::Nothing => false,
+            Part::List(parts) => !parts.is_empty(),
+            _ => true,
+        };
+        let length = parts.iter().rposition(says_something).map_or(0, |last| last + 1);
+        serializer.collect_seq(&parts[..length])
     }
-    Value::Array(row)
+}
+
+fn text(text: &str) -> Part<'_> {
+    if text.is_empty() { Part::Nothing } else { Part::Text(text) }
+}
+
+impl<'a> Row<'a> {
+    fn find(&self, id: &UpstreamId) -> Option<usize> {
+        self.all.binary_search_by(|(other, _)| (*other).cmp(id)).ok()
+    }
+
+    fn place(&self, id: &'a UpstreamId) -> Part<'a> {
+        self.find(id).map_or(Part::Text(id.as_str()), Part::Place)
+    }
+
+    /// The way to the group, of whose last step there is `before`.
+    fn way(&self, before: &'a [UpstreamId]) -> Part<'a> {
+        let Some(last) = before.last() else { return Part::Nothing };
+        match self.find(last) {
+            Some(place) if self.all[place].1.route.path == before => Part::Place(place),
+            _ => Part::List(before.iter().map(|id| self.place(id)).collect()),
+        }
+    }
 }
 
 /// The recollection of such a text; `None` if it is none.
@@ -174,26 +189,26 @@ fn path(
     Some(path)
 }
 
-/// Puts what is kept in the place of what was, for a record that is there.
-pub(super) fn put(connection: &Connection, key: &UserKey, kept: &Kept) -> Result<()> {
+/// Puts what is kept in the place of what was, for the record of that number.
+pub(super) fn put(connection: &Connection, number: i64, kept: &Kept) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "UPDATE users SET observation_digest = ?3, observation = ?4
-         WHERE directory = ?1 AND upstream_id = ?2",
+        "UPDATE users SET observation_digest = ?2, observation = ?3 WHERE number = ?1",
     )?;
-    let (directory, id) = (&*key.directory, key.upstream_id.as_str());
-    statement.execute(params![directory, id, kept.digest, kept.text]).map(drop)
+    statement.execute(params![number, kept.digest, kept.text]).map(drop)
 }
 
-/// What is kept of these users, as text.
-pub(super) fn read(connection: &Connection, keys: &[UserKey]) -> Result<Vec<(UserKey, String)>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT observation FROM users WHERE directory = ?1 AND upstream_id = ?2",
-    )?;
+/// What is kept of the users whose records have these numbers, as text.
+pub(super) fn read(
+    connection: &Connection,
+    of: impl Iterator<Item = (i64, UserKey)>,
+) -> rusqlite::Result<Vec<(UserKey, String)>> {
+    let mut statement =
+        connection.prepare_cached("SELECT observation FROM users WHERE number = ?1")?;
     let mut found = Vec::new();
-    for key in keys {
-        let of = params![&*key.directory, key.upstream_id.as_str()];
-        let text: Option<Option<String>> = statement.query_row(of, |row| row.get(0)).optional()?;
-        found.extend(text.flatten().map(|text| (key.clone(), text)));
+    for (number, key) in of {
+        let text: Option<Option<String>> =
+            statement.query_row([number], |row| row.get(0)).optional()?;
+        found.extend(text.flatten().map(|text| (key, text)));
     }
     Ok(found)
 }

@@ -2,62 +2,76 @@
 
 use super::audit_rows;
 use super::encoding;
+use super::memberships;
 use super::recollections::Kept;
 use crate::app::accounts::Account;
 use crate::app::ports::StoredSwitch;
 use crate::app::tokens::Token;
-use crate::domain::record::{Group, Mark, Membership, MembershipKey, Record, UpstreamId, UserKey};
+use crate::domain::record::{Group, Mark, Record, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use rusqlite::{Connection, Result, params};
 
-/// Writes a record with its mark and, if that is something else, what is kept of its observation; of the
-/// memberships only what differs from `old`.
+/// Writes a record under its number, or a new one behind all others, with its mark and, if that is
+/// something else, what is kept of its observation; the number.
 pub(super) fn put_record(
     connection: &Connection,
-    old: Option<&Record>,
+    old: Option<(i64, &Record)>,
     new: &Record,
     (mark, kept): (&Mark, Option<&Kept>),
-) -> Result<()> {
-    put_user(connection, new, mark, kept)?;
-    let before = |key| old.and_then(|old| old.memberships.get(key));
-    let gone = old.into_iter().flat_map(|old| old.memberships.keys());
-    for key in gone.filter(|key| !new.memberships.contains_key(key)) {
-        delete_membership(connection, new, key)?;
-    }
-    for (key, membership) in &new.memberships {
-        if before(key) != Some(membership) {
-            put_membership(connection, new, key, membership)?;
-        }
-    }
-    Ok(())
+) -> Result<i64> {
+    let Some((number, old)) = old else { return insert(connection, new, mark, kept) };
+    let is_as_before = old.memberships == new.memberships;
+    let rows = (!is_as_before).then(|| memberships::to_text(&new.memberships));
+    let mut statement = connection.prepare_cached(
+        "UPDATE users SET
+             user_type = ?2, name = ?3, dn = ?4, display_name = ?5, attributes = ?6,
+             inactive_reasons = ?7, missing_since = ?8, created_at = ?9, version = ?10,
+             last_sign_on = ?11, observed_at = ?12, groups_outcome = ?13, collision = ?14,
+             local_name = ?15, switch = ?16, memberships = coalesce(?17, memberships),
+             observation_digest = iif(?20, ?18, observation_digest),
+             observation = iif(?20, ?19, observation)
+         WHERE number = ?1",
+    )?;
+    statement.execute(params![
+        number,
+        &*new.user_type,
+        new.name,
+        new.dn,
+        new.display_name,
+        encoding::attributes_to_text(&new.attributes),
+        encoding::reasons_to_text(&new.inactive),
+        new.missing_since.map(|at| at.0),
+        new.created_at.0,
+        whole(new.version),
+        mark.last_sign_on.0,
+        mark.observed_at.map(|at| at.0),
+        encoding::outcome_to_text(&mark.groups),
+        new.collision,
+        new.local_name,
+        new.switch.map(encoding::switch_to_text),
+        rows,
+        kept.and_then(|kept| kept.digest),
+        kept.and_then(|kept| kept.text.as_ref()),
+        kept.is_some(),
+    ])?;
+    Ok(number)
 }
 
-fn put_user(
+fn insert(
     connection: &Connection,
     record: &Record,
     mark: &Mark,
     kept: Option<&Kept>,
-) -> Result<()> {
+) -> Result<i64> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO users (record_id, directory, upstream_id, user_type, name, dn, display_name,
              attributes, inactive_reasons, missing_since, created_at, version,
              last_sign_on, observed_at, groups_outcome, collision, local_name, switch,
-             observation_digest, observation)
+             memberships, observation_digest, observation)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-             ?19, ?20)
-         ON CONFLICT (record_id) DO UPDATE SET
-             user_type = excluded.user_type, name = excluded.name, dn = excluded.dn,
-             display_name = excluded.display_name, attributes = excluded.attributes,
-             inactive_reasons = excluded.inactive_reasons,
-             missing_since = excluded.missing_since, created_at = excluded.created_at,
-             version = excluded.version, last_sign_on = excluded.last_sign_on,
-             observed_at = excluded.observed_at, groups_outcome = excluded.groups_outcome,
-             collision = excluded.collision, local_name = excluded.local_name,
-             switch = excluded.switch,
-             observation_digest = iif(?21, excluded.observation_digest, observation_digest),
-             observation = iif(?21, excluded.observation, observation)",
+             ?19, ?20, ?21)",
     )?;
-    statement.execute(params![
+    statement.insert(params![
         &*record.id.0,
         &*record.key.directory,
         record.key.upstream_id.as_str(),
@@ -76,54 +90,20 @@ fn put_user(
         record.collision,
         record.local_name,
         record.switch.map(encoding::switch_to_text),
+        memberships::to_text(&record.memberships),
         kept.and_then(|kept| kept.digest),
         kept.and_then(|kept| kept.text.as_ref()),
-        kept.is_some(),
-    ])?;
-    Ok(())
+    ])
 }
 
-fn put_membership(
-    connection: &Connection,
-    record: &Record,
-    key: &MembershipKey,
-    membership: &Membership,
-) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT OR REPLACE INTO memberships
-             (record_id, group_id, provenance, direct, depth, path, since, in_review, until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
-    statement.execute(params![
-        &*record.id.0,
-        key.group.as_str(),
-        key.provenance.name(),
-        membership.route.direct,
-        whole(membership.route.depth() as u64),
-        encoding::path_to_text(&membership.route.path),
-        membership.since.0,
-        membership.in_review,
-        membership.until.map(|at| at.0),
-    ])?;
-    Ok(())
+/// Deletes a record. Rows of the audit say from here on whose it was.
+pub(super) fn delete_user(connection: &Connection, number: i64, key: &UserKey) -> Result<()> {
+    audit_rows::name(connection, number, key)?;
+    delete_row(connection, number)
 }
 
-fn delete_membership(connection: &Connection, record: &Record, key: &MembershipKey) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM memberships WHERE record_id = ?1 AND group_id = ?2 AND provenance = ?3",
-    )?;
-    statement.execute(params![&*record.id.0, key.group.as_str(), key.provenance.name()])?;
-    Ok(())
-}
-
-/// Deletes a record and its memberships.
-pub(super) fn delete_user(connection: &Connection, record: &Record) -> Result<()> {
-    for sql in
-        ["DELETE FROM memberships WHERE record_id = ?1", "DELETE FROM users WHERE record_id = ?1"]
-    {
-        connection.prepare_cached(sql)?.execute([&*record.id.0])?;
-    }
-    Ok(())
+fn delete_row(connection: &Connection, number: i64) -> Result<()> {
+    connection.prepare_cached("DELETE FROM users WHERE number = ?1")?.execute([number]).map(drop)
 }
 
 /// Writes a group under its id.
@@ -145,22 +125,21 @@ pub(super) fn delete_group(
     connection.execute(sql, params![directory, id.as_str()]).map(drop)
 }
 
-/// Erases a record with its memberships, and from the audit whose the rows about it were. What is
-/// deleted is overwritten in the file.
-pub(super) fn delete_record(connection: &Connection, record: &Record) -> Result<()> {
-    delete_user(connection, record)?;
-    audit_rows::erase(connection, &record.key)
+/// Erases a record, and from the audit whose the rows about it were. What is deleted is overwritten in
+/// the file.
+pub(super) fn delete_record(connection: &Connection, number: i64, key: &UserKey) -> Result<()> {
+    audit_rows::erase(connection, number, key)?;
+    delete_row(connection, number)
 }
 
 /// Writes the mark of a record that is there.
-pub(super) fn put_mark(connection: &Connection, key: &UserKey, mark: &Mark) -> Result<()> {
+pub(super) fn put_mark(connection: &Connection, number: i64, mark: &Mark) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "UPDATE users SET last_sign_on = ?3, observed_at = ?4, groups_outcome = ?5
-         WHERE directory = ?1 AND upstream_id = ?2",
+        "UPDATE users SET last_sign_on = ?2, observed_at = ?3, groups_outcome = ?4
+         WHERE number = ?1",
     )?;
     statement.execute(params![
-        &*key.directory,
-        key.upstream_id.as_str(),
+        number,
         mark.last_sign_on.0,
         mark.observed_at.map(|at| at.0),
         encoding::outcome_to_text(&mark.groups),

@@ -48,8 +48,8 @@ pub(super) enum Job {
 /// Something to be written, and where the answer goes.
 #[derive(Debug)]
 pub(super) enum Write {
-    /// A commit, and what is kept with it of the observation.
-    Commit(Box<(Commit, Option<Kept>)>, Reply<Arc<Record>>),
+    /// A commit.
+    Commit(Box<Worded>, Reply<Arc<Record>>),
     /// What is kept of an observation of a user; nobody waits for it.
     Observation(UserKey, Kept),
     Switch(SwitchChange, Reply<()>),
@@ -71,6 +71,16 @@ pub(super) enum Write {
     Account(Box<AccountChange>, Reply<()>),
     /// An account was used at that time; nobody waits for it.
     AccountUsed(String, Timestamp),
+}
+
+/// A commit with what of it was put into words by whoever asks for it: the writer is one for all.
+#[derive(Debug)]
+pub(super) struct Worded {
+    pub(super) commit: Commit,
+    /// What is kept of the observation, if that is something else than what is.
+    pub(super) kept: Option<Kept>,
+    /// The steps of its row of the audit, which has none itself.
+    pub(super) steps: Option<String>,
 }
 
 impl Write {
@@ -225,11 +235,14 @@ impl<E: Events> Writer<E> {
         // An answer that nobody waits for any more is no fault.
         match job {
             Job::Audit { filter, order, limit, reply } => {
-                let page = audit_rows::read(&self.connection, &filter, order, limit);
+                let about = filter.user.as_ref().and_then(|key| self.memory.number(key));
+                let page = audit_rows::read(&self.connection, (&filter, about), order, limit);
                 let _ = reply.send(page.map_err(failed));
             }
             Job::Observations(keys, reply) => {
-                let found = recollections::read(&self.connection, &keys);
+                let numbers =
+                    keys.into_iter().filter_map(|key| Some((self.memory.number(&key)?, key)));
+                let found = recollections::read(&self.connection, numbers);
                 let _ = reply.send(found.map_err(failed));
             }
             Job::Import(import, reply) => {
@@ -274,7 +287,7 @@ impl<E: Events> Writer<E> {
             let written = write_marks(&self.connection, &marks, &markers);
             match written {
                 Ok(()) => group::install_markers(&self.memory, markers),
-                Err(_) => self.memory.put_back_unsaved(marks.into_iter().map(|(key, _)| key)),
+                Err(_) => self.memory.put_back_unsaved(marks.into_iter().map(|(key, ..)| key)),
             }
             self.note(written);
         }
@@ -303,11 +316,11 @@ impl<E: Events> Writer<E> {
 
 fn write_marks(
     connection: &Connection,
-    marks: &[(UserKey, Mark)],
+    marks: &[(UserKey, i64, Mark)],
     markers: &[(Arc<str>, String)],
 ) -> rusqlite::Result<()> {
     group::begin(connection)?;
-    marks.iter().try_for_each(|(key, mark)| rows::put_mark(connection, key, mark))?;
+    marks.iter().try_for_each(|(_, number, mark)| rows::put_mark(connection, *number, mark))?;
     markers.iter().try_for_each(|(name, text)| rows::put_marker(connection, name, text))?;
     connection.execute_batch("COMMIT")
 }

@@ -4,7 +4,7 @@
 use super::binds;
 use super::instruments::{OUTCOMES, REASONS};
 use super::table::{self, BUCKETS};
-use crate::app::figures::{Counts, Figures, Spent};
+use crate::app::figures::{BindParts, Counts, Figures, Spent};
 
 /// The counters, of metrics in Prometheus' text format.
 pub(super) fn read(metrics: &str) -> Figures {
@@ -24,17 +24,34 @@ pub(super) fn read(metrics: &str) -> Figures {
             }
             _ if name == table::BINDS_TOTAL.name => (&mut figures.binds, "result", &results),
             _ => {
-                spent(&mut figures.bind_seconds, table::BIND_SECONDS.name, (name, labels), value);
-                let flight = &mut figures.sign_on_seconds;
-                spent(flight, table::SIGN_ON_SECONDS.name, (name, labels), value);
+                times(&mut figures, (name, labels), value);
                 continue;
             }
         };
         count(counts, label_of(labels, label), names, value);
     }
-    apart(&mut figures.bind_seconds);
-    apart(&mut figures.sign_on_seconds);
+    let BindParts { upstream, sign_on, gateway } = &mut figures.bind_parts;
+    let of_binds = [&mut figures.bind_seconds, upstream, sign_on, gateway];
+    of_binds.into_iter().chain([&mut figures.sign_on_seconds]).for_each(apart);
     figures
+}
+
+/// Reads a time, if it is one.
+fn times(figures: &mut Figures, (name, labels): (&str, &str), value: &str) {
+    let parts = &mut figures.bind_parts;
+    let (metric, into) = if name.starts_with(table::BIND_PART_SECONDS.name) {
+        let part = match label_of(labels, "part") {
+            Some("upstream") => &mut parts.upstream,
+            Some("sign_on") => &mut parts.sign_on,
+            _ => &mut parts.gateway,
+        };
+        (table::BIND_PART_SECONDS, part)
+    } else if name.starts_with(table::BIND_SECONDS.name) {
+        (table::BIND_SECONDS, &mut figures.bind_seconds)
+    } else {
+        (table::SIGN_ON_SECONDS, &mut figures.sign_on_seconds)
+    };
+    spent(into, metric.name, (name, labels), value);
 }
 
 fn count(counts: &mut Counts, label: Option<&str>, names: &[&'static str], value: &str) {
@@ -97,7 +114,13 @@ mod tests {
 
     fn bind(code: ResultCode, milliseconds: u64) -> Event<'static> {
         let elapsed = Duration::from_millis(milliseconds);
-        let (conn, directory, spent) = (ConnectionId(1), "", BindSpent::default());
+        // An odd directory too: its name is a label, and says nothing of the others.
+        let (conn, directory) = (ConnectionId(1), "a \"odd\",outcome=\"created\" \\");
+        let part = |hundredths: u32| Some(elapsed * hundredths / 100);
+        let spent = match code {
+            ResultCode::SUCCESS => BindSpent { upstream: part(50), sign_on: part(25) },
+            _ => BindSpent { upstream: part(50), sign_on: None },
+        };
         Event::Bind { conn, op: 0, directory, name: b"uid=ann", code, elapsed, spent }
     }
 
@@ -118,6 +141,13 @@ mod tests {
         assert_eq!(figures.bind_seconds.buckets, [0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(figures.sign_on_seconds.buckets, [0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0]);
         assert!((figures.bind_seconds.seconds - 4.008).abs() < 1e-6, "{figures:?}");
+        let BindParts { upstream, sign_on, gateway } = &figures.bind_parts;
+        assert_eq!((upstream.count(), sign_on.count(), gateway.count()), (3, 1, 3));
+        assert_eq!(upstream.buckets, [0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+        assert!((upstream.seconds - 2.004).abs() < 1e-6, "{figures:?}");
+        assert!((sign_on.seconds - 0.001).abs() < 1e-6, "{figures:?}");
+        let parts = upstream.seconds + sign_on.seconds + gateway.seconds;
+        assert!((parts - figures.bind_seconds.seconds).abs() < 1e-6, "{figures:?}");
         assert!((figures.sign_on_seconds.seconds - 2.033).abs() < 1e-6, "{figures:?}");
     }
 

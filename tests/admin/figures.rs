@@ -9,7 +9,8 @@ use serde_json::json;
 use std::time::Duration;
 
 fn bind(elapsed: Duration) -> Event<'static> {
-    let (conn, code, spent) = (ConnectionId(1), ResultCode::SUCCESS, BindSpent::default());
+    let (conn, code) = (ConnectionId(1), ResultCode::SUCCESS);
+    let spent = BindSpent { upstream: Some(elapsed / 2), sign_on: None };
     Event::Bind { conn, op: 0, directory: "corp", name: b"uid=ann", code, elapsed, spent }
 }
 
@@ -29,6 +30,12 @@ fn figures_tell_what_was_counted_by_steps_of_time() {
         assert_eq!(item["bind_seconds"]["mean"], 0.002);
         let none = json!({ "count": 0, "mean": null, "median": null, "p95": null });
         assert_eq!(item["sign_on_seconds"], none);
+        let parts = &item["bind_parts"];
+        assert_eq!(parts["sign_on"], none);
+        for part in ["upstream", "gateway"] {
+            assert_eq!(parts[part]["count"], 1, "{part}");
+            assert_eq!(parts[part]["mean"], 0.001, "{part}");
+        }
     }
     assert_eq!(get(&gateway, "/api/v1/figures?step=hour").status, 400);
 }

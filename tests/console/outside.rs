@@ -3,10 +3,12 @@
 
 use crate::support::gateway::{Gateway, group_names};
 use crate::support::pdu::Change;
+use crate::support::raw::Raw;
 use crate::support::tree::password;
 use crate::tree;
 use crate::world::{Directory, Kind};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -17,9 +19,16 @@ const PEOPLE: [&str; 6] = ["ann", "bob", "carol", "deep", "cyril", "erin"];
 /// Set to have pictures of the pages written for the documentation.
 const WRITE: &str = "BINDGATE_WRITE_PICTURES";
 
+/// A view for the pages that show one.
+const PORTAL: &str = "name = \"portal\"\nflatten = \"direct\"\nwrites = \"deny\"\n\
+                      attributes = [\"cn\", \"mail\", \"memberOf\"]\n\
+                      [view.match]\naddresses = [\"192.0.2.0/24\"]";
+
 struct Outside {
     directory: Directory,
     gateway: Gateway,
+    /// Clients that stay connected.
+    clients: RefCell<Vec<Raw>>,
 }
 
 /// Plays a script of `tests/console` in front of a directory.
@@ -29,8 +38,9 @@ pub(crate) fn play(script: &str, kind: Kind) {
     let gateway = directory.gateway_with(|settings, _| {
         settings.set("[directory.mass_change]", "least_users", "3");
         settings.set("[directory.mass_change]", "window", "\"1h\"");
+        settings.add_view(PORTAL);
     });
-    let outside = Outside { directory, gateway };
+    let outside = Outside { directory, gateway, clients: RefCell::default() };
     PEOPLE.iter().for_each(|uid| assert_eq!(outside.sign_on(uid), 0, "{uid}"));
     let log = outside.gateway.folder().file("browser.log");
     let mut browser = start(script, &log);
@@ -70,6 +80,7 @@ impl Outside {
         let uid = text("uid");
         match text("do") {
             "begin" => self.scene(kind),
+            "connect" => self.connect(uid),
             "sign-on" => json!({ "code": self.sign_on(uid) }),
             "join" => self.set_member(uid, text("group"), Change::Add),
             "leave" => self.set_member(uid, text("group"), Change::Delete),
@@ -82,21 +93,34 @@ impl Outside {
     /// What a script has to know.
     fn scene(&self, kind: Kind) -> Value {
         let token = std::fs::read_to_string(self.gateway.folder().file("admin.token"));
-        let shown = bindgate::console::pages().into_iter();
-        let shown = shown.filter(|page| page.method == "GET" && !page.path.ends_with("/rows"));
+        let of = |method| {
+            let pages = bindgate::console::pages().into_iter();
+            let pages = pages.filter(move |page| page.method == method);
+            let shown = pages.filter(|page| !page.path.ends_with("/rows"));
+            shown.map(|page| page.path).collect::<Vec<_>>()
+        };
         let pictures = std::env::var_os(WRITE).filter(|_| kind == Kind::Slapd);
         let pictures =
             pictures.map(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures"));
         json!({
             "url": self.gateway.admin_url(),
             "token": token.expect("the gateway has made one").trim(),
-            "pages": shown.map(|page| page.path).collect::<Vec<_>>(),
+            "pages": of("GET"),
+            "forms": of("POST"),
             "people": PEOPLE,
             "copied": kind == Kind::Slapd,
             "ways": { "carol": ["bottom", "left", "right", "top"] },
             "folder": self.gateway.folder().path(),
             "pictures": pictures,
         })
+    }
+
+    /// Somebody is bound and stays.
+    fn connect(&self, uid: &str) -> Value {
+        let mut client = self.gateway.connect();
+        let code = client.bind(&tree::person(uid), password(uid));
+        self.clients.borrow_mut().push(client);
+        json!({ "code": code })
     }
 
     fn sign_on(&self, uid: &str) -> u32 {

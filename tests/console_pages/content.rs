@@ -72,6 +72,82 @@ fn a_group_is_shown_with_who_is_in_it_and_how() {
 }
 
 #[test]
+fn the_first_page_tells_where_the_time_of_a_bind_goes() {
+    let slapd = Slapd::start();
+    let gateway = Gateway::before(slapd.port());
+    let mut browser = Browser::of_role(&gateway, "read");
+    let titles = ["Where the time of a bind goes, on average", "How long binds took"];
+    let parts = ["the directory: ", "the record, after that: ", "the gateway itself: "];
+    let page = browser.get("/").expect(200).shows(&titles).shows(&parts);
+    page.shows(&["the directory: none"]);
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    gateway.comes_to_count("bindgate_bind_seconds_count{directory=\"corp\"} 1");
+    let page = browser.get("/").expect(200);
+    page.shows(&parts.map(|part| format!("{part}at most")).each_ref().map(String::as_str));
+}
+
+/// Groups around A that nobody who has a record is in by them.
+fn add_strangers(slapd: &Slapd, ghosts: usize) {
+    let mut admin = slapd.admin();
+    let mut add = |name: &str, members: &[&str]| {
+        let entry: [(&str, &[&str]); 3] =
+            [("objectClass", &["groupOfNames"]), ("cn", &[name]), ("member", members)];
+        assert_eq!(admin.code(&pdu::add(&tree::group(name), &entry)), 0, "{name}");
+    };
+    let a = tree::group("A");
+    add("stranger-below", &[tree::NOBODY]);
+    add("stranger-above", &[&a]);
+    let mut admin = slapd.admin();
+    admin.join(&a, &tree::group("stranger-below"));
+    for number in 0..ghosts {
+        admin.join(&a, &tree::group(&format!("ghost-{number}")));
+    }
+}
+
+#[test]
+fn the_groups_around_one_are_all_that_the_directory_has_also_without_a_live_copy() {
+    let all = ["As the directory has them now.", "stranger-below", "stranger-above", ">B<"];
+    let by_member_of = ["as far as they say so by memberOf", "stranger-above", "stranger-below"];
+    let check = |resolve: &str, ghosts: usize, complete: bool, shown: &[&str]| {
+        let slapd = Slapd::with(&Options {
+            global_lines: vec!["moduleload memberof".to_owned()],
+            database_lines: vec!["overlay memberof".to_owned()],
+            ..Options::default()
+        });
+        let gateway = Gateway::configured(slapd.port(), |settings, _| {
+            settings.set("[directory.groups]", "resolve", format!("\"{resolve}\""));
+        });
+        assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+        add_strangers(&slapd, ghosts);
+        if resolve == "replica" {
+            gateway.comes_to_have_a_copy();
+        }
+        // A copy hears of what was added before it answers a sign-on that comes after it.
+        assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+        let mut browser = Browser::of_role(&gateway, "read");
+        browser.get("/groups/A").expect(200).shows(shown);
+        let told = gateway.json("/api/v1/groups/A/around");
+        assert_eq!((&told["known"], &told["complete"]), (&true.into(), &complete.into()), "{told}");
+    };
+    check("replica", 0, true, &all);
+    check("walk", 0, true, &all);
+    check("walk", 200, false, &by_member_of);
+}
+
+#[test]
+fn groups_around_one_are_those_on_the_ways_of_members_where_the_directory_is_away() {
+    let mut slapd = Slapd::start();
+    let gateway = Gateway::configured(slapd.port(), |settings, _| {
+        settings.set("[directory.groups]", "resolve", "\"walk\"");
+    });
+    assert_eq!(gateway.sign_on(ANN, "pw-ann"), 0);
+    slapd.kill();
+    let mut browser = Browser::of_role(&gateway, "read");
+    let shown = ["Those over which the ways of the members on this page lead.", ">B<"];
+    browser.get("/groups/A").expect(200).shows(&shown);
+}
+
+#[test]
 fn names_that_are_markup_are_shown_and_do_nothing() {
     let slapd = Slapd::start();
     let gateway = Gateway::before(slapd.port());

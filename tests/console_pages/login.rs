@@ -1,6 +1,7 @@
 //! Who is let in, for how long, and what a form has to show.
 
 use super::browser::{Browser, token};
+use super::roles::filled;
 use super::{ANN, with_ann};
 use crate::support::certs::Certificate;
 use crate::support::gateway::Gateway;
@@ -15,7 +16,7 @@ fn without_a_login_there_is_the_login_and_nothing_else() {
     let gateway = with_ann(&slapd);
     let mut nobody = Browser::new(&gateway);
     for page in bindgate::console::pages() {
-        let path = page.path.replace("{ref}", "ann").replace("{id}", "x").replace("{name}", "corp");
+        let path = filled(page.path);
         let answer = match page.method {
             "GET" => nobody.get(&path),
             _ => nobody.post(&path, &[("value", "off")]),

@@ -73,6 +73,30 @@ fn a_record_is_forgotten_after_a_question() {
     assert!(!gateway.knows("ann"));
 }
 
+#[test]
+fn a_group_of_the_gateways_own_is_made_filled_emptied_and_taken_away() {
+    let slapd = Slapd::start();
+    let gateway = with_ann(&slapd);
+    let mut browser = Browser::of_role(&gateway, "operate");
+    let page = browser.send("/groups", &[("name", "on call")]);
+    page.shows(&["The group on call is kept.", "Nobody is in it.", "Take the group away"]);
+    let put =
+        |browser: &mut Browser, user| browser.send("/groups/on%20call/members", &[("user", user)]);
+    put(&mut browser, "ann").shows(&["ann is put in.", "What comes next:", ">local<"]);
+    put(&mut browser, "dn:uid=ann,ou=people,dc=example,dc=com").shows(&["was in it already."]);
+    browser.post("/groups/on%20call/members", &[("user", "nobody")]).expect(404);
+    browser.post("/groups/on%20call/delete", &[]).expect(409).shows(&["still 1 user"]);
+    browser.get("/groups?own=true").expect(200).shows(&["1 group<", ">on call<"]);
+    browser.get("/groups?own=false").expect(200).hides(&[">on call<"]);
+    browser.post("/groups", &[("name", "on call")]).expect(409);
+    browser.post("/groups", &[("name", " ")]).expect(400);
+    let kept = browser.send("/groups", &[("name", "dn:cn=top,ou=groups,dc=example,dc=com")]);
+    kept.shows(&["The group top is kept."]).hides(&["Take the group away"]);
+    browser.send("/users/ann/groups", &[("leave", "on call")]);
+    browser.send("/groups/on%20call/delete", &[]).shows(&["The group on call is gone."]);
+    browser.get("/groups/on%20call").expect(404);
+}
+
 /// Eight users are taken out of their one group at once; two are believed, the others are held.
 #[test]
 fn a_loss_that_is_held_is_shown_and_confirmed_or_rejected() {

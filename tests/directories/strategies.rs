@@ -78,8 +78,9 @@ fn outcome(directory: &Directory, way: &str) -> (String, Vec<Vec<Value>>) {
     let asked = NAMES.iter().find(|(asked, _)| *asked == way);
     if asked.is_some_and(|(_, name)| !chosen.contains(name)) {
         // What is said of the copy comes first.
-        let reasons = said.lines().filter_map(|line| line.split_once(" because "));
-        let (_, reason) = reasons.last().unwrap_or_else(|| panic!("no reason for {way} in {said}"));
+        let mut reasons = said.lines().filter_map(|line| line.split_once(" because "));
+        let (_, reason) =
+            reasons.next_back().unwrap_or_else(|| panic!("no reason for {way} in {said}"));
         let _ = write!(chosen, ": {reason}");
     }
     if chosen == "replica" {

@@ -4,15 +4,17 @@
 //! own migrations do not stand for what was in the field.
 
 use crate::fixture::{Folder, change};
+use bindgate::app::audit::{AuditFilter, AuditOrder};
 use bindgate::app::ports::{Catalogue, Records};
 use bindgate::app::transfer::{Export, Format};
 use bindgate::domain::change::Change;
 
-const VERSIONS: [&str; 4] = [
+const VERSIONS: [&str; 5] = [
     include_str!("versions/1.sql"),
     include_str!("versions/2.sql"),
     include_str!("versions/3.sql"),
     include_str!("versions/4.sql"),
+    include_str!("versions/5.sql"),
 ];
 
 /// The rows of users that a store of that version is opened with, as they are exported; it is opened
@@ -56,11 +58,45 @@ fn a_store_of_every_version_opens_and_keeps_what_was_in_it() {
     check(2, &["\"collision\":\"ann\"", "\"in_review\":true"], &["until", "local_name"]);
     check(3, &["\"in_review\":true", "\"until\"", "\"local_name\":\"Annie\""], &[]);
     check(4, &["\"in_review\":true", "\"until\"", "\"local_name\":\"Annie\""], &["title"]);
+    check(5, &["\"in_review\":true", "\"until\"", "\"local_name\":\"Annie\""], &["title"]);
+}
+
+/// A version changes where things stand, never what is told of them.
+#[test]
+fn the_newest_versions_tell_the_same_of_the_same_rows() {
+    assert_eq!(opened(5), opened(4));
+}
+
+#[tokio::test]
+async fn rows_of_the_audit_about_a_user_are_found_whatever_version_wrote_them() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.store()).unwrap();
+    VERSIONS.iter().for_each(|sql| folder.sqlite().execute_batch(sql).unwrap());
+    let store = folder.open();
+    let ann = store.by_record_id("r1").unwrap().record.key.clone();
+    let of = AuditFilter { user: Some(ann.clone()), ..AuditFilter::default() };
+    let rows = async || {
+        let page = store.audit_rows(of.clone(), AuditOrder::Before(None), 10).await.unwrap();
+        page.items.into_iter().map(|row| (row.sequence, row.user)).collect::<Vec<_>>()
+    };
+    let expected = [5, 4, 3].map(|sequence| (sequence, Some(ann.clone())));
+    assert_eq!(rows().await, expected);
+    let newest = store.audit_rows(of.clone(), AuditOrder::Before(None), 1).await.unwrap();
+    assert_eq!(newest.items[0].steps[0].after, ["g1", "g2"]);
+    // A record that goes leaves its rows behind, one that is forgotten does not.
+    let version = store.by_record_id("r1").unwrap().record.version;
+    store.delete(&ann, version, crate::fixture::audit("deleted", None)).await.unwrap();
+    assert_eq!(rows().await, expected);
+    store.commit(crate::fixture::create(1)).await.unwrap();
+    assert_eq!(rows().await.len(), 4);
+    store.forget(&ann, crate::fixture::audit("forgotten", None)).await.unwrap();
+    assert_eq!(rows().await, []);
 }
 
 #[tokio::test]
 async fn what_a_store_kept_of_observations_is_there_and_an_older_one_has_none() {
-    for (version, expected) in [(3, None), (4, Some(["g1", "g2", "g3"]))] {
+    let groups = Some(["g1", "g2", "g3"]);
+    for (version, expected) in [(3, None), (4, groups), (5, groups)] {
         let folder = Folder::new();
         std::fs::create_dir(folder.store()).unwrap();
         for sql in &VERSIONS[..version] {

@@ -68,11 +68,11 @@ fn a_second_process_is_refused() {
 fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let folder = Folder::new();
     folder.open().close().unwrap();
-    let newer = "UPDATE meta SET value = '5' WHERE key = 'schema_version'";
+    let newer = "UPDATE meta SET value = '6' WHERE key = 'schema_version'";
     folder.sqlite().execute(newer, []).unwrap();
     let before = std::fs::read(folder.store().join("bindgate.sqlite")).unwrap();
     let error = folder.try_open().unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 5, supported: 4 }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 6, supported: 5 }), "{error}");
     assert_eq!(std::fs::read(folder.store().join("bindgate.sqlite")).unwrap(), before);
 }
 
@@ -85,15 +85,28 @@ async fn a_store_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_
     store.close().unwrap();
     sql("DROP INDEX audit_by_user;
          DROP INDEX audit_by_time;
-         ALTER TABLE memberships DROP COLUMN in_review;
-         ALTER TABLE memberships DROP COLUMN until;
-         ALTER TABLE users DROP COLUMN collision;
-         ALTER TABLE users DROP COLUMN local_name;
-         ALTER TABLE users DROP COLUMN switch;
-         ALTER TABLE users DROP COLUMN observation;
-         ALTER TABLE users DROP COLUMN observation_digest;
+         DROP INDEX audit_by_record;
+         CREATE TABLE old (
+             record_id TEXT PRIMARY KEY NOT NULL, directory TEXT NOT NULL, upstream_id TEXT NOT NULL,
+             user_type TEXT NOT NULL, name TEXT NOT NULL, dn TEXT NOT NULL, display_name TEXT,
+             attributes TEXT NOT NULL, inactive_reasons TEXT NOT NULL, missing_since INTEGER,
+             created_at INTEGER NOT NULL, version INTEGER NOT NULL, last_sign_on INTEGER NOT NULL,
+             observed_at INTEGER, groups_outcome TEXT NOT NULL, UNIQUE (directory, upstream_id)
+         ) STRICT;
+         INSERT INTO old SELECT record_id, directory, upstream_id, user_type, name, dn, display_name,
+             attributes, inactive_reasons, missing_since, created_at, version, last_sign_on,
+             observed_at, groups_outcome FROM users;
+         DROP TABLE users;
+         ALTER TABLE old RENAME TO users;
+         CREATE TABLE memberships (
+             record_id TEXT NOT NULL REFERENCES users (record_id), group_id TEXT NOT NULL,
+             provenance TEXT NOT NULL, direct INTEGER NOT NULL, depth INTEGER NOT NULL,
+             path TEXT NOT NULL, since INTEGER NOT NULL,
+             PRIMARY KEY (record_id, group_id, provenance)
+         ) STRICT, WITHOUT ROWID;
          ALTER TABLE audit DROP COLUMN outcome;
          ALTER TABLE audit DROP COLUMN steps;
+         ALTER TABLE audit DROP COLUMN about;
          UPDATE meta SET value = '1' WHERE key = 'schema_version'")(&folder);
     assert_eq!(folder.open().find(&key(1)).unwrap().record, before);
 }
@@ -134,9 +147,18 @@ fn a_row_that_is_not_understood_is_named() {
     check_refused(sql("UPDATE users SET inactive_reasons = '[\"x\"]'"), "inactive_reasons");
     check_refused(sql("UPDATE users SET version = -1"), "version");
     check_refused(sql("UPDATE users SET groups_outcome = 'fine'"), "groups_outcome");
-    let membership =
-        "INSERT INTO memberships VALUES ('r00001', 'g', 'rumour', 1, 1, '[]', 0, 0, NULL)";
-    check_refused(sql(membership), "memberships, row r00001: column provenance");
+    let rumour = r#"UPDATE users SET memberships = '[["g", null, 0, "rumour"]]'"#;
+    check_refused(sql(rumour), "users, row r00001: column memberships");
+    let twice = "INSERT INTO users SELECT 7, record_id, directory, 'other', user_type, name, dn, display_name,
+        attributes, inactive_reasons, missing_since, created_at, version, last_sign_on, observed_at,
+        groups_outcome, collision, local_name, switch, memberships, observation_digest, observation
+        FROM users";
+    check_refused(sql(twice), "users, row r00001: column record_id");
+    let twice = "INSERT INTO users SELECT 7, 'r00002', directory, upstream_id, user_type, name, dn, display_name,
+        attributes, inactive_reasons, missing_since, created_at, version, last_sign_on, observed_at,
+        groups_outcome, collision, local_name, switch, memberships, observation_digest, observation
+        FROM users";
+    check_refused(sql(twice), "users, row r00002: column upstream_id");
     check_refused(sql("INSERT INTO switches VALUES ('corp', 'staff', 'maybe', 0)"), "switches");
 }
 

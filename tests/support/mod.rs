@@ -31,8 +31,9 @@ pub mod tree;
 
 use std::time::{Duration, Instant};
 
-/// How long a test waits for another process before it gives up.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits for another process before it gives up: whoever writes to disk waits for
+/// everybody who does, and a build beside the tests writes for many seconds.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a poll rests between two looks at another process.
 const POLL: Duration = Duration::from_millis(5);

@@ -1,5 +1,6 @@
 //! What one sign-on learns from the directory: the user's entry, and the groups by a strategy.
 
+mod around;
 mod canary;
 mod finder;
 mod hinted;
@@ -13,6 +14,7 @@ mod ranges;
 mod tests;
 mod user;
 
+pub use around::{Around, around};
 pub use canary::hear_canary_in;
 pub use finder::Finder;
 pub use members::{group_at, members_at};

@@ -6,7 +6,7 @@ use super::look::{Given, MAX_LOOKS};
 use super::update::Update;
 use super::{BARRED, SignOns, UNKNOWN_DENIED, Verdict};
 use crate::app::callers::Callers;
-use crate::app::observe;
+use crate::app::observe::{self, Around};
 use crate::app::ports::{Clock, Ports, Records, Replica, Stored};
 use crate::app::protection;
 use crate::domain::change::apply;
@@ -92,6 +92,20 @@ impl<P: Ports> SignOns<P> {
             return Some(Ok(super::look::own_group(name)));
         };
         Some(observe::group_at(&self.lookups[at], groups, name).await)
+    }
+
+    /// The groups around the group of that name, as the directory says now; `None` where it has none
+    /// of its own there.
+    pub async fn around(
+        &self,
+        directory: &str,
+        name: &DistinguishedName,
+    ) -> Option<Result<Around, UnknownReason>> {
+        let directories = &self.shared.directories;
+        let at = directories.iter().position(|one| *one.policy.name == *directory)?;
+        let policy = directories[at].policy.groups.as_ref();
+        let groups = policy.filter(|groups| name.is_within(&groups.base))?;
+        Some(observe::around(&self.lookups[at], groups, name).await)
     }
 
     /// The groups around a group, as the live copy has them; `None` if there is no copy, or no such

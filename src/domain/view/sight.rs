@@ -295,7 +295,7 @@ impl Hidden {
             Self::Inactive => "the record is inactive, and those are hidden".to_owned(),
             Self::Attribute => "memberOf is not among its attributes".to_owned(),
             Self::NotIn => "the user is not in the group".to_owned(),
-            Self::Flattened(mode) => format!("it is not shown with flatten {}", mode_name(mode)),
+            Self::Flattened(mode) => format!("it is not shown with flatten {}", mode.name()),
             Self::GroupBase => "the group is not below its group_base".to_owned(),
             Self::GroupFilter => "the group's name does not match its group_filter".to_owned(),
             Self::Unmapped => "flatten is mapped, and the group has no name there".to_owned(),
@@ -320,16 +320,5 @@ impl Doubt {
             Self::Filter => "its filter asks for attributes that are not read".to_owned(),
             Self::Groups(reason) => format!("it is not known what the directory says: {reason}"),
         }
-    }
-}
-
-/// A way of flattening as a configuration writes it.
-fn mode_name(mode: Flatten) -> String {
-    match mode {
-        Flatten::Direct => "direct".to_owned(),
-        Flatten::Ancestors => "ancestors".to_owned(),
-        Flatten::Depth(levels) => format!("depth:{levels}"),
-        Flatten::Leaf => "leaf".to_owned(),
-        Flatten::Mapped => "mapped".to_owned(),
     }
 }

@@ -19,6 +19,9 @@ use tokio::time::timeout;
 
 /// How many rows a page has.
 const ROWS: &str = "50";
+/// How many changes a page shows of all rows together, and at most of one.
+const CHANGES: usize = 200;
+const MOST_OF_ONE: usize = 20;
 /// How long a request waits for rows: less than a connection may last.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What is filtered by, each under its own name in the operation.
@@ -90,10 +93,12 @@ fn filter(visit: &Visit) -> Markup {
 
 /// The table of rows.
 pub(super) fn table(rows: &[AuditRow]) -> Markup {
-    lists::table("Audit", &HEAD, &html! { @for one in rows { (row(one)) } })
+    // A page with few rows has room for more of each.
+    let most = (CHANGES / rows.len().max(1)).clamp(1, MOST_OF_ONE);
+    lists::table("Audit", &HEAD, &html! { @for one in rows { (row(one, most)) } })
 }
 
-fn row(one: &AuditRow) -> Markup {
+fn row(one: &AuditRow, most: usize) -> Markup {
     html! {
         tr {
             td { (words::moment(&one.at)) }
@@ -108,7 +113,7 @@ fn row(one: &AuditRow) -> Markup {
                 },
                 None => td {},
             }
-            td { (details(one)) }
+            td { (details(one, most)) }
         }
     }
 }
@@ -121,15 +126,15 @@ fn kind(action: &str) -> &'static str {
     }
 }
 
-fn details(one: &AuditRow) -> Markup {
+fn details(one: &AuditRow, most: usize) -> Markup {
     html! {
         @if one.changes.is_empty() || !one.detail.contains('\n') { (cut(&one.detail)) }
         @if let Some(observation) = &one.observation { " " span class="muted" { "groups: " (observation) } }
         @if !one.changes.is_empty() {
             details {
                 summary { (words::count(one.changes.len(), "change", "changes")) }
-                ul { @for step in one.changes.iter().take(20) { li { (change(step)) } }
-                    @if one.changes.len() > 20 { li class="muted" { "and " (one.changes.len() - 20) " more" } } }
+                ul { @for step in one.changes.iter().take(most) { li { (change(step)) } }
+                    @if one.changes.len() > most { li class="muted" { "and " (one.changes.len() - most) " more" } } }
             }
         }
     }
@@ -182,7 +187,7 @@ pub(super) async fn rows(visit: Arc<Visit>) -> Result<Shown, Fault> {
         _ => last.map_or(reached, |last| last.max(reached)),
     };
     found.items.sort_by_key(|row| std::cmp::Reverse(row.sequence));
-    let part = html! { table { tbody data-reached=(reached) { @for one in &found.items { (row(one)) } } } };
+    let part = html! { table { tbody data-reached=(reached) { @for one in &found.items { (row(one, MOST_OF_ONE)) } } } };
     Ok(Shown::Part(Some(part)))
 }
 

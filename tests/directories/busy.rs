@@ -5,10 +5,11 @@
 use super::copy::{Over, walks_of};
 use super::tree;
 use super::world::{Directory, Kind, counted};
-use crate::support::eventually;
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Change};
 use crate::support::settings::{Settings, quoted};
+use crate::support::tree::SERVICE;
+use crate::support::{PATIENCE, eventually, eventually_within};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ const PACE: Duration = Duration::from_millis(100);
 pub(crate) const LISTS: &str = "bindgate_replica_lists_total";
 const POLLS: &str = "bindgate_replica_polls_total";
 const NOTICES: &str = "bindgate_replica_notices_total";
+const COMPLETE: &str = "bindgate_replica_complete";
 const CHANGES: &str = "bindgate_replica_changes_total";
 const WARMED: &str = "bindgate_replica_warmed_total";
 
@@ -124,13 +126,17 @@ fn s4_4_writes_that_concern_no_group_slow_no_sign_on_on_active_directory() {
 fn s4_4_writes_that_concern_no_group_slow_no_sign_on_on_389_ds() {
     let directory = Kind::Ds389.start();
     if std::env::var_os("BINDGATE_SOAK").is_some() {
-        // So that it would be felt if they were listed.
+        // So that it would be felt if they were listed. Without this an account is shown 5 000 at most.
+        directory.admin().modify(SERVICE, Change::Replace, "nsLookThroughLimit", &[b"-1"]);
         for number in 0..10_000 {
-            directory.add_group(&tree::group(&format!("many-{number}")), &tree::person("frank"));
+            let nobody = tree::person(&format!("nobody-{number}"));
+            directory.add_group(&tree::group(&format!("many-{number}")), &nobody);
         }
     }
     let gateway = directory.gateway_with(|settings, _| patiently(settings));
-    gateway.comes_to_have_a_copy();
+    eventually_within(15 * PATIENCE, "the copy is there", || {
+        (counted(&gateway, COMPLETE) == 1).then_some(())
+    });
     check(&directory, &gateway);
 }
 

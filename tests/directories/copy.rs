@@ -8,7 +8,7 @@ use crate::support::gateway::{Gateway, group_names};
 use crate::support::pdu::{self, Change};
 use crate::support::raw::Raw;
 use crate::support::samba;
-use crate::support::settings::Settings;
+use crate::support::settings::{Settings, quoted};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -248,8 +248,11 @@ fn s4_4_a_primary_group_that_changes_counts_at_the_next_bind() {
 
 /// How many searches the gateway asks for itself while somebody signs on ten times; the copy's own, on
 /// its own connection, are none of them.
-fn searches(directory: &Directory, resolve: &str) -> u64 {
-    let gateway = directory.gateway(resolve);
+fn searches(directory: &Directory, resolve: &'static str, kept: &'static str) -> u64 {
+    let gateway = directory.gateway_with(|settings, _| {
+        settings.set("[directory.groups]", "resolve", quoted(resolve));
+        settings.set("[directory.groups]", "max_kept_lookups", kept);
+    });
     if resolve == "replica" {
         gateway.comes_to_have_a_copy();
     }
@@ -265,10 +268,15 @@ fn searches(directory: &Directory, resolve: &str) -> u64 {
 #[track_caller]
 fn saves_searches(kind: Kind) {
     let directory = kind.start();
-    let (copied, walked) = (searches(&directory, "replica"), searches(&directory, "walk"));
-    // The entry, and what is asked in the background; the entry, a search a level and how far it has got.
+    // The entry, and what is asked in the background.
+    let copied = searches(&directory, "replica", "1000");
     assert!((10..50).contains(&copied), "{copied}");
+    // The entry, a search a level and how far it has got.
+    let walked = searches(&directory, "walk", "0");
     assert!(walked >= 100, "{walked}");
+    // What was looked up is not asked again while nothing changes.
+    let kept = searches(&directory, "walk", "1000");
+    assert!((20..50).contains(&kept), "{kept}");
 }
 
 #[test]

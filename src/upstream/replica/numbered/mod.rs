@@ -50,6 +50,9 @@ const EACH: Duration = Duration::from_secs(10);
 const WARM_EACH: Duration = Duration::from_millis(100);
 /// How long what was changed is waited for to be told, before the ids of all groups are listed.
 const GRACE: Duration = Duration::from_millis(20);
+/// How often the ids of all groups are listed although no number is missing: whatever a server may have
+/// told wrongly, a group that is gone does not stay.
+const LIST_EACH: Duration = Duration::from_secs(60);
 /// How often a load looks whether the disk has caught up with it.
 const ROOM_LOOK: Duration = Duration::from_millis(5);
 /// What Active Directory calls the database that a server has: another after a backup was restored.
@@ -85,6 +88,7 @@ pub(super) async fn run(
         latest: HashMap::new(),
         is_told_deaths: false,
         pulled_at: Instant::now(),
+        listed_at: Instant::now(),
         warm_at: None,
     };
     // Before anything is read: what changes from then on is told.
@@ -106,6 +110,8 @@ struct Session<'a> {
     is_told_deaths: bool,
     /// When changes were asked for last.
     pulled_at: Instant,
+    /// When the ids of all groups were listed last.
+    listed_at: Instant,
     /// When to ask for a change that was told, unless somebody asks before.
     warm_at: Option<Instant>,
 }
@@ -156,7 +162,7 @@ impl Session<'_> {
                     self.hear_concern().await;
                 }
                 () = shared.wanted.notified() => {
-                    self.pull().await?;
+                    self.pull(false).await?;
                 }
                 () = shared.anew.notified() => return Err(Stop::StartAnew),
                 () = until(self.warm_at) => self.warm().await?,
@@ -164,7 +170,7 @@ impl Session<'_> {
                     self.look().await?;
                     self.is_told_deaths = self.sees_the_dead().await?;
                     self.reader.watch().await?;
-                    self.pull().await?;
+                    self.pull(self.listed_at.elapsed() >= LIST_EACH).await?;
                     next = Instant::now() + EACH;
                 }
             }
@@ -180,13 +186,14 @@ impl Session<'_> {
 
     /// Asks for what was told, before anybody needs it.
     async fn warm(&mut self) -> Result<(), Stop> {
-        let groups = self.pull().await?;
+        let groups = self.pull(false).await?;
         self.shared.counters.warmed.increment(groups as u64);
         Ok(())
     }
 
     /// Brings the copy up to what the directory has when this is called: how many groups have changed.
-    async fn pull(&mut self) -> Result<usize, Stop> {
+    /// `lists` says that all ids are listed if anything has changed.
+    async fn pull(&mut self, lists: bool) -> Result<usize, Stop> {
         let answered = self.shared.asked.load(Acquire);
         if self.reader.is_left().await {
             return Err(LookupError::Disconnected.into());
@@ -206,7 +213,7 @@ impl Session<'_> {
             let changes = self.changes(&before, &claims).await?;
             self.latest = changes.latest;
             news = changes.news;
-            if changes.are_unseen {
+            if changes.are_unseen || (lists && !self.is_told_deaths) {
                 self.list(&mut news, &claims).await?;
             }
         }
@@ -428,6 +435,7 @@ impl Session<'_> {
     /// called otherwise than it was, and has not changed, lies below something that was renamed.
     async fn list(&mut self, news: &mut Vec<News>, claims: &ChangeNumbers) -> Result<(), Stop> {
         self.shared.counters.lists.increment(1);
+        self.listed_at = Instant::now();
         let put = |news: &News| match news {
             News::Put(Kept::Group(entry)) => Some(entry.group.id.clone()),
             _ => None,

@@ -86,8 +86,23 @@ fn the_last_steps_and_a_handful_of_series_are_plotted() {
     assert_eq!(bars(&seen.path("bars series-1")).len(), MAX_STEPS);
 }
 
+/// Two values that are numbers came to a sum that is none.
+#[test]
+fn the_largest_values_still_add_up() {
+    let largest = [Some(f64::MAX); 3];
+    for draw in [stacked, lines] {
+        let seen = plot(Unit::Count, draw, &[("created", &largest), ("changed", &largest)]);
+        let legend = seen.legend();
+        assert!(legend.iter().all(|text| !text.contains("inf")), "{legend:?}");
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_is_plotted_stays_within_its_axes(

@@ -10,6 +10,9 @@ pub const MAX_STEPS: usize = 240;
 /// The most series that are plotted.
 pub const MAX_SERIES: usize = 8;
 
+/// Larger values are not told apart: as many as there may be still add up to a number.
+const MOST: f64 = 1e300;
+
 /// The whole drawing, and where its axes are.
 const SIZE: (i32, i32) = (640, 190);
 const LEFT: i32 = 58;
@@ -115,7 +118,9 @@ impl Read {
             let sound = |value: &Option<f64>| value.filter(|value| value.is_finite());
             let missing = longest - series.values.len();
             let all = std::iter::repeat_n(None, missing).chain(series.values.iter().map(sound));
-            all.skip(longest - steps).map(|value| value.map(|value| value.max(0.0))).collect()
+            all.skip(longest - steps)
+                .map(|value| value.map(|value| value.clamp(0.0, MOST)))
+                .collect()
         };
         Self { all: shown.iter().map(values).collect(), steps }
     }

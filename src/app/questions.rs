@@ -21,11 +21,7 @@ const SHARES: usize = 3;
 /// Questions of one kind: `A` is what somebody brings who asks, `T` what all get who share one.
 pub(super) struct Questions<A, T> {
     patience: Duration,
-    /// How many binds are under way that asked.
     crowd: Arc<Crowd>,
-    /// How many share the question that is not sent yet.
-    sharers: AtomicUsize,
-    under_way: AtomicUsize,
     unsent: Mutex<Option<Unsent<A, T>>>,
 }
 
@@ -34,12 +30,34 @@ struct Unsent<A, T> {
     board: Arc<Board<T>>,
 }
 
-/// Those who ask, until their sign-on is over.
+/// Those who ask, until their sign-on is over, and their questions.
 #[derive(Default)]
 struct Crowd {
     size: AtomicUsize,
-    /// There may be enough now for the question that is not sent yet.
-    changed: Notify,
+    /// How many share the question that is not sent yet.
+    sharers: AtomicUsize,
+    /// How many questions are under way.
+    under_way: AtomicUsize,
+    /// The question that is not sent yet may be sent now.
+    ready: Notify,
+}
+
+impl Crowd {
+    fn is_enough(&self) -> bool {
+        SHARES * self.sharers.load(Ordering::SeqCst) >= self.size.load(Ordering::SeqCst)
+    }
+
+    fn has_room(&self) -> bool {
+        self.under_way.load(Ordering::SeqCst) < SHARES
+    }
+
+    /// Looks whether the question may be sent: who waits to send it is woken for nothing less, since
+    /// somebody comes or goes with every bind.
+    fn look(&self) {
+        if self.is_enough() && self.has_room() {
+            self.ready.notify_one();
+        }
+    }
 }
 
 /// One who asked, until her sign-on is over: others who ask are waited for with her in mind.
@@ -48,7 +66,7 @@ pub(super) struct Asker(Arc<Crowd>);
 impl Drop for Asker {
     fn drop(&mut self) {
         self.0.size.fetch_sub(1, Ordering::SeqCst);
-        self.0.changed.notify_one();
+        self.0.look();
     }
 }
 
@@ -59,13 +77,7 @@ where
 {
     /// A question waits no longer than `patience` for others to share it.
     pub(super) fn new(patience: Duration) -> Arc<Self> {
-        Arc::new(Self {
-            patience,
-            crowd: Arc::default(),
-            sharers: AtomicUsize::new(0),
-            under_way: AtomicUsize::new(0),
-            unsent: Mutex::new(None),
-        })
+        Arc::new(Self { patience, crowd: Arc::default(), unsent: Mutex::new(None) })
     }
 
     /// Asks: shares the question that is not sent yet, or has one sent by `start`, which is handed
@@ -83,13 +95,11 @@ where
         self.crowd.size.fetch_add(1, Ordering::SeqCst);
         let asker = Asker(self.crowd.clone());
         let mut unsent = self.unsent();
-        self.sharers.fetch_add(1, Ordering::SeqCst);
+        self.crowd.sharers.fetch_add(1, Ordering::SeqCst);
         if let Some(unsent) = unsent.as_mut() {
             unsent.brought.join(brought);
             let ride = Ride::new(unsent.board.clone());
-            if self.is_enough() {
-                self.crowd.changed.notify_one();
-            }
+            self.crowd.look();
             return (ride, asker);
         }
         let board = Board::new();
@@ -102,31 +112,24 @@ where
 
     /// Waits until the question that is not sent yet is worth its price.
     async fn gather(&self) {
+        let crowd = &*self.crowd;
         let gathered = async {
-            while !(self.is_enough() && self.has_room()) {
-                self.crowd.changed.notified().await;
+            while !(crowd.is_enough() && crowd.has_room()) {
+                crowd.ready.notified().await;
             }
         };
         // Who has waited for so long does not wait for others any more.
         let _ = timeout(self.patience, gathered).await;
-        while !self.has_room() {
-            self.crowd.changed.notified().await;
+        while !crowd.has_room() {
+            crowd.ready.notified().await;
         }
-    }
-
-    fn is_enough(&self) -> bool {
-        SHARES * self.sharers.load(Ordering::SeqCst) >= self.crowd.size.load(Ordering::SeqCst)
-    }
-
-    fn has_room(&self) -> bool {
-        self.under_way.load(Ordering::SeqCst) < SHARES
     }
 
     /// Nobody shares the question any more that was not sent.
     fn depart(&self, board: &Arc<Board<T>>) -> Option<A> {
         let mut unsent = self.unsent();
         let Unsent { brought, .. } = unsent.take_if(|unsent| Arc::ptr_eq(&unsent.board, board))?;
-        self.sharers.store(0, Ordering::SeqCst);
+        self.crowd.sharers.store(0, Ordering::SeqCst);
         Some(brought)
     }
 
@@ -162,7 +165,7 @@ where
         if Arc::strong_count(&self.board) == 1 {
             return;
         }
-        self.questions.under_way.fetch_add(1, Ordering::SeqCst);
+        self.questions.crowd.under_way.fetch_add(1, Ordering::SeqCst);
         self.is_sent = true;
         let outcome = ask(brought).await;
         self.board.put_up(Some(outcome));
@@ -178,8 +181,9 @@ where
         self.questions.depart(&self.board);
         self.board.put_up(None);
         if self.is_sent {
-            self.questions.under_way.fetch_sub(1, Ordering::SeqCst);
-            self.questions.crowd.changed.notify_one();
+            self.questions.crowd.under_way.fetch_sub(1, Ordering::SeqCst);
+            // Who is past the patience waits for room alone.
+            self.questions.crowd.ready.notify_one();
         }
     }
 }

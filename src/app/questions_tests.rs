@@ -135,8 +135,8 @@ async fn those_who_share_a_lost_question_are_told() {
     let mut asking = future.into_inner().unwrap().unwrap();
     let poll = std::future::poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx).is_pending()));
     assert!(poll.await, "it is under way");
-    assert_eq!(questions.under_way.load(Ordering::SeqCst), 1);
+    assert_eq!(questions.crowd.under_way.load(Ordering::SeqCst), 1);
     drop(asking);
     assert_eq!(ride.await, None);
-    assert_eq!(questions.under_way.load(Ordering::SeqCst), 0);
+    assert_eq!(questions.crowd.under_way.load(Ordering::SeqCst), 0);
 }

@@ -3,6 +3,7 @@
 
 use super::member_of::MEMBER_OF;
 use super::members::{found_group, group_at, holding, members_at, naming_attributes};
+use super::read_each;
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::membership::graph::Beside;
 use crate::domain::membership::{Member, MemberKey};
@@ -12,13 +13,10 @@ use crate::domain::record::Group;
 use crate::proto::dn::DistinguishedName;
 use crate::proto::filter::Filter;
 use crate::proto::search::{Scope, Search};
-use tokio::task::JoinSet;
 
 /// The most members of a group that are looked at one by one; of one that lists more, those are asked
 /// for whose `memberOf` says that they are in it.
 const MAX_LOOKED_AT: usize = 200;
-/// How many of them are read at once.
-const READS_AT_ONCE: usize = 16;
 
 /// The groups right around one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,22 +56,16 @@ async fn groups_of<L: Lookups>(
     policy: &GroupPolicy,
     names: &[DistinguishedName],
 ) -> Result<Vec<Group>, UnknownReason> {
-    let mut found = Vec::new();
-    for some in names.chunks(READS_AT_ONCE) {
-        let mut reads = JoinSet::new();
-        for name in some {
-            let (lookups, policy, name) = (lookups.clone(), policy.clone(), name.clone());
-            reads.spawn(async move { group_at(&lookups, &policy, &name).await });
-        }
-        while let Some(read) = reads.join_next().await {
-            match read.map_err(|_| UnknownReason::Disconnected)? {
-                Ok(group) => found.push(group),
-                Err(reason) if is_no_group(reason) => {}
-                Err(reason) => return Err(reason),
+    let found = read_each(names, |name| {
+        let (lookups, policy) = (lookups.clone(), policy.clone());
+        async move {
+            match group_at(&lookups, &policy, &name).await {
+                Err(reason) if is_no_group(reason) => Ok(None),
+                found => found.map(Some),
             }
         }
-    }
-    Ok(found)
+    });
+    Ok(found.await?.into_iter().flatten().collect())
 }
 
 /// Whether a name leads to no group, or to none that the gateway may read.

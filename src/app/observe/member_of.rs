@@ -5,7 +5,7 @@
 //! asked for by members before anything is taken away (see [`super::Finder`]).
 
 use super::members::{found_group, holding, naming_attributes};
-use super::{base_search, limits, ranges, read};
+use super::{base_search, limits, ranges, read, read_each};
 use crate::app::ports::{LookupError, Lookups};
 use crate::domain::membership::{Member, MemberKey, MemberRule};
 use crate::domain::observation::{Closure, Observed, UnknownReason};
@@ -15,13 +15,9 @@ use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::result::ResultCode;
 use crate::proto::search::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio::task::JoinSet;
 
 /// The attribute that lists the groups that an entry is in.
 pub(super) const MEMBER_OF: &str = "memberOf";
-
-/// How many groups are read at once.
-const READS_AT_ONCE: usize = 16;
 
 /// The walk by `memberOf` where it lists the groups that hold an entry directly: that of the user,
 /// then that of those groups, level by level.
@@ -119,29 +115,25 @@ impl Library {
         policy: &GroupPolicy,
         names: &[DistinguishedName],
     ) -> Result<BTreeSet<NormalizedDn>, UnknownReason> {
+        let shelves = read_each(names, |name| {
+            let (lookups, policy) = (lookups.clone(), policy.clone());
+            async move { Ok((shelf(&lookups, &policy, &name).await?, name)) }
+        });
         let mut gone = BTreeSet::new();
-        for some in names.chunks(READS_AT_ONCE) {
-            let mut reads = JoinSet::new();
-            for name in some {
-                let (lookups, policy, name) = (lookups.clone(), policy.clone(), name.clone());
-                reads.spawn(async move { (shelf(&lookups, &policy, &name).await, name) });
-            }
-            while let Some(read) = reads.join_next().await {
-                let (shelf, name) = read.map_err(|_| UnknownReason::Disconnected)?;
-                let name = name.normalized().clone();
-                let group = match shelf? {
-                    Shelf::Group(group, above) => {
-                        self.above.insert(name.clone(), within(policy, above));
-                        Some(*group)
-                    }
-                    Shelf::NoGroup => None,
-                    Shelf::Gone => {
-                        gone.insert(name.clone());
-                        None
-                    }
-                };
-                self.groups.insert(name, group);
-            }
+        for (shelf, name) in shelves.await? {
+            let name = name.normalized().clone();
+            let group = match shelf {
+                Shelf::Group(group, above) => {
+                    self.above.insert(name.clone(), within(policy, above));
+                    Some(*group)
+                }
+                Shelf::NoGroup => None,
+                Shelf::Gone => {
+                    gone.insert(name.clone());
+                    None
+                }
+            };
+            self.groups.insert(name, group);
         }
         Ok(gone)
     }

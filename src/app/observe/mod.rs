@@ -29,12 +29,14 @@ use crate::domain::membership::{Member, MemberKey};
 use crate::domain::observation::{Closure, Observed, ObservedEntry, UnknownReason};
 use crate::domain::policy::GroupPolicy;
 use crate::domain::walk::{FoundGroup, Step, Walk, WalkLimits};
-use crate::proto::dn::NormalizedDn;
+use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use crate::proto::filter::Filter;
 use crate::proto::result::ResultCode;
 use crate::proto::search::{Entry, Scope, Search};
 use joined::Joined;
 use kept::Kept;
+use std::future::Future;
+use tokio::task::JoinSet;
 
 /// How many members one search of a walk asks about at most.
 pub const BATCH: usize = 128;
@@ -66,6 +68,29 @@ pub async fn entry<L: Lookups>(
         Ok(upstream_id) => Observed::Known(ObservedEntry { upstream_id, entry }),
         Err(reason) => Observed::Unknown(reason),
     }
+}
+
+/// How many entries are read at once.
+const READS_AT_ONCE: usize = 16;
+
+/// What `read` gives for each of the names, in any order: some at a time, until one fails.
+async fn read_each<T, Fut>(
+    names: &[DistinguishedName],
+    read: impl Fn(DistinguishedName) -> Fut,
+) -> Result<Vec<T>, UnknownReason>
+where
+    T: Send + 'static,
+    Fut: Future<Output = Result<T, UnknownReason>> + Send + 'static,
+{
+    let mut found = Vec::with_capacity(names.len());
+    for some in names.chunks(READS_AT_ONCE) {
+        let mut reads = JoinSet::new();
+        some.iter().for_each(|name| drop(reads.spawn(read(name.clone()))));
+        while let Some(read) = reads.join_next().await {
+            found.push(read.map_err(|_| UnknownReason::Disconnected)??);
+        }
+    }
+    Ok(found)
 }
 
 /// Reads an entry that has to be there.
@@ -172,14 +197,14 @@ async fn holding<L: Lookups>(
     is_about_groups: bool,
     others: Others<'_>,
 ) -> Result<Vec<FoundGroup>, UnknownReason> {
+    let joined = others.joined.filter(|_| is_about_groups);
     let Some((kept, era)) = others.kept else {
-        return search(lookups, policy, asked, others.joined.filter(|_| is_about_groups)).await;
+        return search(lookups, policy, asked, joined).await;
     };
     let known = kept.known(era, asked);
     if known.missing.is_empty() {
         return Ok(known.groups);
     }
-    let joined = others.joined.filter(|_| is_about_groups);
     let found = search(lookups, policy, &known.missing, joined).await?;
     kept.keep(era, policy.max_kept_lookups, &known.missing, &found);
     // Not joined: one that does not tell whom it holds has to be seen not to.

@@ -85,19 +85,10 @@ fn actions(visit: &Visit, account: &Account) -> Markup {
 
 fn form(visit: &Visit, views: &[View]) -> Markup {
     let views: Vec<_> = views.iter().map(|view| (view.name.as_str(), view.name.as_str())).collect();
-    html! {
-        section class="card" aria-labelledby="make" {
-            h2 id="make" { "Make an account" }
-            form method="post" action=(home()) class="stack narrow" {
-                (form_key(visit))
-                label { span { "Name: which application it is for" } input name="name" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" spellcheck="false"; }
-                (lists::choice("view", "View that it reads in", None, &views))
-                label { span { "Until, in UTC (empty: until it is revoked)" } input type="datetime-local" name="until"; }
-                button class="primary" { "Make the account" }
-                p class="muted" { "A password is made for it. The name is of letters, digits, points, dashes and underscores." }
-            }
-        }
-    }
+    let view = lists::choice("view", "View that it reads in", None, &views);
+    let named = "Name: which application it is for";
+    let note = "A password is made for it. ";
+    lists::making((&home(), &form_key(visit)), ("an", "account"), named, &view, note)
 }
 
 pub(super) async fn make(visit: Arc<Visit>) -> Result<Shown, Fault> {

@@ -33,6 +33,31 @@ pub(super) fn turns(first: Option<&str>, next: Option<&str>) -> Markup {
     }
 }
 
+/// The form that makes one more of what has a name, something to choose, and perhaps an end. `what` is
+/// one of them, with its article.
+pub(super) fn making(
+    (action, key): (&str, &Markup),
+    what: (&str, &str),
+    named: &str,
+    chosen: &Markup,
+    note: &str,
+) -> Markup {
+    let (article, one) = what;
+    html! {
+        section class="card" aria-labelledby="make" {
+            h2 id="make" { "Make " (article) " " (one) }
+            form method="post" action=(action) class="stack narrow" {
+                (key)
+                label { span { (named) } input name="name" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" spellcheck="false"; }
+                (chosen)
+                label { span { "Until, in UTC (empty: until it is revoked)" } input type="datetime-local" name="until"; }
+                button class="primary" { "Make the " (one) }
+                p class="muted" { (note) "The name is of letters, digits, points, dashes and underscores." }
+            }
+        }
+    }
+}
+
 /// A choice of a form: values and what they are called.
 pub(super) fn choice(
     name: &str,

@@ -71,19 +71,8 @@ fn table(visit: &Visit, tokens: &[Token]) -> Markup {
 }
 
 fn form(visit: &Visit) -> Markup {
-    html! {
-        section class="card" aria-labelledby="make" {
-            h2 id="make" { "Make a token" }
-            form method="post" action=(home()) class="stack narrow" {
-                (form_key(visit))
-                label { span { "Name: whose it is" } input name="name" required maxlength="64" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" spellcheck="false"; }
-                (lists::choice("role", "Role", None, &ROLES))
-                label { span { "Until, in UTC (empty: until it is revoked)" } input type="datetime-local" name="until"; }
-                button class="primary" { "Make the token" }
-                p class="muted" { "The name is of letters, digits, points, dashes and underscores." }
-            }
-        }
-    }
+    let role = lists::choice("role", "Role", None, &ROLES);
+    lists::making((&home(), &form_key(visit)), ("a", "token"), "Name: whose it is", &role, "")
 }
 
 pub(super) async fn make(visit: Arc<Visit>) -> Result<Shown, Fault> {

@@ -363,6 +363,7 @@ fn no_walk_shows_what_was_before_it() {
     populate(&mut admin);
     let gateway = gateway(slapd.port(), |settings| {
         settings.set("[directory.groups]", "replica", "\"none\"");
+        settings.set("[directory.groups]", "max_kept_lookups", "1000");
     });
     let asked = || {
         let text = gateway.metrics();

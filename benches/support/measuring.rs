@@ -150,6 +150,7 @@ impl<'a> Bench<'a> {
             Target::Relay
             | Target::Jit
             | Target::JitWalk
+            | Target::JitKept
             | Target::Relay64
             | Target::Relay1
             | Target::Other

@@ -21,6 +21,8 @@ const SPARE_CONNECTIONS: usize = 64;
 const STEP: Duration = Duration::from_millis(10);
 /// What the pool of the gateway `relay64` may have.
 const SMALL_POOL: &str = "max_connections = 64";
+/// Room for the look-ups of all users.
+const KEPT: &str = "max_kept_lookups = 50000";
 
 /// A server that runs.
 #[derive(Debug)]
@@ -144,7 +146,7 @@ pub(crate) fn gateway_with(
     write(&folder.join("service.password"), SERVICE_PASSWORD)?;
     let (address, tls, admin) = (free_address()?, free_address()?, free_address()?);
     let config = folder.join("bindgate.toml");
-    let values: [(&str, &dyn ToString); 15] = [
+    let values: [(&str, &dyn ToString); 16] = [
         ("LISTEN", &address),
         ("LISTEN_TLS", &tls),
         ("WORKERS", &u8::from(target == Target::Relay1)),
@@ -154,6 +156,7 @@ pub(crate) fn gateway_with(
         ("FOLDER", &folder.display()),
         ("SIGN_ON", &target.signs_on()),
         ("RESOLVE", &if target.walks() { "walk" } else { "auto" }),
+        ("KEPT", &if target == Target::JitKept { KEPT } else { "" }),
         ("POOL", &if target == Target::Relay64 { SMALL_POOL } else { "" }),
         ("DIRECTORY", &directory),
         ("SUFFIX", &SUFFIX),

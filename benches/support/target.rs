@@ -24,6 +24,8 @@ pub(crate) enum Target {
     Jit,
     /// The gateway, every bind a sign-on; the entry and the groups read in the directory each time.
     JitWalk,
+    /// The same, and what walks look up is kept while nothing changes.
+    JitKept,
     /// The gateway, sign-ons off, with no more than 64 connections to the directory.
     Relay64,
     /// The gateway, sign-ons off, with one worker.
@@ -58,6 +60,7 @@ impl Target {
             Self::Relay => "relay",
             Self::Jit => "jit",
             Self::JitWalk => "jit-walk",
+            Self::JitKept => "jit-kept",
             Self::Relay64 => "relay64",
             Self::Relay1 => "relay1",
             Self::Other => "other",
@@ -72,6 +75,7 @@ impl Target {
             Self::Relay
             | Self::Jit
             | Self::JitWalk
+            | Self::JitKept
             | Self::Relay64
             | Self::Relay1
             | Self::Other
@@ -86,10 +90,10 @@ impl Target {
         }
     }
 
-    /// Whether it is the relay in another form, which is measured wherever the relay is, if it is
+    /// Whether it is the gateway in another form, which is measured wherever the relay is, if it is
     /// asked for by name.
     pub(crate) fn is_variant(self) -> bool {
-        matches!(self, Self::Relay1) || self.is_another_build()
+        matches!(self, Self::Relay1 | Self::JitKept) || self.is_another_build()
     }
 
     /// Whether it is the build that `BINDGATE_OTHER` names.
@@ -104,7 +108,7 @@ impl Target {
 
     /// Whether the gateway has no copy of the groups.
     pub(crate) fn walks(self) -> bool {
-        matches!(self, Self::JitWalk | Self::OtherJitWalk)
+        matches!(self, Self::JitWalk | Self::JitKept | Self::OtherJitWalk)
     }
 
     /// How many of `wanted` clients it can have if no process may have more than `descriptors`

@@ -237,7 +237,7 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         if let Some(seen) = &answered.lacks {
             return self.pass_behind(seen).await;
         }
-        question.era = Some(answered.era);
+        question.era = Some(answered.era).filter(|_| self.shared.replica.says_what_is_seen());
         match self.shared.replica.coverage() {
             Some(coverage) if self.arrives(&answered).await => Passage::Fresh(coverage),
             _ => Passage::Walk,

@@ -403,6 +403,11 @@ pub trait Replica: Clone + Send + Sync + 'static {
         false
     }
 
+    /// Whether whoever searches after the directory has said how far it has got finds all of that.
+    fn says_what_is_seen(&self) -> bool {
+        true
+    }
+
     /// The search whose answer says how far the directory has got; `None` if that is not known.
     fn question(&self) -> Option<Search>;
 

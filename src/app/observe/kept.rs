@@ -7,7 +7,10 @@
 //!
 //! It rests on one server: another one may answer a search that is behind the one that said how far it
 //! has got. So nothing is kept where a directory has several, and nothing for long, since one name may
-//! lead to several unseen.
+//! lead to several unseen. And it rests on a number that moves no later than a change is seen: OpenLDAP's
+//! waits for changes that were begun earlier and are still being written, so for the milliseconds of
+//! these a sign-on may be told what was so before another change. Therefore nobody has this who did not
+//! ask for it.
 
 use crate::domain::membership::{Member, MemberKey};
 use crate::domain::sid::Sid;
@@ -67,10 +70,17 @@ pub(super) struct Known {
 impl Kept {
     /// What was found in this era of those who are `asked` about.
     pub(super) fn known(&self, era: u64, asked: &[Member]) -> Known {
+        let asked_by: Vec<Asked> = asked.iter().map(Asked::of).collect();
+        let found: Vec<Option<Arc<[FoundGroup]>>> = {
+            // All workers share it: what takes longer is done outside.
+            let lookups = self.of(era);
+            let find =
+                |asked| lookups.as_ref().and_then(|lookups| lookups.groups.get(asked).cloned());
+            asked_by.iter().map(find).collect()
+        };
         let mut known = Known { groups: Vec::new(), missing: Vec::new() };
-        let lookups = self.of(era);
-        for member in asked {
-            match lookups.as_ref().and_then(|lookups| lookups.groups.get(&Asked::of(member))) {
+        for (member, found) in asked.iter().zip(found) {
+            match found {
                 Some(groups) => known.groups.extend(groups.iter().cloned()),
                 None => known.missing.push(member.clone()),
             }
@@ -87,18 +97,19 @@ impl Kept {
             // It is not known whose groups those are.
             return;
         }
+        let of_each = asked.iter().take(most).map(|member| {
+            let own = member.keys();
+            let holds = |group: &&FoundGroup| group.members.iter().any(|key| own.contains(key));
+            let told = |group: &FoundGroup| FoundGroup { members: own.clone(), ..group.clone() };
+            (Asked::of(member), found.iter().filter(holds).map(told).collect())
+        });
+        let of_each: Vec<(Asked, Arc<[FoundGroup]>)> = of_each.collect();
         let Some(mut lookups) = self.of(era) else { return };
         if lookups.groups.len() + asked.len() > most {
             lookups.groups.clear();
             self.was_full.store(true, Ordering::Relaxed);
         }
-        for member in asked.iter().take(most) {
-            let own = member.keys();
-            let holds = |group: &&FoundGroup| group.members.iter().any(|key| own.contains(key));
-            let told = |group: &FoundGroup| FoundGroup { members: own.clone(), ..group.clone() };
-            let groups = found.iter().filter(holds).map(told).collect();
-            lookups.groups.insert(Asked::of(member), groups);
-        }
+        lookups.groups.extend(of_each);
     }
 
     /// Whether there were more than may be kept, since this was asked last.

@@ -356,6 +356,10 @@ impl Replica for LiveCopy {
         self.shared.place.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    fn says_what_is_seen(&self) -> bool {
+        !matches!(self.shared.place(), Some(Where::Root(numbering)) if numbering.runs_ahead())
+    }
+
     fn question(&self) -> Option<Search> {
         self.shared.place().map(|place| place.question())
     }

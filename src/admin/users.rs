@@ -6,16 +6,18 @@ use super::desk::{Desk, Needs};
 use super::json::{User, UserSummary};
 use super::page_limit;
 use super::table::{Method::Get, Table, Told, operation};
-use crate::app::listing::{self, BadCursor, Direction, Found, Sort, Wanted};
+use crate::app::listing::{self, BadCursor, Counted, Direction, Found, Sort, Wanted};
 use crate::app::tokens::Role::Read;
 use axum::Json;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
     let what = "Users, filtered, sorted, and a page at a time.";
     table.add(operation(Get, "/users", "listUsers", Read, what), list::<N>);
+    let what = "How many users there are, and how many of them are inactive, unknown or undecided.";
+    table.add(operation(Get, "/counts", "countUsers", Read, what), count::<N>);
     let what = "A user with all that is kept.";
     table.add(operation(Get, "/users/{ref}", "showUser", Read, what), show::<N>);
 }
@@ -95,6 +97,26 @@ impl ListQuery {
             },
         })
     }
+}
+
+/// How many users there are.
+#[derive(Serialize, JsonSchema)]
+struct Counts {
+    /// All of them.
+    users: usize,
+    /// Those that are not active.
+    inactive: usize,
+    /// Those whose groups were not known when they were last looked at.
+    unknown: usize,
+    /// Those that wait for an admin's decision: their name is another record's, or a membership is in review.
+    needs_decision: usize,
+}
+
+async fn count<N: Needs>(desk: Arc<Desk<N>>, _: Asked) -> Told<Counts> {
+    let looking = tokio::task::spawn_blocking(move || listing::count(&desk.catalogue));
+    let counted = looking.await.map_err(|_| Refusal::Internal)?;
+    let Counted { users, inactive, unknown, undecided } = counted;
+    Ok(Json(Counts { users, inactive, unknown, needs_decision: undecided }))
 }
 
 /// All records are gone through; who else asks meanwhile does not wait for it.

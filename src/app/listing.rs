@@ -71,6 +71,19 @@ pub struct Found {
     pub total: usize,
 }
 
+/// How many users there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// All of them.
+    pub users: usize,
+    /// Those that are not active.
+    pub inactive: usize,
+    /// Those whose groups were not known when they were last looked at.
+    pub unknown: usize,
+    /// Those that wait for an admin's decision.
+    pub undecided: usize,
+}
+
 /// A cursor that no page was given out with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadCursor;
@@ -88,6 +101,18 @@ enum Key {
     Nothing,
     Number(i64),
     Text(String),
+}
+
+/// Counts users. Goes through all records once.
+pub fn count(catalogue: &impl Catalogue) -> Counted {
+    let mut all = Counted::default();
+    catalogue.visit(&mut |stored| {
+        all.users += 1;
+        all.inactive += usize::from(!stored.record.is_active());
+        all.unknown += usize::from(!is_known(stored));
+        all.undecided += usize::from(needs_decision(&stored.record));
+    });
+    all
 }
 
 /// A page of the users that are wanted, behind `cursor`. Goes through all records, which takes a
@@ -270,11 +295,10 @@ impl Wanted {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| *wanted == *found)
         };
-        let is_known = stored.mark.groups == GroupsOutcome::Known;
         is(&self.directory, &record.key.directory)
             && is(&self.user_type, &record.user_type)
             && self.active.is_none_or(|active| active == record.is_active())
-            && self.known.is_none_or(|known| known == is_known)
+            && self.known.is_none_or(|known| known == is_known(stored))
             && self.needs_decision.is_none_or(|needs| needs == needs_decision(record))
             && self
                 .group
@@ -282,6 +306,11 @@ impl Wanted {
                 .is_none_or(|(of, group)| record.key.directory == *of && is_in(record, group))
             && self.text.as_ref().is_none_or(|text| has_text(record, text))
     }
+}
+
+/// Whether a user's groups were known at the last look.
+fn is_known(stored: &Stored) -> bool {
+    stored.mark.groups == GroupsOutcome::Known
 }
 
 /// Whether somebody has to decide about a record.

@@ -8,7 +8,7 @@ use super::frame::{Content, Section};
 use super::lists;
 use super::routes::Shown;
 use super::shapes::{AuditRow, List, Step, User};
-use super::user::{Tab, cut, tabs};
+use super::user::{Tab, cut, cut_at, tabs};
 use super::visit::Visit;
 use super::words;
 use crate::app::audit::{ACTIONS, CAUSES};
@@ -19,9 +19,14 @@ use tokio::time::timeout;
 
 /// How many rows a page has.
 const ROWS: &str = "50";
-/// How many changes a page shows of all rows together, and at most of one.
-const CHANGES: usize = 200;
-const MOST_OF_ONE: usize = 20;
+/// How much room there is on a page for the changes of all rows together, and at most for those of one, in
+/// bytes.
+const CHANGES: usize = 30_000;
+const MOST_OF_ONE: usize = 10_000;
+/// How much is shown of a name, in characters.
+const LONGEST: usize = 100;
+/// How many values of a change are shown of what was before, and of what was after.
+const VALUES: usize = 3;
 /// How long a request waits for rows: less than a connection may last.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What is filtered by, each under its own name in the operation.
@@ -93,12 +98,16 @@ fn filter(visit: &Visit) -> Markup {
 
 /// The table of rows.
 pub(super) fn table(rows: &[AuditRow]) -> Markup {
-    // A page with few rows has room for more of each.
-    let most = (CHANGES / rows.len().max(1)).clamp(1, MOST_OF_ONE);
-    lists::table("Audit", &HEAD, &html! { @for one in rows { (row(one, most)) } })
+    let room = room(rows);
+    lists::table("Audit", &HEAD, &html! { @for one in rows { (row(one, room)) } })
 }
 
-fn row(one: &AuditRow, most: usize) -> Markup {
+/// How much room there is for the changes of each row: more where there are few.
+fn room(rows: &[AuditRow]) -> usize {
+    (CHANGES / rows.len().max(1)).min(MOST_OF_ONE)
+}
+
+fn row(one: &AuditRow, room: usize) -> Markup {
     html! {
         tr {
             td { (words::moment(&one.at)) }
@@ -107,13 +116,13 @@ fn row(one: &AuditRow, most: usize) -> Markup {
             @match &one.user {
                 Some(user) => th scope="row" {
                     @match &user.name {
-                        Some(name) => a href=(Path::new(&format!("{ROOT}/users")).step(&format!("id:{}", user.upstream_id)).as_str()) { (name) },
+                        Some(name) => a href=(Path::new(&format!("{ROOT}/users")).step(&format!("id:{}", user.upstream_id)).as_str()) { (cut_at(name, LONGEST)) },
                         None => span class="muted" { "(forgotten)" },
                     }
                 },
                 None => td {},
             }
-            td { (details(one, most)) }
+            td { (details(one, room)) }
         }
     }
 }
@@ -126,25 +135,40 @@ fn kind(action: &str) -> &'static str {
     }
 }
 
-fn details(one: &AuditRow, most: usize) -> Markup {
+fn details(one: &AuditRow, room: usize) -> Markup {
+    let shown = changes(&one.changes, room);
+    let more = one.changes.len() - shown.len();
     html! {
         @if one.changes.is_empty() || !one.detail.contains('\n') { (cut(&one.detail)) }
         @if let Some(observation) = &one.observation { " " span class="muted" { "groups: " (observation) } }
         @if !one.changes.is_empty() {
             details {
                 summary { (words::count(one.changes.len(), "change", "changes")) }
-                ul { @for step in one.changes.iter().take(most) { li { (change(step)) } }
-                    @if one.changes.len() > most { li class="muted" { "and " (one.changes.len() - most) " more" } } }
+                ul {
+                    @for change in &shown { li { (change) } }
+                    @if more > 0 { li class="muted" { (more) @if !shown.is_empty() { " more" } ", for which this page has no room" } }
+                }
             }
         }
     }
+}
+
+/// The first of a row's changes, as many as there is room for.
+fn changes(steps: &[Step], room: usize) -> Vec<Markup> {
+    let mut left = room;
+    let fitting = steps.iter().map_while(|step| {
+        let shown = change(step);
+        left = left.checked_sub(shown.0.len())?;
+        Some(shown)
+    });
+    fitting.collect()
 }
 
 fn change(step: &Step) -> Markup {
     let what = step.name.as_deref().or(step.of.as_deref());
     html! {
         (step.what)
-        @if let Some(what) = what { " " strong { (what) } }
+        @if let Some(what) = what { " " strong { (cut_at(what, LONGEST)) } }
         @if let Some(provenance) = &step.provenance {
             " " (words::provenance(provenance)) ": "
             @match (step.before.is_empty(), step.after.is_empty()) {
@@ -161,8 +185,8 @@ fn change(step: &Step) -> Markup {
 fn values(all: &[String]) -> Markup {
     html! {
         @if all.is_empty() { span class="muted" { "nothing" } }
-        @for (at, value) in all.iter().take(5).enumerate() { @if at > 0 { ", " } (cut(value)) }
-        @if all.len() > 5 { " and " (all.len() - 5) " more" }
+        @for (at, value) in all.iter().take(VALUES).enumerate() { @if at > 0 { ", " } (cut_at(value, LONGEST)) }
+        @if all.len() > VALUES { " and " (all.len() - VALUES) " more" }
     }
 }
 
@@ -187,7 +211,8 @@ pub(super) async fn rows(visit: Arc<Visit>) -> Result<Shown, Fault> {
         _ => last.map_or(reached, |last| last.max(reached)),
     };
     found.items.sort_by_key(|row| std::cmp::Reverse(row.sequence));
-    let part = html! { table { tbody data-reached=(reached) { @for one in &found.items { (row(one, MOST_OF_ONE)) } } } };
+    let room = room(&found.items);
+    let part = html! { table { tbody data-reached=(reached) { @for one in &found.items { (row(one, room)) } } } };
     Ok(Shown::Part(Some(part)))
 }
 
@@ -212,4 +237,61 @@ pub(super) async fn history(visit: Arc<Visit>) -> Result<Shown, Fault> {
         }
     };
     Ok(Shown::Page(Content::new(Section::Users, title, body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::shapes::{AuditUser, Step};
+
+    /// A row whose every text is of that many characters.
+    fn of_length(length: usize, changes: usize) -> AuditRow {
+        let text = || "\u{1f3e0}".repeat(length);
+        let step = || Step {
+            what: "membership".to_owned(),
+            of: Some(text()),
+            name: Some(text()),
+            provenance: None,
+            before: vec![text(); 9],
+            after: vec![text(); 9],
+        };
+        AuditRow {
+            sequence: 1,
+            at: "2026-01-01T00:00:00Z".to_owned(),
+            cause: "sign-on".to_owned(),
+            actor: String::new(),
+            action: "changed".to_owned(),
+            user: Some(AuditUser { upstream_id: "0".repeat(36), name: Some(text()) }),
+            detail: text(),
+            observation: Some("known".to_owned()),
+            changes: std::iter::repeat_with(step).take(changes).collect(),
+        }
+    }
+
+    #[test]
+    fn a_page_is_small_however_much_its_rows_say() {
+        let rows: usize = ROWS.parse().unwrap();
+        for (length, changes) in [(0, 0), (1, 200), (20, 200), (60, 1), (60, 200), (4000, 200)] {
+            for rows in [1, 2, rows] {
+                let all: Vec<_> = (0..rows).map(|_| of_length(length, changes)).collect();
+                let size = table(&all).0.len();
+                // A tenth of the goal of 100 KB is for all that stands around.
+                assert!(size < 90_000, "{rows} rows of {changes} changes of {length}: {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_counted() {
+        let check = |length, changes, shown: usize, told: &str| {
+            let page = table(&[of_length(length, changes)]).0;
+            let found = page.matches("<li>").count();
+            assert_eq!(found, shown, "{page}");
+            assert_eq!(page.contains("no room"), !told.is_empty(), "{page}");
+            assert!(page.contains(told), "{page}");
+        };
+        check(1, 3, 3, "");
+        check(4000, 5, 3, "2 more, for which this page has no room");
+        check(1, 0, 0, "");
+    }
 }

@@ -7,7 +7,7 @@ use super::figures;
 use super::frame::{Content, Section, form_key};
 use super::held;
 use super::routes::{Done, Shown};
-use super::shapes::{Directory, Held, List, Replica, User};
+use super::shapes::{Counts, Directory, Held, List, Replica, User};
 use super::visit::Visit;
 use super::words;
 use crate::app::tokens::Role::Operate;
@@ -16,28 +16,29 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// The first of those that wait for a decision.
+const UNDECIDED: &str = "/users?limit=5&needs_decision=true";
 /// How long the page waits for what directories say of themselves.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let held: List<Held> = visit.get(Path::new("/held")).await?;
-    let of = |filter: &str| Path::new("/users?limit=1").with(filter, "false");
-    let all: List<User> = visit.get(Path::new("/users?limit=1")).await?;
-    let unknown: List<User> = visit.get(of("known")).await?;
-    let inactive: List<User> = visit.get(of("active")).await?;
-    let undecided: List<User> = visit.get(Path::new("/users?limit=5&needs_decision=true")).await?;
+    let counts: Counts = visit.get(Path::new("/counts")).await?;
+    let undecided = match counts.needs_decision {
+        0 => Vec::new(),
+        _ => visit.get::<List<User>>(Path::new(UNDECIDED)).await?.items,
+    };
     let directories = timeout(PATIENCE, visit.get(Path::new("/directories"))).await;
     let directories: Option<List<Directory>> = directories.ok().transpose()?;
-    let total = |list: &List<User>| list.total.unwrap_or(0);
     let plots = figures::plots(&visit).await?;
     let body = html! {
         h1 { "Overview" }
-        (decisions(&held.items, &undecided, directories.as_ref()))
+        (decisions(&held.items, (counts.needs_decision, &undecided), directories.as_ref()))
         h2 { "Users" }
         ul class="figures" {
-            li { a href={ (ROOT) "/users" } { strong { (total(&all)) } " users" } }
-            li { a href={ (ROOT) "/users?active=false" } { strong { (total(&inactive)) } " inactive" } }
-            li { a href={ (ROOT) "/users?known=false" } { strong { (total(&unknown)) } " whose groups were unknown at the last look" } }
+            li { a href={ (ROOT) "/users" } { strong { (counts.users) } " users" } }
+            li { a href={ (ROOT) "/users?active=false" } { strong { (counts.inactive) } " inactive" } }
+            li { a href={ (ROOT) "/users?known=false" } { strong { (counts.unknown) } " whose groups were unknown at the last look" } }
         }
         (plots)
         h2 { "Directories" }
@@ -51,10 +52,9 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
 
 fn decisions(
     held: &[Held],
-    undecided: &List<User>,
+    (users, some): (usize, &[User]),
     directories: Option<&List<Directory>>,
 ) -> Markup {
-    let users = undecided.total.unwrap_or(0);
     let open: Vec<_> = held.iter().filter(|one| one.decision == "open").collect();
     let behind: Vec<_> = directories
         .iter()
@@ -72,11 +72,11 @@ fn decisions(
                     @if users > 0 {
                         li {
                             (words::count(users, "user has", "users have")) " a name that another record has, or a membership to be reviewed: "
-                            @for (at, user) in undecided.items.iter().enumerate() {
+                            @for (at, user) in some.iter().enumerate() {
                                 @if at > 0 { ", " }
                                 a href=(words::user_at(&user.id)) { (user.name) }
                             }
-                            @if users > undecided.items.len() { ", " a href={ (ROOT) "/users?needs_decision=true" } { "all of them" } }
+                            @if users > some.len() { ", " a href={ (ROOT) "/users?needs_decision=true" } { "all of them" } }
                         }
                     }
                     @for one in behind {

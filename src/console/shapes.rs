@@ -14,6 +14,15 @@ pub(super) struct List<T> {
     pub(super) total: Option<usize>,
 }
 
+/// How many users there are.
+#[derive(Deserialize)]
+pub(super) struct Counts {
+    pub(super) users: usize,
+    pub(super) inactive: usize,
+    pub(super) unknown: usize,
+    pub(super) needs_decision: usize,
+}
+
 /// The groups around a group.
 #[derive(Deserialize)]
 pub(super) struct Around {

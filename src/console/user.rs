@@ -295,7 +295,12 @@ fn attributes(user: &User) -> Markup {
 
 /// A value that is not longer than a person reads.
 pub(super) fn cut(value: &str) -> Markup {
-    match value.char_indices().nth(LONGEST) {
+    cut_at(value, LONGEST)
+}
+
+/// No more of a value than so many characters.
+pub(super) fn cut_at(value: &str, longest: usize) -> Markup {
+    match value.char_indices().nth(longest) {
         None => html! { (value) },
         Some((end, _)) => {
             html! { (value[..end]) "… " span class="muted" { "(" (value.len()) " bytes)" } }

@@ -110,26 +110,8 @@ pub(super) fn read(
         AuditOrder::Before(cursor) => ("<", cursor.unwrap_or(i64::MAX), "DESC"),
         AuditOrder::After(cursor) => (">", cursor, "ASC"),
     };
-    // Nothing of a request is pasted here: fixed words for the order, and for whether there is a user,
-    // by whose rows it is looked for then.
-    let is_theirs = match filter.user {
-        Some(_) => "(about = ?9 OR (audit.directory = ?2 AND audit.upstream_id = ?3))",
-        None => "TRUE",
-    };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT sequence, at, cause, actor, action,
-                coalesce(audit.directory, users.directory),
-                coalesce(audit.upstream_id, users.upstream_id), detail, outcome, steps
-         FROM audit LEFT JOIN users ON users.number = audit.about
-         WHERE sequence {bound} ?1
-           AND {is_theirs}
-           AND (?4 IS NULL OR cause = ?4)
-           AND (?5 IS NULL OR action = ?5)
-           AND (?6 IS NULL OR actor = ?6)
-           AND (?7 IS NULL OR at >= ?7)
-           AND (?8 IS NULL OR at < ?8)
-         ORDER BY sequence {direction} LIMIT ?10"
-    ))?;
+    let mut statement =
+        connection.prepare_cached(&question(filter.user.is_some(), bound, direction))?;
     let rows = statement.query_map(
         params![
             from,
@@ -152,6 +134,31 @@ pub(super) fn read(
     Ok(Page { items, next })
 }
 
+/// The question for a page. Nothing of a request is pasted into it: fixed words for the order, and for
+/// whether there is a user.
+fn question(is_of_one: bool, bound: &str, direction: &str) -> String {
+    // By a sequence as such the rows of all would be gone through, to have those of one in order: for one
+    // the indexes lead to the rows, and these are put in order.
+    let (sequence, is_theirs) = match is_of_one {
+        true => ("+sequence", "(about = ?9 OR (audit.directory = ?2 AND audit.upstream_id = ?3))"),
+        false => ("sequence", "TRUE"),
+    };
+    format!(
+        "SELECT sequence, at, cause, actor, action,
+                coalesce(audit.directory, users.directory),
+                coalesce(audit.upstream_id, users.upstream_id), detail, outcome, steps
+         FROM audit LEFT JOIN users ON users.number = audit.about
+         WHERE {sequence} {bound} ?1
+           AND {is_theirs}
+           AND (?4 IS NULL OR cause = ?4)
+           AND (?5 IS NULL OR action = ?5)
+           AND (?6 IS NULL OR actor = ?6)
+           AND (?7 IS NULL OR at >= ?7)
+           AND (?8 IS NULL OR at < ?8)
+         ORDER BY {sequence} {direction} LIMIT ?10"
+    )
+}
+
 fn entry(row: &Row<'_>) -> Result<AuditEntry> {
     let key = row.get::<_, Option<String>>(5)?.zip(row.get::<_, Option<String>>(6)?);
     Ok(AuditEntry {
@@ -171,4 +178,40 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry> {
             .map(|text| steps::from_text(&text))
             .unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::connection::MIGRATIONS;
+
+    /// How the database goes about a question, a line a step.
+    fn plan(connection: &Connection, question: &str) -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();
+        let mut rows = statement.raw_query();
+        let mut lines = String::new();
+        while let Some(row) = rows.next().unwrap() {
+            lines += &row.get::<_, String>("detail").unwrap();
+            lines.push('\n');
+        }
+        lines
+    }
+
+    #[test]
+    fn the_rows_of_one_are_found_by_the_indexes_and_not_by_going_through_all() {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in MIGRATIONS {
+            connection.execute_batch(step).unwrap();
+        }
+        for (bound, direction) in [("<", "DESC"), (">", "ASC")] {
+            let of_one = plan(&connection, &question(true, bound, direction));
+            for index in ["audit_by_record", "audit_by_user"] {
+                assert!(of_one.contains(index), "{of_one}");
+            }
+            assert!(!of_one.contains("SCAN audit"), "{of_one}");
+            let of_all = plan(&connection, &question(false, bound, direction));
+            assert!(of_all.contains("PRIMARY KEY"), "{of_all}");
+            assert!(!of_all.contains("B-TREE"), "{of_all}");
+        }
+    }
 }

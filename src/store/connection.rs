@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What leads from each version of the schema to the next, the first from an empty file.
-const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),

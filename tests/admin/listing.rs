@@ -60,6 +60,15 @@ fn gateway() -> Gateway {
 }
 
 #[test]
+fn users_are_counted_as_the_filters_find_them() {
+    let answer = get(&gateway(), "/api/v1/counts");
+    let counts = json!({"users": 5, "inactive": 1, "unknown": 1, "needs_decision": 2});
+    assert_eq!((answer.status, answer.json()), (200, counts));
+    let none = json!({"users": 0, "inactive": 0, "unknown": 0, "needs_decision": 0});
+    assert_eq!(get(&Gateway::start(), "/api/v1/counts").json(), none);
+}
+
+#[test]
 fn users_are_filtered_by_each_field_and_by_several() {
     let gateway = gateway();
     let check = |query: &str, ids: &[&str]| {

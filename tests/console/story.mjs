@@ -180,7 +180,7 @@ async function pictures(all) {
   for (const [name, path] of all) {
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
-      await page.setViewportSize({ width: 880, height: name === "user" ? 1040 : 540 });
+      await page.setViewportSize({ width: 1000, height: name === "user" ? 1040 : 540 });
       await page.goto(scene.url + path, { waitUntil: "load" });
       await page.screenshot({ path: `${scene.pictures}/${name}-${colorScheme}.png` });
     }

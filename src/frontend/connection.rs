@@ -163,10 +163,10 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         admission: Admission,
         served: Arc<Served<P>>,
         drain: Drain,
-    ) -> Self {
+    ) -> Box<Self> {
         let now = Instant::now();
         let origin = Origin { listener: admission.listener, address: admission.peer.ip() };
-        Self {
+        Box::new(Self {
             id: admission.id,
             peer: admission.peer,
             listener: admission.listener,
@@ -212,11 +212,12 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             timer: None,
             permits: admission.permits,
             present: admission.present,
-        }
+        })
     }
 
-    /// Serves the client to its end, or until it is to shake hands.
-    pub(super) async fn serve(mut self) -> Option<Upgrade<P, S>> {
+    /// Serves the client to its end, or until it is to shake hands. In a box, since a future that is given
+    /// something has it twice, and one that hands it to another four times.
+    pub(super) async fn serve(mut self: Box<Self>) -> Option<Upgrade<P, S>> {
         let draining = self.drain.reached(Phase::Draining);
         let ending = self.drain.reached(Phase::Ending);
         tokio::pin!(draining, ending);

@@ -33,6 +33,10 @@ const BACKLOG: i32 = 4096;
 /// How long accepting pauses when the process is out of descriptors or the kernel of memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What a client's connection may take of memory beside its task and its buffers, in bytes: held to by
+/// the compiler.
+const LARGEST_CONNECTION: usize = 1536;
+
 static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
 
 /// Why the clients' side cannot start.
@@ -260,6 +264,9 @@ impl<P: Ports> Door<P> {
         let drain = self.drain.clone();
         match (speech, served.tls.clone()) {
             (Speech::Plain, _) => {
+                const {
+                    assert!(size_of::<Connection<P, TcpStream>>() <= LARGEST_CONNECTION);
+                }
                 tokio::spawn(serve(Connection::new(stream, admission, served, drain)));
             }
             (Speech::Tls, Some(tls)) => {
@@ -354,7 +361,7 @@ pub async fn serve_client<P: Ports>(
 }
 
 /// Serves a client to its end, also over TLS if it asks for that.
-async fn serve<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(connection: Connection<P, S>) {
+async fn serve<P: Ports, S: AsyncRead + AsyncWrite + Unpin>(connection: Box<Connection<P, S>>) {
     let before = connection.served.tls.clone();
     if let Some(upgrade) = connection.serve().await
         // What was offered is kept to, also where a reload offers it no more.

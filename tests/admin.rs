@@ -344,6 +344,7 @@ fn readiness_names_the_part_that_is_not_ready() {
     let red = get_as(&gateway, "/readyz", None);
     assert_eq!(red.status, 503);
     assert_eq!(red.json()["parts"][0]["detail"], "disk full");
+    assert_eq!(get(&gateway, "/api/v1/store").json()["healthy"], false);
     assert_eq!(get_as(&gateway, "/livez", None).status, 200);
 }
 

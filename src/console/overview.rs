@@ -7,7 +7,7 @@ use super::figures;
 use super::frame::{Content, Section, form_key};
 use super::held;
 use super::routes::{Done, Shown};
-use super::shapes::{Counts, Directory, Held, List, Replica, User};
+use super::shapes::{Directory, Held, List, Replica, Store, User};
 use super::visit::Visit;
 use super::words;
 use crate::app::tokens::Role::Operate;
@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let held: List<Held> = visit.get(Path::new("/held")).await?;
-    let counts: Counts = visit.get(Path::new("/counts")).await?;
-    let undecided = match counts.needs_decision {
+    let store: Store = visit.get(Path::new("/store")).await?;
+    let undecided = match store.needs_decision {
         0 => Vec::new(),
         _ => visit.get::<List<User>>(Path::new(UNDECIDED)).await?.items,
     };
@@ -33,13 +33,14 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
     let plots = figures::plots(&visit).await?;
     let body = html! {
         h1 { "Overview" }
-        (decisions(&held.items, (counts.needs_decision, &undecided), directories.as_ref()))
+        (decisions(&held.items, (store.needs_decision, &undecided), directories.as_ref()))
         h2 { "Users" }
         ul class="figures" {
-            li { a href={ (ROOT) "/users" } { strong { (counts.users) } " users" } }
-            li { a href={ (ROOT) "/users?active=false" } { strong { (counts.inactive) } " inactive" } }
-            li { a href={ (ROOT) "/users?known=false" } { strong { (counts.unknown) } " whose groups were unknown at the last look" } }
+            li { a href={ (ROOT) "/users" } { strong { (store.users) } " users" } }
+            li { a href={ (ROOT) "/users?active=false" } { strong { (store.inactive) } " inactive" } }
+            li { a href={ (ROOT) "/users?known=false" } { strong { (store.unknown) } " whose groups were unknown at the last look" } }
         }
+        (written(&store))
         (plots)
         h2 { "Directories" }
         @match &directories {
@@ -48,6 +49,17 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
         }
     };
     Ok(Shown::Page(Content::new(Section::Overview, "Overview", body)))
+}
+
+/// Whether what sign-ons find out is kept.
+fn written(store: &Store) -> Markup {
+    html! {
+        @if store.healthy {
+            p { (words::mark("good", "store: written")) " What is written reaches the disk." }
+        } @else {
+            p class="notice bad" role="alert" { (words::mark("bad", "store: not written")) " The last write did not reach the disk. Is it full, or read-only? Nobody's record is kept up to date until it can be written." }
+        }
+    }
 }
 
 fn decisions(
@@ -155,4 +167,19 @@ pub(super) async fn accept_rollback(visit: Arc<Visit>) -> Result<Done, Fault> {
     let _: serde_json::Value = visit.ask("POST", path, None).await?;
     let notice = format!("The directory {} is believed as it is now.", visit.part());
     Ok(Done { to: format!("{ROOT}/"), notice })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_cannot_be_written_is_told_at_the_top() {
+        let told = |healthy| {
+            let store = Store { healthy, users: 1, inactive: 0, unknown: 0, needs_decision: 0 };
+            written(&store).0
+        };
+        assert!(told(true).contains("store: written") && !told(true).contains("alert"));
+        assert!(told(false).contains("store: not written") && told(false).contains("alert"));
+    }
 }

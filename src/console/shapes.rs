@@ -14,9 +14,10 @@ pub(super) struct List<T> {
     pub(super) total: Option<usize>,
 }
 
-/// How many users there are.
+/// What is kept.
 #[derive(Deserialize)]
-pub(super) struct Counts {
+pub(super) struct Store {
+    pub(super) healthy: bool,
     pub(super) users: usize,
     pub(super) inactive: usize,
     pub(super) unknown: usize,

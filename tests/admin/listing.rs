@@ -61,11 +61,20 @@ fn gateway() -> Gateway {
 
 #[test]
 fn users_are_counted_as_the_filters_find_them() {
-    let answer = get(&gateway(), "/api/v1/counts");
-    let counts = json!({"users": 5, "inactive": 1, "unknown": 1, "needs_decision": 2});
-    assert_eq!((answer.status, answer.json()), (200, counts));
-    let none = json!({"users": 0, "inactive": 0, "unknown": 0, "needs_decision": 0});
-    assert_eq!(get(&Gateway::start(), "/api/v1/counts").json(), none);
+    let check = |gateway: &Gateway, counts: [usize; 4]| {
+        let [users, inactive, unknown, needs_decision] = counts;
+        let answer = get(gateway, "/api/v1/store");
+        let expected = json!({
+            "healthy": true,
+            "users": users,
+            "inactive": inactive,
+            "unknown": unknown,
+            "needs_decision": needs_decision,
+        });
+        assert_eq!((answer.status, answer.json()), (200, expected));
+    };
+    check(&gateway(), [5, 1, 1, 2]);
+    check(&Gateway::start(), [0; 4]);
 }
 
 #[test]

@@ -14,7 +14,11 @@ fn a_new_gateway_says_what_to_do_next() {
     let check = |browser: &mut Browser, path: &str, shown: &[&str]| {
         browser.get(path).expect(200).shows(shown);
     };
-    check(&mut browser, "/", &["What needs a decision", "Nothing.", "corp", "reached"]);
+    check(
+        &mut browser,
+        "/",
+        &["What needs a decision", "Nothing.", "store: written", "corp", "reached"],
+    );
     check(&mut browser, "/users", &["There are no users yet.", "at the first sign-on"]);
     check(&mut browser, "/users?q=x", &["Nobody is found.", "show all users"]);
     check(&mut browser, "/groups", &["There are no groups yet.", "bindgate group create"]);

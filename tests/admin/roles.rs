@@ -30,6 +30,7 @@ const OPERATIONS: &[(&str, &str, Role)] = &[
     ("POST", "/held/{id}/reject", Operate),
     ("GET", "/openapi.json", Read),
     ("POST", "/preview", Operate),
+    ("GET", "/store", Read),
     ("GET", "/sessions", Read),
     ("DELETE", "/sessions/{id}", Operate),
     ("GET", "/accounts", Admin),

@@ -371,8 +371,9 @@ mod tests {
             throttle.succeeded(address(1), name.as_bytes(), now);
         }
         let noted: Vec<_> = (0..6).map(|_| throttle.failed(address(1), now)).collect();
-        assert_eq!(noted[..5], [Noted::Nothing; 5]);
-        assert_eq!(noted[5], Noted::Began);
+        // Two of the five share a bit by which they are told apart once in 400 runs, and count as one.
+        assert_eq!(noted[..4], [Noted::Nothing; 4]);
+        assert!(noted[4..].contains(&Noted::Began), "{noted:?}");
         let throttle = Throttle::new(CONFIG, &[8]);
         (0..4).for_each(|_| _ = throttle.failed(address(1), now));
         assert_eq!(throttle.review(now + Duration::from_secs(300)), []);

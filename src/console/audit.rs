@@ -19,9 +19,10 @@ use tokio::time::timeout;
 
 /// How many rows a page has.
 const ROWS: &str = "50";
-/// How much room there is on a page for the changes of all rows together, and at most for those of one, in
-/// bytes.
-const CHANGES: usize = 30_000;
+/// How much room there is for the changes of all rows together on a page of nothing else, beside other
+/// things, and at most for those of one row, in bytes.
+pub(super) const CHANGES: usize = 30_000;
+pub(super) const CHANGES_BESIDE: usize = 5_000;
 const MOST_OF_ONE: usize = 10_000;
 /// How much is shown of a name, in characters.
 const LONGEST: usize = 100;
@@ -72,7 +73,7 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
                 a href={ (ROOT) "/audit" } { "Show all rows" } "."
             }))
         }
-        (table(&found.items))
+        (table(&found.items, CHANGES))
         (lists::turns(first, next.as_deref()))
     };
     Ok(Shown::Page(Content::new(Section::Audit, "Audit", body)))
@@ -97,14 +98,15 @@ fn filter(visit: &Visit) -> Markup {
 }
 
 /// The table of rows.
-pub(super) fn table(rows: &[AuditRow]) -> Markup {
-    let room = room(rows);
+/// The rows, with as many of their changes as there is room for in all.
+pub(super) fn table(rows: &[AuditRow], changes: usize) -> Markup {
+    let room = room(rows, changes);
     lists::table("Audit", &HEAD, &html! { @for one in rows { (row(one, room)) } })
 }
 
 /// How much room there is for the changes of each row: more where there are few.
-fn room(rows: &[AuditRow]) -> usize {
-    (CHANGES / rows.len().max(1)).min(MOST_OF_ONE)
+fn room(rows: &[AuditRow], all: usize) -> usize {
+    (all / rows.len().max(1)).min(MOST_OF_ONE)
 }
 
 fn row(one: &AuditRow, room: usize) -> Markup {
@@ -211,7 +213,7 @@ pub(super) async fn rows(visit: Arc<Visit>) -> Result<Shown, Fault> {
         _ => last.map_or(reached, |last| last.max(reached)),
     };
     found.items.sort_by_key(|row| std::cmp::Reverse(row.sequence));
-    let room = room(&found.items);
+    let room = room(&found.items, CHANGES);
     let part = html! { table { tbody data-reached=(reached) { @for one in &found.items { (row(one, room)) } } } };
     Ok(Shown::Part(Some(part)))
 }
@@ -232,7 +234,7 @@ pub(super) async fn history(visit: Arc<Visit>) -> Result<Shown, Fault> {
         @if found.items.is_empty() {
             (lists::nothing("Nothing has changed yet.", &html! { "Changes stand here from the next one on." }))
         } @else {
-            (table(&found.items))
+            (table(&found.items, CHANGES))
             (lists::turns(cursor.map(|_| here.as_str()), next.as_deref()))
         }
     };
@@ -274,7 +276,7 @@ mod tests {
         for (length, changes) in [(0, 0), (1, 200), (20, 200), (60, 1), (60, 200), (4000, 200)] {
             for rows in [1, 2, rows] {
                 let all: Vec<_> = (0..rows).map(|_| of_length(length, changes)).collect();
-                let size = table(&all).0.len();
+                let size = table(&all, CHANGES).0.len();
                 // A tenth of the goal of 100 KB is for all that stands around.
                 assert!(size < 90_000, "{rows} rows of {changes} changes of {length}: {size}");
             }
@@ -284,7 +286,7 @@ mod tests {
     #[test]
     fn what_there_is_no_room_for_is_counted() {
         let check = |length, changes, shown: usize, told: &str| {
-            let page = table(&[of_length(length, changes)]).0;
+            let page = table(&[of_length(length, changes)], CHANGES).0;
             let found = page.matches("<li>").count();
             assert_eq!(found, shown, "{page}");
             assert_eq!(page.contains("no room"), !told.is_empty(), "{page}");

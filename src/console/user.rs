@@ -43,7 +43,7 @@ pub(super) async fn page(visit: Arc<Visit>) -> Result<Shown, Fault> {
         @if recent.items.is_empty() {
             (lists::nothing("Nothing has changed yet.", &html! { "Changes stand here from the next one on." }))
         } @else {
-            (audit::table(&recent.items))
+            (audit::table(&recent.items, audit::CHANGES_BESIDE))
             p { a href=(words::user(&user.id).then("history").as_str()) { "The whole history" } }
         }
     };

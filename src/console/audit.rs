@@ -97,8 +97,7 @@ fn filter(visit: &Visit) -> Markup {
     }
 }
 
-/// The table of rows.
-/// The rows, with as many of their changes as there is room for in all.
+/// The table of rows, with as many of their changes as there is room for in all.
 pub(super) fn table(rows: &[AuditRow], changes: usize) -> Markup {
     let room = room(rows, changes);
     lists::table("Audit", &HEAD, &html! { @for one in rows { (row(one, room)) } })

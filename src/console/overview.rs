@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_cannot_be_written_is_told_at_the_top() {
+    fn a_store_that_cannot_be_written_is_an_alert() {
         let told = |healthy| {
             let store = Store { healthy, users: 1, inactive: 0, unknown: 0, needs_decision: 0 };
             written(&store).0

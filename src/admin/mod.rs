@@ -29,7 +29,6 @@ mod server;
 mod serving;
 mod sessions;
 mod sights;
-mod store;
 mod streamed;
 mod table;
 mod token;

@@ -29,6 +29,7 @@ mod server;
 mod serving;
 mod sessions;
 mod sights;
+mod store;
 mod streamed;
 mod table;
 mod token;

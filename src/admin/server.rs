@@ -15,7 +15,7 @@ use super::transfer::MaxImport;
 use super::{Limits, schema};
 use super::{
     accounts, around, audit, backup, directories, edits, figures, foresight, groups, held, linking,
-    sessions, tokens, transfer, user_types, users, views, ways,
+    sessions, store, tokens, transfer, user_types, users, views, ways,
 };
 use crate::app::accounts::{Accounts, roll};
 use crate::app::events::Event;
@@ -147,6 +147,7 @@ impl Current {
 fn table<N: Needs>() -> Table<N> {
     let mut table = Table::new();
     users::operations(&mut table);
+    store::operations(&mut table);
     edits::operations(&mut table);
     linking::operations(&mut table);
     foresight::operations(&mut table);

@@ -6,19 +6,16 @@ use super::desk::{Desk, Needs};
 use super::json::{User, UserSummary};
 use super::page_limit;
 use super::table::{Method::Get, Table, Told, operation};
-use crate::app::listing::{self, BadCursor, Counted, Direction, Found, Sort, Wanted};
-use crate::app::ports::Catalogue;
+use crate::app::listing::{self, BadCursor, Direction, Found, Sort, Wanted};
 use crate::app::tokens::Role::Read;
 use axum::Json;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::sync::Arc;
 
 pub(super) fn operations<N: Needs>(table: &mut Table<N>) {
     let what = "Users, filtered, sorted, and a page at a time.";
     table.add(operation(Get, "/users", "listUsers", Read, what), list::<N>);
-    let what = "Whether what is written reaches the disk, and how many users there are.";
-    table.add(operation(Get, "/store", "showStore", Read, what), store::<N>);
     let what = "A user with all that is kept.";
     table.add(operation(Get, "/users/{ref}", "showUser", Read, what), show::<N>);
 }
@@ -98,29 +95,6 @@ impl ListQuery {
             },
         })
     }
-}
-
-/// What is kept.
-#[derive(Serialize, JsonSchema)]
-struct StoreJson {
-    /// Whether the last write reached the disk.
-    healthy: bool,
-    /// How many users there are.
-    users: usize,
-    /// Those that are not active.
-    inactive: usize,
-    /// Those whose groups were not known when they were last looked at.
-    unknown: usize,
-    /// Those that wait for an admin's decision: their name is another record's, or a membership is in review.
-    needs_decision: usize,
-}
-
-async fn store<N: Needs>(desk: Arc<Desk<N>>, _: Asked) -> Told<StoreJson> {
-    let healthy = desk.catalogue.is_healthy();
-    let looking = tokio::task::spawn_blocking(move || listing::count(&desk.catalogue));
-    let counted = looking.await.map_err(|_| Refusal::Internal)?;
-    let Counted { users, inactive, unknown, undecided } = counted;
-    Ok(Json(StoreJson { healthy, users, inactive, unknown, needs_decision: undecided }))
 }
 
 /// All records are gone through; who else asks meanwhile does not wait for it.

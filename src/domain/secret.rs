@@ -1,7 +1,7 @@
 //! What must not be seen: bytes that are wiped when dropped, never printed and never copied by accident;
 //! and the attributes of entries that hold such.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroizing, optimization_barrier};
 
 /// A secret. It has neither `Debug` nor `Clone`.
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -16,6 +16,21 @@ impl Secret {
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Wipes bytes that may have held a password. As `Zeroize` does, but all at once and not byte by byte:
+/// every bind has three places to be wiped.
+pub fn wipe(bytes: &mut [u8]) {
+    bytes.fill(0);
+    // Nobody may find that nobody reads those zeros.
+    optimization_barrier(bytes);
+}
+
+/// Wipes and empties a buffer, and leaves it its room. What lies beyond its end has to have been wiped
+/// as it was taken off.
+pub fn wipe_out(bytes: &mut Vec<u8>) {
+    wipe(bytes);
+    bytes.clear();
 }
 
 /// Attributes that hold a password, or what can be used as one, in lower case.
@@ -72,6 +87,18 @@ pub fn is_secret(description: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wiped_is_zeros_and_what_is_wiped_out_keeps_its_room() {
+        let mut bytes = b"secret".to_vec();
+        wipe(&mut bytes[1..4]);
+        assert_eq!(bytes, b"s\0\0\0et");
+        let room = bytes.capacity();
+        wipe_out(&mut bytes);
+        assert_eq!((bytes.len(), bytes.capacity()), (0, room));
+        bytes.resize(4, 7);
+        assert_eq!(bytes, [7; 4]);
+    }
 
     #[test]
     fn passwords_and_their_kin_are_known_by_name_and_oid_in_any_case_with_any_option() {

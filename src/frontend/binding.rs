@@ -32,6 +32,7 @@ use crate::app::sign_on::{Attempt, BARRED, Gate, Verdict};
 use crate::app::throttle::{Place, TurnWait, Watch};
 use crate::domain::kind::Kind;
 use crate::domain::sasl;
+use crate::domain::secret::wipe_out;
 use crate::domain::session::{BindEnd, BindKind, Refusal, Session, Step};
 use crate::proto::bind::{BindRequest, BindResponse};
 use crate::proto::envelope::{Envelope, MessageId, UpstreamMessageId};
@@ -43,7 +44,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
-use zeroize::Zeroize;
 
 /// The bind of a connection, if one is under way.
 pub(super) struct Binding<P: Ports> {
@@ -193,9 +193,7 @@ impl<P: Ports> Binding<P> {
 
     fn keep(&mut self, body: &[u8]) {
         // Wiped with the last answer already, as a rule.
-        if !self.body.is_empty() {
-            self.body.zeroize();
-        }
+        wipe_out(&mut self.body);
         if self.body.capacity() < body.len() {
             self.body = Vec::with_capacity(body.len());
         }
@@ -205,7 +203,7 @@ impl<P: Ports> Binding<P> {
 
 impl<P: Ports> Drop for Binding<P> {
     fn drop(&mut self) {
-        self.body.zeroize();
+        wipe_out(&mut self.body);
     }
 }
 
@@ -424,7 +422,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 self.end_bind(ResultCode::SUCCESS, &response);
                 // Its room is for the next bind.
                 self.binding.body = response;
-                self.binding.body.zeroize();
+                wipe_out(&mut self.binding.body);
             }
             Verdict::Refuse(refusal) => self.refuse_bind(refusal),
         }
@@ -508,7 +506,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn step_answered(&mut self, response: &[u8]) {
         self.answer_bind(ResultCode::SASL_BIND_IN_PROGRESS, response);
         self.binding.stage = Stage::None;
-        self.binding.body.zeroize();
+        wipe_out(&mut self.binding.body);
         self.held = false;
     }
 
@@ -553,7 +551,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Some(_) if !code.is_success() => Stage::Failed,
             _ => Stage::None,
         };
-        self.binding.body.zeroize();
+        wipe_out(&mut self.binding.body);
         self.binding.attempt = None;
         if self.binding.exchange.take().is_some() && !code.is_success() {
             self.part();

@@ -1,11 +1,11 @@
 //! Bytes on their way in and out of a connection. They may hold passwords, so what was used is
 //! wiped, also when a buffer grows; an idle connection keeps no capacity worth naming.
 
+use crate::domain::secret;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
-use zeroize::Zeroize;
 
 /// The most bytes of capacity that an empty buffer keeps.
 const KEPT_CAPACITY: usize = 512;
@@ -60,7 +60,7 @@ impl Inbound {
             bytes.copy_within(used.., 0);
         }
         if self.content == Content::Requests {
-            bytes[rest..].zeroize();
+            secret::wipe(&mut bytes[rest..]);
         }
         bytes.truncate(rest);
         self.bytes = bytes;
@@ -146,7 +146,7 @@ impl Outbound {
         let waiting = self.waiting();
         self.bytes.copy_within(self.sent.., 0);
         if self.content == Content::Requests {
-            self.bytes[waiting..].zeroize();
+            secret::wipe(&mut self.bytes[waiting..]);
         }
         self.bytes.truncate(waiting);
         self.sent = 0;
@@ -154,7 +154,7 @@ impl Outbound {
 
     fn clear(&mut self) {
         if self.content == Content::Requests {
-            self.bytes.as_mut_slice().zeroize();
+            secret::wipe(&mut self.bytes);
         }
         self.bytes.clear();
         self.sent = 0;
@@ -168,9 +168,9 @@ impl Drop for Outbound {
     }
 }
 
-fn wipe(bytes: &mut Vec<u8>, content: Content) {
+fn wipe(bytes: &mut [u8], content: Content) {
     if content == Content::Requests {
-        bytes.zeroize();
+        secret::wipe(bytes);
     }
 }
 

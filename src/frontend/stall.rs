@@ -5,6 +5,7 @@
 use super::connection::Connection;
 use crate::app::events::Event;
 use crate::app::ports::{Events, Ports};
+use crate::domain::secret::wipe;
 use crate::domain::session::abandoned_id;
 use crate::proto::envelope::{ClientMessageId, Envelope, MessageId};
 use crate::proto::framing::{Frame, frame};
@@ -12,7 +13,6 @@ use crate::proto::op::Operation;
 use std::collections::HashMap;
 use std::ops::Range;
 use tokio::io::{AsyncRead, AsyncWrite};
-use zeroize::Zeroize;
 
 /// The wait of a client.
 #[derive(Debug, Default)]
@@ -91,7 +91,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         }
         let kept = without(&bytes, &found, &gone);
         self.stall.seen = kept.len() - (bytes.len() - found.end);
-        bytes.zeroize();
+        wipe(&mut bytes);
         self.inbound.put_back(kept, 0);
         self.expect(0);
         self.held = false;

@@ -12,6 +12,7 @@ use super::scratch;
 use crate::app::events::Closed;
 use crate::app::ports::Ports;
 use crate::domain::channel::{Passwords, StartTls};
+use crate::domain::secret::wipe;
 use crate::proto::envelope::Envelope;
 use crate::proto::extended::ExtendedResponse;
 use crate::proto::result::{LdapResult, ResultCode};
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
-use zeroize::Zeroize;
 
 /// A client that asked for TLS and was told to begin: all that is left of its connection.
 pub(super) struct Upgrade<P: Ports, S> {
@@ -68,7 +68,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 let mut buffer = ReadBuf::new(bytes);
                 let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
                 let length = buffer.filled().len();
-                buffer.filled_mut().zeroize();
+                wipe(buffer.filled_mut());
                 read.map(|read| read.map(|()| length))
             });
             match read {

@@ -1,7 +1,7 @@
 //! Requests on their way to a server. They may hold passwords, so what was used is wiped, also
 //! when the buffer grows.
 
-use zeroize::Zeroize;
+use crate::domain::secret::{wipe, wipe_out};
 
 /// The most bytes of capacity that an empty buffer keeps.
 const KEPT_CAPACITY: usize = 4 * 1024;
@@ -36,7 +36,7 @@ impl Outgoing {
                 (self.bytes.len() + additional).max(self.bytes.capacity().saturating_mul(2));
             let mut grown = Vec::with_capacity(wanted);
             grown.extend_from_slice(&self.bytes);
-            self.bytes.zeroize();
+            wipe(&mut self.bytes);
             self.bytes = grown;
         }
         &mut self.bytes
@@ -46,8 +46,7 @@ impl Outgoing {
     pub(super) fn sent(&mut self, count: usize) {
         self.sent += count;
         if self.sent >= self.bytes.len() {
-            self.bytes.as_mut_slice().zeroize();
-            self.bytes.clear();
+            wipe_out(&mut self.bytes);
             self.sent = 0;
             if self.bytes.capacity() > KEPT_CAPACITY {
                 self.bytes = Vec::new();
@@ -58,7 +57,7 @@ impl Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        wipe(&mut self.bytes);
     }
 }
 

@@ -19,7 +19,7 @@ use super::sessions::Present;
 use super::sharing::Seated;
 use super::stall::Stall;
 use super::suffix::InSuffix;
-use super::timing::Moments;
+use super::timing::{Moments, Timer};
 use super::upgrade::Upgrade;
 use super::upstream::{ENVELOPE_ROOM, Standing, Upstream};
 use super::{Config, scratch};
@@ -27,6 +27,7 @@ use crate::app::events::{Closed, ConnectionId, Event};
 use crate::app::gateway::{Gateway, LinkOf, WaitOf};
 use crate::app::ports::{Events, Leased, Link, LinkError, Links, Ports, Purpose};
 use crate::domain::channel::{Passwords, StartTls};
+use crate::domain::secret::wipe;
 use crate::domain::session::{Refusal, Session};
 use crate::domain::transaction::Updates;
 use crate::domain::view::{Origin, View};
@@ -39,7 +40,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// How long a client that is being closed may take to read its last bytes.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
@@ -101,10 +102,10 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) config: Arc<Config>,
     pub(super) session: Session,
     pub(super) upstream: Option<Upstream<LinkOf<P>>>,
-    pub(super) lease: Option<Lease<WaitOf<P>>>,
+    pub(super) lease: Option<Box<Lease<WaitOf<P>>>>,
     pub(super) lease_failed: Option<LinkError>,
     /// Its part in connections that others use too.
-    pub(super) seat: Option<Seated<P>>,
+    pub(super) seat: Option<Box<Seated<P>>>,
     pub(super) binding: Binding<P>,
     pub(super) outstanding: Outstanding,
     pub(super) outbound: Outbound,
@@ -151,7 +152,7 @@ pub(super) struct Connection<P: Ports, S> {
     pub(super) heard_at: Instant,
     pub(super) closing_at: Instant,
     pub(super) moments: Moments,
-    pub(super) timer: Option<Pin<Box<Sleep>>>,
+    pub(super) timer: Option<Timer>,
     pub(super) permits: (ClientPermit, Counted),
     /// Its entry among those who are connected.
     pub(super) present: Present,
@@ -187,7 +188,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             only_binds: true,
             is_offered: false,
             name_fits: None,
-            cookies: Paging::new(now),
+            cookies: Paging::default(),
             updates: Updates::default(),
             stall: Stall::default(),
             requests: admission.requests,
@@ -223,10 +224,11 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         tokio::pin!(draining, ending);
         let mut registered = false;
         let end = poll_fn(|cx| {
-            // Polled to be woken by; the phase itself is looked at elsewhere. The signal for draining
-            // wakes `ending` too, which then has to be polled again to hear its own.
+            // Polled to be woken by; the phase itself is looked at behind that, or the signal might come
+            // between the two. The signal for draining wakes `ending` too, which then has to be polled
+            // again to hear its own.
             match self.drain.phase() {
-                Phase::Serving if registered => {}
+                Phase::Serving if registered => return self.poll(cx, Phase::Serving),
                 Phase::Draining if registered => {
                     let _ = ending.as_mut().poll(cx);
                 }
@@ -238,7 +240,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 }
                 Phase::Ending => {}
             }
-            self.poll(cx)
+            let phase = self.drain.phase();
+            self.poll(cx, phase)
         })
         .await;
         let End::Closed(reason) = end else {
@@ -284,7 +287,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             Leased::Now(link) => self.take_over(link, directory, purpose),
             Leased::Later(wait) => {
                 self.binding.waits_for_link();
-                self.lease = Some(Lease { wait, directory, purpose });
+                self.lease = Some(Box::new(Lease { wait, directory, purpose }));
             }
         }
     }
@@ -292,7 +295,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     /// Asks for a connection that has not lain idle, for the retry of a bind.
     pub(super) fn lease_fresh(&mut self, directory: usize) {
         let wait = self.gateway.directory(directory).links.lease_fresh(self.peer.ip());
-        self.lease = Some(Lease { wait, directory, purpose: Purpose::Bind });
+        self.lease = Some(Box::new(Lease { wait, directory, purpose: Purpose::Bind }));
     }
 
     fn take_over(&mut self, link: LinkOf<P>, directory: usize, purpose: Purpose) {
@@ -323,11 +326,14 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         upstream.leave();
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(&mut self, cx: &mut Context<'_>, phase: Phase) -> Poll<End> {
         self.quiet = Quiet::default();
+        let heard_at = self.heard_at;
         self.look_whether_ended();
         loop {
-            self.look_at_drain();
+            if phase != Phase::Serving {
+                self.look_at_drain(phase);
+            }
             match self.life {
                 Life::Open => {
                     if !self.poll_open(cx) {
@@ -346,7 +352,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 },
                 Life::Lingering(reason) => match self.poll_discard(cx) {
                     // At the very end nobody is waited for.
-                    Poll::Pending if self.drain.phase() == Phase::Ending => {
+                    Poll::Pending if phase == Phase::Ending => {
                         return Poll::Ready(End::Closed(reason));
                     }
                     Poll::Pending => break,
@@ -358,7 +364,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 },
             }
         }
-        self.poll_time(cx).map(End::Closed)
+        // The clock was read in this turn, if it says something else than before.
+        let now = (self.heard_at != heard_at).then_some(self.heard_at);
+        self.poll_time(cx, now).map(End::Closed)
     }
 
     /// One round of an open connection; whether another one is worth while.
@@ -376,9 +384,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         progress | self.poll_recalled(cx)
     }
 
-    fn look_at_drain(&mut self) {
-        let phase = self.drain.phase();
-        if phase == Phase::Serving || self.life != Life::Open {
+    fn look_at_drain(&mut self, phase: Phase) {
+        if self.life != Life::Open {
             return;
         }
         self.drained = true;
@@ -464,7 +471,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     self.heard_at = Instant::now();
                     self.take_in(buffer.filled());
-                    zeroize::Zeroize::zeroize(buffer.filled_mut());
+                    wipe(buffer.filled_mut());
                 }
                 Poll::Ready(_) => self.client_left(),
             }
@@ -580,7 +587,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    zeroize::Zeroize::zeroize(buffer.filled_mut());
+                    wipe(buffer.filled_mut());
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }

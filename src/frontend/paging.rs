@@ -13,8 +13,11 @@ use tokio::time::Instant;
 /// What a cookie of the gateway's own begins with; a number follows.
 const OWN: &[u8] = b"bindgate ";
 
-/// The cookies of one client.
-pub(super) struct Paging {
+/// The cookies of one client, of which most have none.
+#[derive(Default)]
+pub(super) struct Paging(Option<Box<Paged>>);
+
+struct Paged {
     cookies: Cookies,
     start: Instant,
     /// Searches of the gateway's own making that the client may come back to, oldest first.
@@ -23,37 +26,43 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    /// Of a client that comes now.
-    pub(super) fn new(start: Instant) -> Self {
-        Self { cookies: Cookies::default(), start, kept: VecDeque::new(), last: 0 }
+    fn begun(&mut self) -> &mut Paged {
+        self.0.get_or_insert_with(|| {
+            let (cookies, kept) = Default::default();
+            Box::new(Paged { cookies, start: Instant::now(), kept, last: 0 })
+        })
     }
 
     /// A request is sent; whether it asks for a page.
     pub(super) fn take(&mut self, request: &Envelope<'_>) -> bool {
         let Some(cookie) = cookie_of(request) else { return false };
-        self.cookies.returned(cookie);
+        if let Some(paged) = &mut self.0 {
+            paged.cookies.returned(cookie);
+        }
         true
     }
 
     /// A search for a page has ended.
     pub(super) fn give(&mut self, response: &Envelope<'_>) {
         if let Some(cookie) = cookie(response.controls).filter(|cookie| !cookie.is_empty()) {
+            let paged = self.begun();
             if is_list_view(response.controls) {
-                self.cookies.returned(cookie);
+                paged.cookies.returned(cookie);
             }
-            self.cookies.given(cookie, self.start.elapsed());
+            paged.cookies.given(cookie, paged.start.elapsed());
         }
     }
 
     /// Keeps a search until the client comes back with this cookie. Of more than `most` the oldest is
     /// forgotten.
     pub(super) fn keep(&mut self, entries: Box<Entries>, most: usize) -> Vec<u8> {
-        self.last += 1;
-        let cookie = [OWN, self.last.to_string().as_bytes()].concat();
-        self.cookies.given(&cookie, self.start.elapsed());
-        self.kept.push_back((self.last, entries));
-        while self.kept.len() > most {
-            self.kept.pop_front();
+        let paged = self.begun();
+        paged.last += 1;
+        let cookie = [OWN, paged.last.to_string().as_bytes()].concat();
+        paged.cookies.given(&cookie, paged.start.elapsed());
+        paged.kept.push_back((paged.last, entries));
+        while paged.kept.len() > most {
+            paged.kept.pop_front();
         }
         cookie
     }
@@ -62,14 +71,22 @@ impl Paging {
     pub(super) fn resume(&mut self, cookie: &[u8]) -> Option<Box<Entries>> {
         let number = std::str::from_utf8(cookie.strip_prefix(OWN)?).ok()?;
         let number: u64 = number.parse().ok()?;
-        let at = self.kept.iter().position(|(kept, _)| *kept == number)?;
-        self.kept.remove(at).map(|(_, entries)| entries)
+        let kept = &mut self.0.as_mut()?.kept;
+        let at = kept.iter().position(|(kept, _)| *kept == number)?;
+        kept.remove(at).map(|(_, entries)| entries)
     }
 
-    /// They mean nothing any more.
+    /// They mean nothing any more. No number is given twice all the same.
     pub(super) fn forget(&mut self) {
-        self.cookies.forget();
-        self.kept.clear();
+        if let Some(paged) = &mut self.0 {
+            paged.cookies.forget();
+            paged.kept.clear();
+        }
+    }
+
+    /// How many searches are begun and not finished.
+    fn open(&mut self) -> usize {
+        self.0.as_mut().map_or(0, |paged| paged.cookies.count(paged.start.elapsed()))
     }
 }
 
@@ -79,8 +96,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
         if !cookie_of(request).is_some_and(<[u8]>::is_empty) {
             return false;
         }
-        let open = self.cookies.cookies.count(self.cookies.start.elapsed());
-        open + self.outstanding.paged() >= self.config.max_cookies
+        self.cookies.open() + self.outstanding.paged() >= self.config.max_cookies
     }
 }
 

@@ -4,7 +4,7 @@ use crate::app::events::ConnectionId;
 use crate::app::sessions::{self, Session};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use tokio::time::Instant;
@@ -16,7 +16,19 @@ type Shard = Mutex<HashMap<u64, Arc<Card>>>;
 
 /// The cards of all clients, shared by all workers.
 #[derive(Clone, Default)]
-pub struct Sessions(Arc<[Shard; SHARDS]>);
+pub struct Sessions(Arc<Cards>);
+
+#[derive(Default)]
+struct Cards {
+    endings: Endings,
+    shards: [Shard; SHARDS],
+}
+
+/// How often somebody wanted a client to end: every client looks at this one number, which stays in a
+/// processor's cache, and at its own card only when it has moved. Apart from what is written to.
+#[derive(Default)]
+#[repr(align(128))]
+struct Endings(AtomicUsize);
 
 /// What is known of a client.
 struct Card {
@@ -37,6 +49,8 @@ struct Card {
 pub(super) struct Present {
     card: Arc<Card>,
     sessions: Sessions,
+    /// The endings that it has looked at.
+    endings: usize,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -56,24 +70,25 @@ impl Sessions {
             waker: Mutex::default(),
         });
         locked(self.shard(id)).insert(id.0, card.clone());
-        Present { card, sessions: self.clone() }
+        Present { card, sessions: self.clone(), endings: 0 }
     }
 
     fn shard(&self, id: ConnectionId) -> &Shard {
         let at = usize::try_from(id.0 % SHARDS as u64).unwrap_or(0);
-        &self.0[at]
+        &self.0.shards[at]
     }
 }
 
 impl sessions::Sessions for Sessions {
     fn list(&self) -> Vec<Session> {
         let of_shard = |shard: &Shard| locked(shard).values().cloned().collect::<Vec<_>>();
-        self.0.iter().flat_map(of_shard).map(|card| card.shown()).collect()
+        self.0.shards.iter().flat_map(of_shard).map(|card| card.shown()).collect()
     }
 
     fn end(&self, id: ConnectionId) -> Option<Session> {
         let card = locked(self.shard(id)).get(&id.0).cloned()?;
         card.ended.store(true, Ordering::Release);
+        self.0.endings.0.fetch_add(1, Ordering::Release);
         if let Some(waker) = locked(&card.waker).as_ref() {
             waker.wake_by_ref();
         }
@@ -111,7 +126,12 @@ impl Present {
     }
 
     /// Whether somebody wants it to end.
-    pub(super) fn is_ended(&self) -> bool {
+    pub(super) fn is_ended(&mut self) -> bool {
+        let endings = self.sessions.0.endings.0.load(Ordering::Acquire);
+        if endings == self.endings {
+            return false;
+        }
+        self.endings = endings;
         self.card.ended.load(Ordering::Acquire)
     }
 
@@ -137,8 +157,8 @@ mod tests {
     fn a_client_is_listed_as_it_is_until_it_has_left() {
         let sessions = Sessions::default();
         let peer = "10.0.0.7:389".parse().unwrap();
-        let present = sessions.enter(ConnectionId(17), peer);
-        let other = sessions.enter(ConnectionId(18), peer);
+        let mut present = sessions.enter(ConnectionId(17), peer);
+        let mut other = sessions.enter(ConnectionId(18), peer);
         let of = |id| sessions.list().into_iter().find(|session| session.id == ConnectionId(id));
         assert_eq!(of(17).map(|it| (it.tls, it.name)), Some((false, None)));
         present.is(b"uid=ann");

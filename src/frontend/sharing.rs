@@ -101,7 +101,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     pub(super) fn relay_anonymous(&mut self, directory: usize, request: &Envelope<'_>) -> Taken {
         let fits =
             |seated: &Seated<P>| seated.guise == Guise::Anonymous && seated.directory == directory;
-        if !self.seat.as_ref().is_some_and(fits) {
+        if !self.seat.as_deref().is_some_and(fits) {
             let seat = self.gateway.directory(directory).shared.anonymous(self.peer.ip());
             self.sit(seat, Guise::Anonymous, directory);
         }
@@ -182,7 +182,7 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
             let is_there = seated.guise == Guise::Account && seated.directory == directory;
             is_there && (seated.is_apart || !is_apart)
         };
-        if self.seat.as_ref().is_some_and(fits) {
+        if self.seat.as_deref().is_some_and(fits) {
             return self.send_shared(request);
         }
         if !self.outstanding.is_empty() {
@@ -215,7 +215,8 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     fn sit(&mut self, seat: SeatOf<P>, guise: Guise, directory: usize) {
         let (is_promised, is_waiting, is_apart) = (false, false, false);
-        self.seat = Some(Seated { seat, guise, directory, is_promised, is_waiting, is_apart });
+        let seated = Seated { seat, guise, directory, is_promised, is_waiting, is_apart };
+        self.seat = Some(Box::new(seated));
     }
 
     fn send_shared(&mut self, request: &Envelope<'_>) -> Taken {

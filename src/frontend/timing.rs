@@ -8,10 +8,12 @@ use super::reply;
 use crate::app::events::{Closed, Event};
 use crate::app::ports::{Events, Ports};
 use crate::domain::session::Refusal;
-use std::task::{Context, Poll};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// What a connection keeps of the past, for its limits.
 pub(super) struct Moments {
@@ -59,6 +61,38 @@ impl Moments {
         if let Some(since) = &mut self.partial_since {
             *since = Instant::now();
         }
+    }
+}
+
+/// A timer, with whom it wakes.
+pub(super) struct Timer {
+    /// When it fires; its own place of memory is not looked at for that.
+    at: Instant,
+    wakes: Waker,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Timer {
+    fn new(deadline: Instant) -> Self {
+        let sleep = Box::pin(tokio::time::sleep_until(deadline));
+        Self { at: deadline, wakes: Waker::noop().clone(), sleep }
+    }
+
+    /// Whether it will wake the task by that moment, as it is. If the clock was read in this turn, a
+    /// timer whose time has not come has not fired.
+    fn wakes_by(&self, deadline: Instant, cx: &Context<'_>, now: Option<Instant>) -> bool {
+        let has_fired = || now.is_none_or(|now| self.at <= now) && self.sleep.is_elapsed();
+        self.at <= deadline && self.wakes.will_wake(cx.waker()) && !has_fired()
+    }
+
+    /// Ready when it has fired; it fires by that moment.
+    fn poll_until(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.at > deadline || self.sleep.is_elapsed() {
+            self.sleep.as_mut().reset(deadline);
+            self.at = deadline;
+        }
+        self.wakes.clone_from(cx.waker());
+        self.sleep.as_mut().poll(cx)
     }
 }
 
@@ -151,17 +185,16 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
     }
 
     /// Keeps time. The timer is only ever moved to an earlier moment, or when it has fired, so a
-    /// bind that is answered in time costs no timer operation.
-    pub(super) fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+    /// bind that is answered in time costs no timer operation. `now` is the clock, if it was read in
+    /// this turn.
+    pub(super) fn poll_time(&mut self, cx: &mut Context<'_>, now: Option<Instant>) -> Poll<Closed> {
         while let Some((deadline, due)) = self.due() {
             let timer = match &mut self.timer {
+                Some(timer) if timer.wakes_by(deadline, cx, now) => return Poll::Pending,
                 Some(timer) => timer,
-                None => self.timer.insert(Box::pin(tokio::time::sleep_until(deadline))),
+                None => self.timer.insert(Timer::new(deadline)),
             };
-            if timer.deadline() > deadline || timer.is_elapsed() {
-                timer.as_mut().reset(deadline);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
+            if timer.poll_until(deadline, cx).is_pending() {
                 return Poll::Pending;
             }
             if Instant::now() < deadline {

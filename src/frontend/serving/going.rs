@@ -126,6 +126,9 @@ impl<P: Ports, S: AsyncRead + AsyncWrite + Unpin> Connection<P, S> {
 
     /// Goes on with searches whose names were found out.
     pub(super) fn poll_names(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.outstanding.serves() {
+            return false;
+        }
         let mut found = Vec::new();
         for (way, served) in self.outstanding.found_out() {
             let Served::Entries(entries) = served else { continue };

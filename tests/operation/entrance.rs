@@ -184,7 +184,9 @@ fn administration_moves_with_its_limits_its_token_and_its_certificate() {
     let old = std::fs::read_to_string(gateway.folder().file("admin.token")).unwrap();
     gateway.folder().write("admin.token", "another-token-of-the-admin\n");
     gateway.hang_up();
-    eventually("the token counts", || (gateway.get("/api/v1/users").0 == 200).then_some(()));
+    eventually("the token counts", || {
+        gateway.ask("/api/v1/users").filter(|(status, _)| *status == 200)
+    });
     let with_old = http_get(&format!("{before}/api/v1/users"), &format!("Bearer {}", old.trim()));
     assert_eq!(with_old.map(|(status, _)| status), Some(401));
     // Another address, and TLS.

@@ -127,10 +127,13 @@ impl Gateway {
         self.process.hang_up();
     }
 
-    /// Panics unless the metrics come to hold this line.
+    /// Panics unless the metrics come to hold this line. While administration moves, nobody may answer.
     #[track_caller]
     pub fn comes_to_count(&self, line: &str) {
-        eventually(line, || self.metrics().lines().any(|found| found == line).then_some(()));
+        eventually(line, || {
+            let (_, metrics) = self.ask("/metrics")?;
+            metrics.lines().any(|found| found == line).then_some(())
+        });
     }
 
     /// Waits until it has a live copy of its one directory.
@@ -232,10 +235,14 @@ impl Gateway {
 
     /// An answer of the admin API: status and body.
     pub fn get(&self, path: &str) -> (u16, String) {
+        self.ask(path).expect("the admin API answers")
+    }
+
+    /// The same, if anybody answers.
+    pub fn ask(&self, path: &str) -> Option<(u16, String)> {
         let token = std::fs::read_to_string(self.folder.file("admin.token")).unwrap_or_default();
         let authorization = format!("Bearer {}", token.trim());
         http_get(&format!("{}{path}", self.admin_url()), &authorization)
-            .expect("the admin API answers")
     }
 
     /// An answer of the admin API that has to be a success.

@@ -188,10 +188,11 @@ impl<R: Replica, E: Events> Barrier<R, E> {
     }
 
     async fn find_marker<L: Lookups>(&self, lookups: &L) -> Answer<R::Marker> {
+        let before = self.seen_before();
         if let Some(Ok(marker)) = self.shared.replica.pull().await {
             let number = self.next_number();
             self.saw(self.shared.replica.seen());
-            let (lacks, era) = (self.lacks(&marker), self.era_of(&marker));
+            let (lacks, era) = (self.lacks(&marker, before.as_ref()), self.era_of(&marker));
             return Ok(Arc::new(Answered { number, marker, lacks, is_pulled: true, era }));
         }
         let search = match self.shared.replica.question() {
@@ -199,10 +200,11 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             None => self.find_question(lookups).await?,
         };
         let number = self.next_number();
+        let before = self.seen_before();
         let answer = lookups.search(search).await.map_err(|error| error.reason())?;
         let marker = self.shared.replica.marker(&answer).ok_or_else(|| self.nowhere())?;
         self.saw(self.shared.replica.seen());
-        let (lacks, era) = (self.lacks(&marker), self.era_of(&marker));
+        let (lacks, era) = (self.lacks(&marker, before.as_ref()), self.era_of(&marker));
         Ok(Arc::new(Answered { number, marker, lacks, is_pulled: false, era }))
     }
 

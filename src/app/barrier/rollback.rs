@@ -202,19 +202,35 @@ impl<R: Replica, E: Events> Barrier<R, E> {
         }
     }
 
-    /// Notes how far the directory has got. If it is behind what was seen: what a copy has to have
-    /// that is to be believed all the same.
-    pub(super) fn lacks(&self, marker: &R::Marker) -> Option<R::Marker> {
+    /// How far the directory was seen to have got, as a question is sent: what its answer has to have.
+    pub(super) fn seen_before(&self) -> Option<R::Marker> {
+        self.saw(self.shared.replica.seen());
+        self.state().seen.highest.clone()
+    }
+
+    /// Notes how far the directory has got. If it is behind what was seen `before` it was asked: what a
+    /// copy has to have that is to be believed all the same. What was seen since, by another question or
+    /// by the copy, it need not have had yet when it answered.
+    pub(super) fn lacks(
+        &self,
+        marker: &R::Marker,
+        before: Option<&R::Marker>,
+    ) -> Option<R::Marker> {
         let mut state = self.state();
         let seen = &mut state.seen;
         let Some(highest) = &mut seen.highest else {
             seen.highest = Some(marker.clone());
             return None;
         };
-        if !marker.covers(highest) {
+        if before.is_some_and(|before| !marker.covers(before)) {
             let mut both = highest.clone();
             both.advance(marker);
             return Some(both);
+        }
+        if !marker.covers(highest) {
+            // An answer that was overtaken says nothing of how it is now.
+            highest.advance(marker);
+            return None;
         }
         highest.advance(marker);
         let is_over = seen.is_behind && !self.shared.replica.went_back();

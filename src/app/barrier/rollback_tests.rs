@@ -23,6 +23,28 @@ fn k6_a_question_that_fails_is_asked_once_more_where_it_was_answered_before() {
     });
 }
 
+/// Where every bind is a change, the copy sees the next one while an answer is on its way, and another
+/// question that was sent later may be answered earlier.
+#[test]
+fn an_answer_that_was_overtaken_on_its_way_is_not_behind() {
+    paused(async {
+        let world = World { answers: Arc::new(Semaphore::new(1)), ..World::new() };
+        let barrier = world.barrier();
+        world.changes.store(7, SeqCst);
+        world.copy(Some(7));
+        assert_eq!(asked(&barrier, &world).await, FRESH);
+        let mut question = barrier.ask(&world).expect("the copy has a question");
+        while world.questions.load(SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        world.copy(Some(9));
+        world.copy(None);
+        world.answers.add_permits(1);
+        assert_eq!(barrier.pass(&world, &mut question).await, Passage::Walk);
+        assert!(world.heard().iter().all(|event| *event != "behind"));
+    });
+}
+
 #[test]
 fn a_directory_that_went_back_is_not_believed_until_that_is_accepted() {
     paused(async {

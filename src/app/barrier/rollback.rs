@@ -227,13 +227,10 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             both.advance(marker);
             return Some(both);
         }
-        if !marker.covers(highest) {
-            // An answer that was overtaken says nothing of how it is now.
-            highest.advance(marker);
-            return None;
-        }
+        // An answer that was overtaken says nothing of how it is now.
+        let is_newest = marker.covers(highest);
         highest.advance(marker);
-        let is_over = seen.is_behind && !self.shared.replica.went_back();
+        let is_over = is_newest && seen.is_behind && !self.shared.replica.went_back();
         seen.is_behind &= !is_over;
         drop(state);
         if is_over {

@@ -200,7 +200,6 @@ impl<R: Replica, E: Events> Barrier<R, E> {
             None => self.find_question(lookups).await?,
         };
         let number = self.next_number();
-        let before = self.seen_before();
         let answer = lookups.search(search).await.map_err(|error| error.reason())?;
         let marker = self.shared.replica.marker(&answer).ok_or_else(|| self.nowhere())?;
         self.saw(self.shared.replica.seen());

@@ -131,6 +131,22 @@ fn s4_1_every_history_over_the_store_on_disk_ends_as_the_model_says() {
     assert!(rounds < 40 || wanted.iter().all(|sight| seen.contains(sight)), "only {seen:?}");
 }
 
+/// One who moved away is known by the DN of the next, and is looked at first: that takes the name.
+#[test]
+fn a_preview_knows_that_somebody_who_is_looked_at_first_takes_the_name() {
+    let history = [
+        Step::Make("bob"),
+        Step::SignOn("bob"),
+        Step::Rename("bob", "ann"),
+        Step::Make("bob"),
+        Step::Call("bob", "ann"),
+        Step::SignOn("bob"),
+    ];
+    for copy in [Copied::No, Copied::Yes] {
+        assert_eq!(play_foretold(&history, copy), Ok(2), "{copy:?}");
+    }
+}
+
 #[test]
 fn a_preview_is_what_the_next_sign_on_then_does_in_a_thousand_random_cases() {
     let seed = counts::seed();

@@ -3,7 +3,7 @@
 
 use super::flight::{Flight, Look, era_of};
 use super::look::{Given, MAX_LOOKS};
-use super::update::Update;
+use super::update::{Ahead, Update};
 use super::{BARRED, SignOns, UNKNOWN_DENIED, Verdict};
 use crate::app::callers::Callers;
 use crate::app::observe::{self, Around};
@@ -13,9 +13,9 @@ use crate::domain::change::apply;
 use crate::domain::identity;
 use crate::domain::membership::graph::Beside;
 use crate::domain::observation::{Observation, Observed, UnknownReason};
-use crate::domain::plan::{Cause, NoPlan, Plan, Reactivation, missing, user_name};
+use crate::domain::plan::{Cause, NoPlan, Plan, Reactivation, missing};
 use crate::domain::policy::{OnUnknown, OnUnprovisioned, Switch, UnknownReactivation, UserType};
-use crate::domain::record::{Group, InactiveReason, Record, UpstreamId, UserKey};
+use crate::domain::record::{Group, Record, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::domain::view::View;
 use crate::proto::dn::DistinguishedName;
@@ -156,9 +156,9 @@ impl<P: Ports> Flight<P> {
 
     async fn foresee_look(&self, look: &Look<'_>) -> Foreseen {
         let stored = self.shared.records.find(&look.key);
-        let free = self.freed(look, stored.as_ref()).await;
+        let ahead = self.ahead(look, stored.as_ref()).await;
         let switch = self.switch(look, stored.as_ref());
-        let (observation, mut plan) = self.planned(look, stored.as_ref(), &free).await;
+        let (observation, mut plan) = self.planned(look, stored.as_ref(), &ahead).await;
         let mut held = BTreeSet::new();
         if let Ok(plan) = &mut plan {
             let records = &self.shared.records;
@@ -179,18 +179,18 @@ impl<P: Ports> Flight<P> {
         }
     }
 
-    /// What a look learns and plans; those in `free` keep no name from anybody.
+    /// What a look learns and plans; others are as they will be `ahead` of it.
     async fn planned(
         &self,
         look: &Look<'_>,
         stored: Option<&Stored>,
-        free: &BTreeSet<UserKey>,
+        ahead: &Ahead,
     ) -> (Observation, Result<Plan, NoPlan>) {
         let switch = self.switch(look, stored);
         let learnt = self.learn(look, switch, stored).await;
         let update = self.update(look, switch, &learnt.given);
         let ids = (&self.shared.clock.new_record_id(), self.shared.clock.now());
-        let plan = update.plan(&self.shared.records, stored, &learnt.observation, free, ids);
+        let plan = update.plan(&self.shared.records, stored, &learnt.observation, ahead, ids);
         (learnt.observation, plan)
     }
 
@@ -224,29 +224,22 @@ impl<P: Ports> Flight<P> {
         })
     }
 
-    /// Those in the way of this user's name who would not be any more: a sign-on looks at them first,
-    /// and they keep the name only if their own record does.
-    async fn freed(&self, look: &Look<'_>, stored: Option<&Stored>) -> BTreeSet<UserKey> {
-        let mut freed = BTreeSet::new();
-        let Some(user_type) = look.user_type else { return freed };
-        let Ok(wanted) = user_name(user_type, &look.entry.entry) else { return freed };
-        let wanted = wanted.to_lowercase();
-        for other in self.others(look, stored).into_iter().take(MAX_LOOKS) {
-            let after = self.foresee_other(&other, &freed).await;
-            let keeps = after.is_some_and(|record| {
-                record.name.to_lowercase() == wanted
-                    && record.user_type == user_type.name
-                    && !record.inactive.contains(&InactiveReason::Missing)
-            });
-            if !keeps {
-                freed.insert(other);
-            }
+    /// Those whose name or DN this user bears, as a sign-on leaves them: it looks at them first, and
+    /// they may come to the name by that as well as make way.
+    async fn ahead(&self, look: &Look<'_>, stored: Option<&Stored>) -> Ahead {
+        let mut ahead = Ahead::new();
+        if look.user_type.is_none() {
+            return ahead;
         }
-        freed
+        for other in self.others(look, stored).into_iter().take(MAX_LOOKS) {
+            let after = self.foresee_other(&other, &ahead).await;
+            ahead.insert(other, after);
+        }
+        ahead
     }
 
     /// The record of somebody else as a look of the gateway's own would leave it.
-    async fn foresee_other(&self, key: &UserKey, free: &BTreeSet<UserKey>) -> Option<Record> {
+    async fn foresee_other(&self, key: &UserKey, ahead: &Ahead) -> Option<Record> {
         let here = &self.shared.directories[self.directory];
         let lookups = &self.lookups[self.directory];
         let stored = self.shared.records.find(key)?;
@@ -266,7 +259,7 @@ impl<P: Ports> Flight<P> {
                     era: era_of(question.as_ref()),
                     cause: Cause::Reconciliation,
                 };
-                let (_, plan) = self.planned(&look, Some(&stored), free).await;
+                let (_, plan) = self.planned(&look, Some(&stored), ahead).await;
                 plan.map(|plan| plan.changes).unwrap_or_default()
             }
             Observed::Known(None) => missing(&record, None, None, sent_at).changes,

@@ -21,7 +21,7 @@ use crate::domain::record::{
     UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How many groups are named that were skipped.
@@ -65,6 +65,9 @@ impl Done {
     }
 }
 
+/// The records of others of the directory as they will be by then, where that is not as they are kept.
+pub(super) type Ahead = BTreeMap<UserKey, Option<Record>>;
+
 /// Whose record, and by which rules.
 pub(super) struct Update<'a, E> {
     pub(super) key: &'a UserKey,
@@ -92,12 +95,12 @@ impl<E: Events> Update<'_, E> {
         observation: &Observation,
     ) -> Done {
         let new_id = shared.clock.new_record_id();
-        let (free, mut doubted) = (BTreeSet::new(), None);
+        let (ahead, mut doubted) = (Ahead::new(), None);
         for _ in 0..=MAX_REPLANS {
             let stored = shared.records.find(self.key);
             let now = shared.clock.now();
             let planned = |observation: &Observation| {
-                self.plan(&shared.records, stored.as_ref(), observation, &free, (&new_id, now))
+                self.plan(&shared.records, stored.as_ref(), observation, &ahead, (&new_id, now))
             };
             let mut observation = observation;
             let mut span = self.span.child("plan");
@@ -129,13 +132,13 @@ impl<E: Events> Update<'_, E> {
         Done::failed()
     }
 
-    /// Plans, and writes nothing. Those in `free` keep no name from anybody.
+    /// Plans, and writes nothing; others are as they will be `ahead` of it.
     pub(super) fn plan<R: Records>(
         &self,
         records: &R,
         stored: Option<&Stored>,
         observation: &Observation,
-        free: &BTreeSet<UserKey>,
+        ahead: &Ahead,
         (new_id, now): (&RecordId, Timestamp),
     ) -> Result<Plan, NoPlan> {
         plan(&Question {
@@ -146,7 +149,7 @@ impl<E: Events> Update<'_, E> {
             user_type: self.user_type,
             update_on_sign_on: self.switch,
             groups: &KeptGroups { records, directory: &self.key.directory },
-            names: &TakenNames { records, user_type: self.user_type, key: self.key, free },
+            names: &TakenNames { records, user_type: self.user_type, key: self.key, ahead },
             assigned: self.assigned,
             cause: self.cause,
             new_id,
@@ -459,16 +462,20 @@ struct TakenNames<'a, R> {
     records: &'a R,
     user_type: Option<&'a UserType>,
     key: &'a UserKey,
-    /// Those who are known to be called otherwise by now.
-    free: &'a BTreeSet<UserKey>,
+    ahead: &'a Ahead,
 }
 
 impl<R: Records> Names for TakenNames<'_, R> {
     fn is_taken(&self, name: &str) -> bool {
         let (Some(user_type), key) = (self.user_type, self.key) else { return false };
         let holders = self.records.named(&key.directory, &user_type.name, name);
-        let mut others = holders.iter().filter(|holder| !self.free.contains(&holder.record.key));
-        others.any(|holder| is_in_the_way(&holder.record, key))
+        let is_as_kept = |holder: &&Stored| !self.ahead.contains_key(&holder.record.key);
+        let kept = holders.iter().filter(is_as_kept).map(|holder| &*holder.record);
+        let bears = |record: &&Record| {
+            record.user_type == user_type.name && record.name.to_lowercase() == name.to_lowercase()
+        };
+        let mut others = kept.chain(self.ahead.values().flatten().filter(bears));
+        others.any(|record| is_in_the_way(record, key))
     }
 }
 

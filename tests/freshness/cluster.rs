@@ -61,7 +61,7 @@ impl Rounds<'_> {
 
 #[test]
 fn behind_two_providers_no_sign_on_shows_what_was_before_it_whichever_was_changed() {
-    let (seed, rounds) = (seed(), counted(60, 1000));
+    let (seed, rounds) = (seed(), counted(300, 3_000));
     let [mut one, two] = Slapd::pair(&options());
     populate(&mut one.admin());
     let has = position(&mut one.admin());

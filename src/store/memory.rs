@@ -3,6 +3,7 @@
 //! Records, groups and switches change after their commit only, on the writer's thread; marks
 //! change at any time, from anywhere. Readers wait for nobody but for a moment's lock.
 
+mod bearers;
 mod index;
 
 use super::followers::Followers;
@@ -18,6 +19,7 @@ use crate::domain::record::{
 use crate::domain::time::Timestamp;
 use crate::proto::dn::NormalizedDn;
 use arc_swap::ArcSwap;
+use bearers::Bearers;
 use index::{Index, Keys};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -453,7 +455,13 @@ impl Memory {
     }
 
     pub(super) fn by_upstream_id(&self, id: &str) -> Vec<Stored> {
-        self.found(&self.index().by_upstream_id, &UpstreamId::new(id))
+        let upstream_id = UpstreamId::new(id);
+        let key = |directory: &Arc<str>| UserKey {
+            directory: directory.clone(),
+            upstream_id: upstream_id.clone(),
+        };
+        let keys: Vec<UserKey> = self.index().directories.keys().map(key).collect();
+        keys.iter().filter_map(|key| self.find(key)).collect()
     }
 
     pub(super) fn by_record_id(&self, id: &str) -> Option<Stored> {
@@ -510,13 +518,13 @@ impl Memory {
         most: usize,
     ) -> Option<Vec<UpstreamId>> {
         let index = self.index();
-        let sets: Vec<&BTreeSet<UserKey>> = match group {
+        let sets: Vec<&Bearers> = match group {
             Some(group) => index.by_given.get(group).into_iter().collect(),
             None => index.by_given.values().collect(),
         };
         let is_here = |key: &&UserKey| *key.directory == *directory;
         let mut found = BTreeSet::new();
-        for key in sets.into_iter().flatten().filter(is_here) {
+        for key in sets.into_iter().flat_map(Bearers::iter).filter(is_here) {
             found.insert(key.upstream_id.clone());
             if found.len() > most {
                 return None;
@@ -531,7 +539,7 @@ impl Memory {
     }
 
     fn found<K: Eq + Hash>(&self, keys: &Keys<K>, key: &K) -> Vec<Stored> {
-        keys.get(key).into_iter().flatten().filter_map(|key| self.find(key)).collect()
+        keys.get(key).into_iter().flat_map(Bearers::iter).filter_map(|key| self.find(key)).collect()
     }
 
     fn unsaved(&self) -> MutexGuard<'_, Vec<UserKey>> {

@@ -1,5 +1,6 @@
 //! What records are found by beside their key.
 
+use super::bearers::Bearers;
 use crate::domain::record::{Provenance, Record, RecordId, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -7,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
-pub(super) type Keys<K> = HashMap<K, BTreeSet<UserKey>>;
+pub(super) type Keys<K> = HashMap<K, Bearers>;
 
 /// What records are found by beside their key. Its lock is taken before a record's, never after.
 #[derive(Debug, Default)]
@@ -15,7 +16,8 @@ pub(super) struct Index {
     pub(super) by_id: BTreeMap<RecordId, UserKey>,
     pub(super) by_name: Keys<String>,
     pub(super) by_dn: Keys<NormalizedDn>,
-    pub(super) by_upstream_id: Keys<UpstreamId>,
+    /// How many records there are of each directory.
+    pub(super) directories: BTreeMap<Arc<str>, usize>,
     /// By group: who has it otherwise than by the directory.
     pub(super) by_given: Keys<UpstreamId>,
     /// Those whose binds are refused: few, as a rule.
@@ -32,10 +34,10 @@ impl Index {
     pub(super) fn insert(&mut self, record: &Record) {
         let key = &record.key;
         self.by_id.insert(record.id.clone(), key.clone());
-        self.by_name.entry(record.name.to_lowercase()).or_default().insert(key.clone());
-        self.by_upstream_id.entry(key.upstream_id.clone()).or_default().insert(key.clone());
+        self.by_name.entry(record.name.to_lowercase()).or_default().insert(key);
+        *self.directories.entry(key.directory.clone()).or_default() += 1;
         for group in given(record) {
-            self.by_given.entry(group.clone()).or_default().insert(key.clone());
+            self.by_given.entry(group.clone()).or_default().insert(key);
         }
         if record.is_barred() {
             self.barred.insert(key.clone());
@@ -50,7 +52,7 @@ impl Index {
             *self.counted.entry((key.directory.clone(), group.clone())).or_default() += 1;
         }
         if let Some(dn) = normalized(record) {
-            self.by_dn.entry(dn).or_default().insert(key.clone());
+            self.by_dn.entry(dn).or_default().insert(key);
         }
     }
 
@@ -58,7 +60,7 @@ impl Index {
         let key = &record.key;
         self.by_id.remove(&record.id);
         take(&mut self.by_name, &record.name.to_lowercase(), key);
-        take(&mut self.by_upstream_id, &key.upstream_id, key);
+        count_down(&mut self.directories, &key.directory);
         self.barred.remove(key);
         if let (false, Some(count)) = (record.is_active(), self.inactive.get_mut(&key.directory)) {
             *count = count.saturating_sub(1);
@@ -81,6 +83,14 @@ impl Index {
         if let Some(dn) = normalized(record) {
             take(&mut self.by_dn, &dn, key);
         }
+    }
+}
+
+fn count_down(counts: &mut BTreeMap<Arc<str>, usize>, of: &Arc<str>) {
+    let Some(count) = counts.get_mut(of) else { return };
+    *count = count.saturating_sub(1);
+    if *count == 0 {
+        counts.remove(of);
     }
 }
 

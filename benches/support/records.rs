@@ -124,7 +124,10 @@ fn observed(user: u64, groups: u64) -> Recollection {
     Recollection {
         dn: format!("uid=user{user},ou=people,dc=example,dc=com"),
         asked: asked.collect(),
-        attributes: texts.map(|(name, values)| (name.to_owned(), bytes(values))).into(),
+        attributes: texts
+            .map(|(name, values)| (name.to_owned(), bytes(values)))
+            .into_iter()
+            .collect(),
         groups: Some((0..groups).map(seen).collect()),
     }
 }

@@ -3,9 +3,12 @@
 //! What a change says of itself never holds an attribute's value: it goes into the audit.
 
 use super::policy::Switch;
-use super::record::{InactiveReason, Membership, MembershipKey, Record, RecordId, Route, UserKey};
+use super::record::{
+    Attributes, InactiveReason, Membership, MembershipKey, Memberships, Record, RecordId, Route,
+    UserKey,
+};
 use super::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -203,11 +206,11 @@ fn create(change: &Change) -> Result<Record, Misfit> {
         display_name: None,
         local_name: None,
         switch: None,
-        attributes: BTreeMap::new(),
+        attributes: Attributes::new(),
         inactive: BTreeSet::new(),
         missing_since: None,
         collision: None,
-        memberships: BTreeMap::new(),
+        memberships: Memberships::new(),
         created_at: *at,
         version: 0,
     })

@@ -8,9 +8,9 @@
 use super::activation;
 use super::observation::{Closure, Observation, Observed, UnknownReason};
 use super::policy::DirectoryPolicy;
-use super::record::{Group, UpstreamId};
+use super::record::{Attributes, Group, UpstreamId};
 use crate::proto::search::{Attribute, Entry};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The attribute that every filter may ask for.
 const OBJECT_CLASS: &str = "objectclass";
@@ -45,7 +45,7 @@ pub struct Recollection {
     /// The attributes that were asked for, by name in lower case.
     pub asked: BTreeSet<String>,
     /// Those of them that were there, by description in lower case; values sorted.
-    pub attributes: BTreeMap<String, Vec<Vec<u8>>>,
+    pub attributes: Attributes,
     /// The closure of the user's groups; `None` if it was not asked for. A group without a DN and a name
     /// is called as the one that is kept.
     pub groups: Option<Closure>,
@@ -95,7 +95,7 @@ impl Recollection {
             Observed::Unknown(_) => return None,
         };
         let entry = &observation.user.entry;
-        let mut attributes: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+        let mut attributes = Attributes::new();
         for attribute in &entry.attributes {
             let description = attribute.name.to_ascii_lowercase();
             let is_asked = asked.contains(&description) || asked.contains(base(&description));
@@ -103,7 +103,7 @@ impl Recollection {
                 attributes.entry(description).or_default().extend(attribute.values.iter().cloned());
             }
         }
-        for values in attributes.values_mut() {
+        for (_, values) in attributes.iter_mut() {
             values.sort_unstable();
             values.dedup();
         }

@@ -3,7 +3,8 @@
 use super::observation::UnknownReason;
 use super::policy::Switch;
 use super::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use litemap::LiteMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -264,6 +265,13 @@ impl Era {
     }
 }
 
+/// Values by the local name of their attribute.
+pub type Attributes = LiteMap<String, Vec<Vec<u8>>>;
+
+/// Memberships by what they are found by. A list in order: of the few that a user has a tree would take
+/// twice as much memory, and there are as many as users.
+pub type Memberships = LiteMap<MembershipKey, Membership>;
+
 /// The gateway's durable copy of a user. It changes by [`super::change::Change`] alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -284,7 +292,7 @@ pub struct Record {
     /// Whether this record follows the directory, if an admin said so for it alone (S5.8).
     pub switch: Option<Switch>,
     /// The mapped attributes by their local name, values sorted; none is empty.
-    pub attributes: BTreeMap<String, Vec<Vec<u8>>>,
+    pub attributes: Attributes,
     /// Why the record is not active; active if empty. `Missing` carries its moment in `missing_since`.
     pub inactive: BTreeSet<InactiveReason>,
     /// Since when the entry is gone.
@@ -292,7 +300,7 @@ pub struct Record {
     /// The user name that the directory gives, while another record has it (S4.11).
     pub collision: Option<String>,
     /// The memberships.
-    pub memberships: BTreeMap<MembershipKey, Membership>,
+    pub memberships: Memberships,
     /// When the record was made.
     pub created_at: Timestamp,
     /// Grows by one at every commit; commits compare it.

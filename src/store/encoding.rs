@@ -6,14 +6,11 @@ use crate::app::audit::{ACTIONS, CAUSES};
 use crate::app::tokens::{Digest, Role, Token};
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
-use crate::domain::record::{GroupsOutcome, InactiveReason};
+use crate::domain::record::{Attributes, GroupsOutcome, InactiveReason};
 use crate::domain::time::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A record's attributes by their local name.
-pub(super) type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
 
 /// What an audit row's texts become that this version does not know.
 const OTHER: &str = "other";
@@ -247,8 +244,9 @@ mod tests {
     proptest! {
         #[test]
         fn attributes_survive_whatever_their_bytes_are(
-            attributes in btree_map(any::<String>(), vec(vec(any::<u8>(), 0..9), 0..4), 0..5)
+            rows in btree_map(any::<String>(), vec(vec(any::<u8>(), 0..9), 0..4), 0..5)
         ) {
+            let attributes = Attributes::from_iter(rows);
             prop_assert_eq!(attributes_from_text(&attributes_to_text(&attributes)), Some(attributes));
         }
 
@@ -269,7 +267,7 @@ mod tests {
 
     #[test]
     fn attributes_are_plain_json_and_hex_where_they_are_not_text() {
-        let attributes = Attributes::from([
+        let attributes = Attributes::from_iter([
             ("mail".to_owned(), vec![b"a@example.com".to_vec()]),
             ("photo".to_owned(), vec![vec![0xff, 0x00]]),
         ]);

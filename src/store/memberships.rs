@@ -7,15 +7,13 @@
 //! alone.
 
 use super::encoding::{self, Part};
-use crate::domain::record::{Membership, MembershipKey, Provenance, Route, UpstreamId};
+use crate::domain::record::{
+    Membership, MembershipKey, Memberships, Provenance, Route, UpstreamId,
+};
 use crate::domain::time::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The memberships of a record.
-pub(super) type Memberships = BTreeMap<MembershipKey, Membership>;
 
 /// The text of these memberships.
 pub(super) fn to_text(memberships: &Memberships) -> String {
@@ -103,7 +101,7 @@ pub(super) fn from_text(
     let ids = rows.iter().map(|row| Some(UpstreamId(shared(row.first()?.as_str()?))));
     let ids: Vec<UpstreamId> = ids.collect::<Option<_>>()?;
     let mut since = None;
-    let mut memberships = Memberships::new();
+    let mut memberships = Memberships::with_capacity(rows.len());
     for (number, row) in rows.iter().enumerate() {
         if let Some(at) = part(row, 2) {
             since = Some(at.as_i64()?);
@@ -228,9 +226,9 @@ mod tests {
             let membership = Membership::new(Route { path, direct }, Timestamp(7));
             (MembershipKey { group, provenance: Provenance::Managed }, membership)
         };
-        let chain = Memberships::from([row(&["a"]), row(&["a", "b"]), row(&["a", "b", "c"])]);
+        let chain = Memberships::from_iter([row(&["a"]), row(&["a", "b"]), row(&["a", "b", "c"])]);
         assert_eq!(to_text(&chain), r#"[["a",null,7],["b",0],["c",1]]"#);
-        let odd = Memberships::from([row(&["b"]), row(&["a", "b", "c"])]);
+        let odd = Memberships::from_iter([row(&["b"]), row(&["a", "b", "c"])]);
         assert_eq!(to_text(&odd), r#"[["b",null,7],["c",["a",0,1]]]"#);
     }
 

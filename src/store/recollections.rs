@@ -5,11 +5,11 @@
 //! that says something: without a way it holds the user, a number is the group that the way comes by, a list
 //! all groups before this one. Groups stand there by their place in the list.
 
-use super::encoding::{self, Attributes, Listed, Part};
+use super::encoding::{self, Listed, Part};
 use crate::domain::digest::of_parts;
 use crate::domain::observation::{Closure, ObservedGroup};
 use crate::domain::recollection::{Recollection, always_asked, nameless};
-use crate::domain::record::{Group, Route, UpstreamId, UserKey};
+use crate::domain::record::{Attributes, Group, Route, UpstreamId, UserKey};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};

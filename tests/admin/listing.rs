@@ -44,7 +44,7 @@ fn gateway() -> Gateway {
         }
         if id == "r5" {
             membership(&mut record, Provenance::Local, &["A"]);
-            record.memberships.values_mut().for_each(|row| row.in_review = true);
+            record.memberships.iter_mut().for_each(|(_, row)| row.in_review = true);
         }
         let mut stored = stored(record);
         stored.mark.last_sign_on = Timestamp(NEW_YEAR.0 - at as i64);

@@ -65,7 +65,7 @@ fn any_record() -> impl Strategy<Value = Option<Record>> {
         record.missing_since = reasons.contains(&InactiveReason::Missing).then_some(BEFORE);
         record.inactive = reasons.into_iter().collect();
         record.memberships = rows.into_iter().collect();
-        (record.attributes, record.display_name) = (attributes, display_name);
+        (record.attributes, record.display_name) = (attributes.into_iter().collect(), display_name);
         record.version = version;
         Some(record)
     })

@@ -9,10 +9,10 @@ use super::words;
 use bindgate::app::ports::RecordsFollower;
 use bindgate::app::suffix::Suffix;
 use bindgate::domain::policy::OnUnknown;
-use bindgate::domain::record::{Record, RecordId, UpstreamId, UserKey};
+use bindgate::domain::record::{Attributes, Memberships, Record, RecordId, UpstreamId, UserKey};
 use bindgate::domain::suffix::{Inactive, Layout, Policy};
 use bindgate::domain::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -32,11 +32,11 @@ fn record(number: usize) -> Arc<Record> {
         display_name: None,
         local_name: None,
         switch: None,
-        attributes: BTreeMap::new(),
+        attributes: Attributes::new(),
         inactive: BTreeSet::new(),
         missing_since: None,
         collision: None,
-        memberships: BTreeMap::new(),
+        memberships: Memberships::new(),
         created_at: Timestamp(0),
         version: 1,
     })

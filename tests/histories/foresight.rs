@@ -40,7 +40,7 @@ fn timeless(mut record: Record) -> Record {
     record.id = RecordId("any".into());
     (record.version, record.created_at) = (0, Timestamp(0));
     record.missing_since = None;
-    record.memberships.values_mut().for_each(|row| row.since = Timestamp(0));
+    record.memberships.iter_mut().for_each(|(_, row)| row.since = Timestamp(0));
     record
 }
 

@@ -5,8 +5,8 @@ use crate::support::counts::counted;
 use bindgate::domain::matching::{self, Truth};
 use bindgate::domain::policy::{AttributeMapping, DirectoryPolicy, UserType};
 use bindgate::domain::record::{
-    Group, InactiveReason, Membership, MembershipKey, Provenance, Record, RecordId, Route,
-    UpstreamId, UserKey,
+    Attributes, Group, InactiveReason, Membership, MembershipKey, Provenance, Record, RecordId,
+    Route, UpstreamId, UserKey,
 };
 use bindgate::domain::suffix::{
     Id, Inactive, Layout, Model, Order, Policy, Query, Search, Selection, Step, Wanted,
@@ -19,7 +19,7 @@ use bindgate::proto::search::{Attribute, Entry, Scope};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ fn record(number: usize, of: &Somebody) -> Record {
     };
     let managed = of.groups.iter().map(|group| row(group, Provenance::Managed));
     let denied = of.denied.iter().map(|group| row(group, Provenance::PinDeny));
-    let mut attributes = BTreeMap::new();
+    let mut attributes = Attributes::new();
     if let Some(first) = of.mail {
         let mail = if first { "First@x" } else { "second@x" };
         attributes.insert("mail".to_owned(), vec![mail.as_bytes().to_vec()]);

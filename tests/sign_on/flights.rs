@@ -42,7 +42,11 @@ async fn a_change_between_two_binds_is_seen_by_the_second() {
     second.await.unwrap();
     assert_eq!(stage.groups(), "b");
     let record = stage.memory.record("ann").unwrap();
-    assert_eq!(record.attributes["cn"], [b"Anne".to_vec()], "the entry is the second bind's too");
+    assert_eq!(
+        record.attributes[&"cn".to_owned()],
+        [b"Anne".to_vec()],
+        "the entry is the second bind's too"
+    );
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ fn recollection(mail: &[u8], groups: Option<&[Row<'_>]>) -> Recollection {
     Recollection {
         dn: "uid=user1,ou=people,dc=example,dc=com".to_owned(),
         asked,
-        attributes: [("mail".to_owned(), vec![mail.to_vec()])].into(),
+        attributes: [("mail".to_owned(), vec![mail.to_vec()])].into_iter().collect(),
         groups: groups.map(|rows| rows.iter().map(seen).collect()),
     }
 }

@@ -4,8 +4,8 @@ use crate::app::ports::StoredSwitch;
 use crate::domain::observation::UnknownReason;
 use crate::domain::policy::Switch;
 use crate::domain::record::{
-    Group, GroupsOutcome, InactiveReason, Mark, Membership, MembershipKey, Provenance, Record,
-    RecordId, Route, UpstreamId, UserKey,
+    Group, GroupsOutcome, InactiveReason, Mark, Membership, MembershipKey, Memberships, Provenance,
+    Record, RecordId, Route, UpstreamId, UserKey,
 };
 use crate::domain::time::Timestamp;
 use base64::Engine as _;
@@ -260,7 +260,7 @@ impl UserRow {
             let values = values.into_iter().map(AttributeValue::bytes);
             Ok((name, values.collect::<Result<Vec<_>, Misread>>()?))
         });
-        let mut memberships = BTreeMap::new();
+        let mut memberships = Memberships::new();
         for row in self.memberships {
             let (key, membership) = row.membership()?;
             let told = format!("{} by {}", key.group, key.provenance.name());

@@ -4,7 +4,7 @@ use super::Plan;
 use crate::domain::change::Change;
 use crate::domain::observation::Observation;
 use crate::domain::policy::{Absent, AttributeMapping, AttributeUpdate, UserType};
-use crate::domain::record::Record;
+use crate::domain::record::{Attributes, Record};
 use crate::proto::search::Entry;
 use std::collections::BTreeMap;
 
@@ -13,8 +13,6 @@ const DISPLAY_NAME: &str = "display_name";
 
 /// The attribute that stands in for it.
 const COMMON_NAME: &str = "cn";
-
-type Attributes = BTreeMap<String, Vec<Vec<u8>>>;
 
 /// Plans attributes and the name for people.
 pub(super) fn plan_attributes(

@@ -138,7 +138,7 @@ fn group(user: u64, depth: u64) -> UpstreamId {
 }
 
 fn membership(user: u64, depth: u64, at: Timestamp) -> Change {
-    let path: Vec<UpstreamId> = (0..=depth.min(5)).map(|below| group(user, below)).collect();
+    let path = (0..=depth.min(5)).map(|below| group(user, below)).collect();
     let key = MembershipKey { group: group(user, depth), provenance: Provenance::Managed };
     let membership = Membership::new(Route { path, direct: depth == 0 }, at);
     Change::MembershipAdded { key, membership }

@@ -292,7 +292,7 @@ fn some_of(record: &Record, group: &UpstreamId, of: &[Provenance]) -> Option<Vec
 }
 
 fn own_route(group: &Group) -> Route {
-    Route { path: vec![group.id.clone()], direct: true }
+    Route { path: [group.id.clone()].into(), direct: true }
 }
 
 pub(super) fn commit(stored: &Stored, changes: Vec<Change>, row: AuditEntry) -> Commit {

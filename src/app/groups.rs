@@ -194,7 +194,7 @@ pub async fn ways(
                 continue;
             }
             if let Some(row) = stored.record.memberships.get(&managed) {
-                ways.insert(row.route.path.clone());
+                ways.insert(row.route.path.to_vec());
             }
         }
         cursor = page.next;

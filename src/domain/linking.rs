@@ -76,7 +76,7 @@ fn taken_over(
         }
         other => says(other),
     };
-    let route = Route { path: vec![group.clone()], direct: true };
+    let route = Route { path: [group.clone()].into(), direct: true };
     let membership = Membership { route, ..membership.clone() };
     let key = MembershipKey { group: group.clone(), provenance: key.provenance };
     (!is_said).then_some(Change::MembershipAdded { key, membership })

@@ -92,12 +92,16 @@ impl Provenance {
     }
 }
 
+/// Groups one above the other, the lowest first. Users of the same group come to those above it by the
+/// same way, so one copy may serve them all.
+pub type Path = Arc<[UpstreamId]>;
+
 /// How a user came to be in a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The groups from the one that holds the user to this one, both included; so its length is
     /// the depth: 1 for a direct membership.
-    pub path: Vec<UpstreamId>,
+    pub path: Path,
     /// Whether the user is also a direct member.
     pub direct: bool,
 }

@@ -10,7 +10,7 @@
 
 use super::membership::{Member, MemberKey};
 use super::observation::{Closure, Observed, ObservedGroup, UnknownReason};
-use super::record::{Group, Route, UpstreamId};
+use super::record::{Group, Path, Route, UpstreamId};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -222,8 +222,8 @@ impl Walk {
     /// Takes in that `group` holds `member`.
     fn connect(&mut self, group: &Group, member: &Node) {
         let way = member.group.as_ref().and_then(|id| self.closure.get(id));
-        let mut path = way.map(|below| below.route.path.clone()).unwrap_or_default();
-        path.push(group.id.clone());
+        let below = way.into_iter().flat_map(|below| below.route.path.iter().cloned());
+        let path: Path = below.chain([group.id.clone()]).collect();
         let seen = match self.closure.get_mut(&group.id) {
             Some(known) => known,
             None => {

@@ -7,11 +7,11 @@ use super::encoding;
 use super::memberships;
 use super::memory::{Memory, Observed};
 use super::rows::{ACCOUNT_PREFIX, HELD_PREFIX, MARKER_PREFIX, TOKEN_PREFIX};
+use super::texts::Texts;
 use crate::app::ports::StoredSwitch;
 use crate::domain::record::{Group, Mark, Record, RecordId, UpstreamId, UserKey};
 use crate::domain::time::Timestamp;
 use rusqlite::{Connection, Row};
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,21 +46,6 @@ impl From<rusqlite::Error> for Fault {
 /// The column that cannot be understood, as a fault.
 fn bad(table: &str, row: &str, column: &str) -> Fault {
     Fault::Row(format!("table {table}, row {row}: column {column} cannot be understood"))
-}
-
-/// One copy of each text that many rows share.
-#[derive(Default)]
-struct Texts(HashSet<Arc<str>>);
-
-impl Texts {
-    fn shared(&mut self, text: &str) -> Arc<str> {
-        if let Some(shared) = self.0.get(text) {
-            return shared.clone();
-        }
-        let shared: Arc<str> = Arc::from(text);
-        self.0.insert(shared.clone());
-        shared
-    }
 }
 
 fn load_groups(connection: &Connection, texts: &mut Texts, memory: &Memory) -> Result<(), Fault> {
@@ -161,7 +146,7 @@ fn read_record(row: &Row<'_>, texts: &mut Texts, id: String) -> Result<Record, F
         },
         memberships: memberships::from_text(
             row.get_ref(19)?.as_str().map_err(rusqlite::Error::from)?,
-            |id| texts.shared(id),
+            texts,
         )
         .ok_or_else(|| bad("memberships"))?,
         created_at: Timestamp(row.get(10)?),

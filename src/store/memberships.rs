@@ -7,13 +7,13 @@
 //! alone.
 
 use super::encoding::{self, Part};
+use super::texts::Texts;
 use crate::domain::record::{
     Membership, MembershipKey, Memberships, Provenance, Route, UpstreamId,
 };
 use crate::domain::time::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use std::sync::Arc;
 
 /// The text of these memberships.
 pub(super) fn to_text(memberships: &Memberships) -> String {
@@ -58,7 +58,7 @@ impl Serialize for Row<'_> {
 impl<'a> Row<'a> {
     fn is_alone(&self) -> bool {
         let (key, membership) = self.all[self.number];
-        membership.route.path.as_slice() == std::slice::from_ref(&key.group)
+        *membership.route.path == *std::slice::from_ref(&key.group)
     }
 
     fn way(&self) -> Part<'a> {
@@ -66,12 +66,12 @@ impl<'a> Row<'a> {
             return Part::Nothing;
         }
         let (key, membership) = self.all[self.number];
-        let path = membership.route.path.as_slice();
+        let path = &*membership.route.path;
         if let Some((last, before)) = path.split_last()
             && *last == key.group
             && let Some(below) = before.last()
         {
-            let leads_there = |place: &usize| self.all[*place].1.route.path == before;
+            let leads_there = |place: &usize| *self.all[*place].1.route.path == *before;
             if let Some(place) = self.of(below).find(leads_there) {
                 return Part::Place(place);
             }
@@ -92,13 +92,10 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The memberships of such a text, `None` if it is none. `shared` gives the one copy of a group's id.
-pub(super) fn from_text(
-    text: &str,
-    mut shared: impl FnMut(&str) -> Arc<str>,
-) -> Option<Memberships> {
+/// The memberships of such a text, `None` if it is none; ids and ways are shared with those read before.
+pub(super) fn from_text(text: &str, texts: &mut Texts) -> Option<Memberships> {
     let rows: Vec<Vec<Value>> = serde_json::from_str(text).ok()?;
-    let ids = rows.iter().map(|row| Some(UpstreamId(shared(row.first()?.as_str()?))));
+    let ids = rows.iter().map(|row| Some(UpstreamId(texts.shared(row.first()?.as_str()?))));
     let ids: Vec<UpstreamId> = ids.collect::<Option<_>>()?;
     let mut since = None;
     let mut memberships = Memberships::with_capacity(rows.len());
@@ -110,13 +107,13 @@ pub(super) fn from_text(
             None => Provenance::Managed,
             Some(name) => Provenance::from_name(name.as_str()?)?,
         };
-        let path = path(&rows, &ids, number, &mut shared)?;
+        let path = path(&rows, &ids, number, texts)?;
         let direct = match part(row, 4) {
             None => path.as_slice() == std::slice::from_ref(&ids[number]),
             Some(direct) => direct.as_bool()?,
         };
         let membership = Membership {
-            route: Route { path, direct },
+            route: Route { path: texts.path(path), direct },
             since: Timestamp(since?),
             in_review: part(row, 5).map_or(Some(false), Value::as_bool)?,
             until: part(row, 6)
@@ -140,7 +137,7 @@ fn path(
     rows: &[Vec<Value>],
     ids: &[UpstreamId],
     mut number: usize,
-    shared: &mut impl FnMut(&str) -> Arc<str>,
+    texts: &mut Texts,
 ) -> Option<Vec<UpstreamId>> {
     let place = |value: &Value| usize::try_from(value.as_u64()?).ok();
     let mut path = Vec::new();
@@ -148,7 +145,7 @@ fn path(
         match part(rows.get(number)?, 1) {
             Some(Value::Array(steps)) => {
                 let mut id = |step: &Value| match step {
-                    Value::String(id) => Some(UpstreamId(shared(id))),
+                    Value::String(id) => Some(UpstreamId(texts.shared(id))),
                     other => ids.get(place(other)?).cloned(),
                 };
                 let steps: Option<Vec<UpstreamId>> = steps.iter().rev().map(&mut id).collect();
@@ -175,9 +172,10 @@ mod tests {
     use proptest::option;
     use proptest::prelude::*;
     use proptest::sample::select;
+    use std::sync::Arc;
 
     fn read(text: &str) -> Option<Memberships> {
-        from_text(text, |id| Arc::from(id))
+        from_text(text, &mut Texts::default())
     }
 
     fn id() -> impl Strategy<Value = UpstreamId> {
@@ -191,13 +189,15 @@ mod tests {
         let membership = (vec(id(), 0..5), any::<bool>(), times, any::<bool>());
         let membership = membership.prop_map(|(path, direct, (since, until), in_review)| {
             let until = until.map(Timestamp);
-            Membership { route: Route { path, direct }, since: Timestamp(since), in_review, until }
+            let route = Route { path: path.into(), direct };
+            Membership { route, since: Timestamp(since), in_review, until }
         });
         // Half of the ways lead to their group, as they all should.
         btree_map(key, (membership, any::<bool>()), 0..12).prop_map(|rows| {
             let right = |(key, (mut row, is_right)): (MembershipKey, (Membership, bool))| {
                 if is_right {
-                    row.route.path.push(key.group.clone());
+                    let way = row.route.path.iter().cloned();
+                    row.route.path = way.chain([key.group.clone()]).collect();
                 }
                 (key, row)
             };
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn a_chain_of_groups_is_written_once() {
         let row = |ids: &[&str]| {
-            let path: Vec<_> = ids.iter().map(|id| UpstreamId::new(id)).collect();
+            let path: Arc<[_]> = ids.iter().map(|id| UpstreamId::new(id)).collect();
             let group = path.last().unwrap().clone();
             let direct = path.len() == 1;
             let membership = Membership::new(Route { path, direct }, Timestamp(7));

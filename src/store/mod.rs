@@ -22,6 +22,7 @@ mod recollections;
 mod replica;
 mod rows;
 mod steps;
+mod texts;
 mod writer;
 
 use crate::app::accounts::Shelf;

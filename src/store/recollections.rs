@@ -107,7 +107,7 @@ impl<'a> Row<'a> {
     fn way(&self, before: &'a [UpstreamId]) -> Part<'a> {
         let Some(last) = before.last() else { return Part::Nothing };
         match self.find(last) {
-            Some(place) if self.all[place].1.route.path == before => Part::Place(place),
+            Some(place) if *self.all[place].1.route.path == *before => Part::Place(place),
             _ => Part::List(before.iter().map(|id| self.place(id)).collect()),
         }
     }
@@ -154,7 +154,7 @@ fn groups_from_json(rows: &[Value]) -> Option<Closure> {
             name: text(5).unwrap_or_default(),
             ..nameless(id)
         };
-        let route = Route { path, direct };
+        let route = Route { path: path.into(), direct };
         closure.insert(id.clone(), ObservedGroup { group, route, members });
     }
     Some(closure)

@@ -47,7 +47,7 @@ pub(crate) fn group(name: &str) -> Arc<Group> {
 }
 
 pub(crate) fn membership(record: &mut Record, provenance: Provenance, path: &[&str]) {
-    let path: Vec<_> = path.iter().map(|name| UpstreamId::new(&format!("id-{name}"))).collect();
+    let path: Arc<[_]> = path.iter().map(|name| UpstreamId::new(&format!("id-{name}"))).collect();
     let group = path.last().unwrap().clone();
     let direct = path.len() == 1;
     let membership = Membership::new(Route { path, direct }, NEW_YEAR);

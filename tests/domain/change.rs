@@ -51,7 +51,7 @@ fn a_record_comes_into_being_active_and_bare_at_version_0() {
 fn what_does_not_fit_is_refused() {
     let managed = key(1, Provenance::Managed);
     let absent = key(2, Provenance::Managed);
-    let route = Route { path: Vec::new(), direct: false };
+    let route = Route { path: [].into(), direct: false };
     let added = Change::MembershipAdded { key: managed.clone(), membership: membership(1) };
     check_misfit(None, Change::Renamed("bob".to_owned()), "there is no record yet");
     check_misfit(Some(record()), created(), "the record is there already");
@@ -72,7 +72,7 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn every_other_change_moves_what_it_names_and_never_the_version() {
     let managed = key(1, Provenance::Managed);
-    let route = Route { path: Vec::new(), direct: false };
+    let route = Route { path: [].into(), direct: false };
     let before = record();
     let mut expected = before.clone();
     expected.user_type = Arc::from("guests");

@@ -30,7 +30,7 @@ fn holds(graph: &Graph, way: &[UpstreamId], at: usize) -> bool {
 fn ways_of(graph: &Graph, direct: &BTreeSet<usize>, of: usize) -> Vec<Vec<UpstreamId>> {
     let other = Graph { direct: direct.clone(), holds: graph.holds.clone() };
     let closure = other.closure();
-    closure.get(&id(of)).map(|seen| seen.route.path.clone()).into_iter().collect()
+    closure.get(&id(of)).map(|seen| seen.route.path.to_vec()).into_iter().collect()
 }
 
 /// Ann, who has signed on with these groups.
@@ -124,7 +124,7 @@ proptest! {
                 Today::Confirmed => prop_assert!(now.depths().contains_key(&number(id))),
                 Today::Gone(Some(cut)) => {
                     prop_assert!(!now.depths().contains_key(&number(id)));
-                    prop_assert_eq!(&cut.way, &ground.route.path);
+                    prop_assert_eq!(&*cut.way, &*ground.route.path);
                     prop_assert!(!holds(&now, &cut.way, cut.holds));
                     let depths = now.depths();
                     let before = &cut.way[..cut.holds];

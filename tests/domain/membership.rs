@@ -61,7 +61,7 @@ fn s6_2_mapped_shows_no_group_outside_the_closure() {
 fn a_chain_as_long_as_the_limit_of_groups_is_flattened() {
     let length = 10_000;
     let seen = |number: usize| {
-        let route = Route { path: vec![id(number)], direct: number == 0 };
+        let route = Route { path: [id(number)].into(), direct: number == 0 };
         let members = number.checked_sub(1).map(id).into_iter().collect();
         (id(number), ObservedGroup { group: group(number), route, members })
     };

@@ -70,7 +70,7 @@ fn a_first_sign_on_makes_the_record_with_name_attributes_and_groups() {
     assert_eq!(record.display_name.as_deref(), Some("Ann Example"));
     assert_eq!(record.attributes[&"mail".to_owned()], [b"ann@example.com"]);
     let top = &record.memberships[&key(2, Provenance::Managed)];
-    assert_eq!((&top.route.path, top.route.direct, top.since), (&vec![id(1), id(2)], false, NOW));
+    assert_eq!((&*top.route.path, top.route.direct, top.since), (&[id(1), id(2)][..], false, NOW));
 }
 
 #[test]

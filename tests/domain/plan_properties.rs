@@ -50,7 +50,7 @@ fn any_record() -> impl Strategy<Value = Option<Record>> {
     let path = prop::collection::vec((0..POOL).prop_map(id), 1..3);
     let row = (0..POOL, provenance, path, any::<bool>());
     let row = row.prop_map(|(number, provenance, path, direct)| {
-        (key(number, provenance), Membership::new(Route { path, direct }, BEFORE))
+        (key(number, provenance), Membership::new(Route { path: path.into(), direct }, BEFORE))
     });
     let rows = prop::collection::vec(row, 0..8);
     let local = prop::sample::select(vec!["cn", "mail", "phone"]);

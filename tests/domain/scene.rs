@@ -167,7 +167,7 @@ pub(crate) fn staff() -> UserType {
 /// Groups that hold the user directly.
 pub(crate) fn direct(numbers: &[usize]) -> Observed<Closure> {
     let seen = |number: &usize| {
-        let route = Route { path: vec![id(*number)], direct: true };
+        let route = Route { path: [id(*number)].into(), direct: true };
         (id(*number), ObservedGroup { group: group(*number), route, members: [].into() })
     };
     Observed::Known(numbers.iter().map(seen).collect())
@@ -178,7 +178,7 @@ pub(crate) fn key(number: usize, provenance: Provenance) -> MembershipKey {
 }
 
 pub(crate) fn membership(number: usize) -> Membership {
-    Membership::new(Route { path: vec![id(number)], direct: true }, BEFORE)
+    Membership::new(Route { path: [id(number)].into(), direct: true }, BEFORE)
 }
 
 fn single((name, value): (&str, &str)) -> Attribute {

@@ -37,7 +37,7 @@ fn every_change_is_told_with_before_and_after_and_without_values() {
     check(added, "membership", Some(&two), &[], &[&two]);
     let removed = Change::MembershipRemoved { key: key(1, Provenance::Managed) };
     check(removed, "membership", Some(&one), &[&one], &[]);
-    let route = Route { path: vec![id(2), id(1)], direct: false };
+    let route = Route { path: [id(2), id(1)].into(), direct: false };
     let rerouted = Change::MembershipRerouted { key: key(1, Provenance::Managed), route };
     check(rerouted, "membership", Some(&one), &[&one], &[&two, &one]);
     let reason = InactiveReason::Admin;

@@ -104,7 +104,7 @@ fn another_spelling_of_a_member_is_the_same_member() {
     walk.step();
     walk.feed(vec![found(group(3), &["CN=N1, OU=S1, DC=Example, DC=Com"])]);
     let Observed::Known(closure) = end(walk) else { panic!("walk gave up") };
-    assert_eq!(closure[&id(3)].route.path, [id(1), id(3)]);
+    assert_eq!(*closure[&id(3)].route.path, [id(1), id(3)]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn assert_whole(graph: &Graph, closure: &Closure) {
         assert_eq!(seen.group, group(*number));
         assert_eq!(seen.route.depth(), *depth);
         assert_eq!(seen.route.direct, graph.direct.contains(number));
-        assert_eq!(seen.route.path, graph.least_path(*number));
+        assert_eq!(*seen.route.path, *graph.least_path(*number));
         let below = graph.holds[*number].iter().filter(|member| depths.contains_key(member));
         assert_eq!(seen.members, below.map(|member| id(*member)).collect());
     }

@@ -138,7 +138,7 @@ impl Model {
                 let Some(mut path) = self.way_to(entry, of, round, &closure) else { continue };
                 let id = &entry.group.id;
                 path.push(id.clone());
-                let route = Route { path, direct: round == 1 };
+                let route = Route { path: path.into(), direct: round == 1 };
                 let group = entry.group.clone();
                 news.insert(id.clone(), ObservedGroup { group, route, members: BTreeSet::new() });
             }
@@ -170,7 +170,7 @@ impl Model {
         }
         let below = self.groups().filter(|below| self.lists(entry, below));
         let ways = below.filter_map(|below| found.get(&below.group.id));
-        ways.map(|seen| seen.route.path.clone()).min()
+        ways.map(|seen| seen.route.path.to_vec()).min()
     }
 
     /// What the member walk finds in the same directory.

@@ -249,7 +249,7 @@ fn key(id: usize) -> UserKey {
 /// The local membership that an admin gives, in the place of one that may be there in review.
 fn give(record: &Kept, group: &str) -> Vec<Change> {
     let group = UpstreamId::new(&format!("id-{group}"));
-    let route = Route { path: vec![group.clone()], direct: true };
+    let route = Route { path: [group.clone()].into(), direct: true };
     let key = MembershipKey { group, provenance: Provenance::Local };
     let old = record.memberships.contains_key(&key);
     let removed = old.then(|| Change::MembershipRemoved { key: key.clone() });

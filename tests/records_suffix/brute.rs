@@ -62,7 +62,7 @@ fn record(number: usize, of: &Somebody) -> Record {
     let id = format!("00000000-0000-4000-8000-{number:012x}");
     let row = |group: &usize, provenance| {
         let group = UpstreamId::new(&group_id(*group));
-        let route = Route { path: vec![group.clone()], direct: true };
+        let route = Route { path: [group.clone()].into(), direct: true };
         (MembershipKey { group, provenance }, Membership::new(route, Timestamp(5)))
     };
     let managed = of.groups.iter().map(|group| row(group, Provenance::Managed));

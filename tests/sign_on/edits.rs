@@ -61,7 +61,7 @@ async fn s4_5_a_local_membership_in_review_counts_once_an_admin_confirms_it() {
     let key = MembershipKey { group: UpstreamId::new("id-x"), provenance: Provenance::Local };
     let confirm = Edit::Confirm(key.clone());
     assert_eq!(make(&stage, confirm.clone()).await, Err(EditError::NotInReview));
-    let route = Route { path: vec![key.group.clone()], direct: true };
+    let route = Route { path: [key.group.clone()].into(), direct: true };
     let membership = Membership { in_review: true, ..Membership::new(route, Timestamp(0)) };
     stage.memory.edit("ann", |record| {
         record.memberships.insert(key.clone(), membership);

@@ -180,7 +180,7 @@ async fn memberships_that_have_ended_are_found_by_their_time() {
         store.commit(create(number)).await.unwrap();
         let record = store.find(&key(number)).unwrap().record;
         let group = UpstreamId::new("g");
-        let route = Route { path: vec![group.clone()], direct: true };
+        let route = Route { path: [group.clone()].into(), direct: true };
         let until = Some(Timestamp(10 * number as i64));
         let membership = Membership { until, ..Membership::new(route, Timestamp(1)) };
         let key = MembershipKey { group, provenance: Provenance::PinDeny };

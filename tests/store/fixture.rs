@@ -166,7 +166,7 @@ pub(crate) fn creation(number: usize) -> Change {
 
 /// A managed membership that leads over one group to `id`.
 pub(crate) fn addition(id: &str) -> Change {
-    let path = vec![UpstreamId::new("below"), UpstreamId::new(id)];
+    let path = [UpstreamId::new("below"), UpstreamId::new(id)].into();
     Change::MembershipAdded {
         key: MembershipKey { group: UpstreamId::new(id), provenance: Provenance::Managed },
         membership: Membership::new(Route { path, direct: false }, Timestamp(3)),

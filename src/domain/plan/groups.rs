@@ -141,7 +141,7 @@ pub(super) fn plan_assigned(plan: &mut Plan, question: &Question<'_>) {
         if question.record.is_some_and(|record| record.memberships.contains_key(&key)) {
             continue;
         }
-        let route = Route { path: vec![id.clone()], direct: true };
+        let route = Route { path: [id.clone()].into(), direct: true };
         let membership = Membership::new(route, question.now);
         plan.changes.push(Change::MembershipAdded { key, membership });
         if !question.groups.holds(group) && !plan.groups.contains(group) {

@@ -125,7 +125,7 @@ pub fn missing(
     let Some(group) = parking.filter(|_| is_over) else { return plan };
     let key = parked(group);
     if !record.memberships.contains_key(&key) {
-        let route = Route { path: vec![group.id.clone()], direct: true };
+        let route = Route { path: [group.id.clone()].into(), direct: true };
         plan.changes.push(Change::MembershipAdded { key, membership: Membership::new(route, now) });
         plan.groups.push(group.clone());
     }

@@ -210,7 +210,7 @@ impl Graph {
             let mut path = Vec::with_capacity(step.depth as usize);
             path.extend(below.into_iter().flat_map(|below| below.route.path.iter().cloned()));
             path.push(group.id.clone());
-            let route = Route { path, direct: step.depth == 1 };
+            let route = Route { path: path.into(), direct: step.depth == 1 };
             marks.note(step.group.0, position as u32);
             groups.push(ObservedGroup { group, route, members: BTreeSet::new() });
         }

@@ -80,12 +80,12 @@ pub(super) fn attributes_from_text(text: &str) -> Option<Attributes> {
 /// The same of a part of another text.
 pub(super) fn attributes_from_json(value: Value) -> Option<Attributes> {
     let Value::Object(map) = value else { return None };
-    map.into_iter()
-        .map(|(name, values)| {
-            let Value::Array(values) = values else { return None };
-            Some((name, values.into_iter().map(from_json).collect::<Option<_>>()?))
-        })
-        .collect()
+    let mut attributes = Attributes::with_capacity(map.len());
+    for (name, values) in map {
+        let Value::Array(values) = values else { return None };
+        attributes.insert(name, values.into_iter().map(from_json).collect::<Option<_>>()?);
+    }
+    Some(attributes)
 }
 
 /// A value of an attribute as JSON has it.

@@ -3,7 +3,7 @@
 CARGO ?= cargo
 
 # Tests that run longer when BINDGATE_SOAK is set, and print how far they are.
-SOAKED = conversations crash differential domain freshness group_graph histories leases hostile pressure fuzz
+SOAKED = conversations crash differential directories domain freshness group_graph histories leases hostile pressure fuzz
 
 .PHONY: help test test-directories test-clients soak bench bench-full bench-groups bench-store bench-console instructions lint fmt demo certs reference screenshots
 

@@ -6,6 +6,7 @@
 use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use bindgate::domain::record::{Group, UpstreamId};
 use bindgate::proto::dn::{DistinguishedName, NormalizedDn};
+use std::collections::HashSet;
 
 /// Levels; level 0 is at the top.
 pub(crate) const LEVELS: u32 = 10;
@@ -101,12 +102,27 @@ impl Company {
             name: format!("Group {number:07}"),
         };
         let groups = self.below[number as usize].iter().map(|below| group_dn(*below));
-        let users = (0..self.size(number)).map(|nth| user_dn(self.member(number, nth)));
+        let users = self.members(number).into_iter().map(user_dn);
         let members = groups.chain(users).map(|dn| MemberKey::Dn(dn.normalized().clone()));
         GroupEntry { group, dn: dn.normalized().clone(), members: members.collect() }
     }
 
-    /// A user who is in a group. Small numbers are in more groups than large ones: the first of a
+    /// The users who are in a group, each once: the values of an attribute are a set (RFC 4512 2.2).
+    fn members(&self, group: u32) -> Vec<u32> {
+        let mut seen = HashSet::new();
+        let drawn = (0..).map(|nth| self.member(group, nth)).filter(|user| seen.insert(*user));
+        drawn.take(self.size(group) as usize).collect()
+    }
+
+    /// Somebody who is not in a group.
+    pub(crate) fn stranger(&self, group: u32, nth: u64) -> u32 {
+        let members: HashSet<u32> = self.members(group).into_iter().collect();
+        let first = (self.mixed(nth, 21) % u64::from(self.users)) as u32;
+        let mut users = (0..self.users).map(|step| (first + step) % self.users);
+        users.find(|user| !members.contains(user)).unwrap_or(first)
+    }
+
+    /// A user who is drawn for a group. Small numbers are in more groups than large ones: the first of a
     /// million in hundreds, every second one in less than seven.
     fn member(&self, group: u32, nth: u64) -> u32 {
         let random = self.mixed(u64::from(group) << 20 | nth, 7) >> 11;

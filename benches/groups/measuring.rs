@@ -145,8 +145,8 @@ fn change(
         let Some(group) = groups.get(nth % groups.len().max(1)) else { break };
         let mut entry = company.group(*group);
         let before = entry.clone();
-        let user = company.mixed(nth as u64, 21) % u64::from(company.users);
-        entry.members.push(MemberKey::Dn(company.key(user as u32)));
+        let user = company.stranger(*group, nth as u64);
+        entry.members.push(&MemberKey::Dn(company.key(user)));
         for entry in [&entry, &before] {
             let began = Instant::now();
             graph.put_group(entry);

@@ -238,7 +238,7 @@ fn group(number: u8, version: usize) -> GroupEntry {
             dn,
             name: version.to_string(),
         },
-        members: vec![MemberKey::Dn(member.normalized().clone())],
+        members: [MemberKey::Dn(member.normalized().clone())].into_iter().collect(),
     }
 }
 

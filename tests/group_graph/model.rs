@@ -2,7 +2,7 @@
 
 use crate::support::dice::Dice;
 use bindgate::domain::membership::graph::{ClosureLimits, Counts, Graph};
-use bindgate::domain::membership::{GroupEntry, Member, MemberKey, UserEntry};
+use bindgate::domain::membership::{GroupEntry, Member, MemberKey, MemberName, UserEntry};
 use bindgate::domain::observation::{Closure, Observed, ObservedGroup, UnknownReason};
 use bindgate::domain::record::{Group, Route, UpstreamId};
 use bindgate::domain::walk::{FoundGroup, Step, Walk, WalkLimits};
@@ -97,7 +97,7 @@ impl Model {
     /// How many names entries have or groups list.
     pub(crate) fn names(&self) -> usize {
         let own = self.entries().map(|entry| MemberKey::Dn(entry.dn().clone()));
-        let listed = self.groups().flat_map(|group| group.members.iter().cloned());
+        let listed = self.groups().flat_map(keys);
         own.chain(listed).collect::<BTreeSet<_>>().len()
     }
 
@@ -126,7 +126,7 @@ impl Model {
     /// Whether `above` lists `below`, which has the name that it goes by.
     fn lists(&self, above: &GroupEntry, below: &GroupEntry) -> bool {
         let owner = self.owner(&below.dn).map(Entry::id);
-        owner == Some(&below.group.id) && above.members.contains(&MemberKey::Dn(below.dn.clone()))
+        owner == Some(&below.group.id) && names(above, &MemberKey::Dn(below.dn.clone()))
     }
 
     /// The oracle: rounds over all groups until a round adds nothing.
@@ -166,7 +166,7 @@ impl Model {
         found: &Closure,
     ) -> Option<Vec<UpstreamId>> {
         if round == 1 {
-            return of.iter().any(|key| entry.members.contains(key)).then(Vec::new);
+            return of.iter().any(|key| names(entry, key)).then(Vec::new);
         }
         let below = self.groups().filter(|below| self.lists(entry, below));
         let ways = below.filter_map(|below| found.get(&below.group.id));
@@ -189,8 +189,7 @@ impl Model {
                 Step::Done(outcome) => return outcome,
                 Step::Ask(asked) => {
                     let asked: Vec<_> = asked.iter().flat_map(Member::keys).collect();
-                    let names_one =
-                        |entry: &&GroupEntry| asked.iter().any(|key| entry.members.contains(key));
+                    let names_one = |entry: &&GroupEntry| asked.iter().any(|key| names(entry, key));
                     walk.feed(self.groups().filter(names_one).map(found).collect());
                 }
             }
@@ -202,8 +201,23 @@ fn found(entry: &GroupEntry) -> FoundGroup {
     FoundGroup {
         group: entry.group.clone(),
         dn: DistinguishedName::parse(&entry.group.dn).unwrap(),
-        members: entry.members.clone(),
+        members: keys(entry),
     }
+}
+
+fn names(entry: &GroupEntry, key: &MemberKey) -> bool {
+    entry.members.iter().any(|name| name == key.name())
+}
+
+/// Whom a group lists, each as it would be looked for.
+pub(crate) fn keys(entry: &GroupEntry) -> Vec<MemberKey> {
+    let key = |name: MemberName<'_>| match name {
+        MemberName::Dn(text) => {
+            MemberKey::Dn(DistinguishedName::parse(text).unwrap().normalized().clone())
+        }
+        MemberName::Uid(text) => MemberKey::Uid(text.to_owned()),
+    };
+    entry.members.iter().map(key).collect()
 }
 
 fn count<'a>(entries: impl Iterator<Item = &'a Entry>) -> Counts {
@@ -267,6 +281,7 @@ pub(crate) fn key(number: usize) -> MemberKey {
 pub(crate) fn group(number: usize, name: usize, members: Vec<MemberKey>) -> GroupEntry {
     let named = dn(name);
     let group = Group { id: id(number), dn: named.to_string(), name: format!("n{}", number % 2) };
+    let members = members.into_iter().collect();
     GroupEntry { group, dn: named.normalized().clone(), members }
 }
 

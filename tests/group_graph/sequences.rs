@@ -1,6 +1,6 @@
 //! Random sequences of changes: after each of them the graph is what its entries say.
 
-use crate::model::{Entry, Model, WIDE, dn, group, id, key, known, limited, members, user};
+use crate::model::{Entry, Model, WIDE, dn, group, id, key, keys, known, limited, members, user};
 use crate::support::counts::{counted, seed};
 use crate::support::dice::Dice;
 use bindgate::domain::membership::MemberKey;
@@ -76,11 +76,13 @@ impl Pair {
             return;
         }
         let mut entry = dice.one_of(&groups).clone();
-        if entry.members.is_empty() || dice.once_in(2) {
-            entry.members.push(key(dice.below(NAMES)));
+        let mut members = keys(&entry);
+        if members.is_empty() || dice.once_in(2) {
+            members.push(key(dice.below(NAMES)));
         } else {
-            entry.members.swap_remove(dice.below(entry.members.len()));
+            members.swap_remove(dice.below(members.len()));
         }
+        entry.members = members.into_iter().collect();
         self.put(Entry::Group(entry));
     }
 

@@ -37,7 +37,11 @@ fn group(number: usize, members: Vec<MemberKey>) -> Kept {
     let normalized = DistinguishedName::parse(&dn).unwrap().normalized().clone();
     let id = UpstreamId::new(&format!("group {number}"));
     let name = format!("Group {number} ü");
-    Kept::Group(GroupEntry { group: Group { id, dn, name }, dn: normalized, members })
+    Kept::Group(GroupEntry {
+        group: Group { id, dn, name },
+        dn: normalized,
+        members: members.into_iter().collect(),
+    })
 }
 
 fn user(number: usize, uids: &[&str]) -> Kept {

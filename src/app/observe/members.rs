@@ -85,7 +85,7 @@ pub async fn members_at<L: Lookups>(
     for attribute in &policy.member_attributes {
         ranges::complete(lookups, &mut entry, &attribute.name).await?;
     }
-    let members = membership::members(&policy.member_attributes, &entry);
+    let members = membership::members(&policy.member_attributes, &entry).collect();
     Ok(Some(Lists { members, sid: sid::sid_of(&entry) }))
 }
 
@@ -97,7 +97,7 @@ pub(super) fn found_group(
     let id = identity::upstream_id(entry)?;
     let dn = DistinguishedName::parse(&entry.dn).map_err(|_| UnknownReason::Malformed)?;
     let name = entry.text(&policy.name_attribute).unwrap_or(&entry.dn).to_owned();
-    let members = membership::members(&policy.member_attributes, entry);
+    let members = membership::members(&policy.member_attributes, entry).collect();
     Ok(FoundGroup { group: Group { id, dn: entry.dn.clone(), name }, dn, members })
 }
 

@@ -73,11 +73,14 @@ impl MemberAttribute {
 }
 
 /// Everybody whom a group's entry names.
-pub fn members(attributes: &[MemberAttribute], entry: &Entry) -> Vec<MemberKey> {
-    let of = |attribute: &MemberAttribute| -> Vec<MemberKey> {
-        entry.values(&attribute.name).iter().filter_map(|value| attribute.key(value)).collect()
+pub fn members<'e>(
+    attributes: &'e [MemberAttribute],
+    entry: &'e Entry,
+) -> impl Iterator<Item = MemberKey> + use<'e> {
+    let of = |attribute: &'e MemberAttribute| {
+        entry.values(&attribute.name).iter().filter_map(|value| attribute.key(value))
     };
-    attributes.iter().flat_map(of).collect()
+    attributes.iter().flat_map(of)
 }
 
 /// Whether `#'0101'B` stands at the end. A DN may hold the same characters there, but then a

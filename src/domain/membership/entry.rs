@@ -1,5 +1,6 @@
 //! What the graph is made of: groups and users as the directory gives them.
 
+use super::members::Members;
 use crate::domain::record::{Group, UpstreamId};
 use crate::domain::sid::Sid;
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
@@ -83,7 +84,7 @@ pub struct GroupEntry {
     /// Its DN.
     pub dn: NormalizedDn,
     /// Whom it holds directly, in any order.
-    pub members: Vec<MemberKey>,
+    pub members: Members,
 }
 
 /// A user, as far as a live copy keeps one.

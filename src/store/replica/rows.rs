@@ -2,7 +2,7 @@
 
 use super::Batch;
 use crate::app::saved::{HeldLoss, SavedCopy};
-use crate::domain::membership::{GroupEntry, MemberKey, UserEntry};
+use crate::domain::membership::{GroupEntry, MemberKey, MemberName, UserEntry};
 use crate::domain::record::{Group, UpstreamId};
 use crate::domain::replication::{Decision, Kept, Witnesses};
 use crate::domain::time::Timestamp;
@@ -217,8 +217,8 @@ fn put(connection: &Connection, directory: &str, kept: &Kept) -> Result<()> {
         Kept::Group(entry) => {
             let Group { id, dn, name } = &entry.group;
             let members = packed(entry.members.iter().map(|member| match member {
-                MemberKey::Dn(dn) => (b'd', dn.as_str()),
-                MemberKey::Uid(uid) => (b'u', uid.as_str()),
+                MemberName::Dn(dn) => (b'd', dn),
+                MemberName::Uid(uid) => (b'u', uid),
             }));
             statement.execute(params![directory, id.as_str(), dn, name, members, none, none])
         }

@@ -168,7 +168,7 @@ fn group(
     GroupEntry {
         group: Group { id, dn: entry.dn.clone(), name },
         dn: dn.normalized().clone(),
-        members: membership::members(&policy.member_attributes, entry),
+        members: membership::members(&policy.member_attributes, entry).collect(),
     }
 }
 

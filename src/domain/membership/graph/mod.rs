@@ -21,7 +21,8 @@ mod slots;
 pub use below::{Beside, Place};
 pub use closure::{ClosureLimits, GroupNumber, Reached, Scratch};
 
-use super::entry::{GroupEntry, MemberKey, UserEntry};
+use super::entry::{GroupEntry, UserEntry};
+use super::members::Members;
 use crate::domain::record::{Era, Group, UpstreamId};
 use crate::proto::dn::NormalizedDn;
 use hashbrown::HashTable;
@@ -332,7 +333,7 @@ impl Graph {
         }
         match kind {
             Kind::Group(at) => {
-                self.list_members(at, &[]);
+                self.list_members(at, &Members::default());
                 if let Some(slot) = self.groups.remove(at) {
                     self.hold(at, List::default());
                     self.era = self.era.next();
@@ -351,10 +352,10 @@ impl Graph {
     }
 
     /// Gives a group these members; only what differs is touched.
-    fn list_members(&mut self, group: u32, members: &[MemberKey]) {
+    fn list_members(&mut self, group: u32, members: &Members) {
         let Some(slot) = self.groups.get_mut(group) else { return };
         let old: Vec<u32> = slot.members.iter().collect();
-        let new: Vec<_> = members.iter().map(|key| self.names.hash_of(key)).collect();
+        let new: Vec<_> = members.iter().map(|name| self.names.hash_of(name)).collect();
         let listing = Listing::new(&mut self.names, &old, &slot.echo, &new);
         if listing.all != old {
             slot.members = Packed::new(&listing.all);

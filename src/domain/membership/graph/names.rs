@@ -6,7 +6,7 @@
 
 use super::ids::EntryNumber;
 use super::lists::{List, Lists};
-use crate::domain::membership::entry::MemberKey;
+use crate::domain::membership::{MemberKey, MemberName};
 use crate::proto::dn::NormalizedDn;
 use hashbrown::HashTable;
 use siphasher::sip128::SipHasher13;
@@ -76,10 +76,10 @@ impl Names {
     }
 
     /// The hash of a name, of whichever kind.
-    pub(super) fn hash_of(&self, key: &MemberKey) -> [u64; 2] {
-        match key {
-            MemberKey::Dn(dn) => self.hash_of_dn(dn),
-            MemberKey::Uid(uid) => self.hash(Space::Uid, uid.as_bytes()),
+    pub(super) fn hash_of(&self, name: MemberName<'_>) -> [u64; 2] {
+        match name {
+            MemberName::Dn(dn) => self.hash(Space::Dn, dn.as_bytes()),
+            MemberName::Uid(uid) => self.hash(Space::Uid, uid.as_bytes()),
         }
     }
 
@@ -89,7 +89,7 @@ impl Names {
 
     /// The number of a name that is known.
     pub(super) fn find(&self, key: &MemberKey) -> Option<NameNumber> {
-        self.find_hash(self.hash_of(key))
+        self.find_hash(self.hash_of(key.name()))
     }
 
     /// The number of a DN that is known.

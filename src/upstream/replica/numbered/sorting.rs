@@ -5,7 +5,7 @@ use crate::domain::identity::{self, ID_ATTRIBUTES, OBJECT_GUID};
 use crate::domain::matching::{self, Truth};
 use crate::domain::membership::extended::extended;
 use crate::domain::membership::{
-    self, GroupEntry, MemberAttribute, MemberKey, MemberRule, key_of_id, key_of_primary,
+    self, GroupEntry, MemberAttribute, MemberKey, MemberRule, Members, key_of_id, key_of_primary,
 };
 use crate::domain::numbering::Numbering;
 use crate::domain::policy::GroupPolicy;
@@ -161,8 +161,8 @@ impl Sorting {
 
     /// What is kept of a group, of whose members all were read.
     pub(super) fn kept(&self, read: &Read) -> Result<Kept, LookupError> {
-        let mut members = match self.numbering.knows_ids() {
-            false => membership::members(&self.groups.member_attributes, &read.entry),
+        let mut members: Members = match self.numbering.knows_ids() {
+            false => membership::members(&self.groups.member_attributes, &read.entry).collect(),
             true => self.members_by_id(&read.entry)?,
         };
         let dn = match self.numbering.knows_ids() {
@@ -179,8 +179,8 @@ impl Sorting {
         Ok(Kept::Group(GroupEntry { group, dn, members }))
     }
 
-    fn members_by_id(&self, entry: &Entry) -> Result<Vec<MemberKey>, LookupError> {
-        let mut members = Vec::new();
+    fn members_by_id(&self, entry: &Entry) -> Result<Members, LookupError> {
+        let mut members = Members::default();
         for attribute in &self.groups.member_attributes {
             for value in entry.values(&attribute.name) {
                 members.extend(key_by_id(attribute, value)?);

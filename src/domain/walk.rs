@@ -222,8 +222,8 @@ impl Walk {
     /// Takes in that `group` holds `member`.
     fn connect(&mut self, group: &Group, member: &Node) {
         let way = member.group.as_ref().and_then(|id| self.closure.get(id));
-        let below = way.into_iter().flat_map(|below| below.route.path.iter().cloned());
-        let path: Path = below.chain([group.id.clone()]).collect();
+        let below = way.map(|below| &*below.route.path).unwrap_or_default();
+        let path: Path = below.iter().cloned().chain([group.id.clone()]).collect();
         let seen = match self.closure.get_mut(&group.id) {
             Some(known) => known,
             None => {

@@ -207,10 +207,9 @@ impl Graph {
             let Some(slot) = self.groups.get(step.group.0) else { continue };
             let group = slot.group();
             let below = step.below.and_then(|below| groups.get(below as usize));
-            let mut path = Vec::with_capacity(step.depth as usize);
-            path.extend(below.into_iter().flat_map(|below| below.route.path.iter().cloned()));
-            path.push(group.id.clone());
-            let route = Route { path: path.into(), direct: step.depth == 1 };
+            let below = below.map(|below| &*below.route.path).unwrap_or_default();
+            let path = below.iter().cloned().chain([group.id.clone()]).collect();
+            let route = Route { path, direct: step.depth == 1 };
             marks.note(step.group.0, position as u32);
             groups.push(ObservedGroup { group, route, members: BTreeSet::new() });
         }

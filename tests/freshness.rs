@@ -327,15 +327,7 @@ fn a_sign_on_of_an_unchanged_user_asks_only_how_far_the_directory_has_got() {
     let slapd = slapd();
     let gateway = gateway(slapd.port(), |_| {});
     until_complete(&gateway);
-    let searches = |uid: &str| {
-        let asked = || {
-            let text = gateway.metrics();
-            metric(&text, "bindgate_upstream_searches_total{directory=\"corp\"} ")
-        };
-        let before = asked();
-        assert_eq!(gateway.sign_on(&tree::person(uid), tree::password(uid)), 0);
-        asked() - before
-    };
+    let searches = |uid: &str| searches_of(&gateway, &tree::person(uid), &tree::password(uid));
     let uid = tree::extra_uid(0);
     assert_eq!(searches(&uid), 2, "the first one reads the entry");
     for _ in 0..3 {
@@ -351,6 +343,48 @@ fn a_sign_on_of_an_unchanged_user_asks_only_how_far_the_directory_has_got() {
     assert_eq!(searches(&uid), 2);
     assert!(gateway.managed_groups(&uid).contains(&direct(0)));
     assert_eq!(searches(&uid), 1);
+}
+
+/// The searches of the gateway's own for one bind that succeeds.
+fn searches_of(gateway: &Gateway, dn: &str, password: &str) -> u64 {
+    let asked = || {
+        let text = gateway.metrics();
+        metric(&text, "bindgate_upstream_searches_total{directory=\"corp\"} ")
+    };
+    let before = asked();
+    assert_eq!(gateway.sign_on(dn, password), 0, "{dn}");
+    asked() - before
+}
+
+/// Applications bind as often as users do.
+#[test]
+fn an_account_that_is_no_users_is_read_once_and_again_when_somebody_has_come() {
+    let slapd = slapd();
+    let gateway = gateway(slapd.port(), |_| {});
+    until_complete(&gateway);
+    let mut admin = slapd.admin();
+    let (app, new) = ("cn=app,dc=example,dc=com", tree::person("new"));
+    let of_app: [(&str, &[&str]); 3] = [
+        ("objectClass", &["applicationProcess", "simpleSecurityObject"]),
+        ("cn", &["app"]),
+        ("userPassword", &["pw-app"]),
+    ];
+    assert_eq!(admin.code(&pdu::add(app, &of_app)), 0);
+    let searches = || searches_of(&gateway, app, "pw-app");
+    assert_eq!(searches(), 2, "it is read, and it is asked how far the directory has got");
+    for _ in 0..3 {
+        assert_eq!(searches(), 1, "though lastbind has written");
+    }
+    let of_new: [(&str, &[&str]); 4] = [
+        ("objectClass", &["inetOrgPerson"]),
+        ("uid", &["new"]),
+        ("cn", &["New"]),
+        ("sn", &["New"]),
+    ];
+    assert_eq!(admin.code(&pdu::add(&new, &of_new)), 0);
+    assert_eq!((searches(), searches()), (2, 1));
+    assert_eq!(admin.code(&pdu::modify_dn(&new, "uid=newer", None)), 0);
+    assert_eq!((searches(), searches()), (2, 1), "a name has changed hands");
 }
 
 /// What walks keep is given up by whatever changes, and by nothing that is older than a sign-on.

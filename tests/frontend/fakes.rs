@@ -148,10 +148,7 @@ impl TreeState {
                 .people
                 .get(&search.base)
                 .ok_or(LookupError::Result(bindgate::proto::result::ResultCode::NO_SUCH_OBJECT))?;
-            let uid = search.base.split([',', '=']).nth(1).unwrap_or_default();
-            let id = format!("id-{uid}");
-            let attributes = [("uid", uid), ("cn", name), ("entryUUID", &id)].map(single);
-            return Ok(vec![Entry { dn: search.base.clone(), attributes: attributes.into() }]);
+            return Ok(vec![person(&search.base, name)]);
         }
         if search.size_limit == 1 {
             let some = self.groups.iter().take(1);
@@ -193,6 +190,14 @@ pub(crate) fn read_of(base: &str) -> Search {
 
 pub(crate) fn group_dn(name: &str) -> String {
     format!("cn={name},ou=groups,dc=one")
+}
+
+/// A person's entry.
+pub(crate) fn person(dn: &str, name: &str) -> Entry {
+    let uid = dn.split([',', '=']).nth(1).unwrap_or_default();
+    let id = format!("id-{uid}");
+    let attributes = [("uid", uid), ("cn", name), ("entryUUID", &id)].map(single);
+    Entry { dn: dn.to_owned(), attributes: attributes.into() }
 }
 
 fn group_entry(name: &str, members: &[String]) -> Entry {

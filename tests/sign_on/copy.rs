@@ -1,7 +1,7 @@
 //! Sign-ons beside a live copy: who is unchanged is admitted by what the copy shows, and by nothing
 //! that is older than the bind.
 
-use super::fakes::{ANN, Memory, Seen, Ticks, Tree, dn, group_dn, policy, read_of};
+use super::fakes::{ANN, Memory, Seen, Ticks, Tree, dn, group_dn, person, policy, read_of};
 use super::links::FakeLinks;
 use bindgate::app::barrier::Barrier;
 use bindgate::app::edits::{Edit, edit};
@@ -12,13 +12,17 @@ use bindgate::domain::membership::graph::Graph;
 use bindgate::domain::membership::{GroupEntry, MemberKey, UserEntry};
 use bindgate::domain::observation::UnknownReason;
 use bindgate::domain::policy::OnUnknown;
-use bindgate::domain::record::{Group, UpstreamId, UserKey};
+use bindgate::domain::record::{Group, InactiveReason, UpstreamId, UserKey};
+use bindgate::proto::filter::Filter;
 use bindgate::proto::search::{Attribute, Entry, Search};
 use bindgate::upstream::SharedLinks;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+
+/// What those are called who are no users.
+const ROBOT: &str = "Robot";
 
 /// The search whose answer is the number of the directory's last change.
 const QUESTION: &str = "the last change";
@@ -92,13 +96,16 @@ impl Directory {
     /// The copy gets as far as the directory has got.
     fn copy(&self) {
         let mut graph = Graph::new((1, 2));
-        let entry = ann();
-        graph.put_user(&UserEntry {
-            id: UpstreamId::new("id-ann"),
-            dn: dn(ANN).normalized().clone(),
-            uids: Vec::new(),
-            digest: digest(graph.seed(), &entry),
-        });
+        let people = self.tree.state().people.clone();
+        let users = people.iter().filter(|(_, name)| *name != ROBOT);
+        for entry in users.map(|(dn, name)| person(dn, name)) {
+            graph.put_user(&UserEntry {
+                id: UpstreamId::new(entry.text("entryUUID").unwrap()),
+                dn: dn(&entry.dn).normalized().clone(),
+                uids: Vec::new(),
+                digest: digest(graph.seed(), &entry),
+            });
+        }
         for (name, members) in &self.tree.state().groups {
             let text = group_dn(name);
             let members = members.iter().map(|of| MemberKey::Dn(dn(of).normalized().clone()));
@@ -112,19 +119,11 @@ impl Directory {
                 members: members.collect(),
             });
         }
-        *self.graph.write().unwrap() = graph;
+        let mut old = self.graph.write().unwrap();
+        graph.succeed(&old);
+        *old = graph;
         self.arrived.send_replace(Some(Changes(self.changes.load(SeqCst))));
     }
-}
-
-/// Ann's entry as the directory shows it.
-fn ann() -> Entry {
-    let attributes = [("uid", "ann"), ("cn", "Ann"), ("entryUUID", "id-ann")];
-    let attributes = attributes.map(|(name, value)| Attribute {
-        name: name.to_owned(),
-        values: vec![value.as_bytes().to_vec()],
-    });
-    Entry { dn: ANN.to_owned(), attributes: attributes.into() }
 }
 
 impl Lookups for Directory {
@@ -242,6 +241,7 @@ impl Stage {
         };
         let mut policy = policy("one", OnUnknown::Keep);
         policy.groups.as_mut().unwrap().max_kept_lookups = max_kept_lookups;
+        policy.user_types[0].filter = Filter::parse(&format!("(!(cn={ROBOT}))")).unwrap();
         let policy = Arc::new(policy);
         let barrier = Barrier::new("one".into(), directory.clone(), patience, seen.clone());
         let (lookups, records) = (vec![directory.clone()], memory.clone());
@@ -264,7 +264,11 @@ impl Stage {
     }
 
     pub(crate) fn bind(&self) -> Box<Attempt<Copied>> {
-        self.sign_ons.begin(0, ANN.as_bytes()).expect("ann may be a user")
+        self.bind_of(ANN)
+    }
+
+    fn bind_of(&self, name: &str) -> Box<Attempt<Copied>> {
+        self.sign_ons.begin(0, name.as_bytes()).expect("anybody may be a user")
     }
 
     pub(crate) fn groups(&self) -> String {
@@ -399,4 +403,60 @@ async fn s9_4_who_is_shut_out_is_refused_beside_a_copy_and_past_the_budget() {
     assert_eq!(stage.bind().succeeded().await, Verdict::Refuse(BARRED));
     stage.shut();
     assert_eq!(stage.bind().succeeded().overdue(), Verdict::Refuse(BARRED));
+}
+
+const APP: &str = "uid=app,dc=one";
+
+/// An application's account binds again and again.
+#[tokio::test]
+async fn who_was_read_and_is_no_user_is_not_read_again_until_somebody_comes() {
+    let stage = Stage::with_a_known_user().await;
+    let names =
+        |name: &str| stage.directory.tree.state().people.insert(APP.to_owned(), name.to_owned());
+    let binds = async |name: &'static str, searches: usize, outcome: &str| {
+        let before = stage.asked().1;
+        assert_eq!(stage.bind_of(name).succeeded().await, Verdict::Admit);
+        assert_eq!(stage.asked().1 - before, searches, "{name}");
+        let last = stage.seen.all().pop().unwrap();
+        assert!(last.starts_with(outcome), "{last}");
+    };
+    names(ROBOT);
+    binds(APP, 1, "not-a-user").await;
+    binds(APP, 0, "not-a-user").await;
+    // Another spelling than the directory's may be anybody's.
+    binds("UID=App, DC=one", 0, "not-a-user").await;
+
+    stage.directory.tree.state().people.insert("uid=bob,dc=one".to_owned(), "Bob".to_owned());
+    stage.directory.copy();
+    binds(APP, 1, "not-a-user").await;
+    binds(APP, 0, "not-a-user").await;
+
+    names("App");
+    stage.directory.copy();
+    binds(APP, 1, "created").await;
+    binds(APP, 0, "unchanged").await;
+
+    names(ROBOT);
+    stage.directory.copy();
+    binds(APP, 1, "changed").await;
+    let record = stage.memory.record("app").unwrap();
+    assert_eq!(record.inactive, [InactiveReason::Scope].into());
+}
+
+/// What was read before somebody came may not be so any more.
+#[tokio::test]
+async fn who_comes_while_a_stranger_is_read_is_signed_on_at_the_next_bind() {
+    let stage = Stage::with_a_known_user().await;
+    let tree = &stage.directory.tree;
+    tree.state().people.insert(APP.to_owned(), ROBOT.to_owned());
+    tree.shut();
+    let gate = tokio::spawn(stage.bind_of(APP).succeeded());
+    stage.settle().await;
+    tree.state().people.insert(APP.to_owned(), "App".to_owned());
+    stage.directory.copy();
+    tree.open();
+    assert_eq!(gate.await.unwrap(), Verdict::Admit);
+    assert!(stage.memory.record("app").is_none(), "it was none yet when it bound");
+    assert_eq!(stage.bind_of(APP).succeeded().await, Verdict::Admit);
+    assert!(stage.memory.record("app").is_some());
 }

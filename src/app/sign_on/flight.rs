@@ -110,12 +110,17 @@ impl<P: Ports> Flight<P> {
 
     async fn fly(&mut self, mut luggage: Luggage<P>) -> Verdict {
         let passage = self.pass(luggage.question.as_mut()).await;
-        if passage == Passage::Fresh(Coverage::GroupsAndUsers)
-            && self.shared.is_up_to_date(self.directory, &luggage, self.started)
+        let is_whole = passage == Passage::Fresh(Coverage::GroupsAndUsers);
+        if is_whole
+            && let Some(outcome) = self.shared.settled(self.directory, &luggage, self.started)
         {
-            self.span.set("bindgate.outcome", SignOnOutcome::Unchanged.name());
+            self.span.set("bindgate.outcome", outcome.name());
             return Verdict::Admit;
         }
+        // Before the entry is read: who comes in between counts as not having come.
+        let arrivals = (is_whole && luggage.read.is_none())
+            .then(|| self.shared.arrivals_without(self.directory, &luggage.dn))
+            .flatten();
         let (sent_at, entry) = match self.settle_entry(&luggage).await {
             Ok(settled) => settled,
             Err(reason) => return self.without_entry(&luggage, reason),
@@ -133,6 +138,8 @@ impl<P: Ports> Flight<P> {
         if look.user_type.is_none() && self.shared.records.find(&look.key).is_none() {
             // Whoever had this name before may be gone all the same.
             self.make_way(&look, None).await;
+            let read = (arrivals, &*entry.entry.dn);
+            self.shared.note_stranger(self.directory, &luggage.dn, read);
             self.tell(None, &entry.entry.dn, &Report::plain(SignOnOutcome::NotAUser));
             return Verdict::Admit;
         }

@@ -104,30 +104,31 @@ fn tell(span: &mut Span, verdict: Verdict) {
 }
 
 #[cold]
-fn tell_unchanged<P: Ports>(span: &mut Span, attempt: &Attempt<P>) {
+fn tell_settled<P: Ports>(span: &mut Span, attempt: &Attempt<P>, outcome: SignOnOutcome) {
     let shared = &attempt.sign_ons.shared;
     let directory = &shared.directories[attempt.directory].policy.name;
     let known = shared.records.located(directory, attempt.luggage.dn.normalized());
     if let [stored] = known.as_slice() {
         span.set("bindgate.record", stored.record.id.0.to_string());
     }
-    span.set("bindgate.outcome", SignOnOutcome::Unchanged.name());
+    span.set("bindgate.outcome", outcome.name());
     tell(span, Verdict::Admit);
 }
 
-/// Whether the copy is young enough and shows the user as her record is.
-fn poll_unchanged<P: Ports>(
+/// What the sign-on came to, if the copy is young enough and tells that nothing is to be done.
+fn poll_settled<P: Ports>(
     attempt: &mut Attempt<P>,
     since: Instant,
     cx: &mut Context<'_>,
-) -> Poll<bool> {
-    let Some(question) = &mut attempt.luggage.question else { return Poll::Ready(false) };
+) -> Poll<Option<SignOnOutcome>> {
+    let Some(question) = &mut attempt.luggage.question else { return Poll::Ready(None) };
     let answer = ready!(Pin::new(question).poll(cx));
     let shared = &attempt.sign_ons.shared;
     let barrier = shared.directories[attempt.directory].barrier.as_ref();
     let coverage = barrier.and_then(|barrier| barrier.glance(answer.as_ref()));
     let is_young = coverage == Some(Coverage::GroupsAndUsers);
-    Poll::Ready(is_young && shared.is_up_to_date(attempt.directory, &attempt.luggage, since))
+    let settled = || shared.settled(attempt.directory, &attempt.luggage, since);
+    Poll::Ready(is_young.then(settled).flatten())
 }
 
 impl<P: Ports> Flying<P> {
@@ -214,12 +215,12 @@ impl<P: Ports> Future for Gate<P> {
         let Self { state, span } = self.get_mut();
         if let State::Asking { attempt, since } = state {
             let Some(asking) = attempt else { return Poll::Ready(Verdict::Admit) };
-            let is_unchanged = ready!(poll_unchanged(asking, *since, cx));
-            if is_unchanged && span.is_on() {
-                tell_unchanged(span, asking);
+            let settled = ready!(poll_settled(asking, *since, cx));
+            if let Some(outcome) = settled.filter(|_| span.is_on()) {
+                tell_settled(span, asking, outcome);
             }
             let asked = attempt.take();
-            match asked.filter(|_| !is_unchanged) {
+            match asked.filter(|_| settled.is_none()) {
                 None => return Poll::Ready(Verdict::Admit),
                 Some(asked) => *state = State::Flying(Flying::new(*asked)),
             }

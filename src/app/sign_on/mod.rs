@@ -8,6 +8,7 @@ mod luggage;
 mod naming;
 mod preview;
 mod recent;
+mod strangers;
 mod traced;
 mod unchanged;
 mod update;
@@ -51,6 +52,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use strangers::Strangers;
 use tokio::sync::mpsc;
 use verdict::{UNKNOWN_DENIED, open_verdict};
 
@@ -100,6 +102,7 @@ struct Directory<P: Ports> {
     breaker: Option<Breaker<P::Events>>,
     /// Whether any user type has a `minimum_interval`.
     has_intervals: bool,
+    strangers: Strangers,
     /// What is read of an entry to know its groups.
     served: Arc<[String]>,
 }
@@ -181,6 +184,7 @@ impl<P: Ports> SignOns<P> {
                 finder: Arc::default(),
                 breaker: None,
                 has_intervals: policy.user_types.iter().any(|t| !t.minimum_interval.is_zero()),
+                strangers: Strangers::default(),
                 served: read_for_groups(policy).into(),
             })
             .collect();

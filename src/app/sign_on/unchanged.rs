@@ -24,14 +24,24 @@ thread_local! {
 }
 
 impl<P: Ports> Shared<P> {
-    /// Whether the live copy shows what the record was brought up to date with; then the sign-on
-    /// is over. The copy has to be as young as the sign-on.
-    pub(super) fn is_up_to_date(
+    /// What the sign-on came to, if the live copy tells that nothing is to be done. The copy has to be as
+    /// young as the sign-on.
+    pub(super) fn settled(
         &self,
         directory: usize,
         luggage: &Luggage<P>,
         since: Instant,
-    ) -> bool {
+    ) -> Option<SignOnOutcome> {
+        if self.is_up_to_date(directory, luggage, since) {
+            return Some(SignOnOutcome::Unchanged);
+        }
+        let is_stranger = self.is_stranger(directory, &luggage.dn, since);
+        is_stranger.then_some(SignOnOutcome::NotAUser)
+    }
+
+    /// Whether the live copy shows what the record was brought up to date with; then the sign-on
+    /// is over. The copy has to be as young as the sign-on.
+    fn is_up_to_date(&self, directory: usize, luggage: &Luggage<P>, since: Instant) -> bool {
         self.look(directory, |graph| self.is_as_seen(directory, luggage, graph, since))
             .unwrap_or(false)
     }

@@ -45,6 +45,18 @@ pub struct Counts {
     pub memberships: usize,
 }
 
+/// Who has come to a graph: another after every name that somebody took or left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Arrivals(u64);
+
+impl Arrivals {
+    /// Those, and one more.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
 /// A user that the graph knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownUser {
@@ -98,6 +110,7 @@ pub struct Graph {
     memberships: usize,
     /// Another after every change of a closure.
     era: Era,
+    arrivals: Arrivals,
 }
 
 impl Graph {
@@ -113,6 +126,7 @@ impl Graph {
             ids: HashTable::new(),
             memberships: 0,
             era: Era::default(),
+            arrivals: Arrivals::default(),
         }
     }
 
@@ -126,9 +140,16 @@ impl Graph {
         self.era
     }
 
-    /// This graph takes the place of another: no era of the one is an era of the other.
+    /// While these are the same, every name is whose it was.
+    pub fn arrivals(&self) -> Arrivals {
+        self.arrivals
+    }
+
+    /// This graph takes the place of another: no era of the one is an era of the other, nor are their
+    /// arrivals.
     pub fn succeed(&mut self, other: &Self) {
         self.era = self.era.max(other.era).next();
+        self.arrivals = self.arrivals.max(other.arrivals).next();
     }
 
     /// Adds a group, or puts it in the place of the entry that has its id.
@@ -377,7 +398,12 @@ impl Graph {
     }
 
     fn claim(&mut self, name: NameNumber, kind: Kind) {
-        if let Some(Kind::Group(before)) = self.names.claim(name, EntryNumber::new(kind)).kind() {
+        let entry = EntryNumber::new(kind);
+        let before = self.names.claim(name, entry);
+        if before != entry {
+            self.arrivals = self.arrivals.next();
+        }
+        if let Some(Kind::Group(before)) = before.kind() {
             self.hold(before, List::default());
         }
         self.follow(name);
@@ -385,6 +411,7 @@ impl Graph {
 
     fn leave(&mut self, name: NameNumber, kind: Kind) {
         self.names.leave(name, EntryNumber::new(kind));
+        self.arrivals = self.arrivals.next();
         self.follow(name);
     }
 

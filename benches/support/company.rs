@@ -13,6 +13,10 @@ pub(crate) const GROUPS: &str = "ou=groups,dc=bench,dc=example";
 pub(crate) const SERVICE_DN: &str = "cn=gateway,dc=bench,dc=example";
 /// Its password, which guards made-up data on loopback.
 pub(crate) const SERVICE_PASSWORD: &str = "gateway-bench";
+/// The account that an application searches with.
+pub(crate) const APP_DN: &str = "cn=app,dc=bench,dc=example";
+/// Its password.
+pub(crate) const APP_PASSWORD: &str = "app-bench";
 
 // 600 teams in 100 departments in 10 divisions in one company, and 19 projects of 30 teams each:
 // 730 groups, and everybody is in one team, one department, one division, the company, and about
@@ -57,9 +61,13 @@ pub(crate) fn write_ldif(out: &mut impl Write, users: u32, also: Also) -> io::Re
     for (dn, ou) in [(PEOPLE, "people"), (GROUPS, "groups")] {
         writeln!(out, "dn: {dn}\nobjectClass: organizationalUnit\nou: {ou}\n")?;
     }
-    writeln!(out, "dn: {SERVICE_DN}\nobjectClass: organizationalRole")?;
-    writeln!(out, "objectClass: simpleSecurityObject\ncn: gateway")?;
-    writeln!(out, "userPassword: {}\n", hashed(SERVICE_PASSWORD, 0))?;
+    for (dn, cn, password) in
+        [(SERVICE_DN, "gateway", SERVICE_PASSWORD), (APP_DN, "app", APP_PASSWORD)]
+    {
+        writeln!(out, "dn: {dn}\nobjectClass: organizationalRole")?;
+        writeln!(out, "objectClass: simpleSecurityObject\ncn: {cn}")?;
+        writeln!(out, "userPassword: {}\n", hashed(password, 0))?;
+    }
     for user in 0..users {
         writeln!(out, "dn: {}\nobjectClass: inetOrgPerson\nuid: user{user}", user_dn(user))?;
         writeln!(out, "cn: User {user}\nsn: {user}\nmail: user{user}@bench.example")?;

@@ -1,7 +1,7 @@
 //! OpenLDAP's servers: the directory, and three that stand before it.
 
 use super::BenchError;
-use super::company::{self, Also, PEOPLE, SERVICE_DN, SERVICE_PASSWORD, SUFFIX};
+use super::company::{self, APP_DN, Also, PEOPLE, SERVICE_DN, SERVICE_PASSWORD, SUFFIX};
 use super::peers::{Ground, Peer, installed};
 use super::process::{Process, bound_to_bench, free_address, render, write};
 use std::fs::{self, File};
@@ -122,7 +122,7 @@ fn configure(
     let db = folder.join("db");
     fs::create_dir(&db).map_err(BenchError::file(&db))?;
     let directory = directory.map(|address| address.to_string()).unwrap_or_default();
-    let values: [(&str, &dyn ToString); 10] = [
+    let values: [(&str, &dyn ToString); 11] = [
         ("SCHEMA", &first_folder(&SCHEMAS)),
         ("MODULES", &first_folder(&MODULES)),
         ("FOLDER", &folder.display()),
@@ -131,6 +131,7 @@ fn configure(
         ("SUFFIX", &SUFFIX),
         ("PEOPLE", &PEOPLE),
         ("SERVICE_DN", &SERVICE_DN),
+        ("APP_DN", &APP_DN),
         ("SERVICE_PASSWORD", &SERVICE_PASSWORD),
         ("DIRECTORY", &directory),
     ];

@@ -1,6 +1,6 @@
 //! The operations that loads are made of.
 
-use super::company::{self, PEOPLE, SERVICE_DN, SERVICE_PASSWORD};
+use super::company::{self, APP_DN, APP_PASSWORD, PEOPLE};
 use super::link::Link;
 use super::load::{Verdict, Work};
 use bindgate::proto::bind::{BindResponse, write_simple};
@@ -55,7 +55,7 @@ impl Requests {
             searches: (0..users)
                 .map(|user| body(|out| search(user).write(out, MessageId::MAX)))
                 .collect(),
-            service: bind(SERVICE_DN, SERVICE_PASSWORD),
+            service: bind(APP_DN, APP_PASSWORD),
         }
     }
 

@@ -112,11 +112,16 @@ def policy(client, password):
 
 
 def follow():
-    client = connect(Follower)
-    client.simple_bind_s(ADMIN, "admin-secret")
-    message = client.syncrepl_search(PEOPLE, 2, mode="refreshOnly", filterstr="(uid=*)")
-    while client.syncrepl_poll(message, all=1):
-        pass
+    """slapd leaves out what was written last until it has noted that itself, behind its answer."""
+    for _ in range(100):
+        client = connect(Follower)
+        client.simple_bind_s(ADMIN, "admin-secret")
+        wanted = len(client.search_s(PEOPLE, 2, "(uid=*)", ["1.1"]))
+        message = client.syncrepl_search(PEOPLE, 2, mode="refreshOnly", filterstr="(uid=*)")
+        while client.syncrepl_poll(message, all=1):
+            pass
+        if client.seen >= wanted:
+            break
     return client.seen
 
 

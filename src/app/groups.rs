@@ -194,11 +194,12 @@ pub async fn ways(
                 continue;
             }
             if let Some(row) = stored.record.memberships.get(&managed) {
-                ways.insert(row.route.path.to_vec());
+                ways.insert(row.route.path.clone());
             }
         }
         cursor = page.next;
         if cursor.is_none() || ways.len() >= MAX_WAYS {
+            let ways = ways.iter().map(|way| way.to_vec());
             let all = own.into_iter().chain(ways).take(MAX_WAYS).collect();
             return Ok(Ways { left, all });
         }

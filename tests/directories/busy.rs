@@ -5,6 +5,7 @@
 use super::copy::{Over, walks_of};
 use super::tree;
 use super::world::{Directory, Kind, counted};
+use crate::support::counts;
 use crate::support::gateway::Gateway;
 use crate::support::pdu::{self, Change};
 use crate::support::settings::{Settings, quoted};
@@ -30,7 +31,7 @@ const WARMED: &str = "bindgate_replica_warmed_total";
 /// How often somebody is written to while everybody goes on to sign on, and how many sign-ons each has
 /// at least.
 fn at_least() -> (usize, usize) {
-    if std::env::var_os("BINDGATE_SOAK").is_some() { (200, 200) } else { (20, 20) }
+    if counts::is_soak() { (200, 200) } else { (20, 20) }
 }
 
 /// Nobody is to walk because the machine is busy.
@@ -125,7 +126,7 @@ fn s4_4_writes_that_concern_no_group_slow_no_sign_on_on_active_directory() {
 #[test]
 fn s4_4_writes_that_concern_no_group_slow_no_sign_on_on_389_ds() {
     let directory = Kind::Ds389.start();
-    if std::env::var_os("BINDGATE_SOAK").is_some() {
+    if counts::is_soak() {
         // So that it would be felt if they were listed. Without this an account is shown 5 000 at most.
         directory.admin().modify(SERVICE, Change::Replace, "nsLookThroughLimit", &[b"-1"]);
         for number in 0..10_000 {

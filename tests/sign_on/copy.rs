@@ -423,7 +423,7 @@ async fn who_was_read_and_is_no_user_is_not_read_again_until_somebody_comes() {
     names(ROBOT);
     binds(APP, 1, "not-a-user").await;
     binds(APP, 0, "not-a-user").await;
-    // Another spelling than the directory's may be anybody's.
+    // The same name, spelled otherwise.
     binds("UID=App, DC=one", 0, "not-a-user").await;
 
     stage.directory.tree.state().people.insert("uid=bob,dc=one".to_owned(), "Bob".to_owned());

@@ -1,5 +1,5 @@
-//! Whom a group lists, all names in one piece. A list may have tens of thousands of them, and is told anew
-//! whenever one comes or goes: names that each stand alone are read as slowly as memory answers.
+//! Whom a group lists, all names in one piece: a list may have tens of thousands of them and is told anew
+//! whenever one comes or goes, so that none of them asks for memory of its own.
 
 use super::entry::MemberKey;
 use std::fmt;

@@ -5,7 +5,7 @@ use super::fakes::{ANN, Memory, Seen, Ticks, Tree, dn, group_dn, person, policy,
 use super::links::FakeLinks;
 use bindgate::app::barrier::Barrier;
 use bindgate::app::edits::{Edit, edit};
-use bindgate::app::ports::{Coverage, Gone, LookupError, Lookups, Marker, Ports, Replica};
+use bindgate::app::ports::{Coverage, Gone, LookupError, Lookups, Marker, Ports, Replica, Stored};
 use bindgate::app::sign_on::{Attempt, BARRED, Config, SignOns, SyncMode, Verdict};
 use bindgate::domain::digest::digest;
 use bindgate::domain::membership::graph::Graph;
@@ -441,6 +441,24 @@ async fn who_was_read_and_is_no_user_is_not_read_again_until_somebody_comes() {
     binds(APP, 1, "changed").await;
     let record = stage.memory.record("app").unwrap();
     assert_eq!(record.inactive, [InactiveReason::Scope].into());
+}
+
+/// An import may bring the record of somebody who is shut out, under an older name.
+#[tokio::test]
+async fn s9_4_a_record_that_comes_for_a_stranger_has_its_say_at_the_next_bind() {
+    let stage = Stage::with_a_known_user().await;
+    stage.directory.tree.state().people.insert(APP.to_owned(), ROBOT.to_owned());
+    for _ in 0..2 {
+        assert_eq!(stage.bind_of(APP).succeeded().await, Verdict::Admit);
+    }
+    let mut record = (*stage.memory.record("ann").unwrap()).clone();
+    record.key.upstream_id = UpstreamId::new("id-app");
+    record.dn = "uid=older,dc=one".to_owned();
+    record.inactive.insert(InactiveReason::Admin);
+    let key = record.key.clone();
+    let mark = stage.memory.state().records.values().next().unwrap().mark.clone();
+    stage.memory.state().records.insert(key, Stored { record: Arc::new(record), mark });
+    assert_eq!(stage.bind_of(APP).succeeded().await, Verdict::Refuse(BARRED));
 }
 
 /// What was read before somebody came may not be so any more.

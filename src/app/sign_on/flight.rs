@@ -138,8 +138,7 @@ impl<P: Ports> Flight<P> {
         if look.user_type.is_none() && self.shared.records.find(&look.key).is_none() {
             // Whoever had this name before may be gone all the same.
             self.make_way(&look, None).await;
-            let read = (arrivals, &*entry.entry.dn);
-            self.shared.note_stranger(self.directory, &luggage.dn, read);
+            self.shared.note_stranger(self.directory, &luggage.dn, (arrivals, &entry));
             self.tell(None, &entry.entry.dn, &Report::plain(SignOnOutcome::NotAUser));
             return Verdict::Admit;
         }

@@ -5,11 +5,13 @@
 //! another spelling is meant only a read tells. So a name is read once, and not again for as long as
 //! nobody has come to the copy and no name in it has changed hands.
 
-use super::Shared;
 use super::update::Report;
+use super::{Directory, Shared};
 use crate::app::events::SignOnOutcome;
 use crate::app::ports::{Ports, Records};
 use crate::domain::membership::graph::{Arrivals, Graph};
+use crate::domain::observation::ObservedEntry;
+use crate::domain::record::{UpstreamId, UserKey};
 use crate::proto::dn::{DistinguishedName, NormalizedDn};
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -18,24 +20,25 @@ use std::time::Instant;
 /// How many names are kept; one more makes them all be read again.
 const MOST: usize = 1024;
 
-/// Names of a directory that were read and are no user's, each with who had come to the copy until then.
+/// Names of a directory that were read and are no user's, each with the entry's id and with who had come to
+/// the copy until then.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(RwLock<HashMap<NormalizedDn, Arrivals>>);
+pub(super) struct Strangers(RwLock<HashMap<NormalizedDn, (Arrivals, UpstreamId)>>);
 
 impl Strangers {
     /// A name was read after so many had come, and is no user's.
-    fn note(&self, name: &NormalizedDn, arrivals: Arrivals) {
+    fn note(&self, name: &NormalizedDn, arrivals: Arrivals, id: UpstreamId) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST && !known.contains_key(name) {
             known.clear();
         }
-        known.insert(name.clone(), arrivals);
+        known.insert(name.clone(), (arrivals, id));
     }
 
-    /// Whether a name is no user's, if nobody has come since these.
-    fn has(&self, name: &NormalizedDn, arrivals: Arrivals) -> bool {
+    /// Whose name it is, if that is no user and nobody has come since these.
+    fn id(&self, name: &NormalizedDn, arrivals: Arrivals) -> Option<UpstreamId> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(name) == Some(&arrivals)
+        known.get(name).filter(|(noted, _)| *noted == arrivals).map(|(_, id)| id.clone())
     }
 }
 
@@ -56,13 +59,14 @@ impl<P: Ports> Shared<P> {
         &self,
         directory: usize,
         dn: &DistinguishedName,
-        (arrivals, entry): (Option<Arrivals>, &str),
+        (arrivals, read): (Option<Arrivals>, &ObservedEntry),
     ) {
-        let is_its_own = || DistinguishedName::parse(entry).is_ok_and(|entry| entry == *dn);
+        let is_its_own = || DistinguishedName::parse(&read.entry.dn).is_ok_and(|own| own == *dn);
         if let Some(arrivals) = arrivals
             && is_its_own()
         {
-            self.directories[directory].strangers.note(dn.normalized(), arrivals);
+            let strangers = &self.directories[directory].strangers;
+            strangers.note(dn.normalized(), arrivals, read.upstream_id.clone());
         }
     }
 
@@ -74,11 +78,15 @@ impl<P: Ports> Shared<P> {
         dn: &DistinguishedName,
         since: Instant,
     ) -> bool {
-        let here = &self.directories[directory];
+        let Directory { strangers, policy, .. } = &self.directories[directory];
         let arrivals = self.look(directory, Graph::arrivals);
-        let is_known = arrivals.is_some_and(|come| here.strangers.has(dn.normalized(), come));
-        // Whoever bore the name before has to be looked at.
-        if !is_known || !self.records.located(&here.policy.name, dn.normalized()).is_empty() {
+        let known = arrivals.and_then(|come| strangers.id(dn.normalized(), come));
+        let Some(upstream_id) = known else { return false };
+        // Whoever bore the name before has to be looked at, and a record may have been imported.
+        let key = UserKey { directory: policy.name.clone(), upstream_id };
+        if self.records.find(&key).is_some()
+            || !self.records.located(&policy.name, dn.normalized()).is_empty()
+        {
             return false;
         }
         self.emit(
@@ -103,15 +111,15 @@ mod tests {
     #[test]
     fn a_name_is_known_until_somebody_comes_and_no_more_are_kept_than_may_be() {
         let (strangers, early) = (Strangers::default(), Arrivals::default());
-        assert!(!strangers.has(&name(0), early));
-        strangers.note(&name(0), early);
-        assert!(strangers.has(&name(0), early) && !strangers.has(&name(0), early.next()));
-        for number in 1..MOST {
-            strangers.note(&name(number), early);
-        }
-        strangers.note(&name(0), early.next());
-        assert!(strangers.has(&name(0), early.next()) && strangers.has(&name(1), early));
-        strangers.note(&name(MOST), early);
-        assert!(strangers.has(&name(MOST), early) && !strangers.has(&name(1), early));
+        let note = |number, come| strangers.note(&name(number), come, UpstreamId::new("app"));
+        let has = |number, come| strangers.id(&name(number), come).is_some();
+        assert!(!has(0, early));
+        note(0, early);
+        assert!(has(0, early) && !has(0, early.next()));
+        (1..MOST).for_each(|number| note(number, early));
+        note(0, early.next());
+        assert!(has(0, early.next()) && has(1, early));
+        note(MOST, early);
+        assert!(has(MOST, early) && !has(1, early));
     }
 }
